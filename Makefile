@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CHECKED := streams state schemas tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench acceptance clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## the environment in .venv, and the servers that demo and tests start
+	@$(BIN)/python -m streams.demo.provision
+
+$(READY): pyproject.toml deploy/constraints.txt
+	@echo "== environment: $(VENV) by $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "touchstream needs Python 3.11 or newer: make setup PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]' -c deploy/constraints.txt
+	@touch $@
+
+demo: setup ## real data through a real Kafka, with a report; KEEP=1 leaves everything running
+	@$(BIN)/touchstream demo $(if $(KEEP),--keep)
+
+test: setup ## unit, contract, integration and the quick acceptance tests
+	@echo "== tests"
+	@$(BIN)/pytest -m "not slow"
+
+acceptance: setup ## every acceptance test, the slow ones too
+	@echo "== acceptance tests"
+	@$(BIN)/pytest tests/acceptance
+
+lint: $(READY) ## ruff, mypy, layers, spelling
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@echo "== mypy"
+	@$(BIN)/mypy --strict $(CHECKED)
+	@echo "== layers"
+	@$(BIN)/lint-imports
+	@echo "== spelling"
+	@$(BIN)/codespell
+
+bench: setup ## events per second per core, as ratios to the yardstick's floor
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
+	@$(BIN)/python -m tests.bench
+
+clean: ## what the commands above made here; downloaded servers stay in the cache
+	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find streams state schemas tests -name __pycache__ -prune -exec rm -rf {} +

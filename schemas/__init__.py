@@ -1,0 +1,1 @@
+"""Avro schemas of every topic, their Python types and the wire format."""

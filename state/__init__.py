@@ -1,0 +1,1 @@
+"""State by key: the Store protocol and its adapters."""

@@ -1,0 +1,1 @@
+"""What the processor does with customers' touchpoints."""

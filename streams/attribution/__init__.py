@@ -1,0 +1,1 @@
+"""Which touches get credit for an order, and the ledger of it."""

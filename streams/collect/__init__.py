@@ -1,0 +1,1 @@
+"""From what producers send to canonical touchpoints, keyed by customer."""

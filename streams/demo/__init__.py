@@ -1,0 +1,1 @@
+"""Real servers on this machine, and the demonstration that runs on them."""

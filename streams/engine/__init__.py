@@ -1,0 +1,1 @@
+"""Faust on librdkafka: fetching, transactions, the commit cycle, changelog and restore."""

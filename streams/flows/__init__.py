@@ -1,0 +1,1 @@
+"""Flows: their definition, their progress by customer and the decisions they make."""

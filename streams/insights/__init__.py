@@ -1,0 +1,1 @@
+"""What all customers together show: KPIs, anomalies, clusters and cuts."""

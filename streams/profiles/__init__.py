@@ -1,0 +1,1 @@
+"""One customer: identity, orders, RFM, segments, consent, cart and touches."""

@@ -1,0 +1,1 @@
+"""From files into topics, and from a journal back into the same results."""

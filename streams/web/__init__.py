@@ -1,0 +1,1 @@
+"""What the worker answers over HTTP: its health, a profile, an explanation."""

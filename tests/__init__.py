@@ -1,0 +1,1 @@
+"""Sentences about the domain, by how much of the world they need."""

@@ -1,0 +1,1 @@
+"""What every adapter of a protocol must do, and what schemas promise."""

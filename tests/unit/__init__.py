@@ -1,0 +1,1 @@
+"""Decisions alone: no Kafka, no clock, no files."""
