@@ -1,0 +1,24 @@
+"""What every test may ask for: a real broker, one for the whole run, and a name of its own on it."""
+
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from streams.demo.broker import Broker
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """`bootstrap.servers` of a real Apache Kafka that all tests of this run share."""
+    with Broker() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> str:
+    """A topic prefix that no other test, and no earlier run, uses; the test's name is in it."""
+    name: str = request.node.originalname
+    readable = re.sub(r"[^a-z0-9]+", "-", name.removeprefix("test_").lower())[:40].strip("-")
+    return f"{readable}-{uuid4().hex[:8]}"
