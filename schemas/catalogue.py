@@ -1,0 +1,70 @@
+"""Every record type: its schema file, parsed schema and struct."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas import insights, journal, outputs, touchpoint
+
+AVRO_DIR = Path(__file__).parent / "avro"
+RELEASED_DIR = Path(__file__).parent / "released"
+
+RECORDS: dict[str, type] = {
+    "touchpoint": touchpoint.Touchpoint,
+    "mark": touchpoint.Mark,
+    "progress": journal.Progress,
+    "wake": journal.Wake,
+    "link": journal.Link,
+    "absorbed": journal.Absorbed,
+    "address_consent": journal.AddressConsent,
+    "configured": journal.Configured,
+    "model_chunk": journal.ModelChunk,
+    "model_tick": journal.ModelTick,
+    "trigger": outputs.Trigger,
+    "decision": outputs.Decision,
+    "credit": outputs.Credit,
+    "segment_changed": outputs.SegmentChanged,
+    "profile": outputs.ProfileView,
+    "dead_letter": outputs.DeadLetter,
+    "facts": insights.Facts,
+    "kpi": insights.Kpi,
+    "anomaly": insights.Anomaly,
+    "model": insights.Model,
+}
+STRUCTS: dict[str, type] = {
+    name: struct
+    for module in (touchpoint, journal, outputs, insights)
+    for name, struct in vars(module).items()
+    if isinstance(struct, type)
+}
+
+SINGLE_OBJECT_MARK = b"\xc3\x01"
+
+
+@cache
+def raw_schema(name: str) -> dict[str, Any]:
+    """The schema file `name`.avsc as it stands."""
+    loaded: dict[str, Any] = json.loads((AVRO_DIR / f"{name}.avsc").read_text("utf-8"))
+    return loaded
+
+
+def single_object_header(schema: dict[str, Any]) -> bytes:
+    """10 bytes: C3 01 and the CRC-64-AVRO of the canonical form, little-endian (Avro 1.11, single-object encoding)."""
+    return SINGLE_OBJECT_MARK + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+
+
+@cache
+def parsed_schema(name: str) -> Any:  # noqa: ANN401 - fastavro's own parsed form
+    """The schema as fastavro wants it, parsed once."""
+    return fastavro.parse_schema(raw_schema(name))
+
+
+def released_schemas(name: str) -> list[dict[str, Any]]:
+    """Schemas of earlier releases of this record, whose bytes may still lie in topics."""
+    return [json.loads(path.read_text("utf-8")) for path in sorted(RELEASED_DIR.glob(f"*/{name}.avsc"))]

@@ -1,0 +1,76 @@
+"""Facts, and what is made of them; what each field means stands in schemas/avro."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Count(msgspec.Struct, frozen=True, gc=False):
+    """An additive integer."""
+
+    name: str
+    hour_ms: int
+    by: str
+    value: int
+
+
+class PanelRow(msgspec.Struct, frozen=True, gc=False):
+    """Features of one panel customer at his weekly slot."""
+
+    customer_hash: int
+    slot_ms: int
+    recency_ms: int
+    orders: int
+    monetary_minor: int
+    gap_ms: int
+    engagement: float
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What the journal records of one commit add up to."""
+
+    partition: int
+    complete_to_ms: int | None = None
+    counts: tuple[Count, ...] = ()
+    panel: tuple[PanelRow, ...] = ()
+
+
+class Kpi(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A KPI of one closed window, or its correction."""
+
+    name: str
+    grain: str
+    start_ms: int
+    by: str
+    value: float | None = None
+    numerator: int
+    denominator: int
+    revision: int
+
+
+class Anomaly(msgspec.Struct, frozen=True, gc=False):
+    """A KPI left its expected range, or came back."""
+
+    anomaly_id: str
+    kpi: str
+    by: str
+    status: str
+    start_ms: int
+    time_ms: int
+    observed: float
+    expected: float
+    score: float
+    direction: str
+    detector: str
+
+
+class Model(msgspec.Struct, frozen=True, gc=False):
+    """A published model."""
+
+    kind: str
+    version: str
+    time_ms: int
+    codec: str
+    body: bytes
+    library: str
+    features_version: int

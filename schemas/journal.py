@@ -1,0 +1,84 @@
+"""Types that only the journal carries, beside touchpoints; what each field means stands in schemas/avro."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
+    """One input partition."""
+
+    partition: int
+    time_ms: int
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False):
+    """How far time has come in the input partitions of one worker."""
+
+    partitions: tuple[PartitionProgress, ...] = ()
+
+
+class Wake(msgspec.Struct, frozen=True, gc=False):
+    """More timers are due than one record may fire."""
+
+    time_ms: int
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """A device or an address belongs to a user."""
+
+    target: str
+    time_ms: int
+    cause: str
+
+
+class Absorbed(msgspec.Struct, frozen=True, gc=False):
+    """A device's profile, sent whole to the user that it turned out to be."""
+
+    source: str
+    profile: bytes
+    time_ms: int
+    hops: int = 0
+
+
+class AddressConsent(msgspec.Struct, frozen=True, gc=False):
+    """Consent belongs to the address: what its entry knows, told to a profile."""
+
+    channel: str
+    granted: bool
+    time_ms: int
+    cause: str
+
+
+class Configured(msgspec.Struct, frozen=True, gc=False):
+    """The settings that decide."""
+
+    settings: str
+    time_ms: int
+
+
+class ModelChunk(msgspec.Struct, frozen=True, gc=False):
+    """A piece of a model."""
+
+    kind: str
+    version: str
+    index: int
+    count: int
+    codec: str
+    body: bytes
+
+
+class TickedModel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One kind of model."""
+
+    kind: str
+    version: str | None = None
+    reason: str
+
+
+class ModelTick(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A week is over in every partition: the models that hold from here on."""
+
+    time_ms: int
+    models: tuple[TickedModel, ...] = ()
+    panel_share_ppm: int

@@ -1,0 +1,124 @@
+"""What the profiles agent emits for others; what each field means stands in schemas/avro."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TriggerProduct(msgspec.Struct, frozen=True, gc=False):
+    """An article to show."""
+
+    sku: str
+    price_minor: int
+    quantity: int
+
+
+class Trigger(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A message to be sent to a customer by a subscriber."""
+
+    trigger_id: str
+    customer: str
+    user_id: str | None = None
+    email_hash: str | None = None
+    channel: str
+    flow_id: str
+    flow_version: int
+    arm: str
+    step: str
+    decided_ms: int
+    due_ms: int
+    expires_ms: int
+    reason: str
+    products: tuple[TriggerProduct, ...] = ()
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of one candidate of a flow, yes or no."""
+
+    candidate_id: str
+    customer: str
+    flow_id: str
+    flow_version: int
+    step: str
+    arm: str
+    outcome: str
+    final: bool
+    reason: str
+    cause: str
+    time_ms: int
+    evidence: dict[str, str] = msgspec.field(default_factory=dict)
+    models: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Credit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A row of the attribution ledger."""
+
+    credit_id: str
+    customer: str
+    order_id: str
+    model: str
+    model_version: int
+    kind: str
+    channel: str
+    campaign_id: str | None = None
+    touch_id: str | None = None
+    touch_time_ms: int | None = None
+    amount_minor: int
+    currency: str
+    conversion_time_ms: int
+    time_ms: int
+    revision: int
+    cause: str
+
+
+class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
+    """A customer moved to another segment."""
+
+    change_id: str
+    customer: str
+    before: str
+    after: str
+    r: int
+    f: int
+    m: int
+    cuts_version: str
+    cause: str
+    time_ms: int
+
+
+class ProfileView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What others may know of a customer."""
+
+    customer: str
+    user_id: str | None = None
+    segment: str
+    r: int
+    f: int
+    m: int
+    cuts_version: str
+    scored_ms: int
+    orders: int
+    monetary_minor: int
+    first_order_ms: int | None = None
+    last_order_ms: int | None = None
+    lifecycle: str
+    cluster: int
+    clusters_version: str
+    consent: dict[str, bool] = msgspec.field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """A record that could not be used, as it came."""
+
+    reason: str
+    detail: str
+    stage: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: dict[str, bytes] = msgspec.field(default_factory=dict)
+    lines: int = 0

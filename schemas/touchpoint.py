@@ -1,0 +1,88 @@
+"""Types of the topic touchpoints; what each field means stands in schemas/avro."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Marketing(msgspec.Struct, frozen=True, gc=False):
+    """Where the visit came from."""
+
+    campaign_id: str | None = None
+    click_id: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_content: str | None = None
+    utm_term: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """The message that this touchpoint answers or reports."""
+
+    message_id: str | None = None
+    flow_id: str | None = None
+    flow_version: int | None = None
+    arm: str | None = None
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """The order that was completed, refunded or cancelled."""
+
+    order_id: str
+    currency: str
+    total_minor: int
+    discount_minor: int = 0
+    coupon: str | None = None
+
+
+class Spend(msgspec.Struct, frozen=True, gc=False):
+    """Money spent on marketing."""
+
+    currency: str
+    total_minor: int
+
+
+class Consent(msgspec.Struct, frozen=True, gc=False):
+    """A consent given or withdrawn."""
+
+    channel: str
+    granted: bool
+
+
+class Product(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A line of a cart or an order."""
+
+    sku: str
+    category: str | None = None
+    price_minor: int
+    quantity: int
+
+
+class Touchpoint(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One thing that a customer did or received, in canonical form. Topics touchpoints and journal."""
+
+    event_id: str
+    source: str = ""
+    type: str
+    time_ms: int
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    email_hash: str | None = None
+    session_id: str | None = None
+    channel: str | None = None
+    marketing: Marketing | None = None
+    message: Message | None = None
+    order: Order | None = None
+    spend: Spend | None = None
+    consent: Consent | None = None
+    products: tuple[Product, ...] = ()
+    country: str | None = None
+    time_zone: str | None = None
+    properties: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """Progress of a replay's time."""
+
+    time_ms: int

@@ -1,0 +1,150 @@
+"""One codec of values, two framings told apart by the first bytes.
+
+Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00,
+4-byte id) needs the registry that gave the id. Readers take both.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import fastavro
+import msgspec
+
+from schemas.catalogue import (
+    RECORDS,
+    SINGLE_OBJECT_MARK,
+    STRUCTS,
+    parsed_schema,
+    raw_schema,
+    released_schemas,
+    single_object_header,
+)
+from schemas.decoder import Malformed, OtherForm, compile_decoder
+from schemas.encoder import compile_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+_SINGLE_OBJECT_BYTES = 10
+_CONFLUENT_BYTES = 5
+_ENCODERS = {struct: compile_encoder(raw_schema(name)) for name, struct in RECORDS.items()}
+
+
+class WireError(ValueError):
+    """The bytes are no record of ours. `reason` is short and fixed (a metric's label), `detail` is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class _Type:
+    """One record type under one header."""
+
+    __slots__ = ("_compiled", "_name", "_struct", "_writer", "header")
+
+    def __init__(self, name: str, header: bytes, writer_schema: dict[str, Any]) -> None:
+        self.header = header
+        self._name = name
+        self._struct = RECORDS[name]
+        self._writer = fastavro.parse_schema(writer_schema)
+        same = single_object_header(writer_schema) == single_object_header(raw_schema(name))
+        self._compiled: Callable[[bytes, int], Any] | None = (
+            compile_decoder(raw_schema(name), STRUCTS) if same else None
+        )
+
+    def decode(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        if self._compiled is not None:
+            try:
+                return self._compiled(value, len(self.header))
+            except OtherForm:
+                pass
+            except (Malformed, IndexError, UnicodeDecodeError) as error:
+                raise WireError("malformed", f"{self._name}: {error}") from None
+        return self._general(value)
+
+    def _general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        body = io.BytesIO(value)
+        body.seek(len(self.header))
+        try:
+            read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self._name))
+            return msgspec.convert(read, self._struct)
+        except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes make it raise
+            raise WireError("malformed", f"{self._name}: {type(error).__name__}") from None
+
+
+class Wire:
+    """Encodes and decodes records; with `ids` (record name -> registry id) it writes the Confluent framing."""
+
+    def __init__(
+        self, ids: Mapping[str, int] | None = None, schema_of: Callable[[int], tuple[str, dict[str, Any]]] | None = None
+    ) -> None:
+        """`schema_of` asks the registry for an id: (record name, writer's schema); LookupError for an unknown one."""
+        self._headers: dict[type, bytes] = {}
+        self._types: dict[bytes, _Type] = {}
+        self._schema_of = schema_of
+        for name, struct in RECORDS.items():
+            for schema in [*released_schemas(name), raw_schema(name)]:
+                header = single_object_header(schema)
+                self._types[header] = _Type(name, header, schema)
+            self._headers[struct] = header
+            if ids is not None:
+                self._headers[struct] = b"\x00" + ids[name].to_bytes(4, "big")
+                self._types[self._headers[struct]] = _Type(name, self._headers[struct], raw_schema(name))
+
+    def header(self, struct: type) -> bytes:
+        """The bytes that every record of this type begins with, as this wire writes them."""
+        return self._headers[struct]
+
+    def encode(self, record: msgspec.Struct) -> bytes:
+        """Framed Avro bytes of a record."""
+        kind = type(record)
+        return _ENCODERS[kind](self._headers[kind], record)
+
+    def decode(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        """The record in framed bytes.
+
+        Raises:
+            WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
+        """
+        found = self._types.get(value[:_SINGLE_OBJECT_BYTES]) or self._types.get(value[:_CONFLUENT_BYTES])
+        return (found or self._learn(value)).decode(value)
+
+    def decode_as(self, struct: type[T], value: bytes) -> T:
+        """The record in framed bytes, which must be of this type.
+
+        Raises:
+            WireError: as decode, and for another type of record.
+        """
+        record = self.decode(value)
+        if not isinstance(record, struct):
+            raise WireError("unexpected_type", f"a {type(record).__name__} where a {struct.__name__} belongs")
+        return record
+
+    def _learn(self, value: bytes) -> _Type:
+        if value[:2] == SINGLE_OBJECT_MARK and len(value) > _SINGLE_OBJECT_BYTES:
+            raise WireError(
+                "unknown_schema", f"no schema with fingerprint {value[2:_SINGLE_OBJECT_BYTES].hex()} in this release"
+            )
+        if value[:1] != b"\x00" or len(value) <= _CONFLUENT_BYTES:
+            raise WireError("not_avro", f"neither framing: the record begins with {value[:2].hex() or 'nothing'}")
+        number = int.from_bytes(value[1:_CONFLUENT_BYTES], "big")
+        if self._schema_of is None:
+            raise WireError("unknown_schema", f"schema id {number}, but no registry is configured")
+        try:
+            name, schema = self._schema_of(number)
+        except LookupError as error:
+            raise WireError("unknown_schema", f"schema id {number}: {error}") from None
+        self._types[value[:_CONFLUENT_BYTES]] = found = _Type(name, value[:_CONFLUENT_BYTES], schema)
+        return found
+
+
+SINGLE_OBJECT = Wire()
+encode = SINGLE_OBJECT.encode
+decode = SINGLE_OBJECT.decode
+decode_as = SINGLE_OBJECT.decode_as

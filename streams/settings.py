@@ -1,0 +1,150 @@
+"""Settings: what decides (in the journal, one for a prefix) and what runs a worker (from the environment)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "TOUCHSTREAM_"
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it, its value and what is allowed."""
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        message = f"{name!r} is not an IANA time zone; allowed are names such as Europe/Berlin or UTC"
+        raise ValueError(message)
+    return name
+
+
+class Cuts(BaseModel):
+    """Cuts of the three scores: ages of the last order in ms, orders, minor units; four ascending values each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recency_ms: tuple[int, int, int, int]
+    frequency: tuple[int, int, int, int]
+    monetary_minor: tuple[int, int, int, int]
+
+
+class DomainSettings(BaseModel):
+    """What decides. A journal record, so that a replay decides alike; changed only by a new record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clock: Literal["wall", "marks"] = "wall"
+    touchpoint_partitions: int = Field(4, ge=1, le=1024)
+    journal_partitions: int = Field(4, ge=1, le=1024)
+    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    reporting_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    consent_default: Literal["denied", "granted"] = "denied"
+    rfm_window_days: int = Field(730, ge=1)
+    rfm_profile: Literal["grid", "classic"] = "grid"
+    cuts_dead_band: float = Field(0.025, ge=0, le=0.1)
+    cuts_fixed: Cuts | None = None
+    panel_customers_max: int = Field(20_000, ge=100)
+    panel_rows_min: int = Field(100, ge=10)
+    grace_ms: int = Field(HOUR_MS, ge=0)
+    entry_age_max_ms: int = Field(DAY_MS, ge=0)
+    lookback_ms: int = Field(30 * DAY_MS, ge=0)
+    view_lookback_ms: int = Field(DAY_MS, ge=0)
+    flows: tuple[dict[str, JsonValue], ...] = ()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Time zone of days and weeks."""
+        return ZoneInfo(self.reporting_time_zone)
+
+
+class WorkerSettings(BaseModel):
+    """What runs a worker: read once from TOUCHSTREAM_<NAME>, every name in upper case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers of the Kafka cluster.")
+    prefix: str = Field(
+        "touchstream", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Prefix of every topic, and the group."
+    )
+    instance: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,60}$", description="Stable name of this worker's slot.")
+    state_dir: Path = Field(Path("build/state"), description="Folder of the local state.")
+    commit_interval_ms: int = Field(100, ge=10, le=60_000, description="Longest time between commits.")
+    batch_records_max: int = Field(1000, ge=1, le=100_000, description="Most records handed over at once.")
+    guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", description="Transactions, or not.")
+    session_timeout_ms: int = Field(10_000, ge=1_000, description="A worker silent for so long loses its partitions.")
+    transaction_timeout_ms: int = Field(8_000, ge=1_000, description="Below session_timeout_ms.")
+    web_host: str = Field("127.0.0.1", description="Address of health, metrics and profile pages.")
+    web_port: int = Field(6066, ge=1, le=65_535, description="Port of health, metrics and profile pages.")
+    web_token: str = Field("", repr=False, description="When set, pages but /health/live ask for it as a bearer token.")
+    registry_url: str = Field("", description="Schema registry; empty: schemas from the package.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for people.")
+    kafka: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="librdkafka's own settings, TOUCHSTREAM_KAFKA_<NAME> with _ for . (SASL, TLS).",
+    )
+
+
+def _explain(error: ValidationError, prefix: str) -> str:
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        shown = "(hidden)" if "token" in name or "kafka" in name.lower() else repr(item["input"])
+        lines.append(f"{prefix}{name.upper() if prefix else name} is {shown}: {item['msg']}")
+    return "; ".join(lines)
+
+
+def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
+    """Settings of a worker from TOUCHSTREAM_* variables; `given` (a command line's options) comes first.
+
+    Raises:
+        SettingsError: a value is not allowed; the message names variable, value and what is allowed.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    kafka: dict[str, str] = {}
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if field.startswith("kafka_"):
+            kafka[field.removeprefix("kafka_").replace("_", ".")] = value
+        elif field in WorkerSettings.model_fields:
+            values[field] = value
+    values |= {name: value for name, value in given.items() if value is not None}
+    if kafka:
+        values["kafka"] = {**kafka, **values.get("kafka", {})}
+    try:
+        settings = WorkerSettings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, ENVIRONMENT_PREFIX)) from None
+    if settings.transaction_timeout_ms >= settings.session_timeout_ms:
+        message = (
+            f"TOUCHSTREAM_TRANSACTION_TIMEOUT_MS is {settings.transaction_timeout_ms}: it must be below "
+            f"TOUCHSTREAM_SESSION_TIMEOUT_MS ({settings.session_timeout_ms}), or a dead worker holds up every reader"
+        )
+        raise SettingsError(message)
+    return settings
+
+
+def parse_domain(text: str | bytes) -> DomainSettings:
+    """Deciding settings from their JSON.
+
+    Raises:
+        SettingsError: the message names the path in the JSON, the value and what is allowed.
+    """
+    try:
+        return DomainSettings.model_validate_json(text)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, "")) from None
