@@ -1,0 +1,143 @@
+"""State on disk: one RocksDB a partition, with records, timers and meta as column families."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from struct import Struct
+from typing import TYPE_CHECKING, cast
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+
+from state.codec import DUE_END, DUE_MS_MAX, DUE_START
+from state.store import BEFORE_ALL, NO_POSITION, Entry, StateUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+FORMAT = 1
+BLOCK_CACHE_BYTES = 64 << 20
+RECORDS_BUFFER_BYTES, TIMERS_BUFFER_BYTES, META_BUFFER_BYTES = 8 << 20, 2 << 20, 64 << 10
+BLOOM_BITS = 10
+
+_DUE = Struct(">Q")
+_POSITION = Struct(">q")
+_FORMAT_KEY, _POSITION_KEY = b"format", b"position"
+_NO_TIMER = _DUE.pack(0)
+# refusals of RocksDB that say nothing against the files: another process has them, or there is no room
+_NOT_DAMAGED = ("lock hold by", "While lock file", "No space left", "Permission denied")
+
+
+@cache
+def _block_cache() -> Cache:
+    return Cache(BLOCK_CACHE_BYTES)
+
+
+def _options(buffer_bytes: int) -> Options:
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(_block_cache())
+    blocks.set_bloom_filter(BLOOM_BITS, block_based=False)
+    options = Options(raw_mode=True)
+    options.create_if_missing(create_if_missing=True)
+    options.create_missing_column_families(create_missing_cfs=True)
+    options.set_block_based_table_factory(blocks)
+    options.set_write_buffer_size(buffer_bytes)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_max_total_wal_size(RECORDS_BUFFER_BYTES * 4)
+    options.set_keep_log_file_num(1)
+    options.set_stats_dump_period_sec(0)
+    return options
+
+
+class RocksDBStore:
+    """A `Store` in the directory `path`, which it makes when there is none.
+
+    What `write` has applied outlives a kill of the process, though not always one of the machine: then
+    the newest writes may be missing, whole and in order, and the changelog has them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        families = {"timers": _options(TIMERS_BUFFER_BYTES), "meta": _options(META_BUFFER_BYTES)}
+        try:
+            self._db = Rdict(str(path), _options(RECORDS_BUFFER_BYTES), families)
+        except Exception as error:  # rocksdict has no type of its own for what RocksDB reports
+            if any(words in str(error) for words in _NOT_DAMAGED):
+                raise
+            raise StateUnreadable(f"the state in {path} cannot be opened: {error}") from error
+        self._timers = self._db.get_column_family("timers")
+        self._meta = self._db.get_column_family("meta")
+        self._timers_handle = self._db.get_column_family_handle("timers")
+        self._meta_handle = self._db.get_column_family_handle("meta")
+        try:
+            self.position = self._read_meta(path)
+        except StateUnreadable:
+            self.close()
+            raise
+
+    def _read_meta(self, path: Path) -> int:
+        written = self._meta.get(_FORMAT_KEY)
+        if written is None:
+            self._meta[_FORMAT_KEY] = bytes([FORMAT])
+        elif written != bytes([FORMAT]):
+            raise StateUnreadable(f"the state in {path} has format {written.hex()}, we read {FORMAT}")
+        position = self._meta.get(_POSITION_KEY)
+        return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._db.get(key)
+        return value
+
+    def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:
+        start = _DUE.pack(after[0]) + after[1]
+        for entry in cast("Iterator[bytes]", self._timers.keys(from_key=start)):
+            if entry == start:
+                continue
+            due_ms = _DUE.unpack_from(entry)[0]
+            if due_ms > until_ms:
+                return
+            yield due_ms, entry[_DUE.size :]
+
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        for key, value in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=prefix)):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+    def write(
+        self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
+    ) -> None:
+        batch, timers = WriteBatch(raw_mode=True), self._timers_handle
+        for due_ms, key in passed:
+            batch.delete(_DUE.pack(due_ms) + key, timers)
+        for key, value in records:
+            if value is None:
+                batch.delete(key)
+                continue
+            batch.put(key, value)
+            due = value[DUE_START:DUE_END]
+            if due != _NO_TIMER:
+                batch.put(due + key, b"", timers)
+        batch.put(_POSITION_KEY, _POSITION.pack(position), self._meta_handle)
+        self._db.write(batch)
+        self.position = position
+
+    def close(self) -> None:
+        # a handle keeps the directory locked for as long as it lives
+        del self._timers_handle, self._meta_handle
+        for column in (self._timers, self._meta, self._db):
+            column.close()
+
+
+def destroy(path: Path) -> None:
+    """Remove a closed store from the disk."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; the new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.unreadable-{number}")).exists():
+        number += 1
+    return path.rename(aside)

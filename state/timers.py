@@ -1,0 +1,107 @@
+"""The nearest timers of a partition, kept in memory over a store's index and what is not yet committed."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from state.codec import DUE_MS_MAX
+from state.store import BEFORE_ALL, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from state.store import Store
+
+_NEVER_MS = DUE_MS_MAX + 1
+
+
+class Timers:
+    """Index entries in order, those of the store and those of the running transaction, without repeats.
+
+    The store's index is read forwards in chunks, each entry about once: `_near` holds all of its entries up
+    to `_horizon`, and beyond that none is due before `_beyond_ms`. So asking while nothing is due costs a
+    comparison, and entries that were deleted in front are not walked over again. What a transaction adds
+    waits in `_fresh` until it is committed; what it passes by is remembered, to come back if it is dropped.
+    """
+
+    def __init__(self, store: Store, chunk: int = 1_024) -> None:
+        self._store = store
+        self._chunk = chunk
+        self._near: list[Entry] = []
+        self._fresh: list[Entry] = []
+        self._passed: list[Entry] = []
+        self._horizon: Entry = BEFORE_ALL
+        self._beyond_ms = 0
+
+    def add(self, due_ms: int, key: bytes) -> None:
+        """Note a timer of the running transaction."""
+        heappush(self._fresh, (due_ms, key))
+
+    def due(self, until_ms: int, limit: int, is_valid: Callable[[int, bytes], bool]) -> list[Entry]:
+        """Give at most `limit` valid entries up to `until_ms`, in order; they stay until they are invalid."""
+        near, fresh = self._near, self._fresh
+        valid_near: list[Entry] = []
+        valid_fresh: list[Entry] = []
+        found: list[Entry] = []
+        while len(found) < limit:
+            if not near and self._beyond_ms <= (min(until_ms, fresh[0][0]) if fresh else until_ms):
+                self._load()
+            from_near = bool(near) and (not fresh or near[0] <= fresh[0])
+            source = near if from_near else fresh
+            if not source or source[0][0] > until_ms:
+                break
+            entry = heappop(source)
+            if found and found[-1] == entry:
+                continue
+            if is_valid(*entry):
+                found.append(entry)
+                (valid_near if from_near else valid_fresh).append(entry)
+            elif from_near:
+                self._passed.append(entry)
+        for entry in valid_near:
+            heappush(near, entry)
+        for entry in valid_fresh:
+            heappush(fresh, entry)
+        return found
+
+    def _load(self) -> None:
+        chunk = list(islice(self._store.due(after=self._horizon), self._chunk))
+        self._beyond_ms = chunk[-1][0] if len(chunk) == self._chunk else _NEVER_MS
+        if chunk:
+            self._horizon = chunk[-1]
+            self._near.extend(chunk)
+            heapify(self._near)
+
+    @property
+    def passed(self) -> list[Entry]:
+        """Entries of the store found invalid since the last commit, to be removed by the next one."""
+        return self._passed
+
+    def committed(self, entries: Iterable[Entry]) -> None:
+        """Adopt `entries`, the timers of what was just written to the store."""
+        for entry in entries:
+            if entry <= self._horizon:
+                heappush(self._near, entry)
+            elif entry[0] < self._beyond_ms:
+                self._beyond_ms = entry[0]
+        self._fresh.clear()
+        self._passed = []
+        if len(self._near) > 4 * self._chunk:
+            self._narrow()
+
+    def _narrow(self) -> None:
+        # timers set again and again pile up before the horizon: draw it nearer, the store has the rest
+        entries = sorted(set(self._near))
+        if len(entries) > self._chunk:
+            self._horizon = entries[self._chunk - 1]
+            self._beyond_ms = min(self._beyond_ms, entries[self._chunk][0])
+        self._near = entries[: self._chunk]
+
+    def dropped(self) -> None:
+        """Forget the running transaction: what it passed by may be valid again."""
+        self._fresh.clear()
+        self._near.extend(self._passed)
+        heapify(self._near)
+        self._passed = []

@@ -1,0 +1,159 @@
+"""What every store of state promises; each test runs on each adapter."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from state.codec import due_of, frame, open_frame
+from state.memory import MemoryStore
+from state.rocksdb import RocksDBStore, destroy, set_aside
+from state.store import StateUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from state.store import Store
+
+
+@pytest.fixture(params=["memory", "rocksdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made: Store = MemoryStore() if request.param == "memory" else RocksDBStore(tmp_path / "journal-0")
+    yield made
+    made.close()
+
+
+def a_value(due_ms: int = 0, payload: bytes = b"v") -> bytes:
+    return frame(1, due_ms, payload)
+
+
+def test_a_frame_gives_back_what_went_in() -> None:
+    assert open_frame(frame(7, 1_290_000_000_000, b"payload")) == (7, 1_290_000_000_000, b"payload")
+    assert due_of(frame(7, 1_290_000_000_000, b"")) == 1_290_000_000_000
+
+
+def test_a_value_too_short_to_be_framed_is_named() -> None:
+    with pytest.raises(ValueError, match="at least 9 bytes"):
+        open_frame(b"short")
+
+
+def test_an_empty_store_has_no_position_no_records_and_nothing_due(store: Store) -> None:
+    assert store.position == -1
+    assert store.get(b"anna") is None
+    assert list(store.items()) == []
+    assert list(store.due()) == []
+
+
+def test_a_write_keeps_records_and_position_together(store: Store) -> None:
+    store.write([(b"anna", a_value()), (b"ben", a_value())], 7)
+    store.write([(b"anna", a_value(payload=b"w")), (b"ben", None)], 11)
+    assert store.get(b"anna") == a_value(payload=b"w")
+    assert store.get(b"ben") is None
+    assert store.position == 11
+
+
+def test_timers_come_in_the_order_of_their_time_then_their_key(store: Store) -> None:
+    store.write([(b"b", a_value(20)), (b"c", a_value(10)), (b"a", a_value(20)), (b"d", a_value(300))], 4)
+    assert list(store.due(until_ms=20)) == [(10, b"c"), (20, b"a"), (20, b"b")]
+    assert list(store.due(after=(20, b"a"))) == [(20, b"b"), (300, b"d")]
+    assert list(store.due(until_ms=300, after=(15, b""))) == [(20, b"a"), (20, b"b"), (300, b"d")]
+
+
+def test_a_moved_timer_leaves_an_entry_behind_until_it_is_passed(store: Store) -> None:
+    store.write([(b"anna", a_value(10))], 1)
+    store.write([(b"anna", a_value(50))], 2)
+    assert list(store.due()) == [(10, b"anna"), (50, b"anna")]
+    store.write([], 2, passed=[(10, b"anna")])
+    assert list(store.due()) == [(50, b"anna")]
+
+
+def test_an_entry_passed_and_set_again_in_one_write_stays(store: Store) -> None:
+    store.write([(b"anna", a_value(10))], 1)
+    store.write([(b"anna", a_value(10))], 2, passed=[(10, b"anna")])
+    assert list(store.due()) == [(10, b"anna")]
+
+
+def test_a_value_without_a_timer_has_no_entry(store: Store) -> None:
+    store.write([(b"anna", a_value(0))], 1)
+    assert list(store.due()) == []
+
+
+def test_items_are_those_of_the_prefix_in_the_order_of_keys(store: Store) -> None:
+    store.write([(key, a_value()) for key in (b"w/2", b"p/9", b"w/1", b"x", b"w")], 5)
+    assert [key for key, _ in store.items(b"w/")] == [b"w/1", b"w/2"]
+    assert [key for key, _ in store.items()] == [b"p/9", b"w", b"w/1", b"w/2", b"x"]
+
+
+def test_both_stores_agree_on_a_random_history(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)  # noqa: T201 - shown when the test fails
+    chance = random.Random(seed)
+    memory, rocks = MemoryStore(), RocksDBStore(tmp_path / "journal-0")
+    keys = [b"customer-%d" % number for number in range(30)]
+    for position in range(300):
+        records = [
+            (key, a_value(chance.randrange(40)) if chance.random() < 0.8 else None)
+            for key in chance.sample(keys, chance.randrange(6))
+        ]
+        passed = chance.sample(list(memory.due()), chance.randrange(3)) if position > 20 else []
+        for either in (memory, rocks):
+            either.write(records, position, passed)
+        after = (chance.randrange(40), chance.choice(keys))
+        assert list(memory.due(after=after)) == list(rocks.due(after=after))
+        assert list(memory.items()) == list(rocks.items())
+    rocks.close()
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+    store = RocksDBStore(tmp_path / "journal-0")
+    store.write([(b"anna", a_value(10))], 42)
+    store.close()
+    again = RocksDBStore(tmp_path / "journal-0")
+    assert (again.get(b"anna"), list(again.due()), again.position) == (a_value(10), [(10, b"anna")], 42)
+    again.close()
+
+
+def test_a_damaged_directory_is_unreadable_and_can_be_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "journal-0"
+    RocksDBStore(path).close()
+    (path / "CURRENT").write_bytes(b"garbage")
+    for number in (1, 2):
+        with pytest.raises(StateUnreadable, match="journal-0"):
+            RocksDBStore(path)
+        if number == 1:
+            assert set_aside(path).name == "journal-0.unreadable-1"
+            path.mkdir()
+            (path / "CURRENT").write_bytes(b"garbage")
+    assert set_aside(path).name == "journal-0.unreadable-2"
+    fresh = RocksDBStore(path)
+    assert fresh.position == -1
+    fresh.close()
+
+
+def test_a_directory_of_a_newer_format_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("state.rocksdb.FORMAT", 2)
+    RocksDBStore(tmp_path / "journal-0").close()
+    monkeypatch.undo()
+    with pytest.raises(StateUnreadable, match="format 02, we read 1"):
+        RocksDBStore(tmp_path / "journal-0")
+
+
+def test_a_directory_in_use_is_not_called_unreadable(tmp_path: Path) -> None:
+    first = RocksDBStore(tmp_path / "journal-0")
+    with pytest.raises(Exception, match="lock") as refused:
+        RocksDBStore(tmp_path / "journal-0")
+    assert not isinstance(refused.value, StateUnreadable)
+    first.close()
+
+
+def test_a_destroyed_store_begins_anew(tmp_path: Path) -> None:
+    store = RocksDBStore(tmp_path / "journal-0")
+    store.write([(b"anna", a_value())], 3)
+    store.close()
+    destroy(tmp_path / "journal-0")
+    anew = RocksDBStore(tmp_path / "journal-0")
+    assert (anew.position, anew.get(b"anna")) == (-1, None)
+    anew.close()
