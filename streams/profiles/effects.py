@@ -1,0 +1,53 @@
+"""What folding a record asks for, as data: the runtime alone sends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from schemas.insights import PanelRow
+
+HOUR_MS = 3_600_000
+
+
+def derived_id(*parts: str | int) -> str:
+    """xxh3-128 (hex) of the parts: an id that is the same whenever the same cause is folded."""
+    return xxh3_128_hexdigest("\x1f".join(map(str, parts)))
+
+
+def hash_64(text: str) -> int:
+    """xxh3-64 as a signed long."""
+    value = xxh3_64_intdigest(text)
+    return value - (1 << 64) if value >> 63 else value
+
+
+class Effects:
+    """Gathers the effects of one record, in order."""
+
+    __slots__ = ("counts", "journal", "outputs", "panel")
+
+    def __init__(self) -> None:
+        self.outputs: list[tuple[str, msgspec.Struct]] = []
+        """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters."""
+        self.journal: list[tuple[str | None, Any, tuple[tuple[str, bytes], ...]]] = []
+        """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
+        self.counts: dict[tuple[str, int, str], int] = {}
+        """(name, hour_ms, by) -> to be added."""
+        self.panel: list[PanelRow] = []
+
+    def emit(self, customer: str, record: msgspec.Struct) -> None:
+        """Sends a record under the customer's key to the topic of its type."""
+        self.outputs.append((customer, record))
+
+    def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
+        """Adds to a fact of the hour of time_ms (0: not by hour)."""
+        key = (name, time_ms - time_ms % HOUR_MS, by)
+        self.counts[key] = self.counts.get(key, 0) + value
+
+    def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
+        """Appends to the journal under another key, or with None to this very partition."""
+        self.journal.append((key, record, headers))

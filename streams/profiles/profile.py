@@ -1,0 +1,165 @@
+"""One customer's profile: a frozen value of bounded size, replaced whole."""
+
+from __future__ import annotations
+
+import msgspec
+
+ORDERS_MAX = 500
+TOUCHES_MAX = 100
+SEEN_MAX = 1_000
+CONVERSIONS_MAX = 200
+MESSAGES_MAX = 200
+CART_ITEMS_MAX = 50
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An order; money in minor units of the reporting currency (0 for an order in another one)."""
+
+    time_ms: int
+    total_minor: int
+    refunded_minor: int
+    id_hash: int
+    """xxh3-64 of the order id."""
+
+    @property
+    def counts(self) -> bool:
+        """A fully refunded order does not count; one that was free from the start does."""
+        return self.refunded_minor < self.total_minor or self.refunded_minor == 0
+
+
+class OrderMonth(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Orders older than the newest ORDERS_MAX, by calendar month (UTC)."""
+
+    end_ms: int
+    orders: int
+    minor: int
+
+
+class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A refund that matches no known order: it lowers the spend of the window that it falls in."""
+
+    time_ms: int
+    minor: int
+    id_hash: int
+
+
+class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    sku: str
+    price_minor: int
+    quantity: int
+
+
+class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What lies in the cart; never empty."""
+
+    opened_ms: int
+    added_ms: int
+    items: tuple[CartItem, ...]
+
+
+class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A marketing touch. Ordered by (time_ms, id_hash)."""
+
+    time_ms: int
+    id_hash: int
+    """xxh3-64 of the event id."""
+    channel: str
+    campaign_id: str | None
+    session_hash: int
+    """xxh3-64 of the session id; 0: none."""
+    is_view: bool
+    """Seen, not clicked: counts for the view lookback only."""
+
+
+class Conversion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An order whose credit may still change: the rows in the ledger follow from these fields alone."""
+
+    order_id: str
+    time_ms: int
+    value_minor: int
+    currency: str
+    path: tuple[Touch, ...]
+    revision: int
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A candidate of a flow on its way; at most one a flow."""
+
+    flow_id: str
+    flow_version: int
+    candidate_id: str
+    cause: str
+    entered_ms: int
+    due_ms: int
+    step: str
+
+
+class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A message of a flow: what the caps count."""
+
+    time_ms: int
+    channel: str
+    flow_id: str
+    is_promotional: bool
+
+
+class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    channel: str
+    granted: bool
+    time_ms: int
+
+
+class Score(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """RFM as last scored: a pure function of the orders, the customer's clock and the cuts' version."""
+
+    segment: str
+    r: int
+    f: int
+    m: int
+    cuts_version: str
+    scored_ms: int
+    orders: int
+    monetary_minor: int
+    due_ms: int
+    """When time alone may change it: a crossing of recency, or an order leaving the window; 0: never."""
+
+
+class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Everything known of one key: a user, a device, a guest's order, an address or a spend channel."""
+
+    clock_ms: int = 0
+    first_ms: int = 0
+    """Time of the earliest touchpoint; 0: none yet."""
+    seen: tuple[tuple[int, bytes], ...] = ()
+    """(day of the customer's clock, 8-byte hashes of the event ids folded on it), oldest first."""
+    user_id: str | None = None
+    email_hash: str | None = None
+    linked: tuple[str, ...] = ()
+    """Of a user: devices and addresses already told. Of a device or an address: the users, last linked last."""
+    orders: tuple[PlacedOrder, ...] = ()
+    """By (time_ms, id_hash)."""
+    months: tuple[OrderMonth, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    score: Score | None = None
+    slot_ms: int = 0
+    """Due time of the weekly slot; 0: none (no order yet)."""
+    lifecycle: str = "prospect"
+    cluster: int = -1
+    clusters_version: str = ""
+    session_hash: int = 0
+    session_ordered: bool = False
+    cart: Cart | None = None
+    touches: tuple[Touch, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+    answers: tuple[tuple[int, int], ...] = ()
+    """(day, opens and clicks), 90 days."""
+    consents: tuple[ConsentState, ...] = ()
+    runs: tuple[Run, ...] = ()
+    messages: tuple[Sent, ...] = ()
+    expires_ms: int = 0
+    """When an entry without a public profile (a guest's order) is forgotten; 0: never."""
+    parked: tuple[str, ...] = ()
+    """Names of timers whose code raised: out of the index until a release mends it."""
+
+
+EMPTY = Profile()
