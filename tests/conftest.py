@@ -7,6 +7,9 @@ from uuid import uuid4
 import pytest
 
 from streams.demo.broker import Broker
+from streams.demo.fetching import Unavailable
+from streams.demo.prometheus import fetch_prometheus
+from streams.places import in_ci
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,14 @@ def prefix(request: pytest.FixtureRequest) -> str:
     name: str = request.node.originalname
     readable = re.sub(r"[^a-z0-9]+", "-", name.removeprefix("test_").lower())[:40].strip("-")
     return f"{readable}-{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def monitoring() -> None:
+    """Asks for Prometheus and Alertmanager: skipped where they cannot be had, an error in CI."""
+    try:
+        fetch_prometheus()
+    except Unavailable as missing:
+        if in_ci():
+            raise
+        pytest.skip(f"Prometheus is not to be had here: {missing}")

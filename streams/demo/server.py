@@ -54,16 +54,19 @@ class Server:
     """One child process with its log.
 
     It leads its own process group, so that Ctrl-C reaches only us, and the kernel kills it when the thread
-    that started it ends, unless `outlives_us`.
+    that started it ends, unless `outlives_us`. It runs in `folder`, by default that of its log.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, *, outlives_us: bool = False) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, *, folder: Path | None = None, outlives_us: bool = False,
+    ) -> None:
         self.log = log
         self._name = Path(command[0]).name
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, cwd=log.parent,
-                process_group=0, preexec_fn=None if outlives_us else _die_with_parent,  # noqa: PLW1509 - one prctl
+                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                cwd=folder or log.parent, process_group=0,
+                preexec_fn=None if outlives_us else _die_with_parent,  # noqa: PLW1509 - one prctl
             )
 
     @property
