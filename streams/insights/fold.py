@@ -1,0 +1,165 @@
+"""One record of the facts topic: counts and panel rows are added, then what became complete is concluded."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from streams.insights.anomalies import WATCHED, observe
+from streams.insights.effects import InsightEffects
+from streams.insights.state import (
+    CLOCK,
+    CLUSTERS,
+    CUTS,
+    SETTINGS,
+    STOCKS,
+    Clock,
+    Clusters,
+    Cuts,
+    Detector,
+    Partition,
+    Settings,
+    Stocks,
+    detector_key,
+)
+from streams.insights.ticks import add_panel, advance
+from streams.insights.windows import add_counts, close_windows
+from streams.settings import DomainSettings, parse_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from schemas.insights import Anomaly, Count, Facts
+    from schemas.journal import Configured
+    from streams.insights.windows import ClosedHour
+
+# totals are named by the code but for segments and the like, so they stay few
+STOCKS_MAX = 1_000
+
+
+class NotConfigured(ValueError):
+    """Facts came before the settings, which are the first record of their topic."""
+
+
+def configured(state: Partition, record: Configured) -> InsightEffects:
+    """Take in the settings that decide from here on.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    parse_domain(record.settings)
+    state.put(SETTINGS, Settings(record.settings), 0)
+    return InsightEffects()
+
+
+def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
+    """Fold one record of facts; the order of records of different journal partitions does not matter.
+
+    Raises:
+        NotConfigured: no settings were folded yet.
+        ValueError: the record names a journal partition that the settings do not have.
+    """
+    held: Settings | None = state.get(SETTINGS)
+    if held is None:
+        raise NotConfigured("facts came before the record of settings")
+    settings = _parsed(held.text)
+    if not 0 <= facts.partition < settings.journal_partitions:
+        raise ValueError(f"facts of journal partition {facts.partition}; there are {settings.journal_partitions}")
+    effects = InsightEffects()
+    before: Clock = state.get(CLOCK) or Clock()
+    _add_stocks(state, facts.counts, effects)
+    clock = add_counts(state, before, facts.counts, settings.zone, effects)
+    clock = add_panel(state, clock, facts.panel, effects)
+    clock = _heard(clock, facts, settings.journal_partitions)
+    complete_to_ms = _complete_to_ms(clock)
+    if complete_to_ms is not None:
+        clock, hours = close_windows(state, clock, complete_to_ms, settings.grace_ms, settings.zone, effects)
+        _watch(state, hours, settings.zone, effects)
+        clock = advance(state, clock, complete_to_ms, settings, effects)
+    if clock != before:
+        state.put(CLOCK, clock, 0)
+    return effects
+
+
+def open_anomalies(state: Partition) -> list[Anomaly]:
+    """Give what was raised and not cleared, for gauges that are set again when the partition is assigned."""
+    detectors: list[Detector | None] = [state.get(detector_key(kpi)) for kpi in WATCHED]
+    return [found.incident.raised for found in detectors if found is not None and found.incident is not None]
+
+
+def versions(state: Partition) -> dict[str, str | None]:
+    """Version last published of each kind of model."""
+    cuts: Cuts | None = state.get(CUTS)
+    clusters: Clusters | None = state.get(CLUSTERS)
+    return {"cuts": cuts.model.version if cuts else None, "clusters": clusters.version if clusters else None}
+
+
+def stocks(state: Partition) -> dict[tuple[str, str], int]:
+    """Totals of the facts that are not by hour, by (name, by)."""
+    held: Stocks | None = state.get(STOCKS)
+    return {_named(key): total for key, total in held.totals.items()} if held else {}
+
+
+# the text changes with a record of settings, and is parsed for every record of facts
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> DomainSettings:
+    return parse_domain(text)
+
+
+def _named(key: str) -> tuple[str, str]:
+    name, _, by = key.partition("|")
+    return name, by
+
+
+def _add_stocks(state: Partition, counts: Iterable[Count], effects: InsightEffects) -> None:
+    added: dict[str, int] = {}
+    for count in counts:
+        if not count.hour_ms:
+            key = f"{count.name}|{count.by}"
+            added[key] = added.get(key, 0) + count.value
+    if not added:
+        return
+    held: Stocks | None = state.get(STOCKS)
+    totals = dict(held.totals) if held else {}
+    for key, value in added.items():
+        if key not in totals and len(totals) >= STOCKS_MAX:
+            effects.dimensions_refused += 1
+            continue
+        totals[key] = totals.get(key, 0) + value
+        effects.stocks[_named(key)] = totals[key]
+    state.put(STOCKS, Stocks(totals), 0)
+
+
+def _heard(clock: Clock, facts: Facts, partitions: int) -> Clock:
+    told_ms = facts.complete_to_ms
+    if told_ms is None:
+        return clock
+    missing = (None,) * (partitions - len(clock.complete_ms))
+    spoken = list(clock.spoken_ms + missing)
+    complete = list(clock.complete_ms + missing)
+    at = facts.partition
+    last_ms = complete[at]
+    if last_ms is not None and told_ms <= last_ms:
+        return clock
+    complete[at] = told_ms
+    first_ms = spoken[at]
+    spoken[at] = told_ms if first_ms is None else first_ms
+    return replace(clock, spoken_ms=tuple(spoken), complete_ms=tuple(complete))
+
+
+def _complete_to_ms(clock: Clock) -> int | None:
+    told = [complete for complete in clock.complete_ms if complete is not None]
+    return min(told) if told and len(told) == len(clock.complete_ms) else None
+
+
+def _watch(state: Partition, hours: Iterable[ClosedHour], zone: ZoneInfo, effects: InsightEffects) -> None:
+    for hour in hours:
+        for kpi in WATCHED:
+            detector: Detector = state.get(detector_key(kpi)) or Detector()
+            detector, anomaly = observe(detector, kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator), zone)
+            state.put(detector_key(kpi), detector, 0)
+            if anomaly is not None:
+                effects.anomalies.append(anomaly)

@@ -1,0 +1,117 @@
+"""Batch k-means on small panels: the start of the online clusters, and their challenger.
+
+Points are arrays of shape (rows, features), standardised by the caller. Distances avoid BLAS, whose sums
+depend on the number of threads: the same points give the same centres.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Points: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.int64]
+
+_STARTS = 8
+_ROUNDS_MAX = 100
+
+
+def distances(points: Points, centres: Points, metric: str = "sqeuclidean") -> Points:
+    """Distances of shape (rows, centres); squared ones unless `metric` is "euclidean"."""
+    return cast("Points", cdist(points, centres, metric))
+
+
+def labels_of(points: Points, centres: Points) -> Labels:
+    """Index of each row's nearest centre."""
+    labels: Labels = distances(points, centres).argmin(axis=1)
+    return labels
+
+
+def inertia_of(points: Points, centres: Points) -> float:
+    """Sum of squared distances to the nearest centre."""
+    return float(distances(points, centres).min(axis=1).sum())
+
+
+def fit(points: Points, k: int, seed: int) -> Points:
+    """k-means++ (Arthur, Vassilvitskii 2007) and Lloyd's rounds, the best of several starts.
+
+    Returns:
+        Centres of shape (k, features), in ascending order of their coordinates.
+    """
+    chance = np.random.default_rng(seed)
+    tries = [_lloyd(points, _plus_plus(points, k, chance)) for _ in range(_STARTS)]
+    best = min(tries, key=lambda centres: inertia_of(points, centres))
+    return best[np.lexsort(best.T[::-1])]
+
+
+def silhouette(points: Points, labels: Labels, apart: Points | None = None) -> float:
+    """Mean silhouette (Rousseeuw 1987), -1..1; quadratic in rows. `apart`: their distances, if known."""
+    apart = distances(points, points, "euclidean") if apart is None else apart
+    kinds, own = np.unique(labels, return_inverse=True)
+    if len(kinds) == 1:
+        return -1.0
+    rows = np.arange(len(points))
+    sums = np.stack([apart[:, labels == kind].sum(axis=1) for kind in kinds], axis=1)
+    sizes = np.bincount(own)
+    within = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
+    means = sums / sizes
+    means[rows, own] = np.inf
+    between = means.min(axis=1)
+    greater = np.maximum(within, between)
+    scores = np.divide(between - within, greater, out=np.zeros_like(greater), where=greater > 0)
+    # a cluster of one is neither well nor badly placed
+    return float(np.where(sizes[own] == 1, 0.0, scores).mean())
+
+
+def choose_k(points: Points, choices: Sequence[int], seed: int) -> Points:
+    """Centres for the number of clusters with the best silhouette; the smaller of two equally good."""
+    apart = distances(points, points, "euclidean")
+    best, best_score = None, -np.inf
+    for k in choices:
+        centres = fit(points, k, seed)
+        score = silhouette(points, labels_of(points, centres), apart)
+        if score > best_score:
+            best, best_score = centres, score
+    if best is None:
+        raise ValueError("there is no number of clusters to choose from")
+    return best
+
+
+def matched(old: Points, new: Points) -> dict[int, int]:
+    """Pair centres one to one (Kuhn 1955) so that they lie closest on the whole: index in `new` -> index in `old`."""
+    olds, news = linear_sum_assignment(distances(old, new))
+    return {int(index): int(before) for before, index in zip(olds, news, strict=True)}
+
+
+def _plus_plus(points: Points, k: int, chance: np.random.Generator) -> Points:
+    centres = [points[int(chance.integers(len(points)))]]
+    while len(centres) < k:
+        nearest = distances(points, np.stack(centres)).min(axis=1)
+        heap = np.cumsum(nearest)
+        at = int(np.searchsorted(heap, chance.random() * heap[-1], side="right"))
+        centres.append(points[min(at, len(points) - 1)])
+    return np.stack(centres)
+
+
+def _lloyd(points: Points, centres: Points) -> Points:
+    before: Labels | None = None
+    for _ in range(_ROUNDS_MAX):
+        labels = labels_of(points, centres)
+        if before is not None and np.array_equal(labels, before):
+            break
+        before = labels
+        # an empty cluster keeps its centre
+        centres = np.stack(
+            [
+                points[labels == index].mean(axis=0) if (labels == index).any() else centre
+                for index, centre in enumerate(centres)
+            ]
+        )
+    return centres

@@ -1,0 +1,74 @@
+"""KPIs as fractions of counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from schemas.insights import Kpi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Formula(NamedTuple):
+    """(`plus` - `minus`) / `over`, of counts; without `over` a sum."""
+
+    name: str
+    plus: str
+    minus: str | None = None
+    over: str | None = None
+
+
+class Fraction(NamedTuple):
+    """Exact value of a KPI; the denominator of a sum is 1."""
+
+    numerator: int
+    denominator: int
+
+
+# a rate of one hour can leave 0..1, where what it counts began in the hour before
+FORMULAS = (
+    Formula("orders", "orders"),
+    Formula("revenue_minor", "revenue_minor"),
+    Formula("aov_minor", "revenue_minor", over="orders"),
+    Formula("conversion_rate", "sessions_ordered", over="sessions"),
+    Formula("cart_abandonment_rate", "carts_opened", minus="carts_ordered", over="carts_opened"),
+    Formula("refunds_minor", "refunds_minor"),
+    Formula("sessions", "sessions"),
+    Formula("new_customers", "new_customers"),
+)
+SUMS = frozenset(formula.name for formula in FORMULAS if formula.over is None)
+COUNTED = frozenset(
+    name for formula in FORMULAS for name in (formula.plus, formula.minus, formula.over) if name is not None
+)
+
+
+def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:
+    """KPIs of a window from its counts under `name|by`, under `name|by`.
+
+    Every formula is there for all; a dimension has only the sums that were counted by it.
+    """
+    result: dict[str, Fraction] = {}
+    for name, plus, minus, over in FORMULAS:
+        numerator = counts.get(f"{plus}|", 0) - (counts.get(f"{minus}|", 0) if minus else 0)
+        result[f"{name}|"] = Fraction(numerator, counts.get(f"{over}|", 0) if over else 1)
+    for key, value in counts.items():
+        name, _, by = key.partition("|")
+        if by and name in SUMS:
+            result[key] = Fraction(value, 1)
+    return result
+
+
+def kpi_record(key: str, fraction: Fraction, grain: str, start_ms: int, revision: int) -> Kpi:
+    name, _, by = key.partition("|")
+    numerator, denominator = fraction
+    return Kpi(
+        name=name,
+        grain=grain,
+        start_ms=start_ms,
+        by=by,
+        value=numerator / denominator if denominator else None,
+        numerator=numerator,
+        denominator=denominator,
+        revision=revision,
+    )

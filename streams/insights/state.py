@@ -1,0 +1,212 @@
+"""State of insights: frozen values under fixed keys, and their codec."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from schemas.insights import Anomaly
+from state.codec import frame, open_frame
+from streams.profiles.scores import CutsModel
+
+VERSION = 1
+
+SETTINGS = b"settings"
+CLOCK = b"clock"
+STOCKS = b"stocks"
+CUTS = b"model/cuts"
+CLUSTERS = b"model/clusters"
+WARMUP = b"model/warmup"
+
+
+class NewerState(ValueError):
+    """The state was written by a newer version: start that one, or empty the state folder."""
+
+
+class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
+    """JSON of DomainSettings, as in the last Configured record."""
+
+    text: str
+
+
+class Clock(msgspec.Struct, frozen=True, array_like=True, tag="clock"):
+    """How far time has come, and what has been done by it.
+
+    `spoken_ms` and `complete_ms`: first and last complete_to_ms of each journal partition, None before it
+    spoke. `hour_ms`, `day_ms`, `slot_ms`, `tick_ms`: next hour and day to close, next slot hour to learn, next
+    tick; None before the first. `..._kept_ms`: the oldest that is still held. `busy_ms`: last closed hour with facts.
+    """
+
+    spoken_ms: tuple[int | None, ...] = ()
+    complete_ms: tuple[int | None, ...] = ()
+    hour_ms: int | None = None
+    hour_kept_ms: int = 0
+    day_ms: int | None = None
+    day_kept_ms: int = 0
+    slot_ms: int | None = None
+    slot_kept_ms: int = 0
+    tick_ms: int | None = None
+    busy_ms: int | None = None
+    closing: bool = False
+    learning: bool = False
+
+
+class Stocks(msgspec.Struct, frozen=True, array_like=True, tag="stocks"):
+    """Totals of the facts that are not by hour, under `name|by`."""
+
+    totals: dict[str, int]
+
+
+class Window(msgspec.Struct, frozen=True, array_like=True, tag="window"):
+    """Counts of one hour or day under `name|by`; `revisions` of the KPIs that were corrected."""
+
+    counts: dict[str, int]
+    closed: bool = False
+    revisions: dict[str, int] = {}
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """A panel row, in the order in which rows are learnt."""
+
+    slot_ms: int
+    customer_hash: int
+    recency_ms: int
+    orders: int
+    monetary_minor: int
+    gap_ms: int
+    engagement: float
+
+
+class Slot(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
+    """Panel rows of one hour, in the order in which they came."""
+
+    rows: tuple[Row, ...]
+
+
+class Cuts(msgspec.Struct, frozen=True, array_like=True, tag="cuts"):
+    """The published cuts."""
+
+    model: CutsModel
+
+
+class Warmup(msgspec.Struct, frozen=True, array_like=True, tag="warmup"):
+    """Feature vectors gathered before there are clusters."""
+
+    vectors: tuple[tuple[float, ...], ...]
+
+
+class Clusters(msgspec.Struct, frozen=True, array_like=True, tag="clusters"):
+    """Snapshot of the clusters that are being learnt.
+
+    `centres` are standardised by `mean` and `scale`; `numbers` name `reference`, the centres (not standardised)
+    as they were last published; `learnt` counts rows since then.
+    """
+
+    library: str
+    features_version: int
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    centres: tuple[tuple[float, ...], ...]
+    reference: tuple[tuple[float, ...], ...]
+    numbers: tuple[int, ...]
+    number_next: int
+    version: str | None = None
+    learnt: int = 0
+
+
+class Tail(msgspec.Struct, frozen=True, array_like=True):
+    """Peaks of one side over `threshold`: `seen` observations had `peaks_seen`, the last ones are `peaks`."""
+
+    threshold: float
+    peaks: tuple[float, ...]
+    peaks_seen: int
+    seen: int
+    alarm: float
+
+
+class Season(msgspec.Struct, frozen=True, array_like=True):
+    """What is expected of an hour, on the square-root scale, and how far it is usually missed."""
+
+    level: float
+    hours: tuple[float, ...]
+    weekdays: tuple[float, ...]
+    variance: float
+    covariance: float
+    residual: float
+    time_ms: int
+
+
+class Incident(msgspec.Struct, frozen=True, array_like=True):
+    """An anomaly that was raised and not cleared; `quiet_hours` in range since."""
+
+    raised: Anomaly
+    hours: int
+    quiet_hours: int
+
+
+class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
+    """One KPI's detector: `warmup` holds (hour, value) until there is a season."""
+
+    warmup: tuple[tuple[int, float], ...] = ()
+    season: Season | None = None
+    high: Tail | None = None
+    low: Tail | None = None
+    incident: Incident | None = None
+    refractory_to_ms: int = 0
+
+
+Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector
+
+
+class Partition(Protocol):
+    """The part of state.overlay.Overlay that insights needs."""
+
+    def get(self, key: bytes) -> Any:  # noqa: ANN401 - a key's kind of value is fixed by the key
+        ...
+
+    def put(self, key: bytes, value: Any, due_ms: int) -> None:  # noqa: ANN401 - as above
+        ...
+
+    def delete(self, key: bytes) -> None: ...
+
+
+class InsightCodec:
+    """A msgpack array with its kind first, in a frame without a due time."""
+
+    def __init__(self) -> None:
+        """Set up one encoder and one decoder, used for every value."""
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[Value] = msgspec.msgpack.Decoder(Value)
+
+    def encode(self, key: bytes, value: Value) -> bytes:  # noqa: ARG002 - the value knows its kind
+        return frame(VERSION, 0, self._encoder.encode(value))
+
+    def decode(self, key: bytes, value: bytes) -> Value:
+        """Undo `encode`.
+
+        Raises:
+            NewerState: the version is above the one that this code writes.
+        """
+        version, _, payload = open_frame(value)
+        if version > VERSION:
+            raise NewerState(
+                f"{key!r} has version {version} of the state of insights; known are versions up to {VERSION}"
+            )
+        return self._decoder.decode(payload)
+
+
+def hour_key(start_ms: int) -> bytes:
+    return b"hour/%d" % start_ms
+
+
+def day_key(start_ms: int) -> bytes:
+    return b"day/%d" % start_ms
+
+
+def slot_key(end_ms: int) -> bytes:
+    return b"slot/%d" % end_ms
+
+
+def detector_key(kpi: str) -> bytes:
+    return b"detector/" + kpi.encode()

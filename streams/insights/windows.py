@@ -1,0 +1,185 @@
+"""Hours and days: counts are added in any order, windows close once, later counts correct them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from streams.insights.days import HOUR_MS, day_start_ms, next_day_ms
+from streams.insights.kpis import COUNTED, Fraction, kpi_record, measured
+from streams.insights.state import Window, day_key, hour_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from zoneinfo import ZoneInfo
+
+    from schemas.insights import Count
+    from streams.insights.effects import InsightEffects
+    from streams.insights.state import Clock, Partition
+
+# how long a closed window can be corrected, and how long a shop without facts gets windows of nothing
+KEPT_MS = 35 * 24 * HOUR_MS
+# dimensions come from outside, so a window holds so many of them and no more
+COUNTS_MAX = 256
+
+
+class ClosedHour(NamedTuple):
+    """An hour as it was when it closed."""
+
+    start_ms: int
+    kpis: dict[str, Fraction]
+
+
+def add_counts(
+    state: Partition, clock: Clock, counts: Iterable[Count], zone: ZoneInfo, effects: InsightEffects
+) -> Clock:
+    """Add the hourly counts to their hour and day; closed ones are corrected.
+
+    A day gets whole hours by their start, so in a zone that is off by half an hour its border is too.
+    """
+    by_hour: dict[int, dict[str, int]] = {}
+    for count in counts:
+        if count.hour_ms and count.name in COUNTED:
+            key = f"{count.name}|{count.by}"
+            hour = by_hour.setdefault(count.hour_ms, {})
+            hour[key] = hour.get(key, 0) + count.value
+    for hour_ms, added in sorted(by_hour.items()):
+        clock = _started(clock, hour_ms, zone)
+        if clock.closing and hour_ms < _oldest_ms(clock):
+            effects.corrections_too_old += len(added)
+            continue
+        day_ms = day_start_ms(hour_ms, zone)
+        _add(
+            state,
+            "hour",
+            hour_ms,
+            added,
+            late=_is_late(clock.closing, hour_ms, clock.hour_ms),
+            effects=effects,
+        )
+        _add(state, "day", day_ms, added, late=_is_late(clock.closing, day_ms, clock.day_ms), effects=effects)
+        clock = replace(
+            clock, hour_kept_ms=min(clock.hour_kept_ms, hour_ms), day_kept_ms=min(clock.day_kept_ms, day_ms)
+        )
+    return clock
+
+
+def close_windows(  # noqa: PLR0913, PLR0917 - what is concluded, and by which rules
+    state: Partition,
+    clock: Clock,
+    complete_to_ms: int,
+    grace_ms: int,
+    zone: ZoneInfo,
+    effects: InsightEffects,
+) -> tuple[Clock, list[ClosedHour]]:
+    """Close, in order, what ends early enough before `complete_to_ms`, and forget what is too old to correct."""
+    closed: list[ClosedHour] = []
+    if clock.hour_ms is None or clock.day_ms is None:
+        return clock, closed
+    hour_ms, busy_ms = clock.hour_ms, clock.busy_ms
+    while hour_ms + HOUR_MS - 1 + grace_ms <= complete_to_ms:
+        window: Window | None = state.get(hour_key(hour_ms))
+        if window is not None:
+            busy_ms = hour_ms
+        if window is not None or _is_expected(hour_ms, busy_ms):
+            closed.append(ClosedHour(hour_ms, _close(state, "hour", hour_ms, window, effects)))
+        hour_ms += HOUR_MS
+    day_ms, end_ms = clock.day_ms, next_day_ms(clock.day_ms, zone)
+    while end_ms - 1 + grace_ms <= complete_to_ms:
+        day: Window | None = state.get(day_key(day_ms))
+        if day is not None or _is_expected(day_ms, busy_ms):
+            _close(state, "day", day_ms, day, effects)
+        day_ms, end_ms = end_ms, next_day_ms(end_ms, zone)
+    if (hour_ms, day_ms) == (clock.hour_ms, clock.day_ms):
+        return clock, closed
+    clock = replace(clock, hour_ms=hour_ms, day_ms=day_ms, busy_ms=busy_ms, closing=True)
+    return _forget(state, clock, zone), closed
+
+
+def _started(clock: Clock, hour_ms: int, zone: ZoneInfo) -> Clock:
+    """Let the first window to close be the first with facts, whatever order they come in."""
+    if clock.closing or (clock.hour_ms is not None and clock.hour_ms <= hour_ms):
+        return clock
+    day_ms = day_start_ms(hour_ms, zone)
+    return replace(clock, hour_ms=hour_ms, hour_kept_ms=hour_ms, day_ms=day_ms, day_kept_ms=day_ms)
+
+
+def _is_late(closing: bool, start_ms: int, next_ms: int | None) -> bool:  # noqa: FBT001 - a field of the clock
+    return closing and next_ms is not None and start_ms < next_ms
+
+
+def _is_expected(start_ms: int, busy_ms: int | None) -> bool:
+    return busy_ms is not None and start_ms - busy_ms <= KEPT_MS
+
+
+def _oldest_ms(clock: Clock) -> int:
+    return (clock.hour_ms or 0) - KEPT_MS
+
+
+def _key(grain: str, start_ms: int) -> bytes:
+    return hour_key(start_ms) if grain == "hour" else day_key(start_ms)
+
+
+def _add(  # noqa: PLR0913 - a window is named by grain and start
+    state: Partition,
+    grain: str,
+    start_ms: int,
+    added: Mapping[str, int],
+    *,
+    late: bool,
+    effects: InsightEffects,
+) -> None:
+    window: Window | None = state.get(_key(grain, start_ms))
+    counts = dict(window.counts) if window else {}
+    for key, value in added.items():
+        if key not in counts and len(counts) >= COUNTS_MAX:
+            effects.dimensions_refused += 1
+        else:
+            counts[key] = counts.get(key, 0) + value
+    revisions: dict[str, int] = {}
+    if late:
+        revisions = _correct(grain, start_ms, window, counts, effects)
+    state.put(_key(grain, start_ms), Window(counts, late, revisions), 0)
+
+
+def _correct(
+    grain: str, start_ms: int, window: Window | None, counts: Mapping[str, int], effects: InsightEffects
+) -> dict[str, int]:
+    # a window that was passed over without facts, or lies before the first, was never told of
+    before = measured(window.counts) if window else {}
+    revisions = dict(window.revisions) if window else {}
+    for key, fraction in measured(counts).items():
+        if before.get(key) == fraction:
+            continue
+        revision = revisions.get(key, 0) + 1 if key in before else 0
+        if revision:
+            revisions[key] = revision
+            effects.corrections += 1
+        effects.kpis.append(kpi_record(key, fraction, grain, start_ms, revision))
+    return revisions
+
+
+def _close(
+    state: Partition, grain: str, start_ms: int, window: Window | None, effects: InsightEffects
+) -> dict[str, Fraction]:
+    window = Window({}) if window is None else window
+    kpis = measured(window.counts)
+    effects.kpis.extend(kpi_record(key, fraction, grain, start_ms, 0) for key, fraction in kpis.items())
+    state.put(_key(grain, start_ms), replace(window, closed=True), 0)
+    return kpis
+
+
+def _forget(state: Partition, clock: Clock, zone: ZoneInfo) -> Clock:
+    oldest_ms = _oldest_ms(clock)
+    hour_ms = clock.hour_kept_ms
+    while hour_ms < oldest_ms:
+        if state.get(hour_key(hour_ms)) is not None:
+            state.delete(hour_key(hour_ms))
+        hour_ms += HOUR_MS
+    day_ms = clock.day_kept_ms
+    while (end_ms := next_day_ms(day_ms, zone)) <= oldest_ms:
+        if state.get(day_key(day_ms)) is not None:
+            state.delete(day_key(day_ms))
+        day_ms = end_ms
+    return replace(clock, hour_kept_ms=hour_ms, day_kept_ms=day_ms)

@@ -1,0 +1,53 @@
+"""Recency, frequency and monetary scores: pure functions of a value and the published cuts.
+
+A score is 1 + the number of cuts that the value reaches, so equal values get equal scores and cuts may be
+equal. Recency is ranked by the time of the last order (later is better); its cuts are published as
+ascending ages, so a cut is reached by every age up to and including it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CUTS_KIND = "cuts"
+
+
+class CutsModel(msgspec.Struct, frozen=True, gc=False):
+    """Body of a model of kind `cuts`: ages in ms, orders, minor units; four ascending values each."""
+
+    version: str
+    time_ms: int
+    recency_ms: tuple[int, int, int, int]
+    frequency: tuple[int, int, int, int]
+    monetary_minor: tuple[int, int, int, int]
+    rows: int
+
+
+def score_r(age_ms: int, cuts: Sequence[int]) -> int:
+    """Score 1..5 of the age of the last order; an order dated after the customer's clock has age 0."""
+    return 5 - bisect_left(cuts, max(age_ms, 0))
+
+
+def score_f(orders: int, cuts: Sequence[int]) -> int:
+    """Score 1..5 of the number of orders in the window."""
+    return 1 + bisect_right(cuts, orders)
+
+
+def score_m(monetary_minor: int, cuts: Sequence[int]) -> int:
+    """Score 1..5 of the orders' sum less refunds."""
+    return 1 + bisect_right(cuts, monetary_minor)
+
+
+def next_crossing_ms(last_order_ms: int, now_ms: int, cuts: Sequence[int]) -> int | None:
+    """Give the first instant strictly after `now_ms` at which time alone lowers the recency score.
+
+    The age equal to a cut still reaches it, so that is one ms after the cut's age; None: all cuts are passed.
+    """
+    index = bisect_left(cuts, max(now_ms - last_order_ms, 0))
+    return last_order_ms + cuts[index] + 1 if index < len(cuts) else None
