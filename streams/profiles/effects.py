@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
+from streams.settings import HOUR_MS
+
 if TYPE_CHECKING:
     import msgspec
 
     from schemas.insights import PanelRow
 
-HOUR_MS = 3_600_000
-
 
 def derived_id(*parts: str | int) -> str:
     """xxh3-128 (hex) of the parts: an id that is the same whenever the same cause is folded."""
-    return xxh3_128_hexdigest("\x1f".join(map(str, parts)))
+    return xxh3_128_hexdigest("\x1f".join(map(str, parts)).encode())
 
 
 def hash_64(text: str) -> int:
     """xxh3-64 as a signed long."""
-    value = xxh3_64_intdigest(text)
+    value = xxh3_64_intdigest(text.encode())
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -31,8 +31,8 @@ class Effects:
     __slots__ = ("counts", "journal", "outputs", "panel")
 
     def __init__(self) -> None:
-        self.outputs: list[tuple[str, msgspec.Struct]] = []
-        """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters."""
+        self.outputs: list[tuple[str, msgspec.Struct | None]] = []
+        """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: no profile."""
         self.journal: list[tuple[str | None, Any, tuple[tuple[str, bytes], ...]]] = []
         """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
         self.counts: dict[tuple[str, int, str], int] = {}
@@ -42,6 +42,10 @@ class Effects:
     def emit(self, customer: str, record: msgspec.Struct) -> None:
         """Sends a record under the customer's key to the topic of its type."""
         self.outputs.append((customer, record))
+
+    def forget(self, customer: str) -> None:
+        """Takes the customer out of the compacted topic of profiles."""
+        self.outputs.append((customer, None))
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
         """Adds to a fact of the hour of time_ms (0: not by hour)."""

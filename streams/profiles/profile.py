@@ -158,6 +158,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     messages: tuple[Sent, ...] = ()
     expires_ms: int = 0
     """When an entry without a public profile (a guest's order) is forgotten; 0: never."""
+    wake_ms: int = 0
+    """Due time in the timer index: at or before the earliest timer, so that a busy cart does not rewrite the index."""
     parked: tuple[str, ...] = ()
     """Names of timers whose code raised: out of the index until a release mends it."""
 

@@ -1,0 +1,64 @@
+"""Links and what follows from them: a device's profile goes whole to its user, an address knows its profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.journal import Absorbed, AddressConsent
+from streams.attribution.ledger import merged
+from streams.flows.runner import lost_to_merge
+from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.identity import emptied, forward_target, united, with_link
+from streams.profiles.profile import EMPTY, Profile
+from streams.scoring import published, rescored, withdrawn
+
+if TYPE_CHECKING:
+    from schemas.journal import Link
+    from streams.moment import Moment
+
+_replace = msgspec.structs.replace
+
+
+def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
+    """The device's profile after it was linked to a user: sent to him whole, a forwarding mark stays."""
+    before = profile
+    profile = _replace(profile, linked=with_link(profile.linked, link.target))
+    if forward_target(at.customer, profile) != link.target:
+        published(before, profile, at)
+        return profile
+    kept = emptied(profile)
+    if profile != kept:
+        withdrawn(before, at)
+        body = encode_profile(_replace(profile, wake_ms=0, linked=()))
+        absorbed = Absorbed(source=at.customer, profile=body, time_ms=profile.clock_ms)
+        at.effects.append(link.target, absorbed)
+    return kept
+
+
+def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
+    """The address's entry after one more profile was found to have it; that one is told what the address said."""
+    for item in profile.consents:
+        told = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
+        at.effects.append(link.target, told)
+    return _replace(profile, linked=with_link(profile.linked, link.target))
+
+
+def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
+    """The user's profile with the device's taken in; orders that both had are taken out of the facts once."""
+    before = profile
+    device = decode_profile(absorbed.profile)
+    profile, twice, lost = united(profile, device, absorbed.source)
+    for order in twice:
+        at.effects.count("orders", order.time_ms, -1)
+        at.effects.count("revenue_minor", order.time_ms, -order.total_minor)
+    for run in lost:
+        lost_to_merge(run, at.now_ms, at.customer, at.effects)
+    touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
+    profile = _replace(profile, touches=touches, conversions=conversions)
+    if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):
+        profile = _replace(profile, user_id=at.customer[2:])
+    profile = rescored(profile, at)
+    published(before, profile, at)
+    return profile

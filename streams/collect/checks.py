@@ -1,0 +1,127 @@
+"""Whether a touchpoint can be used: bounds and the fields that its type needs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+
+TIME_MS_MIN = 631_152_000_000
+"""1990-01-01."""
+TEXT_MAX = 512
+PRODUCTS_MAX = 1_000
+PROPERTIES_MAX = 100
+PROPERTY_MAX = 4_096
+VALUE_BYTES_MAX = 900_000
+"""Below Kafka's default of 1 MiB a record, with room for key and headers."""
+MINOR_MAX = 10**15
+QUANTITY_MAX = 10**7
+
+TYPES = frozenset(
+    """product_viewed product_added product_removed checkout_started order_completed order_refunded order_cancelled
+    page_viewed product_searched signed_up promotion_viewed promotion_clicked email_delivered email_opened email_clicked
+    email_bounced email_unsubscribed sms_delivered sms_clicked push_opened ad_impression ad_clicked spend_recorded
+    consent_changed identity_linked ticket_opened ticket_closed loyalty_changed rate_recorded erasure_requested""".split()
+)
+CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
+_ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
+_HASH = re.compile(r"[0-9a-f]{64}")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Refused(Exception):
+    """The touchpoint goes to the dead letters. `reason` is a metric's label; `detail` holds no personal data."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def address_hash(address: str) -> str:
+    """SHA-256 (hex) of the trimmed lower-case address."""
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+
+
+def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
+    """The touchpoint, its addresses hashed; the same object when nothing had to be changed.
+
+    Raises:
+        Refused: with what is wrong, the value and what is allowed.
+    """
+    if event.type not in TYPES:
+        raise Refused("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
+    if not TIME_MS_MIN <= event.time_ms <= received_ms + DAY_MS:
+        raise Refused("time_out_of_range", f"time_ms {event.time_ms}: from 1990 to one day past the receive time")
+    if not event.event_id:
+        raise Refused("no_event_id", "event_id is empty")
+    _check_sizes(event)
+    _check_amounts(event)
+    _check_parts(event)
+    return _hashed(event)
+
+
+def _check_sizes(event: Touchpoint) -> None:
+    for name in ("event_id", "source", "user_id", "anonymous_id", "session_id", "channel", "country", "time_zone"):
+        text = getattr(event, name)
+        if text is not None and len(text) > TEXT_MAX:
+            raise Refused("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX}")
+    if len(event.products) > PRODUCTS_MAX:
+        raise Refused("too_many", f"{len(event.products)} products; at most {PRODUCTS_MAX}")
+    if len(event.properties) > PROPERTIES_MAX:
+        raise Refused("too_many", f"{len(event.properties)} properties; at most {PROPERTIES_MAX}")
+    for name, text in event.properties.items():
+        if len(name) > TEXT_MAX or len(text) > PROPERTY_MAX:
+            raise Refused("too_long", f"a property's name or value is longer than {TEXT_MAX} or {PROPERTY_MAX}")
+
+
+def _check_amounts(event: Touchpoint) -> None:
+    amounts = []
+    if event.order is not None:
+        amounts = [("order.total_minor", event.order.total_minor), ("order.discount_minor", event.order.discount_minor)]
+    if event.spend is not None:
+        amounts.append(("spend.total_minor", event.spend.total_minor))
+    amounts += [("products.price_minor", product.price_minor) for product in event.products]
+    for name, minor in amounts:
+        if not 0 <= minor <= MINOR_MAX:
+            raise Refused("amount_out_of_range", f"{name} {minor}: from 0 to {MINOR_MAX}")
+    for product in event.products:
+        if not 0 <= product.quantity <= QUANTITY_MAX:
+            raise Refused("amount_out_of_range", f"products.quantity {product.quantity}: from 0 to {QUANTITY_MAX}")
+
+
+def _check_parts(event: Touchpoint) -> None:
+    if event.type in _ORDER_TYPES and (event.order is None or not event.order.order_id):
+        raise Refused("no_order", f"{event.type} without order.order_id")
+    for part in (event.order, event.spend):
+        if part is not None and not (len(part.currency) == 3 and part.currency.isalpha() and part.currency.isupper()):  # noqa: PLR2004 - ISO 4217
+            raise Refused("bad_currency", f"currency {part.currency[:10]!r}: an ISO 4217 code such as EUR")
+    if event.type == "spend_recorded" and (event.spend is None or not event.channel):
+        raise Refused("no_spend", "spend_recorded without spend or channel")
+    if event.type == "consent_changed" and (event.consent is None or event.consent.channel not in CONSENT_CHANNELS):
+        raise Refused("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
+
+
+def _hashed(event: Touchpoint) -> Touchpoint:
+    changes: dict[str, object] = {}
+    address = event.email_hash
+    if address is not None and not _HASH.fullmatch(address):
+        if not _ADDRESS.fullmatch(address.strip()):
+            raise Refused("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
+        changes["email_hash"] = address_hash(address)
+    for name in ("user_id", "anonymous_id"):
+        text = getattr(event, name)
+        if text is not None and _ADDRESS.fullmatch(text.strip()):
+            changes[name] = address_hash(text)
+    if any(_ADDRESS.search(text) for text in event.properties.values()):
+        changes["properties"] = {
+            name: _ADDRESS.sub(lambda found: address_hash(found.group()), text) for name, text in event.properties.items()
+        }
+    return msgspec.structs.replace(event, **changes) if changes else event

@@ -1,0 +1,26 @@
+"""Under which key a touchpoint travels: the customer, or what stands in for him (DOMAIN.md 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+
+
+def key_of(touchpoint: Touchpoint) -> bytes | None:
+    """UTF-8 of u:<user>, a:<device>, o:<guest's order>, s:<channel of spend> or e:<address's hash>; None without an id.
+
+    The first that there is, in this order; an empty id is none.
+    """
+    if touchpoint.user_id:
+        return b"u:" + touchpoint.user_id.encode()
+    if touchpoint.anonymous_id:
+        return b"a:" + touchpoint.anonymous_id.encode()
+    if touchpoint.order and touchpoint.order.order_id:
+        return b"o:" + touchpoint.order.order_id.encode()
+    if touchpoint.spend and touchpoint.channel:
+        return b"s:" + touchpoint.channel.encode()
+    if touchpoint.email_hash:
+        return b"e:" + touchpoint.email_hash.encode()
+    return None

@@ -1,0 +1,169 @@
+"""Segment and RudderStack calls as touchpoints (their e-commerce spec v2): track, page, identify."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
+from streams.collect.checks import Refused, address_hash
+
+SOURCE = "segment"
+_EVENTS = {
+    "product viewed": "product_viewed",
+    "product added": "product_added",
+    "product removed": "product_removed",
+    "checkout started": "checkout_started",
+    "order completed": "order_completed",
+    "order refunded": "order_refunded",
+    "order cancelled": "order_cancelled",
+    "products searched": "product_searched",
+    "signed up": "signed_up",
+    "promotion viewed": "promotion_viewed",
+    "promotion clicked": "promotion_clicked",
+    "email delivered": "email_delivered",
+    "email opened": "email_opened",
+    "email link clicked": "email_clicked",
+    "email bounced": "email_bounced",
+    "unsubscribed": "email_unsubscribed",
+    "push notification tapped": "push_opened",
+    "consent changed": "consent_changed",
+}
+_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
+_DEFAULT_DIGITS = 2
+
+
+def is_segment(value: bytes) -> bool:
+    """Whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
+    return value[:1] == b"{"
+
+
+def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
+    """The canonical touchpoint of one call.
+
+    Raises:
+        Refused: no JSON, no call of a known kind, or a field of the wrong type; the detail names it.
+    """
+    try:
+        call = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("malformed", f"no JSON: {error}") from None
+    try:
+        return _mapped(call, default_currency)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise Refused("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
+
+
+def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
+    kind = _type(call)
+    properties = call.get("properties") or {}
+    context = call.get("context") or {}
+    currency = _text(properties.get("currency")) or default_currency
+    address = (context.get("traits") or {}).get("email") or properties.get("email")
+    return Touchpoint(
+        event_id=_text(call.get("messageId")) or "",
+        source=SOURCE,
+        type=kind,
+        time_ms=_time_ms(call),
+        user_id=_text(call.get("userId")),
+        anonymous_id=_text(call.get("anonymousId")),
+        email_hash=address_hash(address) if address else None,
+        session_id=_text(context.get("sessionId")),
+        channel=_text(properties.get("channel")) or _text((context.get("campaign") or {}).get("medium")),
+        marketing=_marketing(context, properties),
+        message=_message(properties),
+        order=_order(kind, properties, currency),
+        consent=_consent(kind, properties),
+        products=_products(properties, currency),
+        country=_text((context.get("location") or {}).get("country")),
+        time_zone=_text(context.get("timezone")),
+    )
+
+
+def _type(call: dict[str, Any]) -> str:
+    kind = call.get("type")
+    if kind == "page":
+        return "page_viewed"
+    if kind == "identify":
+        return "identity_linked"
+    if kind != "track":
+        raise Refused("unknown_type", f"call type {kind!r}: track, page or identify")
+    name = str(call.get("event", "")).lower()
+    if name not in _EVENTS:
+        raise Refused("unknown_type", f"event {name[:100]!r} has no canonical type")
+    return _EVENTS[name]
+
+
+def _time_ms(call: dict[str, Any]) -> int:
+    text = call.get("timestamp") or call.get("originalTimestamp") or call.get("sentAt")
+    if not isinstance(text, str):
+        raise Refused("malformed", "timestamp is missing; allowed is ISO 8601 with a zone")
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise Refused("malformed", f"timestamp {text!r} has no zone")
+    return round(time.timestamp() * 1000)
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
+    return str(value) if value not in (None, "") else None
+
+
+def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
+    """Minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
+    return int((Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)).to_integral_value())
+
+
+def _marketing(context: dict[str, Any], properties: dict[str, Any]) -> Marketing | None:
+    campaign = context.get("campaign") or {}
+    fields = {
+        "campaign_id": _text(properties.get("campaign_id") or campaign.get("id")),
+        "click_id": _text((context.get("referrer") or {}).get("id")),
+        "utm_source": _text(campaign.get("source")),
+        "utm_medium": _text(campaign.get("medium")),
+        "utm_campaign": _text(campaign.get("name")),
+        "utm_content": _text(campaign.get("content")),
+        "utm_term": _text(campaign.get("term")),
+    }
+    return Marketing(**fields) if any(fields.values()) else None
+
+
+def _message(properties: dict[str, Any]) -> Message | None:
+    number = _text(properties.get("email_id") or properties.get("message_id"))
+    return Message(message_id=number) if number else None
+
+
+def _order(kind: str, properties: dict[str, Any], currency: str) -> Order | None:
+    if not kind.startswith("order_"):
+        return None
+    total = properties.get("total", properties.get("revenue", 0))
+    return Order(
+        order_id=_text(properties.get("order_id")) or "",
+        currency=currency,
+        total_minor=_minor(total or 0, currency),
+        discount_minor=_minor(properties.get("discount") or 0, currency),
+        coupon=_text(properties.get("coupon")),
+    )
+
+
+def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
+    if kind != "consent_changed":
+        return None
+    return Consent(channel=str(properties["channel"]), granted=bool(properties["granted"]))
+
+
+def _products(properties: dict[str, Any], currency: str) -> tuple[Product, ...]:
+    listed = properties.get("products")
+    if listed is None:
+        listed = [properties] if properties.get("sku") or properties.get("product_id") else []
+    return tuple(
+        Product(
+            sku=_text(item.get("sku")) or str(item["product_id"]),
+            category=_text(item.get("category")),
+            price_minor=_minor(item.get("price") or 0, currency),
+            quantity=int(item.get("quantity") or 1),
+        )
+        for item in listed
+    )

@@ -1,0 +1,276 @@
+"""One record of the journal, folded: who, his timers due before it, then each domain's part."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChunk, ModelTick, Progress, Wake
+from schemas.outputs import DeadLetter
+from schemas.touchpoint import Touchpoint
+from streams.absorbing import fold_absorbed, fold_address_link, fold_device_link
+from streams.moment import Moment, Rejected
+from streams.partition import (
+    PARTITION_KEY,
+    Knowledge,
+    PartitionState,
+    knowledge,
+    with_chunk,
+    with_progress,
+    with_settings,
+    with_tick,
+)
+from streams.profiles.effects import Effects
+from streams.profiles.identity import HOPS_MAX, forward_target
+from streams.profiles.profile import EMPTY, Profile
+from streams.profiles.seen import event_hash, is_seen, with_seen
+from streams.settings import DAY_MS
+from streams.timers import TimerFailed, fired, indexed
+from streams.touchpoints import count_order, fold_touchpoint, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAKES_MAX = 1_000
+GUEST_KEPT_MS = 7 * DAY_MS
+
+
+class State(Protocol):
+    """What the fold asks of a partition's state; state.overlay.Overlay is one."""
+
+    def get(self, key: bytes) -> Any: ...  # noqa: ANN401, D102 - a Profile or the PartitionState
+    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401, D102
+    def delete(self, key: bytes) -> None: ...  # noqa: D102
+    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...  # noqa: D102
+    def first_due_ms(self) -> int | None: ...  # noqa: D102
+
+
+class Record(NamedTuple):
+    """A journal record as it was read."""
+
+    key: str
+    value: Any
+    raw: bytes
+    received_ms: int
+    """Of a touchpoint: its receive time."""
+    hops: int
+
+    @property
+    def is_of_customer(self) -> bool:
+        """Touches one profile only, so that it can be set aside without harm to others."""
+        return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent))
+
+
+def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
+    """Headers of a touchpoint in the journal: receive time as 8 bytes big-endian, hops as one byte where it was forwarded."""
+    received = ("received_at_ms", received_ms.to_bytes(8, "big"))
+    return (received, ("hops", bytes([hops]))) if hops else (received,)
+
+
+class Fold:
+    """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._partition: PartitionState | None = None
+        self._known: Knowledge | None = None
+
+    def __call__(self, record: Record) -> Effects:
+        """The effects of one record; the state has taken it in.
+
+        Raises:
+            Rejected: a dead letter; the state is as it was.
+        """
+        effects = Effects()
+        fold = _FOLDS.get(type(record.value))
+        if fold is None:
+            raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
+        fold(self, record, effects)
+        return effects
+
+    def complete_to_ms(self) -> int | None:
+        """Up to when everything has been folded and every timer has fired; None before each input has spoken."""
+        partition = self._read()
+        now_ms = partition.now_ms
+        if now_ms is None or not partition.is_waking:
+            return now_ms
+        first_ms = self._state.first_due_ms()
+        return now_ms if first_ms is None else min(now_ms, first_ms - 1)
+
+    def _read(self) -> PartitionState:
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        return partition if partition is not None else PartitionState()
+
+    def known(self) -> Knowledge:
+        """Settings, flows and models that hold now.
+
+        Raises:
+            Rejected: no settings have been published in this partition.
+        """
+        partition = self._read()
+        if partition is not self._partition or self._known is None:
+            if not partition.settings:
+                raise Rejected("not_configured", "no Configured record precedes this one: run `touchstream topics create`")
+            self._partition, self._known = partition, knowledge(partition)
+        return self._known
+
+    def _write(self, partition: PartitionState) -> None:
+        self._state.put(PARTITION_KEY, partition, 0)
+
+    def _keep(self, customer: str, profile: Profile) -> None:
+        profile = indexed(profile)
+        self._state.put(customer.encode(), profile, profile.wake_ms)
+
+    def _touchpoint(self, record: Record, effects: Effects) -> None:
+        known, customer = self.known(), record.key
+        profile: Profile = self._state.get(customer.encode()) or EMPTY
+        if record.hops:
+            effects.count("forwards_received")
+        target = forward_target(customer, profile)
+        if target is not None:
+            _forward(record, target, effects)
+            return
+        event: Touchpoint = record.value
+        now_ms = max(profile.clock_ms, record.received_ms)
+        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        digest = event_hash(event.event_id)
+        if is_seen(profile.seen, digest):
+            effects.count("duplicates")
+            self._keep(customer, profile)
+            return
+        effects.count("folded")
+        effects.count("touchpoints", event.time_ms)
+        profile = msgspec.structs.replace(profile, clock_ms=now_ms, seen=with_seen(profile.seen, digest, now_ms))
+        at = Moment(customer, now_ms, event.event_id, known, effects)
+        if customer[:2] in {"o:", "s:"}:
+            profile = _fold_entry(profile, event, at)
+        else:
+            profile = fold_touchpoint(profile, event, digest, record.received_ms, at)
+        self._keep(customer, profile)
+
+    def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
+        """The profile after its timers due by now_ms; one whose code raises is parked, with a dead letter."""
+        if not profile.wake_ms or profile.wake_ms > now_ms:
+            return profile
+        while True:
+            try:
+                return fired(customer, profile, now_ms, known, effects) or EMPTY
+            except TimerFailed as failed:
+                profile = msgspec.structs.replace(failed.before, parked=(*failed.before.parked, failed.name))
+                detail = "".join(traceback.format_exception(failed.__cause__ or failed))
+                effects.emit(customer, _timer_letter(customer, failed, detail))
+
+    def _progress(self, record: Record, effects: Effects) -> None:
+        before = self._read()
+        after = with_progress(before, record.value)
+        self._write(after)
+        if not after.is_waking and after.now_ms is not None and after.now_ms != before.now_ms:
+            self._wake_idle(after, effects)
+
+    def _wake(self, record: Record, effects: Effects) -> None:
+        partition = msgspec.structs.replace(self._read(), is_waking=False)
+        self._write(partition)
+        self._wake_idle(partition, effects)
+
+    def _wake_idle(self, partition: PartitionState, effects: Effects) -> None:
+        """Fires timers of idle customers due by now, at most WAKES_MAX customers; a Wake does the rest."""
+        now_ms, known = partition.now_ms, self.known()
+        if now_ms is None:
+            return
+        due = self._state.due(now_ms, WAKES_MAX)
+        for _, key in due:
+            customer = key.decode()
+            profile: Profile = self._state.get(key)
+            after = fired_or_parked = self._caught_up(customer, profile, now_ms, known, effects)
+            if fired_or_parked is EMPTY:
+                self._state.delete(key)
+            else:
+                self._keep_fired(customer, after, now_ms)
+        if len(due) == WAKES_MAX:
+            self._write(msgspec.structs.replace(self._read(), is_waking=True))
+            effects.append(None, Wake(time_ms=now_ms))
+
+    def _keep_fired(self, customer: str, profile: Profile, now_ms: int) -> None:
+        """As _keep, for an index entry that has passed: it moves to the next timer, wherever the clock stands."""
+        profile = indexed(msgspec.structs.replace(profile, wake_ms=0))
+        if 0 < profile.wake_ms <= now_ms:
+            raise RuntimeError(f"a timer due {profile.wake_ms} stands after all until {now_ms} have fired")
+        self._state.put(customer.encode(), profile, profile.wake_ms)
+
+    def _link(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        at = Moment(record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects)
+        fold_link = fold_device_link if record.key.startswith("a:") else fold_address_link
+        self._keep(record.key, fold_link(profile, record.value, at))
+
+    def _absorbed(self, record: Record, effects: Effects) -> None:
+        known, absorbed = self.known(), record.value
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        now_ms = max(profile.clock_ms, absorbed.time_ms)
+        profile = self._caught_up(record.key, profile, now_ms, known, effects)
+        at = Moment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
+        self._keep(record.key, fold_absorbed(profile, absorbed, at))
+
+    def _address_consent(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        at = Moment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
+        told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
+        if told is not profile:
+            self._keep(record.key, told)
+
+    def _configured(self, record: Record, effects: Effects) -> None:
+        self._write(with_settings(self._read(), record.value.settings))
+
+    def _model_chunk(self, record: Record, effects: Effects) -> None:
+        self._write(with_chunk(self._read(), record.value))
+
+    def _model_tick(self, record: Record, effects: Effects) -> None:
+        self._write(with_tick(self._read(), record.value))
+
+
+def _forward(record: Record, target: str, effects: Effects) -> None:
+    """Sends a device's record on to the user that it belongs to, bytes as they are."""
+    if record.hops >= HOPS_MAX:
+        raise Rejected("identity_loop", f"forwarded {record.hops} times")
+    effects.count("forwards_sent")
+    effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))
+
+
+def _fold_entry(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    """A guest's order, or spend: counted, and remembered so that a repeat is known; no public profile."""
+    if event.type == "order_completed":
+        at.effects.count("guest_orders", event.time_ms)
+        count_order(event, at)
+    elif event.type in {"order_refunded", "order_cancelled"} and event.order is not None:
+        at.effects.count("refunds", event.time_ms)
+        at.effects.count("refunds_minor", event.time_ms, event.order.total_minor)
+    elif event.spend is not None:
+        at.effects.count("spend_minor", event.time_ms, event.spend.total_minor, f"channel={event.channel or 'unknown'}")
+    return msgspec.structs.replace(profile, first_ms=event.time_ms, expires_ms=at.now_ms + GUEST_KEPT_MS)
+
+
+def _timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:
+    return DeadLetter(
+        reason="timer_failed",
+        detail=detail,
+        stage="fold",
+        source_topic=f"timer:{failed.name}",
+        source_partition=-1,
+        source_offset=failed.due_ms,
+        key=customer.encode(),
+    )
+
+
+_FOLDS: dict[type, Callable[[Fold, Record, Effects], None]] = {
+    Touchpoint: Fold._touchpoint,
+    Progress: Fold._progress,
+    Wake: Fold._wake,
+    Link: Fold._link,
+    Absorbed: Fold._absorbed,
+    AddressConsent: Fold._address_consent,
+    Configured: Fold._configured,
+    ModelChunk: Fold._model_chunk,
+    ModelTick: Fold._model_tick,
+}

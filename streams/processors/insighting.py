@@ -1,0 +1,99 @@
+"""The insights agent's work: facts added up; KPIs, anomalies and models told, models to every journal partition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.insights import Facts
+from schemas.journal import Configured
+from schemas.wire import WireError
+from streams.engine.batch import Output
+from streams.insights.fold import configured, fold_facts
+from streams.processors.letters import dead_letter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    import msgspec
+
+    from schemas.wire import Wire
+    from state.overlay import Overlay
+    from streams.engine.batch import Batch
+    from streams.insights.effects import InsightEffects
+    from streams.observed import Held, Observer
+    from streams.topics import Topics
+
+
+class Insighting:
+    """Processor of `facts`."""
+
+    def __init__(
+        self, topics: Topics, wire: Wire, observer: Observer, journal_partitions: int, held: Callable[[Overlay[object]], Held]
+    ) -> None:
+        """`held` reads from restored state what gauges show."""
+        self._topics = topics
+        self._wire = wire
+        self._observer = observer
+        self._journal_partitions = journal_partitions
+        self._held = held
+        self._pending: list[msgspec.Struct] = []
+        self._stocks: dict[tuple[str, str], int] = {}
+
+    def process(self, batch: Batch) -> Iterator[Output]:
+        """Folds each record of facts."""
+        if batch.overlay is None:
+            raise ValueError("facts is an input with state")
+        for message in batch.messages:
+            try:
+                record = self._wire.decode(message.value() or b"")
+            except WireError as error:
+                letter = dead_letter("insights", error.reason, error.detail, message)
+                self._pending.append(letter)
+                yield Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))
+                continue
+            if isinstance(record, Facts):
+                yield from self._outputs(fold_facts(batch.overlay, record))
+            elif isinstance(record, Configured):
+                yield from self._outputs(configured(batch.overlay, record))
+
+    def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
+        """Nothing is said once a cycle."""
+        return ()
+
+    def wants_cycle(self) -> bool:
+        """Nothing happens here but by records."""
+        return False
+
+    def committed(self) -> None:
+        """Metrics show what is durable."""
+        self._observer.observe_committed(self._pending)
+        self._observer.show_stock(self._stocks)
+        self._pending, self._stocks = [], {}
+
+    def dropped(self) -> None:
+        """The records come again."""
+        self._pending, self._stocks = [], {}
+
+    def assigned(self, partition: int, overlay: Overlay[object] | None) -> None:
+        """Gauges are set again from the state."""
+        if overlay is not None:
+            self._observer.show_insights(self._held(overlay))
+
+    def revoked(self, partition: int) -> None:
+        """The next owner shows the gauges."""
+        self._observer.withdraw_insights()
+
+    def _outputs(self, effects: InsightEffects) -> Iterator[Output]:
+        encode, topics = self._wire.encode, self._topics
+        self._stocks |= effects.stocks
+        self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
+        for kpi in effects.kpis:
+            yield Output(topics.kpis, f"{kpi.name}|{kpi.grain}|{kpi.by}".encode(), encode(kpi))
+        for anomaly in effects.anomalies:
+            yield Output(topics.anomalies, f"{anomaly.kpi}|{anomaly.by}".encode(), encode(anomaly))
+        for model in effects.models:
+            yield Output(topics.models, model.kind.encode(), encode(model))
+        for record in effects.broadcast:
+            value = encode(record)
+            for partition in range(self._journal_partitions):
+                yield Output(topics.journal, None, value, None, partition)

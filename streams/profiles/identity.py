@@ -1,0 +1,131 @@
+"""Who: keys, links from devices and addresses to users, and the union of two profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.profiles import cart, seen
+from streams.profiles.orders import bounded
+from streams.profiles.profile import (
+    EMPTY,
+    MESSAGES_MAX,
+    ORDERS_MAX,
+    Adjustment,
+    ConsentState,
+    OrderMonth,
+    PlacedOrder,
+    Profile,
+    Run,
+    Sent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOPS_MAX = 8
+USERS_OF_A_DEVICE_MAX = 5
+LINKED_MAX = 50
+
+
+def forward_target(customer: str, profile: Profile) -> str | None:
+    """The user whom a device's records follow: the last linked one; a device of more than five users follows none."""
+    if not profile.linked or not customer.startswith("a:") or len(profile.linked) > USERS_OF_A_DEVICE_MAX:
+        return None
+    return profile.linked[-1]
+
+
+def with_link(linked: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """The keys with this one last; the same object when it was."""
+    if linked and linked[-1] == key:
+        return linked
+    return (*(other for other in linked if other != key), key)[-LINKED_MAX:]
+
+
+def emptied(device: Profile) -> Profile:
+    """What stays of a device whose profile a user has taken: its links and clock."""
+    return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked)
+
+
+def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
+    """The user's profile with the device's taken in, the orders that were in both, and the runs that lost.
+
+    Sums by order id, rings as the top N by (time, id): whatever the order of merges, the result is equal.
+    Conversions, touches, score and slot are left to those who know their rules.
+    """
+    mine = {order.id_hash: order for order in user.orders}
+    twice = tuple(order for order in device.orders if order.id_hash in mine)
+    orders = mine | {order.id_hash: _merged_order(order, mine.get(order.id_hash)) for order in device.orders}
+    runs, lost = _united_runs(user.runs, device.runs)
+    profile = msgspec.structs.replace(
+        user,
+        clock_ms=max(user.clock_ms, device.clock_ms),
+        first_ms=min(user.first_ms or device.first_ms, device.first_ms or user.first_ms),
+        seen=seen.united(user.seen, device.seen),
+        email_hash=user.email_hash or device.email_hash,
+        linked=with_link(user.linked, device_key) if device_key not in user.linked else user.linked,
+        orders=tuple(sorted(orders.values(), key=lambda order: (order.time_ms, order.id_hash))),
+        months=_united_months(user.months, device.months),
+        adjustments=_united_adjustments(user.adjustments, device.adjustments),
+        cart=cart.united(user.cart, device.cart),
+        answers=_united_answers(user.answers, device.answers),
+        consents=united_consents((*user.consents, *device.consents)),
+        runs=runs,
+        messages=_united_messages(user.messages, device.messages),
+    )
+    return bounded(profile), twice, lost
+
+
+def united_consents(statements: Iterable[ConsentState]) -> tuple[ConsentState, ...]:
+    """The latest statement of each channel; at the same time a withdrawal wins."""
+    latest: dict[str, ConsentState] = {}
+    for item in statements:
+        known = latest.get(item.channel)
+        if known is None or (item.time_ms, not item.granted) > (known.time_ms, not known.granted):
+            latest[item.channel] = item
+    return tuple(latest[channel] for channel in sorted(latest))
+
+
+def _merged_order(one: PlacedOrder, other: PlacedOrder | None) -> PlacedOrder:
+    if other is None:
+        return one
+    first, second = sorted((one, other), key=lambda order: (order.time_ms, order.total_minor))
+    return msgspec.structs.replace(first, refunded_minor=max(first.refunded_minor, second.refunded_minor))
+
+
+def _united_months(one: tuple[OrderMonth, ...], other: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
+    months = {month.end_ms: month for month in one}
+    for month in other:
+        known = months.get(month.end_ms, OrderMonth(month.end_ms, 0, 0))
+        months[month.end_ms] = OrderMonth(month.end_ms, known.orders + month.orders, known.minor + month.minor)
+    return tuple(months[end_ms] for end_ms in sorted(months))
+
+
+def _united_adjustments(one: tuple[Adjustment, ...], other: tuple[Adjustment, ...]) -> tuple[Adjustment, ...]:
+    union = {item.id_hash: item for item in (*one, *other)}
+    return tuple(sorted(union.values(), key=lambda item: (item.time_ms, item.id_hash)))[-ORDERS_MAX:]
+
+
+def _united_answers(one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    days = dict(one)
+    for day, count in other:
+        days[day] = days.get(day, 0) + count
+    return tuple(sorted(days.items()))
+
+
+def _united_messages(one: tuple[Sent, ...], other: tuple[Sent, ...]) -> tuple[Sent, ...]:
+    key = [(item.time_ms, item.flow_id, item.channel, item.is_promotional) for item in (*one, *other)]
+    return tuple(Sent(time_ms, channel, flow, promo) for time_ms, flow, channel, promo in sorted(set(key)))[-MESSAGES_MAX:]
+
+
+def _united_runs(one: tuple[Run, ...], other: tuple[Run, ...]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """Of two candidates of one flow the one entered first goes on."""
+    best: dict[str, Run] = {}
+    lost = []
+    for run in sorted((*one, *other), key=lambda run: (run.entered_ms, run.candidate_id)):
+        if run.flow_id in best:
+            lost.append(run)
+        else:
+            best[run.flow_id] = run
+    return tuple(best[flow_id] for flow_id in sorted(best)), tuple(lost)

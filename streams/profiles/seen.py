@@ -1,0 +1,59 @@
+"""Event ids already folded: 8-byte hashes in buckets of a day, so that a repeat is known for seven days."""
+
+from __future__ import annotations
+
+from xxhash import xxh3_64_digest
+
+from streams.profiles.profile import SEEN_MAX
+from streams.settings import DAY_MS
+
+Seen = tuple[tuple[int, bytes], ...]
+
+HASH_BYTES = 8
+DAYS_KEPT = 7
+
+
+def event_hash(event_id: str) -> bytes:
+    """xxh3-64 of an event id, 8 bytes."""
+    return xxh3_64_digest(event_id)
+
+
+def is_seen(seen: Seen, digest: bytes) -> bool:
+    """Whether the hash stands in a bucket, at a multiple of its length."""
+    for _, hashes in seen:
+        at = hashes.find(digest)
+        while at >= 0:
+            if at % HASH_BYTES == 0:
+                return True
+            at = hashes.find(digest, at + 1)
+    return False
+
+
+def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen:
+    """Adds a hash under the day of now_ms and lets go of what is over the bounds."""
+    day = now_ms // DAY_MS
+    if seen and seen[-1][0] == day:
+        kept = (*seen[:-1], (day, seen[-1][1] + digest))
+        return _bounded(kept) if len(seen) > 1 or len(kept[-1][1]) > SEEN_MAX * HASH_BYTES else kept
+    return _bounded((*(bucket for bucket in seen if bucket[0] > day - DAYS_KEPT), (day, digest)))
+
+
+def united(one: Seen, other: Seen) -> Seen:
+    """Both, each hash once, bounded."""
+    days: dict[int, bytes] = dict(one)
+    for day, hashes in other:
+        known = days.get(day, b"")
+        fresh = (hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES))
+        days[day] = known + b"".join(digest for digest in fresh if not is_seen(one, digest))
+    return _bounded(tuple(sorted((day, hashes) for day, hashes in days.items() if hashes)))
+
+
+def _bounded(seen: Seen) -> Seen:
+    over = sum(len(hashes) for _, hashes in seen) - SEEN_MAX * HASH_BYTES
+    while over > 0:
+        day, hashes = seen[0]
+        if len(hashes) <= over:
+            seen, over = seen[1:], over - len(hashes)
+        else:
+            seen, over = ((day, hashes[over:]), *seen[1:]), 0
+    return seen

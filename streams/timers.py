@@ -1,0 +1,97 @@
+"""A customer's timers: derived from his profile, fired in order (due, name) on his own clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.runner import on_due as flow_due
+from streams.moment import Moment
+from streams.scoring import on_slot, published, rescored
+
+if TYPE_CHECKING:
+    from streams.partition import Knowledge
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Profile
+
+FIRES_MAX = 5_000
+"""More in one go than 90 years of weekly slots need: something sets itself again without end."""
+
+
+class TimerFailed(Exception):
+    """The code of a timer raised; the timer is to be parked."""
+
+    def __init__(self, name: str, due_ms: int, before: Profile) -> None:
+        super().__init__(f"timer {name} due {due_ms}")
+        self.name = name
+        self.due_ms = due_ms
+        self.before = before
+
+
+def timers(profile: Profile) -> list[tuple[int, str]]:
+    """(due_ms, name) of every timer that stands."""
+    standing = [(run.due_ms, f"flow:{run.flow_id}") for run in profile.runs]
+    if profile.score is not None and profile.score.due_ms:
+        standing.append((profile.score.due_ms, "score"))
+    if profile.slot_ms:
+        standing.append((profile.slot_ms, "slot"))
+    if profile.expires_ms:
+        standing.append((profile.expires_ms, "expire"))
+    if profile.parked:
+        standing = [timer for timer in standing if timer[1] not in profile.parked]
+    return standing
+
+
+def next_due_ms(profile: Profile) -> int:
+    """The earliest timer; 0: none."""
+    due_ms = profile.slot_ms
+    if profile.score is not None and profile.score.due_ms and (profile.score.due_ms < due_ms or not due_ms):
+        due_ms = profile.score.due_ms
+    if profile.runs or profile.expires_ms or profile.parked:
+        return min(timers(profile), default=(0, ""))[0]
+    return due_ms
+
+
+def indexed(profile: Profile) -> Profile:
+    """The profile with its entry in the timer index right: moved only to an earlier time, or past one that has fired."""
+    due_ms = next_due_ms(profile)
+    wake_ms = profile.wake_ms
+    if due_ms == wake_ms or (wake_ms and wake_ms < due_ms and wake_ms > profile.clock_ms):
+        return profile
+    if not due_ms and wake_ms > profile.clock_ms:
+        return profile
+    return msgspec.structs.replace(profile, wake_ms=due_ms)
+
+
+def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile | None:
+    """The profile after all its timers due by until_ms; None: the entry is forgotten.
+
+    Raises:
+        TimerFailed: a timer's code raised; carries the profile as it was before that timer.
+    """
+    for _ in range(FIRES_MAX):
+        due_ms, name = min(timers(profile), default=(0, ""))
+        if not due_ms or due_ms > until_ms:
+            return profile
+        if name == "expire":
+            return None
+        now_ms = max(profile.clock_ms, due_ms)
+        at = Moment(customer, now_ms, f"timer:{name}:{due_ms}", known, effects)
+        before = msgspec.structs.replace(profile, clock_ms=now_ms)
+        try:
+            after = _fire(before, name, due_ms, at)
+            published(profile, after, at)
+        except Exception as error:
+            raise TimerFailed(name, due_ms, profile) from error
+        profile = after
+    raise TimerFailed(name, due_ms, profile)
+
+
+def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
+    if name == "score":
+        return rescored(profile, at)
+    if name == "slot":
+        return on_slot(profile, due_ms, at)
+    run = next(run for run in profile.runs if f"flow:{run.flow_id}" == name)
+    return flow_due(profile, run, at.now_ms, at.known.flows, at.known.settings, at.customer, at.effects)

@@ -1,0 +1,82 @@
+"""Names of a prefix's topics, and how they are created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.settings import DomainSettings
+
+_FOREVER = {"retention.ms": "-1"}
+_COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
+_MESSAGE_BYTES_MAX = str(8 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic to be created."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Full names of the topics under a prefix."""
+
+    prefix: str
+
+    def __getattr__(self, name: str) -> str:
+        """`topics.dead_letters` is `<prefix>.dead-letters`."""
+        if name not in NAMES:
+            raise AttributeError(name)
+        return f"{self.prefix}.{name.replace('_', '-')}"
+
+    def all(self) -> list[str]:
+        """Every topic of the prefix."""
+        return [getattr(self, name) for name in NAMES]
+
+
+NAMES = (
+    "touchpoints",
+    "journal",
+    "dead_letters",
+    "triggers",
+    "decisions",
+    "credits",
+    "segments",
+    "profiles",
+    "facts",
+    "kpis",
+    "anomalies",
+    "models",
+    "profiles_changelog",
+    "insights_changelog",
+)
+
+
+def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
+    """What to create. Subscribers' topics have as many partitions as the journal; counts never change."""
+    topics = Topics(prefix)
+    journal = settings.journal_partitions
+    stamp = "LogAppendTime" if settings.clock == "wall" else "CreateTime"
+    large = {"max.message.bytes": _MESSAGE_BYTES_MAX}
+    return [
+        TopicSpec(
+            topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}
+        ),
+        TopicSpec(topics.journal, journal, {**_FOREVER, **large}),
+        TopicSpec(topics.dead_letters, 1, {**_FOREVER, **large}),
+        *(TopicSpec(name, journal, _FOREVER) for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)),
+        TopicSpec(topics.profiles, journal, _COMPACTED),
+        TopicSpec(topics.facts, 1, _FOREVER),
+        TopicSpec(topics.kpis, 1, _FOREVER),
+        TopicSpec(topics.anomalies, 1, _FOREVER),
+        TopicSpec(topics.models, 1, _COMPACTED),
+        TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large}),
+        TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large}),
+    ]

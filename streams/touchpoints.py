@@ -1,0 +1,216 @@
+"""Folds a touchpoint into the profile of its customer: one table from type to what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.journal import AddressConsent, Link
+from streams.attribution.ledger import converted, refunded, retouched
+from streams.attribution.touches import add_touch, touch_of
+from streams.flows.consent import with_consent
+from streams.flows.runner import on_event
+from streams.profiles import cart
+from streams.profiles.effects import hash_64
+from streams.profiles.identity import with_link
+from streams.profiles.orders import adjust, find_order, place_order, refund_order
+from streams.profiles.profile import Adjustment, PlacedOrder, Profile
+from streams.profiles.slots import with_answer
+from streams.scoring import is_score_stale, published, rescored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from schemas.touchpoint import Touchpoint
+    from streams.moment import Moment
+
+    Step = Callable[[Profile, Touchpoint, Moment], Profile]
+
+_replace = msgspec.structs.replace
+
+
+def fold_touchpoint(profile: Profile, event: Touchpoint, digest: bytes, received_ms: int, at: Moment) -> Profile:
+    """The customer's profile after the touchpoint, timers due before it having fired.
+
+    digest: xxh3-64 of the event id. Duplicates and forwarded records do not come here.
+    """
+    before = profile
+    profile = _identified(profile, event, at)
+    if event.session_id is not None:
+        profile = _visited(profile, event, at)
+    touch = touch_of(event, int.from_bytes(digest, "big", signed=True))
+    if touch is not None:
+        touches = add_touch(profile.touches, touch, at.now_ms)
+        if touches is not profile.touches:
+            profile = _replace(profile, touches=touches)
+            if profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
+                profile = _replace(
+                    profile,
+                    conversions=retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects),
+                )
+    step = _STEPS.get(event.type)
+    if step is not None:
+        profile = step(profile, event, at)
+    profile = on_event(
+        profile, event, at.now_ms, received_ms, at.known.flows, at.known.settings, at.customer, at.effects
+    )
+    if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
+        profile = rescored(profile, at, ordered=event.type == "order_completed")
+    elif is_score_stale(profile, at):
+        profile = rescored(profile, at)
+    published(before, profile, at)
+    return profile
+
+
+def _identified(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    changes: dict[str, object] = {}
+    if not profile.first_ms or event.time_ms < profile.first_ms:
+        changes["first_ms"] = event.time_ms
+    if profile.user_id is None and event.user_id is not None:
+        changes["user_id"] = event.user_id
+    linked = profile.linked
+    if event.user_id is not None and event.anonymous_id is not None:
+        linked = _linked(linked, "a:" + event.anonymous_id, event, at)
+    if event.email_hash is not None and at.customer[:2] != "e:":
+        linked = _linked(linked, "e:" + event.email_hash, event, at)
+        if event.email_hash != profile.email_hash:
+            changes["email_hash"] = event.email_hash
+    if linked is not profile.linked:
+        changes["linked"] = linked
+    return _replace(profile, **changes) if changes else profile
+
+
+def _linked(linked: tuple[str, ...], key: str, event: Touchpoint, at: Moment) -> tuple[str, ...]:
+    """Tells a device or an address whose it is, unless it was told last."""
+    if linked and (key == linked[-1] or (key in linked and key[:2] == "e:")):
+        return linked
+    at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
+    return with_link(linked, key)
+
+
+def _visited(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    session = hash_64(event.session_id or "")
+    if session == profile.session_hash:
+        return profile
+    at.effects.count("sessions", event.time_ms)
+    return _replace(profile, session_hash=session, session_ordered=False)
+
+
+def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    filled = cart.added(profile.cart, event.products, at.now_ms)
+    at.effects.count("adds", event.time_ms)
+    if profile.cart is None and filled is not None:
+        at.effects.count("carts_opened", event.time_ms)
+    return _replace(profile, cart=filled)
+
+
+def _removed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    return _replace(profile, cart=cart.removed(profile.cart, event.products))
+
+
+def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    order = event.order
+    if order is None:
+        return profile
+    id_hash = hash_64(order.order_id)
+    if find_order(profile, id_hash) is not None:
+        at.effects.count("orders_repeated")
+        return profile
+    count_order(event, at)
+    if not profile.orders and not profile.months:
+        at.effects.count("new_customers", event.time_ms)
+    if profile.session_hash and event.session_id is not None and not profile.session_ordered:
+        at.effects.count("sessions_ordered", event.time_ms)
+        profile = _replace(profile, session_ordered=True)
+    if profile.cart is not None:
+        at.effects.count("carts_ordered", event.time_ms)
+        profile = _replace(profile, cart=None)
+    reporting = order.currency == at.known.settings.reporting_currency
+    profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
+    conversions = converted(profile, event, at.now_ms, at.known.settings, at.customer, at.effects)
+    return _replace(profile, conversions=conversions)
+
+
+def count_order(event: Touchpoint, at: Moment) -> None:
+    """Adds an order to the facts of its hour, in the reporting currency or under its own."""
+    order = event.order
+    if order is None:
+        return
+    at.effects.count("orders", event.time_ms)
+    by = "" if order.currency == at.known.settings.reporting_currency else f"currency={order.currency}"
+    at.effects.count("revenue_minor", event.time_ms, order.total_minor, by)
+
+
+def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    order = event.order
+    if order is None:
+        return profile
+    reporting = order.currency == at.known.settings.reporting_currency
+    by = "" if reporting else f"currency={order.currency}"
+    placed = find_order(profile, hash_64(order.order_id))
+    refund = order.total_minor
+    if event.type == "order_cancelled" and placed is not None:
+        refund = placed.total_minor - placed.refunded_minor
+    at.effects.count("refunds", event.time_ms)
+    at.effects.count("refunds_minor", event.time_ms, refund, by)
+    if placed is not None and reporting:
+        profile, _ = refund_order(profile, placed.id_hash, refund)
+    elif reporting:
+        profile = adjust(profile, Adjustment(event.time_ms, refund, hash_64(event.event_id)))
+    conversions = refunded(profile, event, refund, at.now_ms, at.known.settings, at.customer, at.effects)
+    return _replace(profile, conversions=conversions)
+
+
+def _consented(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    if event.consent is not None:
+        return stated(profile, event.consent.channel, event.time_ms, at, granted=event.consent.granted)
+    return profile
+
+
+def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    return stated(profile, "email", event.time_ms, at, granted=False)
+
+
+def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
+    """The profile after a statement of consent; told to the address, or by the address to its profiles."""
+    consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
+    if consents == profile.consents:
+        return profile
+    statement = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
+    if at.customer[:2] == "e:":
+        for target in profile.linked:
+            at.effects.append(target, statement)
+    elif profile.email_hash is not None and channel in {"email", "all"}:
+        at.effects.append("e:" + profile.email_hash, statement)
+    return _replace(profile, consents=consents)
+
+
+def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    return _replace(profile, answers=with_answer(profile.answers, event.time_ms, at.now_ms))
+
+
+def _counted(name: str) -> Step:
+    def step(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+        at.effects.count(name, event.time_ms)
+        return profile
+
+    return step
+
+
+_STEPS: dict[str, Step] = {
+    "product_viewed": _counted("views"),
+    "page_viewed": _counted("views"),
+    "product_added": _added,
+    "product_removed": _removed,
+    "checkout_started": _counted("checkouts"),
+    "order_completed": _ordered,
+    "order_refunded": _refunded,
+    "order_cancelled": _refunded,
+    "consent_changed": _consented,
+    "email_unsubscribed": _unsubscribed,
+    "email_opened": _answered,
+    "email_clicked": _answered,
+    "sms_clicked": _answered,
+    "push_opened": _answered,
+}
