@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NEGATIVE_TOTAL = "negative_total"
     LATE_LINE = "late_line"
     OUT_OF_ORDER = "out_of_order"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)

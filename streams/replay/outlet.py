@@ -1,0 +1,114 @@
+"""Where a replay writes: touchpoints by customer, marks to every partition, refused lines to the dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException, Producer
+
+from schemas.outputs import DeadLetter
+from schemas.touchpoint import Mark
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message
+
+    from schemas.touchpoint import Touchpoint
+    from streams.replay.mapped import Refused
+    from streams.replay.target import Target
+
+_OURS: dict[str, str | int | bool] = {
+    "linger.ms": 20,
+    "compression.type": "lz4",
+    # bounds what a replay faster than its broker keeps in memory
+    "queue.buffering.max.messages": 50_000,
+    "queue.buffering.max.kbytes": 65_536,
+}
+_FIXED: dict[str, str | int | bool] = {
+    # a mark must not overtake the touchpoints before it
+    "enable.idempotence": True,
+    # the customer's partition is that of every other client, in any language
+    "partitioner": "murmur2_random",
+}
+_POLL_EVERY = 500
+_FULL_SECONDS = 0.5
+_FLUSH_SECONDS = 60.0
+TOUCHPOINT_BYTES_MAX = 900_000
+_RAW_BYTES_MAX = 500_000
+
+
+class Undeliverable(RuntimeError):
+    """The broker did not take a record; the message says which topic and why."""
+
+
+class Outlet:
+    """Not for several threads. Nothing is known to be written before `flush` returned."""
+
+    def __init__(self, target: Target) -> None:
+        self._producer = Producer({**_OURS, **target.kafka, **_FIXED})
+        self._touchpoints = target.topic("touchpoints")
+        self._dead_letters = target.topic("dead-letters")
+        self._partitions = target.domain.touchpoint_partitions
+        self._wire = target.wire
+        self._failure: str | None = None
+        self._sent = 0
+
+    def touchpoint(self, key: bytes, touchpoint: Touchpoint) -> bool:
+        """Sends it; False, and not sent, where it is larger than a record may be."""
+        value = self._wire.encode(touchpoint)
+        if len(value) > TOUCHPOINT_BYTES_MAX:
+            return False
+        self._send(self._touchpoints, key, value)
+        return True
+
+    def mark(self, time_ms: int) -> None:
+        value = self._wire.encode(Mark(time_ms))
+        for partition in range(self._partitions):
+            self._send(self._touchpoints, b"", value, partition)
+
+    def dead_letter(self, refused: Refused, file: str) -> None:
+        detail, raw = refused.detail, refused.raw
+        if len(raw) > _RAW_BYTES_MAX:
+            detail, raw = f"{detail} (the first {_RAW_BYTES_MAX} of {len(raw)} bytes)", raw[:_RAW_BYTES_MAX]
+        letter = DeadLetter(
+            reason=refused.reason.value,
+            detail=detail,
+            stage="replay",
+            source_topic=file,
+            source_partition=-1,
+            source_offset=refused.line_number,
+            value=raw,
+            lines=refused.lines,
+        )
+        self._send(self._dead_letters, file.encode(), self._wire.encode(letter))
+
+    def serve(self, seconds: float = 0.0) -> None:
+        """Gives the client time for its deliveries; raises Undeliverable if one failed."""
+        self._producer.poll(seconds)
+        if self._failure:
+            raise Undeliverable(self._failure)
+
+    def flush(self) -> None:
+        """Returns when everything sent is written; raises Undeliverable."""
+        left = self._producer.flush(_FLUSH_SECONDS)
+        self.serve()
+        if left:
+            message = f"{self._touchpoints}: {left} records not taken by the broker in {_FLUSH_SECONDS:.0f} s"
+            raise Undeliverable(message)
+
+    def _send(self, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
+        self._sent += 1
+        if self._sent % _POLL_EVERY == 0:
+            self.serve()
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
+            except BufferError:
+                self.serve(_FULL_SECONDS)
+            except KafkaException as error:
+                raise Undeliverable(f"{topic}: {error.args[0].str()}") from None
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failure is None:
+            self._failure = f"{message.topic()}: {error.str()}"

@@ -1,0 +1,236 @@
+"""A past, replayed: touchpoints in the order of time, the clock's marks between them, a halt at each week's tick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streams.collect.keys import key_of
+from streams.replay.barrier import SILENT_SECONDS, Barrier
+from streams.replay.calendar import Calendar, shown
+from streams.replay.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from streams.replay.target import Target
+
+DRAIN_MS = 8 * DAY_MS
+_REPORT_SECONDS = 0.2
+_NAP_SECONDS = 0.2
+
+
+class ReplayError(ValueError):
+    """A replay that cannot be; the message says why and what is possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's name, for the dead letters, and what is in it, in the order of time."""
+
+    name: str
+    mapped: Iterable[Mapped]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a replay stands; `waiting` while it halts for the workers."""
+
+    time_ms: int
+    touchpoints: int
+    lines: int
+    waiting: bool
+
+
+@dataclass(slots=True)
+class ReplaySummary:
+    """What a replay wrote, by file; times are those of the records, seconds those of the wall."""
+
+    files: dict[str, Accounting] = field(default_factory=dict)
+    touchpoints: int = 0
+    dead_letters: int = 0
+    marks: int = 0
+    ticks: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+    end_ms: int | None = None
+    seconds: float = 0.0
+    waited_seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def lines(self) -> int:
+        return sum(accounting.lines for accounting in self.files.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """`speed` is times real time, None as fast as it goes; `drain_ms` of its time follow the last touchpoint.
+
+    With `barriers` off nothing is awaited, and results depend on how far the workers have come.
+    """
+
+    speed: float | None = None
+    drain_ms: int = DRAIN_MS
+    barriers: bool = True
+    silent_seconds: float = SILENT_SECONDS
+
+
+def replay(
+    sources: Iterable[Source],
+    target: Target,
+    options: ReplayOptions | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> ReplaySummary:
+    """Writes the sources, one after another; `on_step` is called a few times a second.
+
+    An interrupt (Ctrl-C) ends it early: what was sent is written, and the summary says so.
+
+    Raises:
+        ReplayError: the prefix has no clock of marks, or has come further than the sources begin.
+        SilentStage: the workers did not follow.
+        Undeliverable: the broker did not take a record.
+    """
+    clock = target.domain.clock
+    if clock != "marks":
+        message = f"prefix {target.prefix}: its clock is {clock!r}; a replay needs a prefix with the clock 'marks'"
+        raise ReplayError(message)
+    with _Replay(target, options or ReplayOptions(), on_step) as run:
+        try:
+            for source in sources:
+                run.play(source)
+            run.drain()
+        except KeyboardInterrupt:
+            run.summary.interrupted = True
+        return run.finish()
+
+
+class _Replay:
+    def __init__(self, target: Target, options: ReplayOptions, on_step: Callable[[Step], None]) -> None:
+        self.summary = ReplaySummary()
+        self._target = target
+        self._outlet = Outlet(target)
+        self._barrier = Barrier(target, options.silent_seconds)
+        self._options = options
+        self._on_step = on_step
+        self._calendar: Calendar | None = None
+        self._accounting = Accounting()
+        self._now_ms = 0
+        self._lines = 0
+        self._began = time.monotonic()
+        self._reported = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._barrier.close()
+
+    def play(self, source: Source) -> None:
+        self._accounting = self.summary.files.setdefault(source.name, Accounting())
+        for mapped in source.mapped:
+            outcome = mapped if isinstance(mapped, Refused) else self._touchpoint(mapped)
+            self._accounting.add(outcome)
+            self._lines += mapped.lines
+            if isinstance(outcome, Refused):
+                self._outlet.dead_letter(outcome, source.name)
+                self.summary.dead_letters += 1
+            self._report(waiting=False)
+
+    def drain(self) -> None:
+        """Lets the time run on, so that timers fire and windows close, and waits until all is folded."""
+        if self._calendar is None or self.summary.last_ms is None:
+            return
+        end_ms = max(self.summary.last_ms + self._options.drain_ms, self._calendar.last_ms + 1)
+        # the last mark is a time that no worker has heard of before we listen for it
+        self._marks_until(end_ms - 1)
+        self._pace(end_ms)
+        self._mark_and_wait(end_ms, self._barrier.wait_for_end)
+        self.summary.end_ms = end_ms
+
+    def finish(self) -> ReplaySummary:
+        self._outlet.flush()
+        self.summary.seconds = time.monotonic() - self._began
+        return self.summary
+
+    def _touchpoint(self, mapped: MappedTouchpoint) -> Mapped:
+        touchpoint = mapped.touchpoint
+        calendar = self._calendar or self._begin(touchpoint.time_ms)
+        key = key_of(touchpoint)
+        if key is None:
+            return _refused(mapped, Reason.MISSING_ID, "no id of a customer, an order or a channel")
+        if touchpoint.time_ms < calendar.last_ms:
+            detail = f"happened before {shown(calendar.last_ms)}, which is over in this replay"
+            return _refused(mapped, Reason.OUT_OF_ORDER, detail)
+        self._marks_until(touchpoint.time_ms)
+        self._pace(touchpoint.time_ms)
+        if not self._outlet.touchpoint(key, touchpoint):
+            return _refused(mapped, Reason.TOO_LARGE, f"a touchpoint above {TOUCHPOINT_BYTES_MAX} bytes")
+        self.summary.touchpoints += 1
+        self.summary.last_ms = max(touchpoint.time_ms, self.summary.last_ms or touchpoint.time_ms)
+        return mapped
+
+    def _begin(self, first_ms: int) -> Calendar:
+        reached_ms = self._barrier.reached_ms()
+        if reached_ms is not None and reached_ms > first_ms:
+            reached, begins = shown(reached_ms), shown(first_ms)
+            message = (
+                f"prefix {self._target.prefix} has come to {reached}, and the replay begins at {begins}: "
+                "use another prefix, or later touchpoints"
+            )
+            raise ReplayError(message)
+        self._calendar = Calendar(first_ms, self._target.domain.zone)
+        self.summary.first_ms = first_ms
+        return self._calendar
+
+    def _marks_until(self, time_ms: int) -> None:
+        assert self._calendar is not None  # noqa: S101 - callers began
+        for due in self._calendar.until(time_ms):
+            self._pace(due.time_ms)
+            if due.is_tick:
+                self.summary.ticks += 1
+                self._mark_and_wait(due.time_ms, self._barrier.wait_for_tick)
+            else:
+                self._mark(due.time_ms)
+            self._report(waiting=False)
+
+    def _mark_and_wait(self, time_ms: int, wait: Callable[[int, Callable[[], None]], None]) -> None:
+        if self._options.barriers:
+            self._barrier.arm()
+        self._mark(time_ms)
+        self._outlet.flush()
+        if self._options.barriers:
+            began = time.monotonic()
+            wait(time_ms, lambda: self._report(waiting=True))
+            self.summary.waited_seconds += time.monotonic() - began
+
+    def _mark(self, time_ms: int) -> None:
+        self._outlet.mark(time_ms)
+        self._now_ms = time_ms
+        self.summary.marks += 1
+
+    def _pace(self, time_ms: int) -> None:
+        if self._options.speed is None or self.summary.first_ms is None:
+            return
+        due = self._began + (time_ms - self.summary.first_ms) / 1000 / self._options.speed
+        while (left := due - time.monotonic()) > 0:
+            self._outlet.serve()
+            self._report(waiting=False)
+            time.sleep(min(left, _NAP_SECONDS))
+
+    def _report(self, *, waiting: bool) -> None:
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
+            self._on_step(Step(self._now_ms, self.summary.touchpoints, self._lines, waiting))
+
+
+def _refused(mapped: MappedTouchpoint, reason: Reason, detail: str) -> Refused:
+    return Refused(reason, detail, 0, repr(mapped.touchpoint).encode(), mapped.lines)

@@ -1,0 +1,26 @@
+"""The prefix that a replay writes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.wire import SINGLE_OBJECT, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.settings import DomainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`kafka` holds librdkafka's settings, among them bootstrap.servers; `domain` is what the prefix was made with."""
+
+    kafka: Mapping[str, str]
+    prefix: str
+    domain: DomainSettings
+    wire: Wire = SINGLE_OBJECT
+
+    def topic(self, name: str) -> str:
+        return f"{self.prefix}.{name}"
