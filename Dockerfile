@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/touchstream
+COPY pyproject.toml README.md LICENSE ./
+COPY deploy/constraints.txt deploy/
+COPY streams streams
+COPY state state
+COPY schemas schemas
+RUN /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt .
+
+FROM python:3.11-slim-bookworm
+RUN groupadd --gid 10001 touchstream \
+    && useradd --uid 10001 --gid 10001 --no-log-init --create-home --home-dir /var/lib/touchstream touchstream
+COPY --from=build /opt/touchstream /opt/touchstream
+ENV PATH=/opt/touchstream/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TOUCHSTREAM_STATE_DIR=/var/lib/touchstream/state \
+    TOUCHSTREAM_WEB_HOST=0.0.0.0
+USER 10001:10001
+WORKDIR /var/lib/touchstream
+VOLUME /var/lib/touchstream
+EXPOSE 6066
+STOPSIGNAL SIGTERM
+# alive, not ready: a worker that restores for minutes must not be restarted for it
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6066/health/live', timeout=2)"]
+ENTRYPOINT ["touchstream"]
+CMD ["worker"]

@@ -1,0 +1,92 @@
+"""Two things that prometheus_client does not bring: a gauge held for several scrapes, and a limit on label values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.core import Metric
+
+HELD_S = 90.0
+LABEL_VALUES_MAX = 100
+OTHER = "other"
+
+
+class Bounded:
+    """Values of a label that others choose: the first hundred keep their names, the rest are `other`."""
+
+    def __init__(self, limit: int = LABEL_VALUES_MAX) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value in self._known:
+            return value
+        if len(self._known) >= self._limit:
+            return OTHER
+        self._known.add(value)
+        return value
+
+
+class HeldGauge(Collector):
+    """By KPI: 1 while one of its anomalies is open, and for at least `held_s` after each was raised; else 0.
+
+    So an anomaly that a replay opens and closes within a second is seen by several scrapes. Nothing is shown
+    before `restore` and after `withdraw`. `clock` gives seconds and never goes back.
+    """
+
+    def __init__(self, name: str, text: str, clock: Callable[[], float], held_s: float = HELD_S) -> None:
+        self._name = name
+        self._text = text
+        self._clock = clock
+        self._held_s = held_s
+        self._shown = False
+        self._kpis: set[str] = set()
+        self._open: set[tuple[str, str]] = set()
+        self._held_until: dict[str, float] = {}
+
+    def know(self, kpis: Iterable[str]) -> None:
+        """KPIs shown as 0 before their first anomaly."""
+        self._kpis.update(kpis)
+
+    def restore(self, active: Iterable[tuple[str, str]]) -> None:
+        """Show the incidents (kpi, by) that the state holds open, and no other."""
+        self._open = set(active)
+        self._kpis.update(kpi for kpi, _ in self._open)
+        self._shown = True
+
+    def withdraw(self) -> None:
+        """Another worker shows them from now on."""
+        self._shown = False
+        self._open.clear()
+        self._held_until.clear()
+
+    def opened(self, kpi: str, by: str) -> None:
+        """An incident that this worker itself has raised."""
+        self._shown = True
+        self._kpis.add(kpi)
+        self._open.add((kpi, by))
+        self._held_until[kpi] = self._clock() + self._held_s
+
+    def closed(self, kpi: str, by: str) -> None:
+        self._open.discard((kpi, by))
+
+    def values(self) -> dict[str, float]:
+        """KPI to 1 or 0, none while withdrawn."""
+        if not self._shown:
+            return {}
+        now_s = self._clock()
+        open_now = {kpi for kpi, _ in self._open}
+        held = {kpi for kpi, until_s in self._held_until.items() if now_s < until_s}
+        return {kpi: float(kpi in open_now or kpi in held) for kpi in sorted(self._kpis)}
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._text, labels=["kpi"])
+        for kpi, value in self.values().items():
+            family.add_metric([kpi], value)
+        yield family

@@ -1,0 +1,101 @@
+"""What a worker answers over HTTP: is it alive, is it ready, what does it measure, what does it know of a customer."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import web
+
+from streams.web.readiness import unready_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import faust
+    from aiohttp.typedefs import Handler, Middleware
+
+    from streams.metrics import EngineStatus
+
+LIVE = "/health/live"
+READY = "/health/ready"
+METRICS = "/metrics"
+PROFILE = "/profile/{customer}"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BEARER = "Bearer "
+
+
+class NotOwned(Exception):
+    """Another worker holds the customer's journal partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"journal partition {partition} is held by another worker of the group")
+        self.partition = partition
+
+
+def register(
+    app: faust.App,
+    *,
+    token: str,
+    status: EngineStatus,
+    metrics_text: Callable[[], bytes],
+    lookup: Callable[[str], dict[str, Any] | None],
+) -> None:
+    """Put the pages on Faust's web server, before it starts.
+
+    With a token every page, Faust's own too, but /health/live answers 401 without `Authorization: Bearer <token>`.
+    `lookup` takes a customer's key, `u:<user_id>` and its kin, and gives the public view of the profile, None where
+    there is none; raises NotOwned where another worker holds it.
+    """
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "live"})
+
+    async def ready(_request: web.Request) -> web.Response:
+        reason = unready_reason(status, time.time())
+        if reason is None:
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "not ready", "reason": reason}, status=503)
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics_text(), headers={"Content-Type": METRICS_TYPE})
+
+    async def profile(request: web.Request) -> web.Response:
+        return _profile(request.match_info["customer"], lookup)
+
+    served: web.Application = cast("Any", app.web).web_app  # Faust's driver is aiohttp's
+    served.middlewares.append(guard(token))
+    for path, handler in ((LIVE, live), (READY, ready), (METRICS, metrics), (PROFILE, profile)):
+        served.router.add_get(path, handler)
+
+
+def authorised(header: str | None, token: str) -> bool:
+    """Whether an Authorization header carries the token; takes as long for a wrong one as for the right one."""
+    if not token:
+        return True
+    given = header.removeprefix(BEARER) if header and header.startswith(BEARER) else ""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
+
+
+def guard(token: str) -> Middleware:
+    """Middleware that lets only bearers of the token pass, and anybody to /health/live."""
+
+    @web.middleware
+    async def ask_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path != LIVE and not authorised(request.headers.get("Authorization"), token):
+            refusal = {"error": "this page asks for Authorization: Bearer <token>"}
+            return web.json_response(refusal, status=401, headers={"WWW-Authenticate": "Bearer"})
+        return await handler(request)
+
+    return ask_for_token
+
+
+def _profile(customer: str, lookup: Callable[[str], dict[str, Any] | None]) -> web.Response:
+    try:
+        found = lookup(customer)
+    except NotOwned as elsewhere:
+        answer = {"error": str(elsewhere), "partition": elsewhere.partition}
+        return web.json_response(answer, status=421)
+    if found is None:
+        return web.json_response({"error": "no profile under this key; keys look like u:<user_id>"}, status=404)
+    return web.json_response(found)

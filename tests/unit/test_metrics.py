@@ -1,0 +1,239 @@
+"""What operators see of what was committed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+
+from schemas.insights import Anomaly, Count, Facts, Kpi, Model
+from schemas.journal import Wake
+from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
+from streams.gauges import HELD_S, Bounded, HeldGauge
+from streams.metrics import Metrics
+from streams.observed import Held, Known, Observer, known_labels
+from streams.settings import DomainSettings
+
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Clock:
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Engine:
+    """An engine's word about itself."""
+
+    ready: bool = True
+    polled_s: float = 10.0
+    committed_s: float = 9.0
+    commits: int = 7
+    aborts: int = 1
+    restore_s: float = 2.5
+    owned: dict[tuple[str, int], int] = field(default_factory=lambda: {("t.journal", 0): 5})
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        return self.owned
+
+    def restored(self) -> dict[tuple[str, int], float]:
+        return dict.fromkeys(self.owned, 1.0)
+
+
+def a_gauge(clock: Clock) -> HeldGauge:
+    gauge = HeldGauge("anomaly_active", "open", clock)
+    gauge.know(["orders", "sessions"])
+    gauge.restore([])
+    return gauge
+
+
+def an_observer(**known: object) -> tuple[Observer, Metrics]:
+    metrics = Metrics()
+    return Observer(metrics, Known(**known)), metrics  # type: ignore[arg-type]
+
+
+def an_anomaly(status: str, kpi: str = "orders") -> Anomaly:
+    return Anomaly(
+        anomaly_id="a", kpi=kpi, by="", status=status, start_ms=0, time_ms=0, observed=1, expected=9, score=2,
+        direction="low", detector="pot",
+    )
+
+
+def a_kpi(start_ms: int, value: float | None, by: str = "") -> Kpi:
+    return Kpi(
+        name="orders", grain="hour", start_ms=start_ms, by=by, value=value, numerator=0, denominator=1, revision=0,
+    )
+
+
+def a_credit(amount_minor: int, channel: str = "email") -> Credit:
+    return Credit(
+        credit_id="c", customer="u:1", order_id="1", model="linear", model_version=1, kind="credit", channel=channel,
+        amount_minor=amount_minor, currency="EUR", conversion_time_ms=0, time_ms=0, revision=0, cause="e",
+    )
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"touchstream_{name}", labels)
+
+
+def test_an_anomaly_that_was_cleared_at_once_is_seen_for_90_seconds() -> None:
+    clock = Clock()
+    gauge = a_gauge(clock)
+    gauge.opened("orders", "")
+    gauge.closed("orders", "")
+    clock.now_s += HELD_S - 1
+    assert gauge.values() == {"orders": 1, "sessions": 0}
+    clock.now_s += 1
+    assert gauge.values() == {"orders": 0, "sessions": 0}
+
+
+def test_an_open_anomaly_is_shown_until_it_is_cleared() -> None:
+    clock = Clock()
+    gauge = a_gauge(clock)
+    gauge.opened("orders", "")
+    gauge.opened("orders", "channel=email")
+    clock.now_s += 10 * HELD_S
+    gauge.closed("orders", "")
+    assert gauge.values()["orders"] == 1
+    gauge.closed("orders", "channel=email")
+    assert gauge.values()["orders"] == 0
+
+
+def test_a_worker_that_lost_the_facts_shows_no_anomaly_and_the_next_one_shows_it_from_state() -> None:
+    clock = Clock()
+    before, after = a_gauge(clock), HeldGauge("anomaly_active", "open", clock)
+    before.opened("orders", "")
+    before.withdraw()
+    assert before.values() == {}
+    assert after.values() == {}
+    after.know(["orders", "sessions"])
+    after.restore([("orders", "")])
+    assert after.values() == {"orders": 1, "sessions": 0}
+
+
+def test_a_label_that_others_choose_stays_bounded() -> None:
+    channel = Bounded(limit=2)
+    assert [channel(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", "other", "a", "other"]
+
+
+def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
+    observer, metrics = an_observer()
+    observer.observe_committed([
+        Trigger(
+            trigger_id="t", customer="u:1", channel="email", flow_id="cart", flow_version=1, arm="treatment", step="1",
+            decided_ms=0, due_ms=0, expires_ms=0, reason="",
+        ),
+        Decision("d", "u:1", "cart", 1, "1", "treatment", "sent", True, "", "e", 0),  # noqa: FBT003 - final
+        SegmentChanged("s", "u:1", "Loyal", "At Risk", 1, 4, 4, "cuts-1", "timer", 0),
+        a_credit(700), a_credit(-200),
+        Model("cuts", "cuts-2011-01-03", 0, "json", b"{}", "touchstream", 1),
+        Wake(0),
+    ])
+    assert value(metrics, "triggers_total", flow="cart") == 1
+    assert value(metrics, "decisions_total", flow="cart", outcome="sent") == 1
+    assert value(metrics, "segment_changes_total", segment="At Risk") == 1
+    assert value(metrics, "credited_minor_total", model="linear", channel="email") == 700
+    assert value(metrics, "reversed_minor_total", model="linear", channel="email") == 200
+    assert value(metrics, "model_info", kind="cuts", version="cuts-2011-01-03") == 1
+    assert b"u:1" not in metrics.text()
+
+
+def test_collected_is_journalled_plus_what_collect_refused() -> None:
+    observer, metrics = an_observer()
+    observer.observe_journalled(5)
+    observer.observe_committed([
+        DeadLetter("no_id", "", "collect", "t", 0, 0), DeadLetter("identity_loop", "", "fold", "t", 0, 1),
+    ])
+    assert value(metrics, "touchpoints_collected_total") == 6
+    assert value(metrics, "touchpoints_journalled_total") == 5
+    assert value(metrics, "dead_letters_total", stage="fold", reason="identity_loop") == 1
+
+
+def test_facts_count_the_trade_once_whatever_dimensions_they_come_in() -> None:
+    observer, metrics = an_observer()
+    counts = (
+        Count("orders", HOUR_MS, "", 3), Count("revenue_minor", HOUR_MS, "", 900),
+        Count("revenue_minor", HOUR_MS, "currency=USD", 100), Count("duplicates", 0, "", 2),
+        Count("orders", HOUR_MS, "", -1),
+    )
+    observer.observe_committed([Facts(2, 1_500, counts)])
+    assert value(metrics, "orders_total") == 3
+    assert value(metrics, "revenue_minor_total") == 900
+    assert value(metrics, "duplicates_total") == 2
+    assert value(metrics, "event_time_seconds", partition="2") == 1.5
+    observer.withdraw_partition(2)
+    observer.withdraw_partition(2)
+    assert value(metrics, "event_time_seconds", partition="2") is None
+
+
+def test_a_kpi_shows_its_latest_window_and_corrections_of_older_ones_do_not() -> None:
+    observer, metrics = an_observer(kpis=("orders",))
+    observer.show_insights(Held())
+    assert math.isnan(value(metrics, "kpi", kpi="orders", grain="hour") or 0)
+    observer.observe_committed([
+        a_kpi(2 * HOUR_MS, 8.0), a_kpi(HOUR_MS, 5.0), a_kpi(2 * HOUR_MS, 9.0),
+        a_kpi(3 * HOUR_MS, 1.0, by="channel=email"),
+    ])
+    assert value(metrics, "kpi", kpi="orders", grain="hour") == 9.0
+    assert value(metrics, "kpi_window_timestamp_seconds", kpi="orders", grain="hour") == 7200.0
+
+
+def test_stock_models_and_anomalies_move_with_the_facts_to_another_worker() -> None:
+    observer, metrics = an_observer(segments=("Loyal",), kpis=("orders",))
+    stock = {
+        ("customers", "segment=Loyal"): 4, ("customers", "cluster=0"): 6, ("customers_known", ""): 10,
+        ("forwards_sent", ""): 9,
+        ("forwards_received", ""): 7, ("decisions_open", ""): 3,
+    }
+    held = Held(stock=stock, anomalies=(("orders", ""),), models={"cuts": "cuts-1", "clusters": None})
+    observer.show_insights(held)
+    assert value(metrics, "customers", segment="Loyal") == 4
+    assert value(metrics, "cluster_customers", cluster="0") == 6
+    assert value(metrics, "cluster_customers", cluster="none") == 4
+    assert value(metrics, "forwards_open") == 2
+    assert value(metrics, "decisions_open") == 3
+    assert value(metrics, "anomaly_active", kpi="orders") == 1
+    observer.observe_committed([Model("cuts", "cuts-2", 0, "json", b"{}", "touchstream", 1), an_anomaly("cleared")])
+    assert value(metrics, "model_info", kind="cuts", version="cuts-1") is None
+    assert value(metrics, "model_info", kind="cuts", version="cuts-2") == 1
+    assert value(metrics, "anomaly_active", kpi="orders") == 0
+    observer.withdraw_insights()
+    assert value(metrics, "customers", segment="Loyal") is None
+    assert value(metrics, "anomaly_active", kpi="orders") is None
+    assert value(metrics, "model_info", kind="cuts", version="cuts-2") is None
+
+
+def test_an_anomaly_is_counted_when_raised_not_when_cleared() -> None:
+    observer, metrics = an_observer(kpis=("orders",))
+    observer.observe_committed([an_anomaly("raised"), an_anomaly("cleared")])
+    assert value(metrics, "anomalies_total", kpi="orders") == 1
+    assert value(metrics, "anomaly_active", kpi="orders") == 1  # held
+
+
+def test_the_engine_is_asked_at_each_scrape_and_a_partition_that_left_leaves_no_series() -> None:
+    metrics, engine = Metrics(), Engine()
+    metrics.watch(engine)
+    assert value(metrics, "lag_records", topic="t.journal", partition="0") == 5
+    assert value(metrics, "commits_total") == 7
+    engine.owned = {}
+    assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
+    assert value(metrics, "partitions_owned") == 0
+
+
+@pytest.mark.parametrize("clock", ["wall", "marks"])
+def test_known_labels_show_zeros_before_anything_happened(clock: str) -> None:
+    known = known_labels(
+        DomainSettings.model_validate({"clock": clock}), flows=("abandoned_cart",), reasons={"collect": ("no_id",)}
+    )
+    metrics = Metrics()
+    Observer(metrics, known).show_insights(Held())
+    assert value(metrics, "wall_clock") == (clock == "wall")
+    assert value(metrics, "dead_letters_total", stage="collect", reason="no_id") == 0
+    assert value(metrics, "triggers_total", flow="abandoned_cart") == 0
+    assert value(metrics, "customers", segment="Champions") == 0
+    assert value(metrics, "anomaly_active", kpi="conversion_rate") == 0
