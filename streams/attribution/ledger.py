@@ -1,0 +1,248 @@
+"""Credit as rows that add up: what changes is reversed and written anew, nothing is overwritten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from schemas.outputs import Credit
+from streams.attribution import touches as touch_rules
+from streams.attribution.models import MODELS
+from streams.attribution.touches import DIRECT
+from streams.profiles.effects import derived_id
+from streams.profiles.profile import CONVERSIONS_MAX, Conversion
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.touchpoint import Touchpoint
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Profile, Touch
+    from streams.settings import DomainSettings
+
+    Conversions = tuple[Conversion, ...]
+    Rows = tuple[tuple[Touch | None, int], ...]
+
+OPEN_MS = 180 * DAY_MS
+UNATTRIBUTED_REFUND = "unattributed_refund"
+
+_replace = msgspec.structs.replace
+_UNSIGNED_64 = (1 << 64) - 1
+
+
+class _Entry(NamedTuple):
+    """What the rows written at one moment have in common."""
+
+    now_ms: int
+    settings: DomainSettings
+    customer: str
+    cause: str
+    effects: Effects
+
+
+def converted(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
+    profile: Profile,
+    event: Touchpoint,
+    now_ms: int,
+    settings: DomainSettings,
+    customer: str,
+    effects: Effects,
+) -> Conversions:
+    """The conversions after an order, whose own touch is already in the profile; a known order id changes nothing.
+
+    An order older than OPEN_MS is credited, but not kept open.
+    """
+    order, known = event.order, profile.conversions
+    if order is None or any(conversion.order_id == order.order_id for conversion in known):
+        return known
+    path = _path(profile.touches, event.time_ms, settings)
+    conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
+    _write_changes((), conversion, _Entry(now_ms, settings, customer, event.event_id, effects))
+    return _kept_open((*known, conversion), now_ms)
+
+
+def refunded(  # noqa: PLR0913, PLR0917 - as converted
+    profile: Profile,
+    event: Touchpoint,
+    refund_minor: int,
+    now_ms: int,
+    settings: DomainSettings,
+    customer: str,
+    effects: Effects,
+) -> Conversions:
+    """The conversions after a refund of refund_minor >= 0, which takes at most what the conversion still is worth.
+
+    One of no open conversion, or in another currency than it, is credited as UNATTRIBUTED_REFUND, negative.
+    """
+    order, known = event.order, profile.conversions
+    if order is None or not refund_minor:
+        return known
+    entry = _Entry(now_ms, settings, customer, event.event_id, effects)
+    for place, old in enumerate(known):
+        if old.order_id == order.order_id and old.currency == order.currency:
+            left_minor = max(old.value_minor - refund_minor, 0)
+            if left_minor == old.value_minor:
+                return known
+            new = _rewritten((old,), _replace(old, value_minor=left_minor), entry)
+            return (*known[:place], new, *known[place + 1 :])
+    unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
+    for model in MODELS:
+        _write(model, None, -refund_minor, unknown, _Written("credit", UNATTRIBUTED_REFUND, event.event_id), entry)
+    return known
+
+
+def retouched(  # noqa: PLR0913, PLR0917 - as converted
+    profile: Profile,
+    touch: Touch,
+    now_ms: int,
+    settings: DomainSettings,
+    customer: str,
+    cause: str,
+    effects: Effects,
+) -> Conversions:
+    """The conversions after a late touch, which the profile's touches already hold; the same object if none changes."""
+    known = profile.conversions
+    if not known or touch.time_ms > known[-1].time_ms:
+        return known
+    entry = _Entry(now_ms, settings, customer, cause, effects)
+    changed = tuple(
+        _repathed((old,), old, profile.touches, entry) if _may_concern(touch, old, settings) else old for old in known
+    )
+    return known if all(new is old for new, old in zip(changed, known, strict=True)) else changed
+
+
+def merged(  # noqa: PLR0913, PLR0917 - as converted
+    profile: Profile,
+    other: Profile,
+    now_ms: int,
+    settings: DomainSettings,
+    customer: str,
+    cause: str,
+    effects: Effects,
+) -> tuple[tuple[Touch, ...], Conversions]:
+    """Touches and conversions of both profiles, as they were before the merge; paths follow from the united touches.
+
+    Of an order that both have, the lesser value holds (one of them knows of a refund), and one set of rows stays.
+    """
+    touches = touch_rules.united(profile.touches, other.touches)
+    entry = _Entry(now_ms, settings, customer, cause, effects)
+    standing: dict[str, tuple[Conversion, ...]] = {}
+    for conversion in (*profile.conversions, *other.conversions):
+        standing[conversion.order_id] = (*standing.get(conversion.order_id, ()), conversion)
+    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, entry) for olds in standing.values())
+    return touch_rules.bounded(touches, now_ms), _kept_open(changed, now_ms)
+
+
+def _worth(conversion: Conversion) -> tuple[int, int, str]:
+    return conversion.value_minor, conversion.time_ms, conversion.currency
+
+
+def _may_concern(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
+    """Whether the touch joins the path, or takes the place of a later one of the same visit that is in it."""
+    return bool(_path((touch,), conversion.time_ms, settings)) or any(
+        touch_rules.is_repeat(known, touch) for known in conversion.path
+    )
+
+
+def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
+    """The touches in the lookback of a conversion; views have their own."""
+    first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
+    return tuple(
+        touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms
+    )
+
+
+def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], entry: _Entry) -> Conversion:
+    known = touch_rules.united(touches, *(old.path for old in olds))
+    path = _path(known, conversion.time_ms, entry.settings)
+    if len(olds) == 1 and path == conversion.path:
+        return conversion
+    return _rewritten(olds, _replace(conversion, path=path), entry)
+
+
+def _rewritten(olds: Conversions, new: Conversion, entry: _Entry) -> Conversion:
+    """Brings the ledger from the old conversions' rows to those of the new; counts the revision if rows changed."""
+    new = _replace(new, revision=max(old.revision for old in olds) + 1)
+    if _write_changes(olds, new, entry):
+        return new
+    return _replace(new, revision=new.revision - 1)
+
+
+def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
+    """Per model, unless one old conversion's rows are the new ones: reverses the others and credits the new."""
+    has_written = False
+    for model in MODELS:
+        wanted = _rows(model, new)
+        kept = next((old for old in olds if _hour_and_rows(model, old) == _hour_and_rows(model, new)), None)
+        for place, old in enumerate(olds):
+            if old is kept:
+                continue
+            for touch, amount_minor in _rows(model, old):
+                written = _Written("reversal", "", str(place) if place else "")
+                _write(model, touch, -amount_minor, _replace(old, revision=new.revision), written, entry)
+                has_written = True
+        if kept is None:
+            for touch, amount_minor in wanted:
+                _write(model, touch, amount_minor, new, _Written("credit", "", ""), entry)
+                has_written = True
+    return has_written
+
+
+def _hour_and_rows(model: str, conversion: Conversion) -> tuple[int, str, Rows]:
+    return conversion.time_ms, conversion.currency, _rows(model, conversion)
+
+
+def _rows(model: str, conversion: Conversion) -> Rows:
+    """(touch, or None for direct; amount in minor units) of one model; they sum to the value, none is 0."""
+    value_minor, path = conversion.value_minor, conversion.path
+    if not path:
+        return ((None, value_minor),) if value_minor else ()
+    amounts = MODELS[model].split(value_minor, path)
+    return tuple((touch, amount) for touch, amount in zip(path, amounts, strict=True) if amount)
+
+
+class _Written(NamedTuple):
+    kind: str
+    channel: str
+    """Where there is no touch; empty: direct."""
+    apart: str
+    """Keeps apart rows of one order, model, touch, revision and kind; mostly empty."""
+
+
+def _write(  # noqa: PLR0913, PLR0917 - a row's parts
+    model: str, touch: Touch | None, amount_minor: int, conversion: Conversion, written: _Written, entry: _Entry
+) -> None:
+    touch_id = None if touch is None else f"{touch.id_hash & _UNSIGNED_64:016x}"
+    channel = touch.channel if touch is not None else written.channel or DIRECT
+    parts = (entry.customer, conversion.order_id, model, touch_id or channel, conversion.revision, written.kind)
+    row = Credit(
+        credit_id=derived_id(*parts, written.apart) if written.apart else derived_id(*parts),
+        customer=entry.customer,
+        order_id=conversion.order_id,
+        model=model,
+        model_version=MODELS[model].version,
+        kind=written.kind,
+        channel=channel,
+        campaign_id=None if touch is None else touch.campaign_id,
+        touch_id=touch_id,
+        touch_time_ms=None if touch is None else touch.time_ms,
+        amount_minor=amount_minor,
+        currency=conversion.currency,
+        conversion_time_ms=conversion.time_ms,
+        time_ms=entry.now_ms,
+        revision=conversion.revision,
+        cause=entry.cause,
+    )
+    entry.effects.emit(entry.customer, row)
+    by = f"model={model},channel={channel}"
+    if conversion.currency != entry.settings.reporting_currency:
+        by += f",currency={conversion.currency}"
+    entry.effects.count("credited_minor", conversion.time_ms, amount_minor, by)
+
+
+def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:
+    """In order, no older than OPEN_MS, at most the newest CONVERSIONS_MAX."""
+    standing = (conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS)
+    return tuple(sorted(standing, key=lambda conversion: (conversion.time_ms, conversion.order_id)))[-CONVERSIONS_MAX:]

@@ -1,0 +1,114 @@
+"""Which touchpoints are marketing touches, and the bounded list of them that a profile keeps."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING
+
+from streams.profiles.effects import hash_64
+from streams.profiles.profile import TOUCHES_MAX, Touch
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+
+KEPT_MS = 90 * DAY_MS
+VISIT_MS = 30 * 60_000
+DIRECT = "direct"
+
+_VIEWS = {"ad_impression", "email_opened", "promotion_viewed"}
+_DEFAULT_CHANNELS = {
+    "ad_clicked": "ads",
+    "ad_impression": "ads",
+    "email_clicked": "email",
+    "email_opened": "email",
+    "promotion_clicked": "promotion",
+    "promotion_viewed": "promotion",
+    "push_opened": "push",
+    "sms_clicked": "sms",
+    # part of a visit: a touch only where it says what channel brought the customer
+    "checkout_started": DIRECT,
+    "order_completed": DIRECT,
+    "page_viewed": DIRECT,
+    "product_added": DIRECT,
+    "product_removed": DIRECT,
+    "product_searched": DIRECT,
+    "product_viewed": DIRECT,
+    "signed_up": DIRECT,
+}
+
+
+def touch_of(event: Touchpoint, event_hash: int) -> Touch | None:
+    """The marketing touch that the event is; None for a direct visit and for what is no touch at all.
+
+    event_hash: xxh3-64 of the event id, signed.
+    """
+    default = _DEFAULT_CHANNELS.get(event.type)
+    if default is None:
+        return None
+    channel = event.channel or default
+    if channel == DIRECT:
+        return None
+    marketing, session = event.marketing, event.session_id
+    campaign = None if marketing is None else marketing.campaign_id or marketing.utm_campaign
+    session_hash = hash_64(session) if session else 0
+    return Touch(event.time_ms, event_hash, channel, campaign, session_hash, event.type in _VIEWS)
+
+
+def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[Touch, ...]:
+    """The touches with one more, bounded; the same object when it repeats a known one or is out of bounds.
+
+    Of the touches that repeat each other the earliest stays, so that the order of arrival does not matter.
+    """
+    if touch.time_ms < now_ms - KEPT_MS:
+        return touches
+    repeated = next((known for known in reversed(touches) if is_repeat(known, touch)), None)
+    if repeated is not None:
+        if by_time(repeated) <= by_time(touch):
+            return touches
+        touches = tuple(known for known in touches if known is not repeated)
+    elif len(touches) >= TOUCHES_MAX and by_time(touch) < by_time(touches[0]):
+        return touches
+    if not touches or by_time(touches[-1]) < by_time(touch):
+        return bounded((*touches, touch), now_ms)
+    ordered = list(touches)
+    insort(ordered, touch, key=by_time)
+    return bounded(tuple(ordered), now_ms)
+
+
+def is_repeat(one: Touch, other: Touch) -> bool:
+    """Whether both are of one visit, by one channel and campaign: of one session, or without one in the same half hour.
+
+    Half hours of the clock, not distances: those depend on which touch came first, and touches come late.
+    """
+    return (
+        one.session_hash == other.session_hash
+        and one.channel == other.channel
+        and one.campaign_id == other.campaign_id
+        and one.is_view == other.is_view
+        and (one.session_hash != 0 or one.time_ms // VISIT_MS == other.time_ms // VISIT_MS)
+    )
+
+
+def united(*lists: tuple[Touch, ...]) -> tuple[Touch, ...]:
+    """The touches of all lists, repeats taken out, in order; not bounded."""
+    firsts: dict[tuple[int, str, str | None, bool, int], Touch] = {}
+    for touch in sorted((touch for touches in lists for touch in touches), key=by_time):
+        half_hour = 0 if touch.session_hash else touch.time_ms // VISIT_MS
+        visit = (touch.session_hash, touch.channel, touch.campaign_id, touch.is_view, half_hour)
+        firsts.setdefault(visit, touch)
+    return tuple(firsts.values())
+
+
+def bounded(touches: tuple[Touch, ...], now_ms: int) -> tuple[Touch, ...]:
+    """The newest TOUCHES_MAX that are no older than KEPT_MS; touches are in order."""
+    oldest_ms = now_ms - KEPT_MS
+    first = max(len(touches) - TOUCHES_MAX, 0)
+    while first < len(touches) and touches[first].time_ms < oldest_ms:
+        first += 1
+    return touches[first:]
+
+
+def by_time(touch: Touch) -> tuple[int, int]:
+    """The order of touches."""
+    return touch.time_ms, touch.id_hash

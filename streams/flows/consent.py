@@ -1,0 +1,42 @@
+"""Consent by channel: the latest statement by time holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.profiles.identity import united_consents
+from streams.profiles.profile import ConsentState
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+ALL = "all"
+DEFAULT = "default"
+
+
+def allowed(
+    consents: tuple[ConsentState, ...], channel: str, default: Literal["denied", "granted"]
+) -> tuple[bool, str]:
+    """Whether messages by the channel are consented to, and on what that rests: channel@time_ms, or DEFAULT.
+
+    A statement about ALL covers every channel; of two at the same time a withdrawal wins.
+    """
+    latest: ConsentState | None = None
+    for item in consents:
+        if item.channel in {channel, ALL} and (latest is None or _order(item) > _order(latest)):
+            latest = item
+    if latest is None:
+        return default == "granted", DEFAULT
+    return latest.granted, f"{latest.channel}@{latest.time_ms}"
+
+
+def with_consent(
+    consents: tuple[ConsentState, ...], channel: str, *, granted: bool, time_ms: int
+) -> tuple[ConsentState, ...]:
+    """The statements with one more, one kept a channel; the same object when it changes nothing."""
+    united = united_consents((*consents, ConsentState(channel, granted, time_ms)))
+    return consents if united == consents else united
+
+
+def _order(item: ConsentState) -> tuple[int, bool]:
+    return item.time_ms, not item.granted

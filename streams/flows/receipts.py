@@ -1,0 +1,48 @@
+"""Receipts: every yes and no to a candidate is a record, and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from schemas.outputs import Decision
+
+if TYPE_CHECKING:
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Run
+
+Outcome = Literal["entered", "sent", "held_out", "capped", "no_consent", "exited", "expired", "too_old"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+class Verdict(NamedTuple):
+    """What became of a candidate, why, and what that rested on."""
+
+    outcome: Outcome
+    reason: str
+    """One sentence for people."""
+    evidence: dict[str, str]
+
+
+def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
+    """Emits the decision about a run; candidates = final + open, where too_old is both at once."""
+    outcome = verdict.outcome
+    effects.emit(
+        customer,
+        Decision(
+            candidate_id=run.candidate_id,
+            customer=customer,
+            flow_id=run.flow_id,
+            flow_version=run.flow_version,
+            step=run.step,
+            arm=arm,
+            outcome=outcome,
+            final=outcome != "entered",
+            reason=verdict.reason,
+            cause=run.cause,
+            time_ms=now_ms,
+            evidence=verdict.evidence,
+        ),
+    )
+    effects.count("decisions", by=f"outcome={outcome}")
+    if outcome != "too_old":
+        effects.count("decisions_open", value=1 if outcome == "entered" else -1)
