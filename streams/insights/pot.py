@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # chance of an alarm at one observation of one side
-RISK = 1e-5
+RISK = 1e-4
 PEAK_SHARE = 0.1
 PEAKS_MAX = 200
 # below this many deviations an alarm is not worth anyone's attention, whatever the fit says
-ALARM_MIN = 4.5
+ALARM_MIN = 5.0
 _SHAPE_MIN, _SHAPE_MAX = -0.3, 0.3
 _SHAPE_FLAT = 1e-6
 
@@ -28,9 +28,10 @@ def started(values: Sequence[float]) -> Tail:
     """Tail of the greatest `values` (standardised residuals, the side of interest turned upwards)."""
     ordered = sorted(values)
     threshold = ordered[len(ordered) - ceil(PEAK_SHARE * len(ordered)) - 1]
-    peaks = tuple(value - threshold for value in values if value > threshold)[-PEAKS_MAX:]
-    seen = len(values)
-    return Tail(threshold, peaks, len(peaks), seen, _alarm(threshold, peaks, len(peaks) / seen))
+    peaks = tuple(value - threshold for value in values if value > threshold)
+    seen, peaks_seen = len(values), len(peaks)
+    peaks = peaks[-PEAKS_MAX:]
+    return Tail(threshold, peaks, peaks_seen, seen, _alarm(threshold, peaks, peaks_seen / seen))
 
 
 def learnt(tail: Tail, value: float) -> Tail:

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 LEVEL_RATE = 0.02
 HOUR_RATE = 0.1
 WEEKDAY_RATE = 0.02
-SPREAD_RATE = 0.01
+SPREAD_RATE = 0.005
 
 _HOURS, _WEEKDAYS = 24, 7
 _VARIANCE_MIN = 1e-4
 _PHI_MIN, _PHI_MAX = -0.5, 0.9
-_LIMIT = 3.0
+# residuals are learnt up to so many deviations, or hours that come close to an alarm would soon be usual;
+# the variance of a normal variable limited so is this much of its own
+_LIMIT = 2.0
+_LIMITED_SHARE = 0.92
 # in an incident the level follows by so many deviations at most: what stays becomes normal, in a week or two
 _LIMIT_INCIDENT = 2.0
 
@@ -78,7 +81,7 @@ def learnt(season: Season, time_ms: int, residual: float, zone: ZoneInfo) -> Sea
     hour, weekday = _place(time_ms, zone)
     hours, hours_mean = _moved(season.hours, hour, HOUR_RATE * residual)
     weekdays, weekdays_mean = _moved(season.weekdays, weekday, WEEKDAY_RATE * residual)
-    variance = season.variance + SPREAD_RATE * (residual * residual - season.variance)
+    variance = season.variance + SPREAD_RATE * (residual * residual / _LIMITED_SHARE - season.variance)
     covariance = season.covariance
     if time_ms - season.time_ms == HOUR_MS:
         covariance += SPREAD_RATE * (residual * season.residual - covariance)

@@ -1,0 +1,60 @@
+"""State survives being written down."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from state.codec import frame
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.insights.fold import fold_facts
+from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, NewerState
+from tests.unit.insights.builders import a_partition, a_row, at, facts, fold_all, some_weeks
+
+
+def test_every_kind_of_value_comes_back_as_it_was() -> None:
+    state = a_partition()
+    fold_all(state, [*some_weeks(1, 3), facts(panel=[a_row(1, at("2024-02-01T00:00"))])])
+    codec = InsightCodec()
+    records = state.freeze()
+    kinds = set()
+    for key, framed in records:
+        if framed is not None:
+            value = codec.decode(key, framed)
+            assert codec.encode(key, value) == framed
+            assert value == state.get(key)
+            kinds.add(type(value).__name__)
+    assert kinds >= {"Settings", "Clock", "Window", "Slot", "Cuts", "Clusters", "Detector", "Stocks"}
+
+
+def test_a_fold_that_is_interrupted_anywhere_goes_on_alike() -> None:
+    calm = a_partition()
+    expected = fold_all(calm, some_weeks(2, 3))
+    chance = random.Random(2)
+    store = MemoryStore()
+    broken: Overlay[Any] = a_partition(store=store)
+    effects = []
+    for record in some_weeks(2, 3):
+        effects.append(fold_facts(broken, record))
+        if chance.random() < 0.3:
+            broken.freeze()
+            broken.committed(0)
+            broken = Overlay(store, InsightCodec())
+    assert effects == expected
+
+
+def test_state_of_a_newer_version_is_refused_in_words() -> None:
+    with pytest.raises(NewerState, match=r"b'clock' has version 2 .* up to 1"):
+        InsightCodec().decode(CLOCK, frame(VERSION + 1, 0, b""))
+
+
+def test_time_that_was_told_never_falls() -> None:
+    state = a_partition()
+    fold_facts(state, facts(to=5_000))
+    fold_facts(state, facts(to=4_000))
+    clock = state.get(CLOCK)
+    assert isinstance(clock, Clock)
+    assert clock.complete_ms == (5_000,)
