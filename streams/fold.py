@@ -112,7 +112,9 @@ class Fold:
         partition = self._read()
         if partition is not self._partition or self._known is None:
             if not partition.settings:
-                raise Rejected("not_configured", "no Configured record precedes this one: run `touchstream topics create`")
+                raise Rejected(
+                    "not_configured", "no Configured record precedes this one: run `touchstream topics create`"
+                )
             self._partition, self._known = partition, knowledge(partition)
         return self._known
 

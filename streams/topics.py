@@ -66,12 +66,13 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
     stamp = "LogAppendTime" if settings.clock == "wall" else "CreateTime"
     large = {"max.message.bytes": _MESSAGE_BYTES_MAX}
     return [
-        TopicSpec(
-            topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}
-        ),
+        TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}),
         TopicSpec(topics.journal, journal, {**_FOREVER, **large}),
         TopicSpec(topics.dead_letters, 1, {**_FOREVER, **large}),
-        *(TopicSpec(name, journal, _FOREVER) for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)),
+        *(
+            TopicSpec(name, journal, _FOREVER)
+            for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)
+        ),
         TopicSpec(topics.profiles, journal, _COMPACTED),
         TopicSpec(topics.facts, 1, _FOREVER),
         TopicSpec(topics.kpis, 1, _FOREVER),

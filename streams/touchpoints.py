@@ -47,7 +47,9 @@ def fold_touchpoint(profile: Profile, event: Touchpoint, digest: bytes, received
             if profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
                 profile = _replace(
                     profile,
-                    conversions=retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects),
+                    conversions=retouched(
+                        profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects
+                    ),
                 )
     step = _STEPS.get(event.type)
     if step is not None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+import yaml
 
 from streams.demo.broker import Broker
 from streams.demo.fetching import Unavailable
 from streams.demo.prometheus import fetch_prometheus
-from streams.places import in_ci
+from streams.places import PROJECT, in_ci
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,14 @@ def prefix(request: pytest.FixtureRequest) -> str:
     name: str = request.node.originalname
     readable = re.sub(r"[^a-z0-9]+", "-", name.removeprefix("test_").lower())[:40].strip("-")
     return f"{readable}-{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def abandoned_cart() -> dict[str, object]:
+    """The shipped flow, as it stands in its file."""
+    text = (PROJECT / "streams/flows/library/abandoned_cart.yaml").read_text("utf-8")
+    flow: dict[str, object] = yaml.safe_load(text)
+    return flow
 
 
 @pytest.fixture(scope="session")

@@ -122,6 +122,7 @@ def _hashed(event: Touchpoint) -> Touchpoint:
             changes[name] = address_hash(text)
     if any(_ADDRESS.search(text) for text in event.properties.values()):
         changes["properties"] = {
-            name: _ADDRESS.sub(lambda found: address_hash(found.group()), text) for name, text in event.properties.items()
+            name: _ADDRESS.sub(lambda found: address_hash(found.group()), text)
+            for name, text in event.properties.items()
         }
     return msgspec.structs.replace(event, **changes) if changes else event

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.journal import PartitionProgress, Progress
 from schemas.touchpoint import Mark
@@ -13,10 +13,11 @@ from streams.fold import journal_headers
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from confluent_kafka import Message
 
+    from schemas.outputs import DeadLetter
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
@@ -29,14 +30,12 @@ MARGIN_MS = 1_000
 """How far a caught-up partition stays behind the clock: clocks of workers and brokers differ."""
 
 
-class CaughtUp:
-    """What the end-offset query of a wall prefix found: the clock before it, and the end offsets."""
+class Reach(NamedTuple):
+    """How far a partition has been read: next offset after what was processed, and the end, asked at asked_ms."""
 
-    __slots__ = ("clock_ms", "ends")
-
-    def __init__(self) -> None:
-        self.clock_ms = 0
-        self.ends: dict[int, int] = {}
+    position: int
+    end: int
+    asked_ms: int
 
 
 class Collecting:
@@ -47,22 +46,21 @@ class Collecting:
         topics: Topics,
         settings: DomainSettings,
         wire: Wire,
-        position: Callable[[int], int],
+        reach: Callable[[int], Reach | None],
         observer: Observer,
     ) -> None:
-        """`position` gives the next offset of an owned partition after what was processed."""
-        self.caught_up = CaughtUp()
+        """`reach` tells how far an owned partition has been read; None: not known yet."""
         self._topics = topics
         self._settings = settings
         self._wire = wire
-        self._position = position
+        self._reach = reach
         self._observer = observer
+        self._owned: set[int] = set()
         self._come: dict[int, int] = {}
         self._told: dict[int, int] = {}
         self._telling: dict[int, int] = {}
-        self._letters: list[object] = []
+        self._letters: list[DeadLetter] = []
         self._journalled = 0
-        self._told_at_ms = 0
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """One output for each record but marks."""
@@ -88,12 +86,8 @@ class Collecting:
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """One Progress for each journal partition, when time has come further."""
-        if self._settings.clock == "wall":
-            self._look_at_ends(partitions)
-            if not self._is_time():
-                return []
-        further = {p: at for p, at in self._come.items() if p in partitions and at > self._told.get(p, -1)}
-        if not further:
+        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._told.get(p, -1)}
+        if not self._is_time(further):
             return []
         self._telling = further
         told = tuple(PartitionProgress(p, at) for p, at in sorted(further.items()))
@@ -102,16 +96,15 @@ class Collecting:
 
     def wants_cycle(self) -> bool:
         """In a wall prefix: an idle partition's progress is to be told."""
-        return self._settings.clock == "wall" and bool(self.caught_up.ends) and self._is_time()
+        return self._settings.clock == "wall" and self._is_time(self._came_to())
 
     def committed(self) -> None:
         """Progress told is told; metrics count."""
         if self._telling:
             self._told |= self._telling
-            self._told_at_ms = max(self._told_at_ms, self.caught_up.clock_ms, *self._telling.values())
             self._telling = {}
         self._observer.observe_journalled(self._journalled)
-        self._observer.observe_committed(self._letters)  # type: ignore[arg-type]
+        self._observer.observe_committed(self._letters)
         self._letters, self._journalled = [], 0
 
     def dropped(self) -> None:
@@ -119,25 +112,28 @@ class Collecting:
         self._telling, self._letters, self._journalled = {}, [], 0
         self._come = dict(self._told)
 
-    def assigned(self, partition: int, overlay: Overlay[object] | None) -> None:
+    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:  # noqa: ARG002 - an input without state
         """Begins silent: the owner before has told its progress with its last commit."""
-        self._come.pop(partition, None)
-        self._told.pop(partition, None)
+        self._owned.add(partition)
 
     def revoked(self, partition: int) -> None:
         """Ends with a partition."""
+        self._owned.discard(partition)
         self._come.pop(partition, None)
         self._told.pop(partition, None)
-        self.caught_up.ends.pop(partition, None)
 
-    def _is_time(self) -> bool:
-        newest_ms = max(self.caught_up.clock_ms, *self._come.values(), 0) if self._come else self.caught_up.clock_ms
-        return newest_ms >= self._told_at_ms + PROGRESS_EVERY_MS
+    def _is_time(self, come: Mapping[int, int]) -> bool:
+        """A mark is told with its commit; the wall's time at most once a second."""
+        least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
+        return any(at - self._told.get(partition, -1) >= least_ms for partition, at in come.items())
 
-    def _look_at_ends(self, partitions: Collection[int]) -> None:
-        for partition, end in self.caught_up.ends.items():
-            if partition in partitions and self._position(partition) >= end:
-                self._came(partition, self.caught_up.clock_ms - MARGIN_MS)
+    def _came_to(self) -> Mapping[int, int]:
+        if self._settings.clock == "wall":
+            for partition in self._owned:
+                reach = self._reach(partition)
+                if reach is not None and reach.position >= reach.end:
+                    self._came(partition, reach.asked_ms - MARGIN_MS)
+        return self._come
 
     def _came(self, partition: int, time_ms: int) -> None:
         self._come[partition] = max(self._come.get(partition, -1), time_ms)

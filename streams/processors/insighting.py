@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Facts
 from schemas.journal import Configured
@@ -28,7 +28,12 @@ class Insighting:
     """Processor of `facts`."""
 
     def __init__(
-        self, topics: Topics, wire: Wire, observer: Observer, journal_partitions: int, held: Callable[[Overlay[object]], Held]
+        self,
+        topics: Topics,
+        wire: Wire,
+        observer: Observer,
+        journal_partitions: int,
+        held: Callable[[Overlay[Any]], Held],
     ) -> None:
         """`held` reads from restored state what gauges show."""
         self._topics = topics
@@ -74,7 +79,7 @@ class Insighting:
         """The records come again."""
         self._pending, self._stocks = [], {}
 
-    def assigned(self, partition: int, overlay: Overlay[object] | None) -> None:
+    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Gauges are set again from the state."""
         if overlay is not None:
             self._observer.show_insights(self._held(overlay))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
@@ -122,7 +122,7 @@ class Profiling:
         self._pending = []
         self._tallies = {partition: Tally() for partition in self._tallies}
 
-    def assigned(self, partition: int, overlay: Overlay[object] | None) -> None:
+    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """A fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")

@@ -107,7 +107,9 @@ def _united_adjustments(one: tuple[Adjustment, ...], other: tuple[Adjustment, ..
     return tuple(sorted(union.values(), key=lambda item: (item.time_ms, item.id_hash)))[-ORDERS_MAX:]
 
 
-def _united_answers(one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def _united_answers(
+    one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
     days = dict(one)
     for day, count in other:
         days[day] = days.get(day, 0) + count
@@ -116,7 +118,9 @@ def _united_answers(one: tuple[tuple[int, int], ...], other: tuple[tuple[int, in
 
 def _united_messages(one: tuple[Sent, ...], other: tuple[Sent, ...]) -> tuple[Sent, ...]:
     key = [(item.time_ms, item.flow_id, item.channel, item.is_promotional) for item in (*one, *other)]
-    return tuple(Sent(time_ms, channel, flow, promo) for time_ms, flow, channel, promo in sorted(set(key)))[-MESSAGES_MAX:]
+    return tuple(Sent(time_ms, channel, flow, promo) for time_ms, flow, channel, promo in sorted(set(key)))[
+        -MESSAGES_MAX:
+    ]
 
 
 def _united_runs(one: tuple[Run, ...], other: tuple[Run, ...]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:

@@ -30,9 +30,7 @@ def score(profile: Profile, now_ms: int, settings: DomainSettings, cuts: CutsMod
     m = score_m(sums.minor, cuts.monetary_minor)
     crossing_ms = next_crossing_ms(sums.last_ms, now_ms, cuts.recency_ms) or 0
     due_ms = min(crossing_ms or sums.leaves_ms, sums.leaves_ms or crossing_ms)
-    return Score(
-        RULES[settings.rfm_profile](r, f, m), r, f, m, cuts.version, now_ms, sums.orders, sums.minor, due_ms
-    )
+    return Score(RULES[settings.rfm_profile](r, f, m), r, f, m, cuts.version, now_ms, sums.orders, sums.minor, due_ms)
 
 
 def segment_of(scored: Score | None) -> str:

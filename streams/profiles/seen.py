@@ -15,7 +15,7 @@ DAYS_KEPT = 7
 
 def event_hash(event_id: str) -> bytes:
     """xxh3-64 of an event id, 8 bytes."""
-    return xxh3_64_digest(event_id)
+    return xxh3_64_digest(event_id.encode())
 
 
 def is_seen(seen: Seen, digest: bytes) -> bool:

@@ -1,0 +1,128 @@
+"""A journal partition in memory, driven by a test: touchpoints in, time moved, effects out; loop-backs are folded in order."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from schemas import wire
+from schemas.journal import Configured, PartitionProgress, Progress
+from schemas.touchpoint import Order, Product, Touchpoint
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.collect.keys import key_of
+from streams.fold import Fold, Record
+from streams.partition import JournalCodec
+from streams.settings import DomainSettings
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from schemas.insights import PanelRow
+    from streams.profiles.profile import Profile
+
+T = TypeVar("T")
+
+START_MS = 1_767_225_600_000
+"""2026-01-01 00:00 UTC, a Thursday."""
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+
+class World:
+    """One journal partition and its outputs."""
+
+    def __init__(self, settings: DomainSettings | None = None, **given: Any) -> None:  # noqa: ANN401 - values of any setting
+        given = {
+            "clock": "marks",
+            "touchpoint_partitions": 1,
+            "journal_partitions": 1,
+            "consent_default": "granted",
+            **given,
+        }
+        self.settings = settings or DomainSettings.model_validate(given)
+        self.overlay: Overlay[Any] = Overlay(MemoryStore(), JournalCodec())
+        self.fold = Fold(self.overlay)
+        self.outputs: list[tuple[str, msgspec.Struct | None]] = []
+        self.counts: Counter[tuple[str, int, str]] = Counter()
+        self.panel: list[PanelRow] = []
+        self.position = 0
+        self.append("", Configured(self.settings.model_dump_json(), 0))
+
+    def append(self, key: str, record: msgspec.Struct, received_ms: int = 0, hops: int = 0) -> None:
+        """Folds a record and everything that it loops back."""
+        waiting = deque([Record(key, record, wire.encode(record), received_ms, hops)])
+        while waiting:
+            effects = self.fold(waiting.popleft())
+            self.outputs += effects.outputs
+            self.counts.update(effects.counts)
+            self.panel += effects.panel
+            for target, appended, headers in effects.journal:
+                raw = appended if isinstance(appended, bytes) else wire.encode(appended)
+                named = dict(headers)
+                received = int.from_bytes(named.get("received_at_ms", b""), "big")
+                waiting.append(Record(target or "", wire.decode(raw), raw, received, named.get("hops", b"\x00")[0]))
+
+    def send(self, *events: Touchpoint, received_ms: int | None = None) -> None:
+        """Folds touchpoints under the keys that collect would give them."""
+        for event in events:
+            key = key_of(event)
+            assert key is not None
+            self.append(key.decode(), event, event.time_ms if received_ms is None else received_ms)
+
+    def pass_time(self, until_ms: int) -> None:
+        """Tells the partition that time has come to until_ms."""
+        told = tuple(PartitionProgress(p, until_ms) for p in range(self.settings.touchpoint_partitions))
+        self.append("", Progress(told))
+
+    def commit(self) -> None:
+        """As after a cycle: what is pending goes to the store."""
+        frozen = self.overlay.freeze()
+        self.position += len(frozen)
+        self.overlay.committed(self.position)
+
+    def profile(self, key: str) -> Profile | None:
+        """State of one key."""
+        found: Profile | None = self.overlay.get(key.encode())
+        return found
+
+    def emitted(self, kind: type[T], customer: str | None = None) -> list[T]:
+        """Records of one type, in order."""
+        return [r for who, r in self.outputs if isinstance(r, kind) and customer in {None, who}]
+
+    def total(self, name: str, by: str = "") -> int:
+        """A fact over all hours."""
+        return sum(
+            value for (counted, _, dimension), value in self.counts.items() if (counted, dimension) == (name, by)
+        )
+
+
+_numbers = iter(range(1, 1 << 40))
+
+
+def a_touchpoint(kind: str, at_ms: int, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+    """A touchpoint of user `user` with an id of its own."""
+    fields.setdefault("event_id", f"event-{next(_numbers)}")
+    return Touchpoint(type=kind, time_ms=at_ms, user_id=user, **fields)
+
+
+def an_order(
+    at_ms: int, total_minor: int = 4_200, user: str | None = "1", order_id: str | None = None, **fields: Any
+) -> Touchpoint:  # noqa: ANN401 - any field
+    """An order of 42.00 unless said otherwise."""
+    order = Order(order_id=order_id or f"order-{next(_numbers)}", currency="EUR", total_minor=total_minor)
+    return a_touchpoint("order_completed", at_ms, user, order=order, **fields)
+
+
+def a_refund(at_ms: int, order_id: str, total_minor: int, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+    """A refund of an order."""
+    order = Order(order_id=order_id, currency="EUR", total_minor=total_minor)
+    return a_touchpoint("order_refunded", at_ms, user, order=order, **fields)
+
+
+def an_add(at_ms: int, sku: str = "mug", price_minor: int = 900, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+    """An article put into the cart."""
+    return a_touchpoint(
+        "product_added", at_ms, user, products=(Product(sku=sku, price_minor=price_minor, quantity=1),), **fields
+    )
