@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "TOUCHSTREAM_"
+DOMAIN_PREFIX = f"{ENVIRONMENT_PREFIX}DOMAIN_"
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
@@ -43,23 +44,35 @@ class DomainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    clock: Literal["wall", "marks"] = "wall"
-    touchpoint_partitions: int = Field(4, ge=1, le=1024)
-    journal_partitions: int = Field(4, ge=1, le=1024)
-    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    reporting_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
-    consent_default: Literal["denied", "granted"] = "denied"
-    rfm_window_days: int = Field(730, ge=1)
-    rfm_profile: Literal["grid", "classic"] = "grid"
-    cuts_dead_band: float = Field(0.025, ge=0, le=0.1)
-    cuts_fixed: Cuts | None = None
-    panel_customers_max: int = Field(20_000, ge=100)
-    panel_rows_min: int = Field(100, ge=10)
-    grace_ms: int = Field(HOUR_MS, ge=0)
-    entry_age_max_ms: int = Field(DAY_MS, ge=0)
-    lookback_ms: int = Field(30 * DAY_MS, ge=0)
-    view_lookback_ms: int = Field(DAY_MS, ge=0)
-    flows: tuple[dict[str, JsonValue], ...] = ()
+    clock: Literal["wall", "marks"] = Field(
+        "wall", description="Whose time holds: the brokers' (wall) or a replay's (marks); fixed for a prefix."
+    )
+    touchpoint_partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of touchpoints; fixed for a prefix."
+    )
+    journal_partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of the journal and of subscribers' topics; fixed for a prefix."
+    )
+    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "UTC", description="IANA time zone of days and weeks."
+    )
+    reporting_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code; its sums are kept.")
+    consent_default: Literal["denied", "granted"] = Field(
+        "denied", description="Promotional messages to customers without a statement of consent."
+    )
+    rfm_window_days: int = Field(730, ge=1, description="Orders of so many days count.")
+    rfm_profile: Literal["grid", "classic"] = Field("grid", description="Which segments the scores make.")
+    cuts_dead_band: float = Field(
+        0.025, ge=0, le=0.1, description="A published cut stays while its rank is off by no more (a share)."
+    )
+    cuts_fixed: Cuts | None = Field(None, description="Cuts that hold instead of learnt ones, as JSON.")
+    panel_customers_max: int = Field(20_000, ge=100, description="Customers that cuts and clusters are learnt from.")
+    panel_rows_min: int = Field(100, ge=10, description="First cuts come with so many rows in a week.")
+    grace_ms: int = Field(HOUR_MS, ge=0, description="A window of KPIs closes so long after its end.")
+    entry_age_max_ms: int = Field(DAY_MS, ge=0, description="An event received later than this starts no flow.")
+    lookback_ms: int = Field(30 * DAY_MS, ge=0, description="Clicks and visits before an order that earn credit.")
+    view_lookback_ms: int = Field(DAY_MS, ge=0, description="Ad views before an order that earn credit.")
+    flows: tuple[dict[str, JsonValue], ...] = Field((), description="Published flows, from their files.")
 
     @property
     def zone(self) -> ZoneInfo:
@@ -136,6 +149,16 @@ def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> 
         )
         raise SettingsError(message)
     return settings
+
+
+def domain_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Texts of the TOUCHSTREAM_DOMAIN_* variables by name of the deciding setting; not checked."""
+    environment = os.environ if environment is None else environment
+    return {
+        name.removeprefix(DOMAIN_PREFIX).lower(): text
+        for name, text in environment.items()
+        if name.startswith(DOMAIN_PREFIX)
+    }
 
 
 def parse_domain(text: str | bytes) -> DomainSettings:
