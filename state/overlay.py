@@ -84,6 +84,10 @@ class Overlay(Generic[T]):
             if value is not None:
                 yield key, value
 
+    @property
+    def is_changed(self) -> bool:
+        return bool(self._dirty)
+
     def freeze(self) -> list[tuple[bytes, bytes | None]]:
         """Encode the last state of each changed key, for the changelog and `committed`.
 

@@ -1,0 +1,122 @@
+"""Partitions come, are restored, and go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from state.overlay import Overlay
+from streams.engine.partition import Partition
+from streams.engine.restore import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from streams.engine.config import EngineSettings
+    from streams.engine.inputs import Input
+    from streams.engine.partition import Place
+    from streams.engine.poller import Poller
+    from streams.engine.restore import Restored
+    from streams.engine.status import Status
+
+RESTORES_AT_ONCE = 2
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Assignment:
+    """The partitions of this worker. `lock` is the cycle's: partitions come and go between batches only."""
+
+    settings: EngineSettings
+    inputs: Sequence[Input]
+    status: Status
+    poller: Poller
+    lock: asyncio.Lock
+    crash: Callable[[BaseException], Awaitable[None]]
+    _restoring: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.partitions: dict[Place, Partition] = self.status.partitions
+        self._by_topic = {source.topic: source for source in self.inputs}
+        self._restorers = ThreadPoolExecutor(RESTORES_AT_ONCE, "restore")
+
+    def ready(self) -> list[Partition]:
+        return [partition for partition in self.partitions.values() if partition.ready]
+
+    def numbers(self, source: Input) -> list[int]:
+        """Give the numbers of an input's ready partitions."""
+        return sorted(part.number for part in self.ready() if part.input is source)
+
+    def add(self, tags: Mapping[Place, int]) -> None:
+        """Begin to restore newly assigned, paused partitions; each is resumed when it is ready."""
+        for (topic, number), tag in tags.items():
+            partition = Partition(self._by_topic[topic], number, tag)
+            self.partitions[partition.place] = partition
+            self._restoring[partition.place] = asyncio.create_task(self._restore(partition))
+        self.status.joined = True
+
+    async def _restore(self, partition: Partition) -> None:
+        try:
+            started_s = time.monotonic()
+            restored = await self._restore_off_loop(partition)
+            if restored is None or not await self._make_ready(partition, restored):
+                return
+            # ready first: once it is resumed a batch may come at any moment
+            await self.poller.resume(partition.place, partition.tag)
+            self.status.restore_s = time.monotonic() - started_s
+            _log.info(
+                "partition ready", topic=partition.input.topic, partition=partition.number,
+                committed=partition.committed, restored_records=restored.records,
+                seconds=round(self.status.restore_s, 3),
+            )
+        except Exception as error:  # noqa: BLE001 - a partition that cannot be restored ends the worker
+            await self.crash(error)
+
+    async def _restore_off_loop(self, partition: Partition) -> Restored | None:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._restorers, restore, self.settings, partition.input, partition.number, partition.cancelled,
+            lambda share: self.status.shares.__setitem__(partition.place, share),
+        )
+
+    async def _make_ready(self, partition: Partition, restored: Restored) -> bool:
+        async with self.lock:
+            if partition.cancelled.is_set():
+                if restored.store is not None:
+                    restored.store.close()
+                return False
+            partition.committed = restored.committed
+            codec = partition.input.codec
+            if restored.store is not None and codec is not None:
+                partition.overlay = Overlay[Any](restored.store, codec)
+            partition.input.processor.assigned(partition.number, partition.overlay)
+            partition.ready = True
+            return True
+
+    def end(self, places: Iterable[Place]) -> list[asyncio.Task[None]]:
+        """End with partitions whose work is committed or dropped; the tasks still to wait for, off the lock."""
+        tasks = []
+        for place in places:
+            partition = self.partitions.pop(place, None)
+            if partition is None:
+                continue
+            partition.cancelled.set()
+            if partition.ready:
+                partition.ready = False
+                partition.input.processor.revoked(partition.number)
+            if partition.overlay is not None:
+                partition.overlay.store.close()
+            task = self._restoring.pop(place, None)
+            if task is not None and not task.done():
+                tasks.append(task)
+            self.status.shares.pop(place, None)
+            self.status.ends.pop(place, None)
+        return tasks
+
+    def close(self) -> None:
+        self._restorers.shutdown(wait=False, cancel_futures=True)

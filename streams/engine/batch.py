@@ -1,0 +1,98 @@
+"""One partition's fetched records, as one event of Faust."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import faust
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable, Iterable
+
+    from confluent_kafka import Message
+
+    from state.overlay import Overlay
+
+GENERATION = 0
+"""Faust's generation of the assignment stays the same: the poller's tags tell what is stale."""
+
+
+class Output(NamedTuple):
+    """A record to be sent; partition -1 is chosen by murmur2 of the key, by chance without a key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] | None = None
+    partition: int = -1
+
+
+class Batch:
+    """Records of one partition in the order of their offsets; `next_offset` follows the last one.
+
+    Without records it says that the partition was read up to `next_offset`: what lay there was of
+    transactions, not of anyone's.
+    """
+
+    __slots__ = ("_process", "messages", "next_offset", "outputs", "overlay", "partition", "topic")
+
+    def __init__(self, topic: str, partition: int, messages: list[Message], next_offset: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.messages = messages
+        self.next_offset = next_offset
+        self.overlay: Overlay[Any] | None = None
+        self.outputs: list[Output] | None = None
+        self._process: Callable[[Batch], Iterable[Output]] | None = None
+
+    def bind(self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None) -> None:
+        self._process = process
+        self.overlay = overlay
+
+    def run(self) -> None:
+        """Hand the batch to its input's processor; what it yields is held until all of it has succeeded."""
+        if self._process is None:
+            raise RuntimeError(f"the batch of {self.topic}-{self.partition} was not handed out by the engine")
+        self.outputs = list(self._process(self))
+
+
+class BatchSchema(faust.Schema[Any, Any]):
+    """Hands a batch through undecoded."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ANN401, ARG002 - as Faust has it
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ANN401, ARG002 - as Faust has it
+        return message.value
+
+
+class BatchMessage(ConsumerMessage):
+    """A batch on its way through Faust; `done` is resolved when the agent has finished with it."""
+
+    # The stream tells by `acked` that it is done with an event, inline and without calling the consumer: so
+    # it is a property here, and only the first telling counts.
+    use_tracking = False
+
+    def __init__(self, batch: Batch, done: Future[None]) -> None:
+        self.done = done
+        self._acked = False
+        super().__init__(
+            batch.topic, batch.partition, batch.next_offset, time.time(), 0, None, None, None, None,
+            0, 0, TP(batch.topic, batch.partition), generation_id=GENERATION,
+        )
+        self.key = b""
+        self.value: Any = batch
+
+    @property
+    def acked(self) -> bool:
+        return self._acked
+
+    @acked.setter
+    def acked(self, acked: bool) -> None:
+        self._acked = acked
+        if acked and not self.done.done():
+            self.done.set_result(None)

@@ -1,0 +1,192 @@
+"""Commits and aborts: what becomes of the open cycle, also when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from streams.engine.cycle import Cycle, make_durable
+from streams.engine.transaction import MustAbort, MustEnd, Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+
+    from streams.engine.assignment import Assignment
+    from streams.engine.batch import Batch, Output
+    from streams.engine.partition import Partition, Place
+
+FAILURES_MAX = 3
+ABORTS_MAX = 10
+_BACKOFF_SECONDS = 0.1
+
+_log = structlog.get_logger(__name__)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that a cancellation must not leave half done; the cancellation comes after it."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    await task
+
+
+class Committer:
+    """Owns the open cycle and its transaction; every method is called with the cycle's lock held.
+
+    `is_broken`: a batch may have been processed by half, so the cycle must not be committed. `is_dead`: the
+    worker is to end, and nothing is committed any more.
+    """
+
+    def __init__(self, assignment: Assignment, on_committed: Callable[[Sequence[Output]], None]) -> None:
+        self.cycle = Cycle(assignment.settings)
+        self.is_broken = False
+        self.is_dead = False
+        self._assignment = assignment
+        self._on_committed = on_committed
+        self._blocking = ThreadPoolExecutor(1, "transaction")
+        self._aborts_in_a_row = 0
+
+    async def start(self) -> None:
+        """Fence an earlier worker of the same slot."""
+        self._loop = asyncio.get_running_loop()
+        self._transactions = Transactions(self._assignment.settings)
+        await self._off_loop(self._transactions.start)
+
+    def close(self) -> None:
+        self._blocking.shutdown(wait=True)
+
+    def adopt(self, partition: Partition, batch: Batch, outputs: list[Output]) -> None:
+        """Make a processed batch part of the cycle; raises MustAbort or MustEnd."""
+        partition.pending = batch.next_offset
+        if batch.messages or outputs:
+            # set before sending: what is sent by half must be aborted
+            self.is_broken = True
+            self.cycle.add(len(batch.messages), outputs)
+            self._transactions.send(outputs)
+            self.is_broken = False
+
+    async def on_failure(self, partition: Partition, batch: Batch, error: Exception) -> None:
+        """Abort and read again what a batch belonged to; one that fails again and again ends the worker."""
+        partition.failures += 1
+        _log.error(
+            "batch failed: aborted and read again", topic=batch.topic, partition=batch.partition,
+            first_offset=batch.messages[0].offset() if batch.messages else None,
+            next_offset=batch.next_offset, failures=partition.failures, exc_info=error,
+        )
+        if isinstance(error, MustEnd) or partition.failures >= FAILURES_MAX:
+            await self._assignment.crash(error)
+            return
+        await self._abort()
+        await asyncio.sleep(_BACKOFF_SECONDS * partition.failures)
+
+    async def finish(self) -> None:
+        """Leave no cycle open, before partitions go or the worker ends."""
+        if self.is_dead:
+            with suppress(MustAbort, MustEnd):
+                await self._off_loop(self._transactions.abort)
+        elif self.is_broken:
+            await self._abort()
+        elif self.cycle.is_open or any(part.pending is not None for part in self._assignment.ready()):
+            await self.close_cycle()
+
+    async def drop(self, lost: Collection[Place]) -> None:
+        """Abort without a look back at partitions that may already be another worker's."""
+        if self.is_dead:
+            await self.finish()
+        else:
+            await self._abort(without=lost)
+
+    async def close_cycle(self) -> None:
+        """Commit the open cycle, or abort it."""
+        if self.is_dead:
+            return
+        if self.is_broken:
+            await self._abort()
+            return
+        started_s = time.perf_counter()
+        try:
+            self._conclude()
+            partitions = self._assignment.ready()
+            if self._has_work(partitions):
+                metadata = self._assignment.poller.group_metadata
+                await self._off_loop(
+                    make_durable, self._transactions, partitions, metadata, self._commit_plain
+                )
+                self._assignment.status.note_commit(time.perf_counter() - started_s)
+                for partition in partitions:
+                    partition.advance()
+        except MustEnd as error:
+            await self._assignment.crash(error)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a cycle from its commit aborts it
+            await self._on_commit_failure(error)
+        else:
+            self._adopt_commit()
+
+    def _conclude(self) -> None:
+        for source in self._assignment.inputs:
+            numbers = self._assignment.numbers(source)
+            outputs = list(source.processor.conclude(numbers)) if numbers else []
+            if outputs:
+                self.cycle.outputs.extend(outputs)
+                self._transactions.send(outputs)
+
+    def _has_work(self, partitions: Collection[Partition]) -> bool:
+        return bool(self.cycle.outputs) or any(
+            part.pending is not None or (part.overlay is not None and part.overlay.is_changed)
+            for part in partitions
+        )
+
+    def _commit_plain(self, offsets: Mapping[Place, int]) -> None:
+        asyncio.run_coroutine_threadsafe(self._assignment.poller.commit(offsets), self._loop).result()
+
+    def _adopt_commit(self) -> None:
+        outputs = self.cycle.outputs
+        self.cycle.close()
+        self._aborts_in_a_row = 0
+        for source in self._assignment.inputs:
+            source.processor.committed()
+        if outputs:
+            self._on_committed(outputs)
+
+    async def _on_commit_failure(self, error: Exception) -> None:
+        self._aborts_in_a_row += 1
+        _log.error("cycle aborted", in_a_row=self._aborts_in_a_row, exc_info=error)
+        if self._aborts_in_a_row >= (ABORTS_MAX if isinstance(error, MustAbort) else FAILURES_MAX):
+            await self._assignment.crash(error)
+            return
+        await self._abort()
+        await asyncio.sleep(_BACKOFF_SECONDS)
+
+    async def _abort(self, without: Collection[Place] = ()) -> None:
+        """Undo the open cycle and read its records again, but not those of the partitions `without`."""
+        try:
+            await self._off_loop(self._transactions.abort)
+        except (MustAbort, MustEnd) as error:
+            await self._assignment.crash(error)
+            return
+        ready = self._assignment.ready()
+        for partition in ready:
+            partition.pending = None
+            if partition.overlay is not None:
+                partition.overlay.drop()
+        self.cycle.close()
+        self.is_broken = False
+        self._assignment.status.aborts += 1
+        for source in self._assignment.inputs:
+            source.processor.dropped()
+        back = {part.place: part.committed for part in ready if part.place not in without}
+        await self._assignment.poller.rewind(back)
+
+    async def _off_loop(self, function: Callable[..., None], *arguments: object) -> None:
+        await self._loop.run_in_executor(self._blocking, function, *arguments)

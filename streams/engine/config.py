@@ -1,0 +1,108 @@
+"""The engine's settings and what librdkafka is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ClientConfig = dict[str, str | int | bool]
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`transactional_id` and `state_dir` belong to a worker's slot: stable over restarts, shared with none.
+
+    `client` passes librdkafka's own settings (SASL, TLS, ...) to every client; those on which exactly-once
+    rests stay ours. A local state not written for `state_age_ms_max` is rebuilt; keep it below the
+    changelogs' delete.retention.ms, after which their tombstones are gone.
+    """
+
+    brokers: str
+    group: str
+    transactional_id: str
+    state_dir: Path
+    commit_interval_ms: int = 100
+    commit_early_ms: int = 20
+    cycle_records_max: int = 20_000
+    batch_records_max: int = 1_000
+    session_timeout_ms: int = 10_000
+    transaction_timeout_ms: int = 8_000
+    state_age_ms_max: int = 20 * _HOUR_MS
+    guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    instance_id: str | None = None
+    client: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.transaction_timeout_ms >= self.session_timeout_ms:
+            raise ValueError(
+                f"transaction_timeout_ms is {self.transaction_timeout_ms}: it must be below session_timeout_ms"
+                f" ({self.session_timeout_ms}), or a dead worker's transaction outlives its membership"
+            )
+
+
+def client_config(settings: EngineSettings) -> ClientConfig:
+    """Configure what every client shares."""
+    return {**settings.client, "bootstrap.servers": settings.brokers}
+
+
+def consumer_config(settings: EngineSettings) -> ClientConfig:
+    """Configure the group's consumer."""
+    config: ClientConfig = {
+        # after a queue was full librdkafka would wait a second before it fetches again
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 50,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 32_768,
+        "heartbeat.interval.ms": min(1_000, settings.session_timeout_ms // 3),
+        **client_config(settings),
+        "group.id": settings.group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": settings.session_timeout_ms,
+    }
+    if settings.instance_id is not None:
+        config["group.instance.id"] = settings.instance_id
+    return config
+
+
+def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchstream-reader") -> ClientConfig:
+    """Configure a consumer that joins no group and reads what is committed; `group` is for `committed()`."""
+    return {
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 10,
+        **client,
+        "bootstrap.servers": brokers,
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+    }
+
+
+def producer_config(settings: EngineSettings) -> ClientConfig:
+    """Configure the worker's one producer."""
+    config: ClientConfig = {
+        "linger.ms": 5,
+        "batch.size": 1 << 20,
+        "queue.buffering.max.messages": 1_000_000,
+        "compression.type": "lz4",
+        **client_config(settings),
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+    }
+    if settings.guarantee == "exactly_once":
+        config["transactional.id"] = settings.transactional_id
+        config["transaction.timeout.ms"] = settings.transaction_timeout_ms
+    return config

@@ -1,0 +1,44 @@
+"""Where the owned partitions end, asked of the brokers at intervals."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streams.engine.config import client_config
+from streams.engine.status import End
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from streams.engine.config import EngineSettings
+    from streams.engine.partition import Place
+
+ASK_SECONDS = 0.5
+_ANSWER_SECONDS = 10.0
+
+
+class EndOffsets:
+    """Asks for high watermarks, in one request for all partitions; blocks."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._admin = AdminClient(client_config(settings))
+
+    def ask(self, places: Collection[Place]) -> dict[Place, End]:
+        """Give those that answered. The clock is read first: no record before it lies beyond the end."""
+        asked_ms = int(time.time() * 1_000)
+        wanted = {TopicPartition(*place): OffsetSpec.latest() for place in places}
+        # uncommitted: a record of an open transaction is one that will have to be waited for
+        answers = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS
+        )
+        ends: dict[Place, End] = {}
+        for asked, answer in answers.items():
+            try:
+                ends[asked.topic, asked.partition] = End(answer.result().offset, asked_ms)
+            except KafkaException:
+                continue
+        return ends

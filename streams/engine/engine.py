@@ -1,0 +1,202 @@
+"""The event loop's side: hands out batches, closes cycles, and lets partitions come and go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from streams.engine.assignment import Assignment
+from streams.engine.committer import Committer, to_the_end
+from streams.engine.config import consumer_config
+from streams.engine.ends import ASK_SECONDS, EndOffsets
+from streams.engine.poller import Poller
+from streams.engine.transaction import MustAbort, MustEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from streams.engine.batch import Batch, Output
+    from streams.engine.config import EngineSettings
+    from streams.engine.inputs import Input
+    from streams.engine.partition import Partition, Place
+    from streams.engine.poller import Tagged
+    from streams.engine.status import Status
+
+_LOOK_SECONDS = 0.05
+
+_log = structlog.get_logger(__name__)
+
+
+class Host(Protocol):
+    """What runs the agents."""
+
+    async def deliver(self, batch: Batch) -> None:
+        """Give a batch to its agent; returns when the agent is done with it, raises what it raised."""
+        ...
+
+    async def on_assigned(self, places: Collection[Place]) -> None:
+        """Learn all the partitions that this worker owns now."""
+        ...
+
+    async def crash(self, error: BaseException) -> None: ...
+
+
+class OutOfOrder(Exception):
+    """A batch that does not continue where the last one ended: going on would lose or double records."""
+
+
+class Engine:
+    """One consumer, one transactional producer, one cycle over all inputs; the poller's listener.
+
+    `_lock` is held while a batch is processed, a cycle is closed, or partitions come and go.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, inputs: Sequence[Input], status: Status,
+        on_committed: Callable[[Sequence[Output]], None],
+    ) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.status = status
+        self._on_committed = on_committed
+        self._chunks: deque[Sequence[Tagged]] = deque()
+        self._started = False
+
+    async def start(self, host: Host) -> None:
+        """Fence the slot's earlier worker and start to poll; call `subscribe` then."""
+        self._host = host
+        self._lock, self._wake = asyncio.Lock(), asyncio.Event()
+        self._poller = Poller(consumer_config(self.settings), self.settings.batch_records_max, self)
+        self._assignment = Assignment(
+            self.settings, self.inputs, self.status, self._poller, self._lock, self.on_failed
+        )
+        self._committer = Committer(self._assignment, self._on_committed)
+        await self._committer.start()
+        self.status.poller = self._poller
+        self._asking = asyncio.create_task(self._ask_ends())
+        self._poller.start()
+        self._started = True
+
+    async def subscribe(self, topics: Collection[str]) -> None:
+        """Join the group; every topic must be one of the inputs'."""
+        await self._poller.subscribe(topics)
+
+    async def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Work until told to stop; a cancellation leaves the open cycle to `stop`."""
+        cycle = self._committer.cycle
+        while not is_stopping():
+            await self._wait()
+            while self._chunks and not is_stopping():
+                chunk = self._chunks.popleft()
+                self._poller.release()
+                for tag, batch in chunk:
+                    async with self._lock:
+                        await self._take(tag, batch)
+                        if cycle.is_open and not cycle.seconds_left(idle=False):
+                            await to_the_end(self._committer.close_cycle())
+            async with self._lock:
+                if not cycle.is_open and self._is_wanted():
+                    cycle.open()
+                if cycle.is_open and not cycle.seconds_left(idle=True):
+                    await to_the_end(self._committer.close_cycle())
+
+    async def stop(self) -> None:
+        """Finish the open cycle and leave the group."""
+        if not self._started:
+            return
+        self._started = False
+        async with self._lock:
+            await to_the_end(self._committer.finish())
+        self._asking.cancel()
+        await self._poller.stop()
+        self._assignment.close()
+        self._committer.close()
+
+    async def _wait(self) -> None:
+        if self._chunks:
+            return
+        self._wake.clear()
+        wait_s = min(_LOOK_SECONDS, self._committer.cycle.seconds_left(idle=True))
+        if wait_s:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait_s)
+
+    def _is_wanted(self) -> bool:
+        ready = self._assignment.ready()
+        return bool(ready) and any(source.processor.wants_cycle() for source in self.inputs)
+
+    async def _take(self, tag: int, batch: Batch) -> None:
+        partition = self._assignment.partitions.get((batch.topic, batch.partition))
+        if self._committer.is_dead or partition is None or not self._poller.is_current(tag, batch):
+            return  # revoked or rewound since it was fetched
+        if not batch.messages and batch.next_offset <= partition.position:
+            return
+        _check_order(partition, batch)
+        batch.bind(partition.input.processor.process, partition.overlay)
+        try:
+            await self._host.deliver(batch)
+            if batch.outputs is None:
+                raise RuntimeError("the agent did not run the batch")  # noqa: TRY301 - one way for all failures
+            self._committer.adopt(partition, batch, batch.outputs)
+        except asyncio.CancelledError:
+            if batch.outputs is None:
+                self._committer.is_broken = True
+            else:
+                with suppress(MustAbort, MustEnd):
+                    self._committer.adopt(partition, batch, batch.outputs)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an agent raises rewinds
+            await to_the_end(self._committer.on_failure(partition, batch, error))
+
+    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+        try:
+            self._assignment.add(tags)
+            await self._host.on_assigned(list(self._assignment.partitions))
+        except Exception as error:  # noqa: BLE001 - nobody awaits this but the app's end
+            await self.on_failed(error)
+
+    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:
+        """Finish the cycle, or drop it when the partitions may already be another worker's."""
+        async with self._lock:
+            await (self._committer.drop(places) if lost else self._committer.finish())
+            tasks = self._assignment.end(places)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def on_chunk(self, chunk: Sequence[Tagged]) -> None:
+        self._chunks.append(chunk)
+        self._wake.set()
+
+    async def on_failed(self, error: BaseException) -> None:
+        """End the worker: what happened leaves it no safe way on."""
+        self._committer.is_dead = True
+        _log.critical("worker ends", exc_info=error)
+        await self._host.crash(error)
+
+    async def _ask_ends(self) -> None:
+        ends = EndOffsets(self.settings)
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            places = list(self._assignment.partitions)
+            if places:
+                try:
+                    answers = await asyncio.to_thread(ends.ask, places)
+                except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
+                    _log.warning("end offsets unknown", error=str(error))
+                else:
+                    self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
+
+
+def _check_order(partition: Partition, batch: Batch) -> None:
+    name = f"{batch.topic}-{batch.partition}"
+    if not partition.ready:
+        raise OutOfOrder(f"{name}: records came before it was restored")
+    if batch.messages and batch.messages[0].offset() < partition.position:
+        raise OutOfOrder(
+            f"{name}: record {batch.messages[0].offset()} came after {partition.position} was reached:"
+            " the topic was made anew under the same group, or its offset is beyond the topic's end"
+        )

@@ -1,0 +1,55 @@
+"""A partition that this worker owns."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from state.overlay import Overlay
+    from streams.engine.inputs import Input
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+NOT_COMMITTED = -1
+
+
+class Partition:
+    """From its assignment to its revocation; `ready` once its state is restored.
+
+    `committed` is the group's offset (-1: none yet), `pending` the one that the open cycle has reached.
+    """
+
+    __slots__ = ("cancelled", "committed", "failures", "input", "number", "overlay", "pending", "ready", "tag")
+
+    def __init__(self, source: Input, number: int, tag: int) -> None:
+        self.input = source
+        self.number = number
+        self.tag = tag
+        self.overlay: Overlay[Any] | None = None
+        self.committed = NOT_COMMITTED
+        self.pending: int | None = None
+        self.ready = False
+        self.failures = 0
+        self.cancelled = Event()
+
+    @property
+    def place(self) -> Place:
+        return self.input.topic, self.number
+
+    @property
+    def position(self) -> int:
+        """The offset of the next record to process; -1 if it is the topic's first and none was committed."""
+        return self.committed if self.pending is None else self.pending
+
+    @property
+    def reached(self) -> int:
+        """What the open cycle will commit; 0, before all records, where there is nothing yet."""
+        return max(self.position, 0)
+
+    def advance(self) -> None:
+        """Note that the cycle was committed."""
+        if self.pending is not None:
+            self.failures = 0
+        self.committed, self.pending = self.reached, None

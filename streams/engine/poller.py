@@ -1,0 +1,211 @@
+"""The thread that owns the consumer: it polls, serves commands and answers rebalances."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.engine.batch import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from confluent_kafka import Message
+
+    from streams.engine.config import ClientConfig
+    from streams.engine.partition import Place
+
+T = TypeVar("T")
+Tagged = tuple[int, Batch]
+"""A batch with its partition's tag at the time of fetching."""
+
+CHUNKS_HELD_MAX = 2
+_POLL_SECONDS = 0.05
+_COMMAND_SECONDS_MAX = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """Told on the event loop what the thread has met."""
+
+    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+        """Take over paused partitions; `Poller.resume` each when it is ready."""
+        ...
+
+    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:
+        """Finish with the partitions; they are given up when this returns, also if it raises."""
+        ...
+
+    def on_chunk(self, chunk: Sequence[Tagged]) -> None:
+        """Take batches; `Poller.release` makes room for the next chunk."""
+        ...
+
+    async def on_failed(self, error: BaseException) -> None: ...
+
+
+class Poller:
+    """One consumer of a group on a thread of its own.
+
+    A partition's tag changes whenever what was fetched of it before is no longer what comes next: at an
+    assignment and at a rewind. Both happen on the thread, between two fetches, so a batch whose tag is the
+    present one continues where the last one ended.
+    """
+
+    def __init__(self, config: ClientConfig, records_max: int, listener: Listener) -> None:
+        self.polled_s = 0.0
+        self._consumer = Consumer(config)
+        self._records_max = records_max
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._tags: dict[Place, int] = {}
+        self._commands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._room = threading.Semaphore(CHUNKS_HELD_MAX)
+        self._quit = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Leave the group, after the listener has been told of the revocation."""
+        self._quit.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+
+    def release(self) -> None:
+        self._room.release()
+
+    def is_current(self, tag: int, batch: Batch) -> bool:
+        return self._tags.get((batch.topic, batch.partition)) == tag
+
+    def group_metadata(self) -> bytes:
+        """The membership as librdkafka writes it down; may be called on any thread."""
+        metadata: bytes = self._consumer.consumer_group_metadata()
+        return metadata
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        names = sorted(topics)
+        await self._call(
+            lambda: self._consumer.subscribe(
+                names,
+                on_assign=self._on_assign,
+                on_revoke=lambda _, partitions: self._give_up(partitions, lost=False),
+                on_lost=lambda _, partitions: self._give_up(partitions, lost=True),
+            )
+        )
+
+    async def resume(self, place: Place, tag: int) -> None:
+        """Let a partition's records come, unless it was assigned anew since it had this tag."""
+
+        def resume() -> None:
+            if self._tags[place] == tag:
+                self._consumer.resume([TopicPartition(*place)])
+
+        await self._call(resume)
+
+    async def rewind(self, offsets: Mapping[Place, int]) -> None:
+        """Fetch again from these offsets; one below 0 is the beginning."""
+        await self._call(lambda: self._rewind(offsets))
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Commit outside of a transaction, for `at_least_once`."""
+        ends = [TopicPartition(*place, offset) for place, offset in offsets.items()]
+        await self._call(lambda: self._consumer.commit(offsets=ends, asynchronous=False))
+
+    def _rewind(self, offsets: Mapping[Place, int]) -> None:
+        # one step for the fetches of this thread: what comes after the seek bears the new tag
+        for place, offset in offsets.items():
+            self._consumer.seek(TopicPartition(*place, offset if offset >= 0 else OFFSET_BEGINNING))
+            self._tags[place] = self._tags.get(place, 0) + 1
+
+    async def _call(self, command: Callable[[], T]) -> T:
+        done: Future[T] = Future()
+        self._commands.append((done, command))
+        if self._ended.is_set():
+            self._serve_commands()  # to raise what a closed consumer has to say
+        return await asyncio.wait_for(asyncio.wrap_future(done), _COMMAND_SECONDS_MAX)
+
+    def _run(self) -> None:
+        try:
+            while not self._quit.is_set():
+                self._serve_commands()
+                self._poll()
+            self._consumer.close()
+        except BaseException as error:  # noqa: BLE001 - the app must learn of whatever ends this thread
+            asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
+        finally:
+            self._ended.set()
+            self._serve_commands()
+
+    def _serve_commands(self) -> None:
+        while self._commands:
+            done, command = self._commands.popleft()
+            if not done.set_running_or_notify_cancel():
+                continue
+            try:
+                done.set_result(command())
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                done.set_exception(error)
+
+    def _poll(self) -> None:
+        self.polled_s = time.time()
+        if not self._room.acquire(timeout=_POLL_SECONDS):
+            return
+        # consume(n, t) alone would wait the whole t for n messages
+        first = self._consumer.poll(_POLL_SECONDS)
+        chunk = [] if first is None else self._chunk([first, *self._consumer.consume(self._records_max - 1, 0)])
+        if chunk:
+            self._loop.call_soon_threadsafe(self._listener.on_chunk, chunk)
+        else:
+            self._room.release()
+
+    def _chunk(self, messages: Iterable[Message]) -> list[Tagged]:
+        batches: dict[Place, Batch] = {}
+        for message in messages:
+            place = message.topic(), message.partition()
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                if error.fatal():
+                    raise KafkaException(error)
+                _log.warning("consumer", error=str(error))
+                continue
+            batch = batches.get(place)
+            if batch is None:
+                batch = batches[place] = Batch(*place, [], 0)
+            if error is None:
+                batch.messages.append(message)
+                batch.next_offset = message.offset() + 1
+            else:
+                batch.next_offset = max(batch.next_offset, message.offset())
+        return [(self._tags[place], batch) for place, batch in batches.items()]
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+        places = [(partition.topic, partition.partition) for partition in partitions]
+        for place in places:
+            self._tags[place] = self._tags.get(place, 0) + 1
+        tags = {place: self._tags[place] for place in places}
+        # not awaited: restoring takes long, and polling must go on
+        asyncio.run_coroutine_threadsafe(self._listener.on_assigned(tags), self._loop)
+
+    def _give_up(self, partitions: list[TopicPartition], *, lost: bool) -> None:
+        places = [(partition.topic, partition.partition) for partition in partitions]
+        told = asyncio.run_coroutine_threadsafe(self._listener.on_revoked(places, lost=lost), self._loop)
+        while not told.done():
+            self._serve_commands()  # finishing may take a rewind
+            time.sleep(0.001)
+        error = told.exception()
+        if error is not None:
+            asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
+        self._consumer.incremental_unassign(partitions)

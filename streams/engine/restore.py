@@ -1,0 +1,180 @@
+"""Bringing a partition's local state to where the group's committed offset says it was."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from state.rocksdb import RocksDBStore, destroy, set_aside
+from state.store import StateUnreadable
+from streams.engine.config import reader_config
+from streams.engine.partition import NOT_COMMITTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from threading import Event
+
+    from state.store import Store
+    from streams.engine.config import EngineSettings
+    from streams.engine.inputs import Input
+    from streams.engine.partition import Place
+
+_ANSWER_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+_RECORDS_MAX = 5_000
+_LOG_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class OffsetMissing(Exception):
+    """State without the offset that it belongs to: a person has to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A partition's state as of `committed` (-1: the group has none), and how many records were read."""
+
+    store: Store | None
+    committed: int
+    records: int
+
+
+def restore(
+    settings: EngineSettings, source: Input, number: int, cancelled: Event,
+    on_progress: Callable[[float], None],
+) -> Restored | None:
+    """Restore a partition; blocks, tells its share from 0 to 1, and gives None once it is cancelled.
+
+    The order matters: (1) the committed offset, stable, so that every transaction which moves it is decided;
+    (2) then the changelog's end, read uncommitted, behind which nothing of those transactions can lie; (3)
+    then its committed records up to there. The position also counts what lies between records: control
+    records and what compaction has taken away.
+    """
+    committed = _committed(settings, (source.topic, number), cancelled)
+    if committed is None:
+        return None
+    if source.changelog is None:
+        return Restored(None, committed, 0)
+    changelog = (source.changelog, number)
+    low, high = _watermarks(settings, changelog)
+    store = _open(settings, settings.state_dir / f"{source.topic}-{number}", low, high)
+    try:
+        records = _catch_up(settings, store, changelog, (low, high), cancelled, on_progress)
+    except BaseException:
+        store.close()
+        raise
+    if records is None:
+        store.close()
+        return None
+    if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
+        store.close()
+        raise OffsetMissing(
+            f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"
+            " committed offset: it was deleted or has expired. Starting at the beginning would count every"
+            " record twice; set the group's offset, or begin with a new prefix"
+        )
+    return Restored(store, committed, records)
+
+
+@contextmanager
+def _consumer(settings: EngineSettings, **config: str | int) -> Iterator[Consumer]:
+    consumer = Consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _committed(settings: EngineSettings, place: Place, cancelled: Event) -> int | None:
+    # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
+    # no member; reading committed, it waits for the pending transactions of the partition's last owner.
+    with _consumer(settings) as consumer:
+        while not cancelled.is_set():
+            try:
+                [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
+            except KafkaException as error:
+                if error.args[0].fatal():
+                    raise
+                _log.warning("committed offset asked again", topic=place[0], partition=place[1], error=str(error))
+                continue
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+            offset: int = answer.offset
+            return offset if offset >= 0 else NOT_COMMITTED
+    return None
+
+
+def _watermarks(settings: EngineSettings, place: Place) -> tuple[int, int]:
+    with _consumer(settings, **{"isolation.level": "read_uncommitted"}) as consumer:
+        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=30.0)
+    return low, high
+
+
+def _open(settings: EngineSettings, path: Path, low: int, high: int) -> Store:
+    written_ms = _last_written_ms(path)
+    try:
+        store = RocksDBStore(path)
+    except StateUnreadable as error:
+        _log.error("state unreadable", path=str(path), moved_to=set_aside(path).name, error=str(error))
+        return RocksDBStore(path)
+    age_ms = int(time.time() * 1_000) - written_ms
+    if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
+        return store
+    _log.warning(
+        "state does not fit its changelog: rebuilt", path=str(path), position=store.position,
+        changelog_low=low, changelog_high=high, age_s=age_ms // 1_000,
+    )
+    store.close()
+    destroy(path)
+    return RocksDBStore(path)
+
+
+def _last_written_ms(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else ()
+    return max((int(file.stat().st_mtime * 1_000) for file in files), default=0)
+
+
+def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
+    settings: EngineSettings, store: Store, changelog: Place, ends: tuple[int, int], cancelled: Event,
+    on_progress: Callable[[float], None],
+) -> int | None:
+    low, high = ends
+    position = start = max(store.position, low)
+    records, logged_s = 0, time.monotonic()
+    if position >= high:
+        return 0
+    with _consumer(settings) as consumer:
+        consumer.assign([TopicPartition(*changelog, start)])
+        while position < high:
+            if cancelled.is_set():
+                return None
+            first = consumer.poll(_POLL_SECONDS)
+            fetched = [] if first is None else [first, *consumer.consume(_RECORDS_MAX, 0)]
+            changes: list[tuple[bytes, bytes | None]] = []
+            for message in fetched:
+                error = message.error()
+                if error is None:
+                    changes.append((message.key(), message.value()))
+                    position = message.offset() + 1
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                    position = max(position, message.offset())
+                else:
+                    raise KafkaException(error)
+            if fetched:
+                store.write(changes, position)
+                records += len(changes)
+                on_progress((position - start) / (high - start))
+            if time.monotonic() - logged_s > _LOG_SECONDS:
+                logged_s = time.monotonic()
+                _log.info(
+                    "restoring", topic=changelog[0], partition=changelog[1], records=records,
+                    position=position, until=high,
+                )
+    return records

@@ -1,0 +1,74 @@
+"""What the engine tells of itself, for health, metrics and processors."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.engine.partition import Partition, Place
+    from streams.engine.poller import Poller
+
+
+class End(NamedTuple):
+    """A partition's end offset, and the clock in ms read before it was asked for."""
+
+    offset: int
+    asked_ms: int
+
+
+class Status:
+    """Read at any time, on the event loop. Times are unix seconds, 0 before the first."""
+
+    def __init__(self) -> None:
+        self.joined = False
+        self.commits = 0
+        self.aborts = 0
+        self.committed_s = 0.0
+        self.commit_seconds = 0.0
+        self.restore_s = 0.0
+        self.ends: dict[Place, End] = {}
+        self.shares: dict[Place, float] = {}
+        self.partitions: dict[Place, Partition] = {}
+        self.poller: Poller | None = None
+
+    @property
+    def ready(self) -> bool:
+        """A member of the group, every assigned partition restored."""
+        return self.joined and all(partition.ready for partition in self.partitions.values())
+
+    @property
+    def polled_s(self) -> float:
+        """When the poller last came round, with or without records."""
+        return self.poller.polled_s if self.poller else 0.0
+
+    @property
+    def positions(self) -> dict[Place, int]:
+        """The offset of the next record to process, by ready partition; what the open cycle did is counted."""
+        return {place: part.position for place, part in self.partitions.items() if part.ready}
+
+    def is_owner_of(self, topic: str, partition: int) -> bool:
+        return (topic, partition) in self.partitions
+
+    def lags(self) -> Mapping[Place, int]:
+        """By owned (topic, partition): records not yet processed, as of the last look at its end."""
+        return {
+            place: max(0, self.ends[place].offset - max(part.position, 0))
+            for place, part in self.partitions.items()
+            if place in self.ends
+        }
+
+    def restored(self) -> Mapping[Place, float]:
+        """By owned (topic, partition) with state: the share restored, 0 to 1."""
+        return {
+            place: 1.0 if part.ready else self.shares.get(place, 0.0)
+            for place, part in self.partitions.items()
+            if part.input.changelog is not None
+        }
+
+    def note_commit(self, seconds: float) -> None:
+        self.commits += 1
+        self.commit_seconds = seconds
+        self.committed_s = time.time()
