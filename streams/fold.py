@@ -10,9 +10,9 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChunk, ModelTick, Progress, Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
-from streams.absorbing import fold_absorbed, fold_address_link, fold_device_link
-from streams.moment import Moment, Rejected
-from streams.partition import (
+from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
+from streams.folding.moment import Moment, Rejected
+from streams.folding.partition import (
     PARTITION_KEY,
     Knowledge,
     PartitionState,
@@ -22,13 +22,13 @@ from streams.partition import (
     with_settings,
     with_tick,
 )
+from streams.folding.timers import TimerFailed, fired, indexed
+from streams.folding.touchpoints import count_order, fold_touchpoint, stated
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.seen import event_hash, is_seen, with_seen
 from streams.settings import DAY_MS
-from streams.timers import TimerFailed, fired, indexed
-from streams.touchpoints import count_order, fold_touchpoint, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +40,11 @@ GUEST_KEPT_MS = 7 * DAY_MS
 class State(Protocol):
     """What the fold asks of a partition's state; state.overlay.Overlay is one."""
 
-    def get(self, key: bytes) -> Any: ...  # noqa: ANN401, D102 - a Profile or the PartitionState
-    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401, D102
-    def delete(self, key: bytes) -> None: ...  # noqa: D102
-    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...  # noqa: D102
-    def first_due_ms(self) -> int | None: ...  # noqa: D102
+    def get(self, key: bytes) -> Any: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def delete(self, key: bytes) -> None: ...
+    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...
+    def first_due_ms(self) -> int | None: ...
 
 
 class Record(NamedTuple):
@@ -64,7 +64,7 @@ class Record(NamedTuple):
 
 
 def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
-    """Headers of a touchpoint in the journal: receive time as 8 bytes big-endian, hops as one byte where it was forwarded."""
+    """Headers of a touchpoint in the journal: receive time, 8 bytes big-endian; hops, one byte, once forwarded."""
     received = ("received_at_ms", received_ms.to_bytes(8, "big"))
     return (received, ("hops", bytes([hops]))) if hops else (received,)
 
@@ -76,6 +76,17 @@ class Fold:
         self._state = state
         self._partition: PartitionState | None = None
         self._known: Knowledge | None = None
+        self._folds: dict[type, Callable[[Record, Effects], None]] = {
+            Touchpoint: self._touchpoint,
+            Progress: self._progress,
+            Wake: self._wake,
+            Link: self._link,
+            Absorbed: self._absorbed,
+            AddressConsent: self._address_consent,
+            Configured: self._configured,
+            ModelChunk: self._model_chunk,
+            ModelTick: self._model_tick,
+        }
 
     def __call__(self, record: Record) -> Effects:
         """The effects of one record; the state has taken it in.
@@ -84,10 +95,10 @@ class Fold:
             Rejected: a dead letter; the state is as it was.
         """
         effects = Effects()
-        fold = _FOLDS.get(type(record.value))
+        fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
-        fold(self, record, effects)
+        fold(record, effects)
         return effects
 
     def complete_to_ms(self) -> int | None:
@@ -98,6 +109,11 @@ class Fold:
             return now_ms
         first_ms = self._state.first_due_ms()
         return now_ms if first_ms is None else min(now_ms, first_ms - 1)
+
+    def profile(self, customer: str) -> Profile | None:
+        """State of one key, as of the last record folded."""
+        found: Profile | None = self._state.get(customer.encode())
+        return found
 
     def _read(self) -> PartitionState:
         partition: PartitionState | None = self._state.get(PARTITION_KEY)
@@ -263,16 +279,3 @@ def _timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter
         source_offset=failed.due_ms,
         key=customer.encode(),
     )
-
-
-_FOLDS: dict[type, Callable[[Fold, Record, Effects], None]] = {
-    Touchpoint: Fold._touchpoint,
-    Progress: Fold._progress,
-    Wake: Fold._wake,
-    Link: Fold._link,
-    Absorbed: Fold._absorbed,
-    AddressConsent: Fold._address_consent,
-    Configured: Fold._configured,
-    ModelChunk: Fold._model_chunk,
-    ModelTick: Fold._model_tick,
-}

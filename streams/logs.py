@@ -58,7 +58,9 @@ def configure(level: Literal["debug", "info", "warning", "error"], fmt: Literal[
         logger.setLevel(max(floor, least))
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -84,6 +86,4 @@ def _redacted(value: object) -> object:
 
 
 def _redacted_mapping(values: Mapping[object, object]) -> dict[str, object]:
-    return {
-        str(key): HIDDEN if _SECRET_KEY.search(str(key)) else _redacted(value) for key, value in values.items()
-    }
+    return {str(key): HIDDEN if _SECRET_KEY.search(str(key)) else _redacted(value) for key, value in values.items()}

@@ -44,9 +44,7 @@ class Known:
     wall_clock: bool = True
 
 
-def known_labels(
-    domain: DomainSettings, *, flows: tuple[str, ...], reasons: Mapping[str, tuple[str, ...]]
-) -> Known:
+def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Mapping[str, tuple[str, ...]]) -> Known:
     """Label values that follow from the settings; `reasons` of dead letters by stage."""
     segments = (NO_ORDER, UNSCORED, *GRID_SEGMENTS) if domain.rfm_profile == "grid" else (NO_ORDER, UNSCORED)
     return Known(

@@ -47,9 +47,7 @@ class DomainSettings(BaseModel):
     clock: Literal["wall", "marks"] = Field(
         "wall", description="Whose time holds: the brokers' (wall) or a replay's (marks); fixed for a prefix."
     )
-    touchpoint_partitions: int = Field(
-        4, ge=1, le=1024, description="Partitions of touchpoints; fixed for a prefix."
-    )
+    touchpoint_partitions: int = Field(4, ge=1, le=1024, description="Partitions of touchpoints; fixed for a prefix.")
     journal_partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of the journal and of subscribers' topics; fixed for a prefix."
     )

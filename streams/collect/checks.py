@@ -25,10 +25,38 @@ MINOR_MAX = 10**15
 QUANTITY_MAX = 10**7
 
 TYPES = frozenset(
-    """product_viewed product_added product_removed checkout_started order_completed order_refunded order_cancelled
-    page_viewed product_searched signed_up promotion_viewed promotion_clicked email_delivered email_opened email_clicked
-    email_bounced email_unsubscribed sms_delivered sms_clicked push_opened ad_impression ad_clicked spend_recorded
-    consent_changed identity_linked ticket_opened ticket_closed loyalty_changed rate_recorded erasure_requested""".split()
+    [
+        "product_viewed",
+        "product_added",
+        "product_removed",
+        "checkout_started",
+        "order_completed",
+        "order_refunded",
+        "order_cancelled",
+        "page_viewed",
+        "product_searched",
+        "signed_up",
+        "promotion_viewed",
+        "promotion_clicked",
+        "email_delivered",
+        "email_opened",
+        "email_clicked",
+        "email_bounced",
+        "email_unsubscribed",
+        "sms_delivered",
+        "sms_clicked",
+        "push_opened",
+        "ad_impression",
+        "ad_clicked",
+        "spend_recorded",
+        "consent_changed",
+        "identity_linked",
+        "ticket_opened",
+        "ticket_closed",
+        "loyalty_changed",
+        "rate_recorded",
+        "erasure_requested",
+    ]
 )
 CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})

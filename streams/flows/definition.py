@@ -226,7 +226,14 @@ def _parse(document: Mapping[str, JsonValue], where: str) -> Flow:
     try:
         return Flow.model_validate(document)
     except ValidationError as error:
-        raise FlowError("; ".join(f"{where}: {_explain(item)}" for item in error.errors())) from None
+        items = error.errors()
+        # that a list is short is what follows from an item that was refused, not a mistake of its own
+        causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
+        raise FlowError("; ".join(f"{where}: {_explain(item)}" for item in causes)) from None
+
+
+def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def _explain(item: ErrorDetails) -> str:

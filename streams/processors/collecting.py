@@ -112,7 +112,7 @@ class Collecting:
         self._telling, self._letters, self._journalled = {}, [], 0
         self._come = dict(self._told)
 
-    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:  # noqa: ARG002 - an input without state
+    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begins silent: the owner before has told its progress with its last commit."""
         self._owned.add(partition)
 

@@ -11,8 +11,8 @@ from schemas.wire import WireError
 from state.store import StateUnreadable
 from streams.engine.batch import Output
 from streams.fold import Fold, Record
+from streams.folding.moment import Rejected
 from streams.journal import read_record
-from streams.moment import Rejected
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.profiles.codec import NewerState
 

@@ -16,7 +16,7 @@ _GRID = {
     **{(3, fm): "About to Sleep" for fm in (1, 2)},
     **{(r, fm): "At Risk" for r in (1, 2) for fm in (3, 4)},
     **{(r, 5): "Can't Lose" for r in (1, 2)},
-    **{cell: "Hibernating" for cell in ((1, 2), (2, 1), (2, 2))},
+    **dict.fromkeys(((1, 2), (2, 1), (2, 2)), "Hibernating"),
     (1, 1): "Lost",
 }
 GRID_SEGMENTS = tuple(dict.fromkeys(_GRID.values()))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from schemas.outputs import ProfileView
 from streams.profiles.orders import first_order_ms, window_sums
-from streams.profiles.profile import Profile
 from streams.profiles.rfm import segment_of
+
+if TYPE_CHECKING:
+    from streams.profiles.profile import Profile
 
 _LONGEST_MS = 1 << 62
 

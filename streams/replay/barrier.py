@@ -56,8 +56,8 @@ class Barrier:
         self._group = target.prefix
         self._inputs = range(target.domain.touchpoint_partitions)
         self._partitions = range(target.domain.journal_partitions)
-        self._journal = target.topic("journal")
-        self._facts = target.topic("facts")
+        self._journal = target.topics.journal
+        self._facts = target.topics.facts
         self._wire = target.wire
         self._silent_seconds = silent_seconds
         self._kinds: dict[bytes, type | None] = {}
@@ -105,7 +105,7 @@ class Barrier:
                 low, high = self._consumer.get_watermark_offsets(place, timeout=_ASK_SECONDS)
             except KafkaException as error:
                 # a topic just made has no leader yet
-                if time.monotonic() > give_up_at or (not error.args[0].retriable() and error.args[0].code() not in _SOON):
+                if error.args[0].code() not in _SOON or time.monotonic() > give_up_at:
                     raise
                 time.sleep(_POLL_SECONDS)
             else:

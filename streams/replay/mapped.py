@@ -69,13 +69,7 @@ class Accounting:
     @property
     def lines(self) -> int:
         """All lines, the header not counted."""
-        return (
-            self.in_orders
-            + self.in_refunds
-            + self.in_unmatched_refunds
-            + self.in_others
-            + self.refused.total()
-        )
+        return self.in_orders + self.in_refunds + self.in_unmatched_refunds + self.in_others + self.refused.total()
 
     def add(self, mapped: Mapped) -> None:
         """Counts the lines of one outcome."""

@@ -10,13 +10,8 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-TouchpointType = Literal[
-    "product_viewed", "product_added", "product_removed", "checkout_started", "order_completed",
-    "order_refunded", "order_cancelled", "page_viewed", "product_searched", "signed_up", "promotion_viewed",
-    "promotion_clicked", "email_delivered", "email_opened", "email_clicked", "email_bounced",
-    "email_unsubscribed", "sms_delivered", "sms_clicked", "push_opened", "ad_impression", "ad_clicked",
-]  # fmt: skip
-_TYPES = get_args(TouchpointType)
+from streams.collect.checks import TYPES
+
 _PACKAGED = resources.files("streams.replay") / "mappings"
 
 
@@ -62,9 +57,9 @@ def _known_zone(name: str) -> str:
 
 
 def _canonical(value: Value) -> Value:
-    unknown = [given for given in value.results if given not in _TYPES]
+    unknown = [given for given in value.results if given not in TYPES]
     if unknown or not value.results:
-        message = f"{unknown or value.column!r} is no touchpoint type; allowed: {', '.join(_TYPES)}"
+        message = f"{unknown or value.column!r} is no touchpoint type; allowed: {', '.join(sorted(TYPES))}"
         raise ValueError(message)
     return value
 

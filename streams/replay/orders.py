@@ -90,7 +90,7 @@ class OrderBook:
             self._remember(first.common.user_id, group)
         return _touchpoint(
             group.lines,
-            type=ORDERED,
+            kind=ORDERED,
             event_id=derived_id(self._source, ORDERED, group.order_id),
             order=Order(
                 order_id=group.order_id,
@@ -135,7 +135,7 @@ class OrderBook:
             return part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")
         return _touchpoint(
             part.lines,
-            type=REFUNDED,
+            kind=REFUNDED,
             event_id=derived_id(self._source, REFUNDED, part.order_id, order_id or ""),
             order=Order(order_id or part.order_id, part.lines[0].currency, total_minor),
             properties={"refund_id": part.order_id, "refund": "matched" if order_id else "unmatched"},
@@ -143,14 +143,19 @@ class OrderBook:
 
 
 def _touchpoint(
-    lines: list[OrderLine], *, type: str, event_id: str, order: Order, properties: dict[str, str] | None = None,  # noqa: A002 - the field's own name
+    lines: list[OrderLine],
+    *,
+    kind: str,
+    event_id: str,
+    order: Order,
+    properties: dict[str, str] | None = None,
 ) -> MappedTouchpoint:
     common = lines[0].common
-    sign = -1 if type == REFUNDED else 1
+    sign = -1 if kind == REFUNDED else 1
     touchpoint = Touchpoint(
         event_id=event_id,
         source=common.source,
-        type=type,
+        type=kind,
         time_ms=common.time_ms,
         user_id=common.user_id,
         anonymous_id=common.anonymous_id,

@@ -45,8 +45,8 @@ class Outlet:
 
     def __init__(self, target: Target) -> None:
         self._producer = Producer({**_OURS, **target.kafka, **_FIXED})
-        self._touchpoints = target.topic("touchpoints")
-        self._dead_letters = target.topic("dead-letters")
+        self._touchpoints = target.topics.touchpoints
+        self._dead_letters = target.topics.dead_letters
         self._partitions = target.domain.touchpoint_partitions
         self._wire = target.wire
         self._failure: str | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.wire import SINGLE_OBJECT, Wire
+from streams.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,5 +23,6 @@ class Target:
     domain: DomainSettings
     wire: Wire = SINGLE_OBJECT
 
-    def topic(self, name: str) -> str:
-        return f"{self.prefix}.{name}"
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix)

@@ -107,7 +107,7 @@ def check(program: Path, *arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def until(found: Any, what: str) -> None:  # noqa: ANN401 - a callable that says whether it is there
+def until(found: Any, what: str) -> None:
     end = time.monotonic() + SECONDS
     while not found():
         assert time.monotonic() < end, f"{what} within {SECONDS} s"

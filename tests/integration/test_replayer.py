@@ -34,7 +34,7 @@ def a_view(number: int, time_ms: int, user: str | None = None) -> MappedTouchpoi
 def target(kafka: str, prefix: str) -> Target:
     target = Target({"bootstrap.servers": kafka}, prefix, DOMAIN)
     counts = {"touchpoints": 3, "journal": 2, "facts": 1, "dead-letters": 1}
-    topics = [NewTopic(target.topic(name), count, 1) for name, count in counts.items()]
+    topics = [NewTopic(f"{target.prefix}.{name}", count, 1) for name, count in counts.items()]
     admin = AdminClient(target.kafka)
     for future in admin.create_topics(topics).values():
         future.result()
@@ -58,7 +58,7 @@ class FakeWorker(threading.Thread):
             "enable.auto.commit": False, "session.timeout.ms": 6000, "fetch.wait.max.ms": 10,
         })  # fmt: skip
         producer = Producer(self._target.kafka)
-        consumer.subscribe([self._target.topic("touchpoints")])
+        consumer.subscribe([self._target.topics.touchpoints])
         while not self._ended.is_set():
             message = consumer.poll(0.05)
             if message is not None and message.error() is None:
@@ -74,7 +74,7 @@ class FakeWorker(threading.Thread):
             return
         ticks = [monday for monday in MONDAYS_MS if self._now < monday <= now]
         self._now = now
-        journal, facts = self._target.topic("journal"), self._target.topic("facts")
+        journal, facts = self._target.topics.journal, self._target.topics.facts
         told = tuple(PartitionProgress(partition, now) for partition in range(DOMAIN.touchpoint_partitions))
         for partition in range(DOMAIN.journal_partitions):
             if "collect" in self._stages:
@@ -114,7 +114,7 @@ def written(target: Target, topic: str, partitions: int) -> list[list[object]]:
     consumer = Consumer({**target.kafka, "group.id": f"{target.prefix}-reader", "enable.auto.commit": False})
     records: list[list[object]] = [[] for _ in range(partitions)]
     for partition in range(partitions):
-        place = TopicPartition(target.topic(topic), partition, 0)
+        place = TopicPartition(f"{target.prefix}.{topic}", partition, 0)
         _, high = consumer.get_watermark_offsets(place)
         consumer.assign([place])
         while len(records[partition]) < high:

@@ -1,4 +1,4 @@
-"""A journal partition in memory, driven by a test: touchpoints in, time moved, effects out; loop-backs are folded in order."""
+"""A journal partition in memory, driven by a test: touchpoints in, time moved, effects out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
 from streams.fold import Fold, Record
-from streams.partition import JournalCodec
+from streams.folding.partition import JournalCodec
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ DAY_MS = 86_400_000
 class World:
     """One journal partition and its outputs."""
 
-    def __init__(self, settings: DomainSettings | None = None, **given: Any) -> None:  # noqa: ANN401 - values of any setting
+    def __init__(self, settings: DomainSettings | None = None, **given: Any) -> None:
         given = {
             "clock": "marks",
             "touchpoint_partitions": 1,
@@ -101,7 +101,7 @@ class World:
 _numbers = iter(range(1, 1 << 40))
 
 
-def a_touchpoint(kind: str, at_ms: int, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+def a_touchpoint(kind: str, at_ms: int, user: str | None = "1", **fields: Any) -> Touchpoint:
     """A touchpoint of user `user` with an id of its own."""
     fields.setdefault("event_id", f"event-{next(_numbers)}")
     return Touchpoint(type=kind, time_ms=at_ms, user_id=user, **fields)
@@ -109,19 +109,19 @@ def a_touchpoint(kind: str, at_ms: int, user: str | None = "1", **fields: Any) -
 
 def an_order(
     at_ms: int, total_minor: int = 4_200, user: str | None = "1", order_id: str | None = None, **fields: Any
-) -> Touchpoint:  # noqa: ANN401 - any field
+) -> Touchpoint:
     """An order of 42.00 unless said otherwise."""
     order = Order(order_id=order_id or f"order-{next(_numbers)}", currency="EUR", total_minor=total_minor)
     return a_touchpoint("order_completed", at_ms, user, order=order, **fields)
 
 
-def a_refund(at_ms: int, order_id: str, total_minor: int, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+def a_refund(at_ms: int, order_id: str, total_minor: int, user: str | None = "1", **fields: Any) -> Touchpoint:
     """A refund of an order."""
     order = Order(order_id=order_id, currency="EUR", total_minor=total_minor)
     return a_touchpoint("order_refunded", at_ms, user, order=order, **fields)
 
 
-def an_add(at_ms: int, sku: str = "mug", price_minor: int = 900, user: str | None = "1", **fields: Any) -> Touchpoint:  # noqa: ANN401 - any field
+def an_add(at_ms: int, sku: str = "mug", price_minor: int = 900, user: str | None = "1", **fields: Any) -> Touchpoint:
     """An article put into the cart."""
     return a_touchpoint(
         "product_added", at_ms, user, products=(Product(sku=sku, price_minor=price_minor, quantity=1),), **fields

@@ -33,7 +33,7 @@ def at(text: str, zone: str = "UTC") -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * 1000
 
 
-def a_partition(store: MemoryStore | None = None, **settings: Any) -> Overlay[Any]:  # noqa: ANN401 - any setting
+def a_partition(store: MemoryStore | None = None, **settings: Any) -> Overlay[Any]:
     """Empty state, configured; one journal partition and no grace unless told."""
     state: Overlay[Any] = Overlay(store or MemoryStore(), InsightCodec())
     chosen = {"journal_partitions": 1, "grace_ms": 0, **settings}

@@ -11,19 +11,19 @@ from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.consent import with_consent
 from streams.flows.runner import on_event
+from streams.folding.scoring import is_score_stale, published, rescored
 from streams.profiles import cart
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
 from streams.profiles.orders import adjust, find_order, place_order, refund_order
 from streams.profiles.profile import Adjustment, PlacedOrder, Profile
 from streams.profiles.slots import with_answer
-from streams.scoring import is_score_stale, published, rescored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas.touchpoint import Touchpoint
-    from streams.moment import Moment
+    from streams.folding.moment import Moment
 
     Step = Callable[[Profile, Touchpoint, Moment], Profile]
 
@@ -107,7 +107,7 @@ def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     return _replace(profile, cart=filled)
 
 
-def _removed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _removed(profile: Profile, event: Touchpoint, _at: Moment) -> Profile:
     return _replace(profile, cart=cart.removed(profile.cart, event.products))
 
 

@@ -9,14 +9,14 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.flows.runner import lost_to_merge
+from streams.folding.scoring import published, rescored, withdrawn
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.identity import emptied, forward_target, united, with_link
 from streams.profiles.profile import EMPTY, Profile
-from streams.scoring import published, rescored, withdrawn
 
 if TYPE_CHECKING:
     from schemas.journal import Link
-    from streams.moment import Moment
+    from streams.folding.moment import Moment
 
 _replace = msgspec.structs.replace
 

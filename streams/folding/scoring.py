@@ -16,7 +16,7 @@ from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
 from streams.profiles.view import is_public, may_differ, view
 
 if TYPE_CHECKING:
-    from streams.moment import Moment
+    from streams.folding.moment import Moment
     from streams.profiles.profile import Profile
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from streams.partition import Knowledge
+    from streams.folding.partition import Knowledge
     from streams.profiles.effects import Effects
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.flows.runner import on_due as flow_due
-from streams.moment import Moment
-from streams.scoring import on_slot, published, rescored
+from streams.folding.moment import Moment
+from streams.folding.scoring import on_slot, published, rescored
 
 if TYPE_CHECKING:
-    from streams.partition import Knowledge
+    from streams.folding.partition import Knowledge
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
 
@@ -54,7 +54,7 @@ def next_due_ms(profile: Profile) -> int:
 
 
 def indexed(profile: Profile) -> Profile:
-    """The profile with its entry in the timer index right: moved only to an earlier time, or past one that has fired."""
+    """The profile with its timer index entry right: moved only to an earlier time, or past one that has fired."""
     due_ms = next_due_ms(profile)
     wake_ms = profile.wake_ms
     if due_ms == wake_ms or (wake_ms and wake_ms < due_ms and wake_ms > profile.clock_ms):

@@ -11,12 +11,12 @@ from state.codec import frame, open_frame
 from streams.flows.definition import FlowSet, compile_flows
 from streams.profiles.codec import NewerState, decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
-from streams.profiles.profile import Profile
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
     from schemas.journal import ModelChunk, ModelTick, Progress
+    from streams.profiles.profile import Profile
 
 PARTITION_KEY = b"\x00partition"
 VERSION = 1
@@ -138,7 +138,7 @@ class JournalCodec:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(PartitionState).decode
 
-    def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:
+    def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:  # noqa: ARG002 - the codec's protocol
         """Framed bytes of a profile or of the partition's record."""
         if isinstance(value, PartitionState):
             return frame(VERSION, 0, self._encode(value))
