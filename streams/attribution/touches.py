@@ -62,6 +62,8 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
     """
     if touch.time_ms < now_ms - KEPT_MS:
         return touches
+    if touches and touches[-1].time_ms < touch.time_ms and is_repeat(touches[-1], touch):
+        return touches  # by far the most: one more page of this visit
     repeated = next((known for known in reversed(touches) if is_repeat(known, touch)), None)
     if repeated is not None:
         if by_time(repeated) <= by_time(touch):
