@@ -1,0 +1,128 @@
+"""A prefix is made: its topics, and the settings that decide as the first record of each partition."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException, Producer
+
+from schemas.catalogue import raw_schema, released_schemas, single_object_header
+from schemas.journal import Configured
+from schemas.wire import SINGLE_OBJECT
+from streams.engine.reader import read_committed
+from streams.engine.topics import TopicSpec, create_topics, partition_counts
+from streams.settings import parse_domain
+from streams.topics import Topics, specs
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message
+
+    from streams.settings import DomainSettings, WorkerSettings
+
+BROKERS_DEFAULT = -1
+"""As a replication factor: the brokers' default.replication.factor."""
+_FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
+_COMMIT_SECONDS = 60.0
+_HEADERS = tuple(single_object_header(schema) for schema in [*released_schemas("configured"), raw_schema("configured")])
+
+
+class NotCreated(Exception):
+    """A prefix without topics or settings; the message says which command makes them."""
+
+
+class CannotChange(Exception):
+    """A setting that is fixed for the life of a prefix; the message names it and both values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What was done: names of the topics made, and whether settings were published."""
+
+    topics: tuple[str, ...]
+    configured: bool
+
+
+def create_prefix(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> Created:
+    """Makes missing topics and publishes `domain` where it differs from what was published last; may be repeated.
+
+    Raises:
+        CannotChange: another clock or number of partitions than the prefix has.
+        WrongTopics: a topic cannot be made, or is there with another number of partitions.
+        KafkaException: no broker answers, or the records were not taken.
+    """
+    published = _published(settings)
+    if published is not None:
+        _check_fixed(settings.prefix, published, domain)
+    wanted = [
+        TopicSpec(spec.name, spec.partitions, replication, spec.config) for spec in specs(settings.prefix, domain)
+    ]
+    made = create_topics(settings.brokers, wanted, settings.kafka)
+    if published != domain:
+        _publish(settings, domain)
+    return Created(tuple(made), published != domain)
+
+
+def read_domain(settings: WorkerSettings) -> DomainSettings:
+    """The settings published last.
+
+    Raises:
+        NotCreated: the prefix has no topics, or no settings in them.
+        KafkaException: no broker answers.
+    """
+    published = _published(settings)
+    if published is None:
+        raise NotCreated(
+            f"prefix {settings.prefix} has no topics or no settings at {settings.brokers}: "
+            f"make them with `touchstream topics create --prefix {settings.prefix}`"
+        )
+    return published
+
+
+def _published(settings: WorkerSettings) -> DomainSettings | None:
+    journal = Topics(settings.prefix).journal
+    if journal not in partition_counts(settings.brokers, settings.kafka):
+        return None
+    last = None
+    for message in read_committed(settings.brokers, journal, settings.kafka, partitions=[0]):
+        value = message.value()
+        if value is not None and value.startswith(_HEADERS):
+            last = value
+    return None if last is None else parse_domain(SINGLE_OBJECT.decode_as(Configured, last).settings)
+
+
+def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings) -> None:
+    for name in _FIXED_FOR_LIFE:
+        before, after = getattr(published, name), getattr(wanted, name)
+        if before != after:
+            raise CannotChange(
+                f"prefix {prefix}: {name} is {before!r} and cannot become {after!r}; "
+                "it is fixed for the life of a prefix: use another prefix"
+            )
+
+
+def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
+    """One record in each journal partition and in facts, all or none; framed so that it is read without a registry."""
+    topics = Topics(settings.prefix)
+    value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))
+    config: dict[str, Any] = {**settings.kafka, "bootstrap.servers": settings.brokers, "enable.idempotence": True}
+    is_transaction = settings.guarantee == "exactly_once"
+    if is_transaction:
+        config["transactional.id"] = f"{settings.prefix}.topics-create"
+    producer = Producer(config)
+    if is_transaction:
+        producer.init_transactions(_COMMIT_SECONDS)
+        producer.begin_transaction()
+    for partition in range(domain.journal_partitions):
+        producer.produce(topics.journal, value, partition=partition, on_delivery=_delivered)
+    producer.produce(topics.facts, value, partition=0, on_delivery=_delivered)
+    producer.flush(_COMMIT_SECONDS)
+    if is_transaction:
+        producer.commit_transaction(_COMMIT_SECONDS)
+
+
+def _delivered(error: KafkaError | None, _: Message) -> None:
+    # what a report raises comes out of flush()
+    if error is not None:
+        raise KafkaException(error)
