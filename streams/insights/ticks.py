@@ -71,7 +71,9 @@ def advance(
     """Learn the hours and publish at the ticks that `complete_to_ms` has passed, in order of time."""
     tick_ms = clock.tick_ms
     if tick_ms is None:
-        tick_ms = next_monday_ms(min(spoken for spoken in clock.spoken_ms if spoken is not None), settings.zone)
+        # a replay may first be heard of at its first barrier, which is a Monday and waits for its tick
+        first_ms = min(spoken for spoken in clock.spoken_ms if spoken is not None)
+        tick_ms = next_monday_ms(first_ms - 1, settings.zone)
     while tick_ms <= complete_to_ms:
         clock = _learn(state, clock, tick_ms)
         _tick(state, clock, tick_ms, settings, effects)

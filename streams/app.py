@@ -1,0 +1,154 @@
+"""The map: which agent reads which topic, with which processor and state; and the worker that runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from schemas.wire import SINGLE_OBJECT
+from streams import agents, logs
+from streams.creating import read_domain
+from streams.engine.config import EngineSettings
+from streams.engine.driver import batches, create_app
+from streams.engine.inputs import Input
+from streams.engine.run import run
+from streams.engine.status import Status
+from streams.folding.partition import JournalCodec
+from streams.insights.fold import open_anomalies, stocks, versions
+from streams.insights.state import InsightCodec
+from streams.metrics import Metrics
+from streams.observed import Held, Observer, known_labels
+from streams.processors.collecting import Collecting, Reach
+from streams.processors.insighting import Insighting
+from streams.processors.profiling import Profiling
+from streams.profiles.view import view
+from streams.topics import Topics
+from streams.web.pages import NotOwned, register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from schemas.wire import Wire
+    from state.overlay import Overlay
+    from streams.engine.driver import App
+    from streams.settings import DomainSettings, WorkerSettings
+
+REASONS = {
+    "collect": (
+        "malformed", "unknown_schema", "not_avro", "unknown_type", "time_out_of_range", "amount_out_of_range",
+        "no_customer", "too_large", "raised",
+    ),
+    "fold": ("malformed", "unknown_schema", "identity_loop", "timer_failed", "raised"),
+}  # fmt: skip
+
+
+class Worker(NamedTuple):
+    """A worker, ready to run."""
+
+    app: App
+    profiling: Profiling
+    metrics: Metrics
+
+
+def run_worker(settings: WorkerSettings) -> NoReturn:
+    """Runs a worker here until SIGTERM (exit 0) or a crash (exit 1).
+
+    Raises:
+        NotCreated: the prefix has no topics, or no settings in them.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    run(build(settings, read_domain(settings)).app)
+
+
+def build(settings: WorkerSettings, domain: DomainSettings) -> Worker:
+    """Everything put together: processors, inputs, agents, pages."""
+    wire = _wire(settings)
+    topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
+    observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
+    profiling = Profiling(topics, wire, observer)
+    inputs = _inputs(topics, domain, wire, status, observer, profiling)
+    app = create_app(
+        settings.prefix,
+        _engine_settings(settings),
+        inputs,
+        web_port=settings.web_port,
+        web_host=settings.web_host,
+        on_committed=lambda _: observer.observe_commit(status.commit_seconds),
+        status=status,
+    )
+    for source, agent in zip(inputs, (agents.collect, agents.profiles, agents.insights), strict=True):
+        app.agent(batches(app, source))(agent)
+    metrics.watch(status)
+    lookup = _lookup(profiling, domain)
+    register(app, token=settings.web_token, status=status, metrics_text=metrics.text, lookup=lookup)
+    return Worker(app, profiling, metrics)
+
+
+def _wire(settings: WorkerSettings) -> Wire:
+    if not settings.registry_url:
+        return SINGLE_OBJECT
+    from streams.engine.registry import registry_wire  # noqa: PLC0415 - a third of a second that few need
+
+    return registry_wire(settings.registry_url, Topics(settings.prefix))
+
+
+def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
+    topics: Topics, domain: DomainSettings, wire: Wire, status: Status, observer: Observer, profiling: Profiling
+) -> list[Input]:
+    collecting = Collecting(topics, domain, wire, _reach(status, topics.touchpoints), observer)
+    insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
+    return [
+        Input(topics.touchpoints, collecting),
+        Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec()),
+        Input(topics.facts, insighting, topics.insights_changelog, InsightCodec()),
+    ]
+
+
+def _engine_settings(settings: WorkerSettings) -> EngineSettings:
+    return EngineSettings(
+        brokers=settings.brokers,
+        group=settings.prefix,
+        transactional_id=f"{settings.prefix}-{settings.instance}",
+        state_dir=settings.state_dir / settings.prefix / settings.instance,
+        commit_interval_ms=settings.commit_interval_ms,
+        batch_records_max=settings.batch_records_max,
+        session_timeout_ms=settings.session_timeout_ms,
+        transaction_timeout_ms=settings.transaction_timeout_ms,
+        guarantee=settings.guarantee,
+        instance_id=settings.instance,
+        client=settings.kafka,
+    )
+
+
+def _reach(status: Status, topic: str) -> Callable[[int], Reach | None]:
+    def reach(partition: int) -> Reach | None:
+        place = (topic, partition)
+        owned, end = status.partitions.get(place), status.ends.get(place)
+        if owned is None or end is None or not owned.ready:
+            return None
+        return Reach(owned.reached, end.offset, end.asked_ms)
+
+    return reach
+
+
+def _held(state: Overlay[Any]) -> Held:
+    anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in open_anomalies(state))
+    return Held(stock=stocks(state), anomalies=anomalies, models=versions(state))
+
+
+def _lookup(profiling: Profiling, domain: DomainSettings) -> Callable[[str], dict[str, Any] | None]:
+    def lookup(customer: str) -> dict[str, Any] | None:
+        partition = (murmur2(customer.encode()) & 0x7FFFFFFF) % domain.journal_partitions
+        fold = profiling.folds.get(partition)
+        if fold is None:
+            raise NotOwned(partition)
+        profile = fold.profile(customer)
+        return None if profile is None else msgspec.to_builtins(view(customer, profile))
+
+    return lookup
+
+
+def _flow_ids(domain: DomainSettings) -> tuple[str, ...]:
+    return tuple(str(flow.get("id", "")) for flow in domain.flows)
