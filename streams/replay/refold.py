@@ -1,0 +1,123 @@
+"""A journal partition folded again, from the beginning and over state in memory: what its topics should hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.touchpoint import Touchpoint
+from schemas.wire import WireError
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from state.store import StateUnreadable
+from streams.fold import Fold
+from streams.folding.moment import Rejected
+from streams.folding.partition import JournalCodec
+from streams.journal import read_record
+from streams.profiles.codec import NewerState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confluent_kafka import Message
+
+    from schemas.insights import Facts, PanelRow
+    from schemas.wire import Wire
+    from streams.fold import Record
+    from streams.profiles.effects import Effects
+
+TOPIC_OF: dict[type, str] = {
+    Trigger: "triggers",
+    Decision: "decisions",
+    Credit: "credits",
+    SegmentChanged: "segments",
+    ProfileView: "profiles",
+}
+COMPACTED = "profiles"
+"""Of this topic only the last value of a key is compared: the broker may have taken away the others."""
+
+_COMMIT_EVERY = 10_000
+
+Sequences: TypeAlias = dict[bytes, list[bytes | None]]
+"""By key: values in order."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """What the facts of one journal partition add up to."""
+
+    counts: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """By (name, hour_ms, by)."""
+    panel: Counter[PanelRow] = field(default_factory=Counter)
+
+    def add(self, facts: Facts) -> None:
+        """Adds one record of the topic."""
+        for count in facts.counts:
+            self.counts[count.name, count.hour_ms, count.by] += count.value
+        self.panel.update(facts.panel)
+
+
+@dataclass(slots=True)
+class Contents:
+    """What one partition of the journal makes of each topic."""
+
+    topics: dict[str, Sequences] = field(default_factory=lambda: {name: {} for name in TOPIC_OF.values()})
+    sums: Sums = field(default_factory=Sums)
+    records: int = 0
+    """Of the journal."""
+
+    def hold(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Takes in the next value of a key."""
+        sequences = self.topics[topic]
+        if topic == COMPACTED:
+            sequences[key] = [value]
+        else:
+            sequences.setdefault(key, []).append(value)
+
+
+def refold(messages: Iterable[Message], wire: Wire) -> Contents:
+    """Folds one partition's records, given in the order of their offsets; `wire` encodes as the worker's did.
+
+    Raises:
+        NewerState: a later release wrote the journal.
+    """
+    overlay = Overlay(MemoryStore(), JournalCodec())
+    fold, contents = Fold(overlay), Contents()
+    for message in messages:
+        contents.records += 1
+        record: Record | None = None
+        try:
+            record = read_record(message, wire)
+            effects = fold(record)
+        except (NewerState, StateUnreadable):
+            raise
+        except (Rejected, WireError):
+            _count_letter(record, contents)
+            continue
+        except Exception:
+            if record is not None and not record.is_of_customer:
+                raise
+            _count_letter(record, contents)
+            continue
+        _take(effects, contents, wire)
+        if contents.records % _COMMIT_EVERY == 0:
+            overlay.freeze()
+            overlay.committed(contents.records)
+    return contents
+
+
+def _take(effects: Effects, contents: Contents, wire: Wire) -> None:
+    for customer, output in effects.outputs:
+        topic = COMPACTED if output is None else TOPIC_OF.get(type(output))
+        if topic is not None:
+            contents.hold(topic, customer.encode(), None if output is None else wire.encode(output))
+    for key, value in effects.counts.items():
+        contents.sums.counts[key] += value
+    contents.sums.panel.update(effects.panel)
+
+
+def _count_letter(record: Record | None, contents: Contents) -> None:
+    if record is None or isinstance(record.value, Touchpoint):
+        contents.sums.counts["fold_dead_letters", 0, ""] += 1

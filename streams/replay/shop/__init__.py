@@ -1,0 +1,1 @@
+"""A simulated shop: who its customers are, what they do, and what is true of it."""

@@ -1,0 +1,219 @@
+"""Whether topics hold what their journal makes of them, byte by byte."""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from schemas.insights import Facts
+from schemas.wire import WireError
+from streams.replay.refold import TOPIC_OF, Contents, Sums, refold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from confluent_kafka import Message
+
+    from schemas.wire import Wire
+
+FACTS = "facts"
+DIFFERENCES_MAX = 100
+"""Described one by one; further ones are only counted."""
+
+
+class Records(Protocol):
+    """A prefix's topics, wherever they lie: one partition's committed records in the order of their offsets."""
+
+    def read(self, topic: str, partition: int) -> Iterable[Message]:
+        """`topic` is its name without the prefix."""
+        ...
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One value that is not what the fold gives; None: there is none."""
+
+    topic: str
+    partition: int
+    key: str
+    position: int
+    """Among the values of the key, from 0."""
+    folded: str | None
+    held: str | None
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What a comparison found; hashes are sha256 over keys in order, each with its values in order."""
+
+    journal: int
+    """Records folded."""
+    records: dict[str, int]
+    """By topic: records held (of compacted topics keys, of facts records)."""
+    different: dict[str, int]
+    """By topic: values that differ, are missing or too many."""
+    differences: tuple[Difference, ...]
+    folded: dict[str, str]
+    """Hash by topic of what the fold gives."""
+    held: dict[str, str]
+    """Hash by topic of what was read."""
+
+    @property
+    def holds(self) -> bool:
+        """No difference."""
+        return not any(self.different.values())
+
+
+def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
+    """Hash by topic of what the journal gives, folded once into empty state."""
+    digests = _Digests()
+    for partition in range(partitions):
+        digests.take(refold(records.read("journal", partition), wire), partition)
+    return digests.hashes()
+
+
+def verify(
+    records: Records, partitions: int, wire: Wire, on_partition: Callable[[int], None] = lambda _: None
+) -> Verification:
+    """Folds each of the journal's partitions anew and compares with what the topics hold; writes nothing.
+
+    `on_partition` is told each partition that is done.
+
+    Raises:
+        WireError: a record of facts is none of ours.
+    """
+    facts, facts_records = _held_sums(records, wire)
+    folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
+    report.records[FACTS] = facts_records
+    for partition in range(partitions):
+        folded = refold(records.read("journal", partition), wire)
+        held = _held_contents(records, partition, facts.pop(partition, Sums()))
+        report.journal += folded.records
+        report.compare(partition, folded, held)
+        folded_digests.take(folded, partition)
+        held_digests.take(held, partition)
+        on_partition(partition)
+    for partition, sums in facts.items():
+        report.compare(partition, Contents(), Contents(sums=sums))
+    return Verification(
+        report.journal, report.records, dict(report.different), tuple(report.differences),
+        folded_digests.hashes(), held_digests.hashes(),
+    )  # fmt: skip
+
+
+def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:
+    by_partition: dict[int, Sums] = {}
+    count = 0
+    for message in records.read(FACTS, 0):
+        record = wire.decode(message.value() or b"")
+        if isinstance(record, Facts):
+            by_partition.setdefault(record.partition, Sums()).add(record)
+            count += 1
+    return by_partition, count
+
+
+def _held_contents(records: Records, partition: int, sums: Sums) -> Contents:
+    held = Contents(sums=sums)
+    for topic in TOPIC_OF.values():
+        for message in records.read(topic, partition):
+            held.hold(topic, message.key() or b"", message.value())
+    return held
+
+
+class _Report:
+    def __init__(self, wire: Wire) -> None:
+        self.journal = 0
+        self.records: Counter[str] = Counter(dict.fromkeys(TOPIC_OF.values(), 0))
+        self.different: Counter[str] = Counter(dict.fromkeys([*TOPIC_OF.values(), FACTS], 0))
+        self.differences: list[Difference] = []
+        self._wire = wire
+
+    def compare(self, partition: int, folded: Contents, held: Contents) -> None:
+        for topic in TOPIC_OF.values():
+            one, other = folded.topics[topic], held.topics[topic]
+            self.records[topic] += sum(map(len, other.values()))
+            for key in sorted(one.keys() | other.keys()):
+                for position, (mine, theirs) in _unequal(one.get(key, []), other.get(key, [])):
+                    shown = self._text(mine), self._text(theirs)
+                    self._differ(Difference(topic, partition, key.decode(), position, *shown))
+        self._compare_sums(partition, folded.sums, held.sums)
+
+    def _compare_sums(self, partition: int, folded: Sums, held: Sums) -> None:
+        for name in sorted(folded.counts.keys() | held.counts.keys()):
+            if folded.counts[name] != held.counts[name]:
+                shown = " ".join(str(part) for part in name).strip()
+                one, other = str(folded.counts[name]), str(held.counts[name])
+                self._differ(Difference(FACTS, partition, shown, 0, one, other))
+        for row in folded.panel.keys() | held.panel.keys():
+            if folded.panel[row] != held.panel[row]:
+                shown = msgspec.json.encode(row).decode()
+                one, other = str(folded.panel[row]), str(held.panel[row])
+                self._differ(Difference(FACTS, partition, shown, 0, one, other))
+
+    def _differ(self, difference: Difference) -> None:
+        self.different[difference.topic] += 1
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(difference)
+
+    def _text(self, value: bytes | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return msgspec.json.encode(self._wire.decode(value)).decode()
+        except WireError as error:
+            return f"{error}: {value.hex()}"
+
+
+def _unequal(
+    folded: list[bytes | None], held: list[bytes | None]
+) -> Iterator[tuple[int, tuple[bytes | None, bytes | None]]]:
+    """Positions where the values differ; a missing value is None, as a tombstone that was compacted away is."""
+    if folded == held:
+        return
+    for position in range(max(len(folded), len(held))):
+        pair = (_at(folded, position), _at(held, position))
+        if pair[0] != pair[1]:
+            yield position, pair
+
+
+def _at(values: list[bytes | None], position: int) -> bytes | None:
+    return values[position] if position < len(values) else None
+
+
+class _Digests:
+    """Gathers hashes of sequences by key, so that no more than one partition's values are held."""
+
+    def __init__(self) -> None:
+        self._of_keys: dict[str, list[tuple[bytes, int, bytes]]] = {name: [] for name in TOPIC_OF.values()}
+        self._sums: list[Any] = []
+
+    def take(self, contents: Contents, partition: int) -> None:
+        for topic, sequences in contents.topics.items():
+            kept = ((key, values) for key, values in sequences.items() if any(value is not None for value in values))
+            self._of_keys[topic] += [(key, partition, _digest(values)) for key, values in kept]
+        counts = sorted((name, value) for name, value in contents.sums.counts.items() if value)
+        rows = sorted((msgspec.json.encode(row), count) for row, count in contents.sums.panel.items())
+        self._sums.append((partition, counts, rows))
+
+    def hashes(self) -> dict[str, str]:
+        return {
+            **{topic: _digest(_flat(sorted(found))).hex() for topic, found in self._of_keys.items()},
+            FACTS: sha256(repr(self._sums).encode()).hexdigest(),
+        }
+
+
+def _flat(found: Iterable[tuple[bytes, int, bytes]]) -> Iterator[bytes]:
+    for key, _, digest in found:
+        yield key
+        yield digest
+
+
+def _digest(values: Iterable[bytes | None]) -> bytes:
+    """Of values in order; each with its length, so that no two sequences run together."""
+    digest = sha256()
+    for value in values:
+        # no value is told from an empty one
+        digest.update((-1 if value is None else len(value)).to_bytes(8, "big", signed=True))
+        digest.update(value or b"")
+    return digest.digest()
