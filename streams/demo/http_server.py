@@ -34,6 +34,13 @@ class HttpServer(ABC):
     def pid(self) -> int | None:
         return self._server.pid if self._server else None
 
+    @property
+    def exit_code(self) -> int | None:
+        return self._server.exit_code if self._server else None
+
+    def log_tail(self) -> str:
+        return self._server.log_tail() if self._server else ""
+
     @abstractmethod
     def command(self) -> list[str]:
         """Program and arguments that make it listen on `port` of the loopback interface."""

@@ -77,6 +77,16 @@ class Server:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return self._process.poll()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the process; minus the signal's number where one ended it, None while it runs."""
+        return self._process.poll()
+
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return once `ready()`; raises DidNotStart, and ends the process, where that takes too long."""
         end = time.monotonic() + seconds

@@ -152,7 +152,7 @@ def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     by = "" if reporting else f"currency={order.currency}"
     placed = find_order(profile, hash_64(order.order_id))
     refund = order.total_minor
-    if event.type == "order_cancelled" and placed is not None:
+    if event.type == "order_cancelled" and placed is not None and reporting:
         refund = placed.total_minor - placed.refunded_minor
     at.effects.count("refunds", event.time_ms)
     at.effects.count("refunds_minor", event.time_ms, refund, by)

@@ -191,7 +191,7 @@ def test_clusters_are_published_at_ticks_once_they_have_started() -> None:
     state = a_partition()
     effects = fold_all(state, some_weeks(9, 4))
     told = [tick.models[1].version for tick in ticks_of(effects)]
-    assert told == [None, "clusters-2024-01-15", "clusters-2024-01-22", "clusters-2024-01-29"]
+    assert told == [None, None, "clusters-2024-01-15", "clusters-2024-01-22", "clusters-2024-01-29"]
     models = [msgspec.json.decode(c.body, type=ClusterModel) for c in chunks_of(effects) if c.kind == "clusters"]
     assert [sum(model.size) for model in models] == [400, 400, 400]
     assert {frozenset(model.numbers) for model in models} == {frozenset(range(1, 6))}

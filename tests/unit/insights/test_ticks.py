@@ -50,12 +50,17 @@ def the_cuts(chunks: list[ModelChunk]) -> CutsModel:
     return msgspec.json.decode(body, type=CutsModel)
 
 
-def test_the_first_tick_is_the_monday_after_time_was_first_told() -> None:
+def test_the_first_tick_is_the_first_monday_from_when_time_was_first_told() -> None:
     state = a_partition(reporting_time_zone="Europe/Berlin")
     monday = at("2024-04-01T00:00", "Europe/Berlin")
-    effects = fold_all(state, [facts(to=monday), facts(to=monday + WEEK_MS - 1), facts(to=monday + WEEK_MS)])
+    effects = fold_all(state, [facts(to=monday + 1), facts(to=monday + WEEK_MS - 1), facts(to=monday + WEEK_MS)])
     assert [len(ticks_of([one])) for one in effects] == [0, 0, 1]
     assert ticks_of(effects)[0].time_ms == at("2024-04-08T00:00", "Europe/Berlin")
+
+
+def test_a_replay_first_heard_of_at_its_barrier_gets_the_tick_that_it_waits_for() -> None:
+    state = a_partition()
+    assert [tick.time_ms for tick in ticks_of(fold_all(state, [facts(to=MONDAY)]))] == [MONDAY]
 
 
 def test_a_week_with_a_change_of_the_clocks_has_its_own_length() -> None:
@@ -68,7 +73,7 @@ def test_a_week_with_a_change_of_the_clocks_has_its_own_length() -> None:
 
 def test_every_tick_names_each_kind_and_why_there_is_none() -> None:
     state = a_partition()
-    effects = fold_all(state, [facts(to=MONDAY), facts(to=NEXT, panel=a_panel(NEXT, rows=40))])
+    effects = fold_all(state, [facts(to=MONDAY + 1), facts(to=NEXT, panel=a_panel(NEXT, rows=40))])
     (tick,) = ticks_of(effects)
     assert [(model.kind, model.version, model.reason) for model in tick.models] == [
         ("cuts", None, "the panel has 40 rows, 100 are needed"),
@@ -80,7 +85,7 @@ def test_every_tick_names_each_kind_and_why_there_is_none() -> None:
 
 def test_models_come_in_chunks_before_the_tick_that_names_them() -> None:
     state = a_partition()
-    effects = fold_all(state, [facts(to=MONDAY), facts(to=NEXT, panel=a_panel(NEXT))])
+    effects = fold_all(state, [facts(to=MONDAY + 1), facts(to=NEXT, panel=a_panel(NEXT))])
     chunk, tick = effects[-1].broadcast
     assert isinstance(chunk, ModelChunk)
     assert isinstance(tick, ModelTick)
@@ -109,7 +114,7 @@ def test_cuts_are_those_of_the_rows_of_the_last_168_hours() -> None:
 
 def test_cuts_within_the_dead_band_keep_their_version() -> None:
     state = a_partition()
-    records = [facts(to=MONDAY), facts(to=NEXT, panel=a_panel(NEXT))]
+    records = [facts(to=MONDAY + 1), facts(to=NEXT, panel=a_panel(NEXT))]
     records += [facts(to=NEXT + WEEK_MS, panel=a_panel(NEXT + WEEK_MS, rows=101))]
     records += [facts(to=NEXT + 2 * WEEK_MS, panel=a_panel(NEXT + 2 * WEEK_MS, faster=2))]
     told = [tick.models[0] for tick in ticks_of(fold_all(state, records))]
@@ -119,7 +124,7 @@ def test_cuts_within_the_dead_band_keep_their_version() -> None:
 
 def test_a_panel_too_small_keeps_the_cuts_that_hold() -> None:
     state = a_partition()
-    records = [facts(to=MONDAY), facts(to=NEXT, panel=a_panel(NEXT)), facts(to=NEXT + WEEK_MS)]
+    records = [facts(to=MONDAY + 1), facts(to=NEXT, panel=a_panel(NEXT)), facts(to=NEXT + WEEK_MS)]
     told = ticks_of(fold_all(state, records))[-1].models[0]
     assert (told.version, told.reason) == ("cuts-2024-01-08", "the panel has 0 rows, 100 are needed")
 
@@ -127,7 +132,7 @@ def test_a_panel_too_small_keeps_the_cuts_that_hold() -> None:
 def test_fixed_cuts_are_published_once() -> None:
     fixed = Cuts(recency_ms=(1, 2, 3, 4), frequency=(1, 2, 3, 4), monetary_minor=(1, 2, 3, 4))
     state = a_partition(cuts_fixed=fixed)
-    effects = fold_all(state, [facts(to=MONDAY), facts(to=NEXT, panel=a_panel(NEXT)), facts(to=NEXT + WEEK_MS)])
+    effects = fold_all(state, [facts(to=MONDAY + 1), facts(to=NEXT, panel=a_panel(NEXT)), facts(to=NEXT + WEEK_MS)])
     assert the_cuts(chunks_of(effects)) == CutsModel("cuts-fixed", NEXT, (1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4), 0)
     assert [tick.models[0].version for tick in ticks_of(effects)] == ["cuts-fixed", "cuts-fixed"]
 
