@@ -6,24 +6,36 @@ from typing import TYPE_CHECKING
 
 from streams.replay.columns import map_file
 from streams.replay.container import SUFFIX, read_container
+from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import MappingError
 from streams.replay.replayer import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from streams.replay.mapped import Mapped
     from streams.replay.mapping import Mapping
 
 
-def open_source(path: Path, mapping: Mapping | None) -> Source:
+def open_source(path: Path, mapping: Mapping | None, until_ms: int | None = None) -> Source:
     """A container of touchpoints (.avro), or a column file, which needs a mapping; nothing is read yet.
+
+    With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are accounted for.
 
     Raises:
         MappingError: a column file without a mapping.
     """
     if path.suffix == SUFFIX:
-        return Source(path.name, read_container(path))
+        return Source(path.name, _before(until_ms, read_container(path)))
     if mapping is None:
         message = f"{path}: a column file needs a mapping; without one only {SUFFIX} files are read"
         raise MappingError(message)
-    return Source(path.name, map_file(path, mapping))
+    return Source(path.name, _before(until_ms, map_file(path, mapping)))
+
+
+def _before(until_ms: int | None, mapped: Iterable[Mapped]) -> Iterator[Mapped]:
+    for each in mapped:
+        if until_ms is not None and isinstance(each, MappedTouchpoint) and each.touchpoint.time_ms >= until_ms:
+            return
+        yield each

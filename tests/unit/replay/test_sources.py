@@ -1,0 +1,41 @@
+"""What a replay reads, by the file's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streams.replay.container import write_container
+from streams.replay.generator import Shop, ShopParameters
+from streams.replay.mapping import MappingError, load_mapping
+from streams.replay.sources import open_source
+from streams.settings import HOUR_MS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOP = ShopParameters(days=1, orders_per_hour=5, customers=50, outages=())
+
+
+def test_a_generated_shop_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "shop.avro"
+    write_container(path, Shop(SHOP).touchpoints())
+    source = open_source(path, None)
+    assert source.name == "shop.avro"
+    assert list(source.mapped) == list(Shop(SHOP).mapped())
+
+
+def test_a_source_may_end_before_its_file_does(tmp_path: Path) -> None:
+    path = tmp_path / "shop.avro"
+    write_container(path, Shop(SHOP).touchpoints())
+    until_ms = SHOP.start_ms + 12 * HOUR_MS
+    expected = [each for each in Shop(SHOP).mapped() if each.touchpoint.time_ms < until_ms]
+    assert list(open_source(path, None, until_ms).mapped) == expected
+    assert expected
+
+
+def test_a_column_file_without_a_mapping_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"lines\.csv: a column file needs a mapping"):
+        open_source(tmp_path / "lines.csv", None)
+    assert open_source(tmp_path / "lines.csv", load_mapping("rees46")).name == "lines.csv"
