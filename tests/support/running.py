@@ -1,0 +1,190 @@
+"""A prefix on a real broker and workers of ours on it: made, started, killed, and awaited until all is worked off."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from schemas.wire import SINGLE_OBJECT
+from streams.creating import create_prefix
+from streams.demo.http_server import HttpServer
+from streams.engine.config import reader_config
+from streams.engine.reader import read_committed
+from streams.replay.replayer import ReplayOptions, ReplaySummary, Source, replay
+from streams.replay.target import Target
+from streams.settings import ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+WORKER = "from streams.app import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+_ASK_SECONDS = 10.0
+_POLL_SECONDS = 0.2
+
+
+class NotWorkedOff(AssertionError):
+    """Inputs still hold records that no worker committed; the message names where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A prefix that is made, and the settings that decide in it; workers keep state and logs in `folder`."""
+
+    settings: WorkerSettings
+    domain: DomainSettings
+    folder: Path
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.settings.prefix)
+
+    @property
+    def target(self) -> Target:
+        return Target({"bootstrap.servers": self.settings.brokers}, self.settings.prefix, self.domain)
+
+    def messages(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Message]:
+        """Committed records of a topic up to its present end; `topic` as in `streams.topics.NAMES`."""
+        chosen = None if partitions is None else list(partitions)
+        return read_committed(self.settings.brokers, getattr(self.topics, topic), partitions=chosen)
+
+    def records(self, topic: str, kind: type[T]) -> list[T]:
+        """Decoded records of one type, in order within each partition."""
+        return [record for _, record in self.keyed(topic, kind)]
+
+    def keyed(self, topic: str, kind: type[T]) -> list[tuple[str, T]]:
+        """The same with their keys; tombstones are left out."""
+        found = []
+        for message in self.messages(topic):
+            value = message.value()
+            record = None if value is None else SINGLE_OBJECT.decode(value)
+            if isinstance(record, kind):
+                found.append(((message.key() or b"").decode(), record))
+        return found
+
+    def last(self, topic: str, kind: type[T]) -> dict[str, T]:
+        """The last record of each key of a compacted topic; keys that ended with a tombstone are left out."""
+        found: dict[str, T] = {}
+        for message in self.messages(topic):
+            key, value = (message.key() or b"").decode(), message.value()
+            found.pop(key, None)
+            record = None if value is None else SINGLE_OBJECT.decode(value)
+            if isinstance(record, kind):
+                found[key] = record
+        return found
+
+
+def make_place(brokers: str, prefix: str, folder: Path, **domain: Any) -> Place:
+    """Creates the topics and publishes the settings; what is not given: marks, two partitions of each, consent."""
+    chosen = {
+        "clock": "marks", "touchpoint_partitions": 2, "journal_partitions": 2, "consent_default": "granted", **domain,
+    }  # fmt: skip
+    place = Place(
+        WorkerSettings(brokers=brokers, prefix=prefix), DomainSettings.model_validate(chosen), folder.resolve()
+    )
+    create_prefix(place.settings, place.domain)
+    return place
+
+
+class AWorker(HttpServer):
+    """A worker process in the slot `instance`: ready when started; killed or stopped it may be started again.
+
+    `given` are further settings by the names of `WorkerSettings`. State: `<folder>/<instance>/state`; it stays.
+    """
+
+    name = "worker"
+    ready_path = "/health/ready"
+
+    def __init__(self, place: Place, instance: str = "0", **given: object) -> None:
+        folder = place.folder / instance
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder)
+        self._given = {
+            "brokers": place.settings.brokers,
+            "prefix": place.settings.prefix,
+            "instance": instance,
+            "state_dir": self.folder / "state",
+            "web_host": "127.0.0.1",
+            "web_port": self.port,
+            **given,
+        }
+
+    def command(self) -> list[str]:
+        variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in self._given.items()]
+        return ["env", *variables, sys.executable, "-c", WORKER]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs or before it was started; -9 after a kill."""
+        return self._server.exit_code if self._server else None
+
+    def kill(self) -> None:
+        """As a power cut would: SIGKILL."""
+        if self._server:
+            self._server.kill()
+
+
+@contextmanager
+def a_worker(place: Place, instance: str = "0", **given: object) -> Iterator[AWorker]:
+    """A ready worker; at the end it is stopped, and has to exit with 0 if the test did not end it."""
+    worker = AWorker(place, instance, **given)
+    with worker:
+        yield worker
+        was_running = worker.exit_code is None
+    if was_running:
+        assert worker.exit_code == 0, worker.log.read_text()[-4000:]
+
+
+def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
+    """The product's replay at full speed, barriers and the drain of 8 days included, until all is worked off."""
+    summary = replay(sources, place.target, ReplayOptions(**options))
+    wait_worked_off(place)
+    return summary
+
+
+def wait_worked_off(place: Place, seconds: float = 60.0) -> None:
+    """Returns once the group has committed the end of every input; raises NotWorkedOff."""
+    topics, domain = place.topics, place.domain
+    inputs = [
+        *(TopicPartition(topics.touchpoints, number) for number in range(domain.touchpoint_partitions)),
+        *(TopicPartition(topics.journal, number) for number in range(domain.journal_partitions)),
+        TopicPartition(topics.facts, 0),
+    ]
+    consumer = Consumer(reader_config(place.settings.brokers, {}, group=place.settings.prefix))
+    give_up_at = time.monotonic() + seconds
+    try:
+        while behind := _behind(consumer, inputs, place.settings.brokers):
+            if time.monotonic() > give_up_at:
+                raise NotWorkedOff(f"after {seconds:.0f} s these still have records: {behind}")
+            time.sleep(_POLL_SECONDS)
+    finally:
+        consumer.close()
+
+
+def _behind(consumer: Consumer, inputs: list[TopicPartition], brokers: str) -> dict[str, int]:
+    """Offset by input partition, of those with a record behind it that is not committed.
+
+    Ends are asked after commits, so that none means that nothing was under way. Behind the last record there may be
+    a transaction's marker, which no worker commits by itself.
+    """
+    asked = [TopicPartition(each.topic, each.partition) for each in inputs]
+    behind = {}
+    for each in consumer.committed(asked, _ASK_SECONDS):
+        done = max(each.offset, 0)
+        _, end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), _ASK_SECONDS)
+        rest = read_committed(brokers, each.topic, partitions=[each.partition], start={each.partition: done})
+        if end > done and next(rest, None) is not None:
+            behind[f"{each.topic}/{each.partition}"] = done
+    return behind
