@@ -1,0 +1,56 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streams.cli.demo import demo
+from streams.cli.explain import explain
+from streams.cli.generate import generate
+from streams.cli.replay import replay
+from streams.cli.settings import settings
+from streams.cli.topics import topics
+from streams.cli.verify import verify
+from streams.cli.worker import worker
+
+app = typer.Typer(
+    name="touchstream",
+    help="Customers' touchpoints on Apache Kafka become profiles, segments, triggers, credit, clusters and alerts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"touchstream {version('touchstream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
+app.command()(worker)
+app.add_typer(topics, name="topics")
+for _command in (replay, generate, demo, explain, verify, settings):
+    app.command()(_command)
+
+
+def main() -> None:
+    """The console script `touchstream`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""touchstream explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from schemas.outputs import Credit, Decision, ProfileView, Trigger
+    from streams.explaining import Explanation
+
+
+def explain(
+    customer: Annotated[str, typer.Argument(help="u:USER_ID, a:ANONYMOUS_ID, or a bare user id.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say of one customer what is known, why this segment, and why each message was sent or was not."""
+    from streams.creating import NotCreated
+    from streams.explaining import NotACustomer, customer_key
+    from streams.explaining import explain as read
+    from streams.prefix import open_prefix
+
+    with told(NotACustomer):
+        key = customer_key(customer)
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated, *registry_errors(settings)):
+        explanation = read(open_prefix(settings), key)
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(explanation).decode())
+    elif explanation.is_empty:
+        typer.echo(f"{key}: prefix {settings.prefix} knows no such customer")
+    else:
+        _print(explanation, console())
+    if explanation.is_empty:
+        raise typer.Exit(1)
+
+
+def _print(explanation: Explanation, screen: Console) -> None:
+    from streams.reasons import shown_time
+
+    screen.print(f"[bold]{explanation.customer}[/bold]")
+    if explanation.is_withdrawn:
+        screen.print("The profile has been withdrawn: another customer has taken it in.")
+    if explanation.profile is not None:
+        _print_profile(explanation.profile, screen)
+    _print_lines("Why this segment", explanation.why, screen)
+    moves = (f"{shown_time(each.change.time_ms)}  {each.sentence}" for each in explanation.segments)
+    _print_lines("Segments", moves, screen)
+    _print_lines("Decisions", (_decision(each) for each in explanation.decisions), screen)
+    _print_lines("Triggers", (_trigger(each) for each in explanation.triggers), screen)
+    _print_credits(explanation.credits, screen)
+
+
+def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
+    held = list(lines)
+    if held:
+        screen.print(f"\n[bold]{title}[/bold]")
+    for line in held:
+        screen.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _print_profile(profile: ProfileView, screen: Console) -> None:
+    from rich.table import Table
+
+    from streams.reasons import shown_minor, shown_time
+
+    consent = ", ".join(f"{channel} {'given' if given else 'withdrawn'}" for channel, given in profile.consent.items())
+    rows = (
+        ("segment", f"{profile.segment} (R {profile.r} F {profile.f} M {profile.m})"),
+        ("lifecycle", profile.lifecycle),
+        ("orders", f"{profile.orders} of {shown_minor(profile.monetary_minor)} minor units"),
+        ("first, last order", f"{shown_time(profile.first_order_ms)}, {shown_time(profile.last_order_ms)}"),
+        ("cluster", f"{profile.cluster} of {profile.clusters_version}" if profile.cluster >= 0 else "none"),
+        ("consent", consent or "nothing said"),
+        ("devices", ", ".join(profile.devices) or "none"),
+    )
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    screen.print(table)
+
+
+def _decision(decision: Decision) -> str:
+    from streams.reasons import shown_time
+
+    evidence = ", ".join(f"{name} {value}" for name, value in decision.evidence.items())
+    said = f"{decision.flow_id} v{decision.flow_version} {decision.step}: {decision.outcome}. {decision.reason}"
+    return f"{shown_time(decision.time_ms)}  {said}" + (f" ({evidence})" if evidence else "")
+
+
+def _trigger(trigger: Trigger) -> str:
+    from streams.reasons import shown_time
+
+    articles = ", ".join(f"{item.quantity} x {item.sku}" for item in trigger.products)
+    said = f"{trigger.channel} of {trigger.flow_id} v{trigger.flow_version}, until {shown_time(trigger.expires_ms)}"
+    return f"{shown_time(trigger.due_ms)}  {said}. {trigger.reason}" + (f" ({articles})" if articles else "")
+
+
+def _print_credits(credits_: Iterable[Credit], screen: Console) -> None:
+    from rich.table import Table
+
+    from streams.reasons import shown_minor, shown_time
+
+    orders: dict[str, list[Credit]] = {}
+    for row in credits_:
+        orders.setdefault(row.order_id, []).append(row)
+    if orders:
+        screen.print("\n[bold]Credit by order[/bold]")
+    for order_id, rows in orders.items():
+        screen.print(f"  {order_id} of {shown_time(rows[0].conversion_time_ms)}", markup=False)
+        table = Table(box=None, show_header=False, padding=(0, 2))
+        for row in rows:
+            amount = f"{shown_minor(row.amount_minor)} {row.currency}"
+            touch = "no touch" if row.touch_time_ms is None else f"touch of {shown_time(row.touch_time_ms)}"
+            table.add_row("", row.model, row.kind, row.channel, amount, touch)
+        screen.print(table)

@@ -1,0 +1,138 @@
+"""touchstream replay."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import (
+    INTERRUPTED,
+    AsJson,
+    Brokers,
+    Prefix,
+    console,
+    fail,
+    ready_settings,
+    registry_errors,
+    told,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from streams.replay.replayer import ReplaySummary, Source, Step
+    from streams.replay.target import Target
+    from streams.settings import WorkerSettings
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Column files, or .avro files of touchpoints, in order of time.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="How column files are read: online_retail, rees46, ... or a YAML file.")
+    ] = None,
+    speed: Annotated[float | None, typer.Option(min=0.001, help="Times real time; else as fast as it goes.")] = None,
+    barriers: Annotated[
+        bool, typer.Option(help="Wait for the workers at each week's models and at the end.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Write a past to the touchpoints of a prefix with the clock `marks`, and let its time run on for 8 days."""
+    from streams.creating import NotCreated
+    from streams.replay.barrier import SilentStage
+    from streams.replay.container import ContainerError
+    from streams.replay.mapping import MappingError
+    from streams.replay.outlet import Undeliverable
+    from streams.replay.replayer import ReplayError, ReplayOptions
+    from streams.replay.replayer import replay as run
+    from streams.replay.rows import ColumnFileError
+
+    with told(MappingError):
+        sources = _sources(files, mapping)
+    settings = ready_settings(brokers, prefix)
+    of_file, of_run = (ColumnFileError, ContainerError), (NotCreated, SilentStage, Undeliverable, ReplayError)
+    with told(*of_file, *of_run, *registry_errors(settings)):
+        target = _target(settings)
+        with _progress(files) as on_step:
+            summary = run(sources, target, ReplayOptions(speed=speed, barriers=barriers), on_step)
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(summary).decode())
+    else:
+        _print_summary(summary)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _sources(files: list[Path], mapping: str | None) -> list[Source]:
+    from streams.replay.mapping import load_mapping
+    from streams.replay.sources import open_source
+
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        fail(f"{', '.join(missing)}: no such file")
+    loaded = None if mapping is None else load_mapping(mapping)
+    return [open_source(path, loaded) for path in files]
+
+
+def _target(settings: WorkerSettings) -> Target:
+    from streams.prefix import open_prefix
+    from streams.replay.target import Target
+
+    kafka = {**settings.kafka, "bootstrap.servers": settings.brokers}
+    prefix = open_prefix(settings)
+    return Target(kafka, settings.prefix, prefix.domain, prefix.wire)
+
+
+@contextmanager
+def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from streams.demo.runs import lines_in
+    from streams.replay.calendar import shown
+
+    total = None
+    with suppress(Exception):
+        # only for the bar: what is wrong with a file is told where it is read
+        total = sum(lines_in(path) for path in files)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("opening", total=total)
+
+        def on_step(step: Step) -> None:
+            said = "waits for the workers at" if step.waiting else "has come to"
+            bar.update(task, completed=step.lines, description=f"{said} {shown(step.time_ms)}")
+
+        yield on_step
+
+
+def _print_summary(summary: ReplaySummary) -> None:
+    from rich.table import Table
+
+    screen = console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("file", "lines", "in orders", "in refunds", "unmatched refunds", "others", "refused"):
+        table.add_column(heading, justify="left" if heading == "file" else "right")
+    for name, file in summary.files.items():
+        counts = (
+            file.lines, file.in_orders, file.in_refunds, file.in_unmatched_refunds, file.in_others,
+            file.refused.total(),
+        )  # fmt: skip
+        table.add_row(name, *map(str, counts))
+    screen.print(table)
+    for name, file in summary.files.items():
+        for reason, count in file.refused.most_common():
+            screen.print(f"{name}: {count} lines refused: {reason}")
+    rate = summary.touchpoints / summary.seconds if summary.seconds else 0.0
+    screen.print(
+        f"{summary.touchpoints} touchpoints, {summary.dead_letters} dead letters, {summary.marks} marks, "
+        f"{summary.ticks} ticks in {summary.seconds:.1f} s ({rate:.0f} a second), "
+        f"of them {summary.waited_seconds:.1f} s waiting for the workers"
+    )
+    if summary.interrupted:
+        screen.print("interrupted: what was sent is written, but time has not run on to the end")

@@ -1,0 +1,69 @@
+"""touchstream settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import AsJson, console
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_NOT_VARIABLES = {"flows"}
+_MARK = "KAFKA_<NAME>"
+
+
+def settings(
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Tables for a document.")] = False,
+) -> None:
+    """List every TOUCHSTREAM_* variable with its default and what it does."""
+    import msgspec
+
+    from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
+
+    groups = {
+        "What runs a worker": _variables(WorkerSettings, ENVIRONMENT_PREFIX),
+        "What decides, published by `touchstream topics create`": _variables(DomainSettings, DOMAIN_PREFIX),
+    }
+    if as_json:
+        rows = [row for group in groups.values() for row in group]
+        keys = ("variable", "default", "meaning")
+        typer.echo(msgspec.json.encode([dict(zip(keys, row, strict=True)) for row in rows]).decode())
+    elif markdown:
+        for title, rows in groups.items():
+            typer.echo(f"{title}:\n\n| variable | default | meaning |\n|---|---|---|")
+            for name, default, meaning in rows:
+                typer.echo(f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |")
+            typer.echo("")
+    else:
+        _print_tables(groups)
+
+
+def _print_tables(groups: dict[str, list[tuple[str, str, str]]]) -> None:
+    from rich.table import Table
+
+    screen = console()
+    for title, rows in groups.items():
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for heading in ("variable", "default", "meaning"):
+            table.add_column(heading, no_wrap=heading == "variable")
+        for row in rows:
+            table.add_row(*row)
+        screen.print(table)
+        screen.print()
+
+
+def _variables(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of each field."""
+    rows = []
+    for name, field in model.model_fields.items():
+        if name in _NOT_VARIABLES:
+            continue
+        variable = f"{prefix}{_MARK if name == 'kafka' else name.upper()}"
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = "" if default is None or default == {} else str(default)
+        rows.append((variable, shown, field.description or ""))
+    return rows

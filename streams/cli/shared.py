@@ -1,0 +1,91 @@
+"""What the commands have in common: options, settings, errors told in one line."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from streams.settings import WorkerSettings
+
+USAGE = 2
+INTERRUPTED = 130
+_ANSWER_SECONDS = 10.0
+
+Brokers = Annotated[
+    str | None, typer.Option(help="Bootstrap servers of Kafka; else TOUCHSTREAM_BROKERS.", show_default=False)
+]
+Prefix = Annotated[str | None, typer.Option(help="Prefix of the topics; else TOUCHSTREAM_PREFIX.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text for people.")]
+
+
+def fail(message: str) -> NoReturn:
+    """Ends with one line on stderr."""
+    typer.echo(f"touchstream: {message}", err=True)
+    raise typer.Exit(USAGE)
+
+
+@contextmanager
+def told(*expected: type[Exception]) -> Iterator[None]:
+    """Tells expected errors, wrong settings and Kafka's own in one line; what else is raised is a bug."""
+    from confluent_kafka import KafkaException
+
+    from streams.settings import SettingsError
+
+    plain: tuple[type[Exception], ...] = (SettingsError, *expected)
+    try:
+        yield
+    except plain as error:
+        fail(" ".join(str(error).split()))
+    except KafkaException as error:
+        fail(f"Kafka: {error.args[0].str()}")
+
+
+def worker_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
+    """Settings from the environment, with a command's options over them; SettingsError."""
+    from streams.settings import parse_worker
+
+    return parse_worker(brokers=brokers, prefix=prefix, **given)
+
+
+def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
+    """What a registry may raise; the client of one is imported only where one is named."""
+    if not settings.registry_url:
+        return ()
+    from streams.engine.registry import RegistryUnusable
+
+    return (RegistryUnusable,)
+
+
+def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
+    """As `worker_settings`, told in one line if they are wrong or no broker answers."""
+    with told():
+        settings = worker_settings(brokers, prefix, **given)
+    reach(settings)
+    return settings
+
+
+def reach(settings: WorkerSettings) -> None:
+    """Returns when a broker has answered; ends with one line otherwise."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    # the client's own log would say the same several times over
+    try:
+        client = AdminClient({"log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers})
+        client.list_topics(timeout=_ANSWER_SECONDS)
+    except KafkaException as error:
+        fail(f"no broker answers at {settings.brokers} (--brokers or TOUCHSTREAM_BROKERS): {error.args[0].str()}")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where text for people goes."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)

@@ -1,0 +1,48 @@
+"""touchstream topics create."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import Brokers, Prefix, reach, told, worker_settings
+
+topics = typer.Typer(help="Make a prefix's topics.", no_args_is_help=True)
+
+
+@topics.callback()
+def _every_command() -> None:
+    """Keeps `create` a command of its own while it is the only one."""
+
+
+@topics.command()
+def create(
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="YAML of the settings that decide; TOUCHSTREAM_DOMAIN_* variables go over it."),
+    ] = None,
+    flows: Annotated[
+        list[Path] | None, typer.Option(help="Flow file, or folder of them; else the flows of the product.")
+    ] = None,
+    replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the brokers' default.")] = -1,
+) -> None:
+    """Make missing topics and publish the settings that decide; may be repeated, and repeated with other settings."""
+    from streams.configuring import configured
+    from streams.creating import CannotChange, create_prefix
+    from streams.engine.topics import WrongTopics
+    from streams.flows.definition import FlowError
+
+    with told(FlowError, CannotChange, WrongTopics):
+        worker = worker_settings(brokers, prefix)
+        domain = configured(settings, flows or ())
+        reach(worker)
+        created = create_prefix(worker, domain, replication)
+    for name in created.topics:
+        typer.echo(f"made {name}")
+    flow_ids = ", ".join(str(flow["id"]) for flow in domain.flows) or "none"
+    said = "published" if created.configured else "unchanged"
+    typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")

@@ -1,0 +1,27 @@
+"""touchstream worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import Brokers, Prefix, ready_settings, registry_errors, told
+
+
+def worker(
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    instance: Annotated[str | None, typer.Option(help="Stable name of this worker's slot.")] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Folder of the local state.")] = None,
+    web_port: Annotated[int | None, typer.Option(help="Port of health, metrics and profile pages.")] = None,
+) -> None:
+    """Run a worker until SIGTERM; every other setting comes from TOUCHSTREAM_* (see `touchstream settings`)."""
+    settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
+    from streams.app import run_worker
+    from streams.creating import NotCreated
+    from streams.engine.topics import WrongTopics
+
+    with told(NotCreated, WrongTopics, *registry_errors(settings)):
+        run_worker(settings)

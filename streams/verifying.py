@@ -1,0 +1,56 @@
+"""`verify` over a prefix on Kafka: its journal as far as the workers have folded it."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from streams.replay.verify import fold_hashes, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from confluent_kafka import Message
+
+    from streams.prefix import Prefix
+    from streams.replay.verify import Verification
+
+
+class NotStill(Exception):
+    """Workers committed while topics were read: stop them, or wait until they have nothing to do."""
+
+
+class _Folded:
+    """The prefix with its journal cut off where the workers' committed offsets stand."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        self.ends = prefix.folded_to()
+        self._prefix = prefix
+
+    def read(self, topic: str, partition: int) -> Iterable[Message]:
+        messages = self._prefix.read(topic, partition)
+        if topic != "journal":
+            return messages
+        end = self.ends[partition]
+        return takewhile(lambda message: (message.offset() or 0) < end, messages)
+
+
+def verify_prefix(prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None) -> Verification:
+    """Folds the journal of a prefix again and compares; writes nothing.
+
+    Raises:
+        NotStill: a worker committed meanwhile, so that journal and topics were read at different times.
+    """
+    folded = _Folded(prefix)
+    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition)
+    if prefix.folded_to() != folded.ends:
+        raise NotStill(
+            f"workers of prefix {prefix.settings.prefix} committed meanwhile: "
+            "stop them, or wait until they have nothing to do, and verify again"
+        )
+    return found
+
+
+def hashes_of(prefix: Prefix) -> dict[str, str]:
+    """Hash by topic of what the journal gives, folded once more into empty state."""
+    return fold_hashes(_Folded(prefix), prefix.domain.journal_partitions, prefix.wire)
