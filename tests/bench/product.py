@@ -1,0 +1,122 @@
+"""The profiles stage and the whole pipeline: a real worker on one core, exactly once, over topics filled before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Producer
+
+from schemas.insights import Facts
+from schemas.touchpoint import Mark
+from schemas.wire import SINGLE_OBJECT
+from streams.collect.keys import key_of
+from streams.creating import create_prefix
+from streams.demo.server import free_port
+from streams.engine.reader import read_committed
+from streams.flows.definition import library_documents
+from streams.fold import journal_headers
+from streams.settings import DomainSettings, WorkerSettings
+from streams.topics import Topics
+from tests.bench.mix import DAY_MS, DAYS, START_MS, touchpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOUR_MS = 3_600_000
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+WORKER = "from streams.app import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+PATIENCE_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of one stage."""
+
+    events: int
+    events_per_second: float
+    cpu_us_per_event: float
+    rss_mb: float
+
+
+def stage(brokers: str, prefix: str, folder: Path, count: int, *, is_whole: bool) -> Measured:
+    """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed."""
+    domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
+    settings = WorkerSettings(
+        brokers=brokers, prefix=prefix, state_dir=folder / prefix, web_port=free_port(), commit_interval_ms=500
+    )
+    create_prefix(settings, domain)
+    _fill(brokers, Topics(prefix), count, is_whole=is_whole)
+    environment = {
+        **os.environ,
+        **{f"TOUCHSTREAM_{name.upper()}": str(value) for name, value in settings if name not in {"kafka", "web_token"}},
+    }
+    with (folder / f"{prefix}.log").open("w") as log:
+        worker = subprocess.Popen(
+            ["taskset", "-c", "0", sys.executable, "-c", WORKER], env=environment, stdout=log, stderr=log
+        )
+        try:
+            return _watch(brokers, Topics(prefix), worker, count)
+        finally:
+            worker.terminate()
+            worker.wait(20)
+
+
+def _fill(brokers: str, topics: Topics, count: int, *, is_whole: bool) -> None:
+    producer = Producer({
+        "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
+        "queue.buffering.max.messages": 1_000_000,
+    })  # fmt: skip
+    topic = topics.touchpoints if is_whole else topics.journal
+    for number, event in enumerate(touchpoints(count)):
+        headers = None if is_whole else list(journal_headers(event.time_ms))
+        producer.produce(topic, SINGLE_OBJECT.encode(event), key=key_of(event), headers=headers)
+        if number % 1_000 == 0:
+            producer.poll(0)
+    if is_whole:
+        for partition in range(4):
+            mark = SINGLE_OBJECT.encode(Mark(START_MS + (DAYS + 1) * DAY_MS))
+            producer.produce(topic, mark, key=b"", partition=partition)
+    producer.flush()
+
+
+def _watch(brokers: str, topics: Topics, worker: subprocess.Popen[bytes], count: int) -> Measured:
+    started: float | None = None
+    begun_cpu = 0.0
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        time.sleep(0.2)
+        if worker.poll() is not None:
+            raise RuntimeError(f"the worker ended with {worker.returncode}")
+        folded = list(_folded(brokers, topics))
+        cpu, rss = _usage(worker.pid)
+        if started is None and folded:
+            started, begun_cpu, begun = folded[0][0], cpu, folded[0][1]
+        total = sum(number for _, number in folded)
+        if started is not None and total >= count:
+            last = max(at for at, _ in folded)
+            rate = (count - begun) / (last - started)
+            return Measured(count, rate, (cpu - begun_cpu) / (count - begun) * 1e6, rss)
+    raise RuntimeError(f"not worked off within {PATIENCE_SECONDS} s")
+
+
+def _folded(brokers: str, topics: Topics) -> Iterator[tuple[float, int]]:
+    """(time of writing in s, touchpoints folded or known as repeats) of each record of facts."""
+    for message in read_committed(brokers, topics.facts):
+        facts = SINGLE_OBJECT.decode(message.value() or b"")
+        if isinstance(facts, Facts):
+            number = sum(count.value for count in facts.counts if count.name in {"folded", "duplicates"})
+            if number:
+                yield message.timestamp()[1] / 1000, number
+
+
+def _usage(pid: int) -> tuple[float, float]:
+    """(CPU seconds, resident MB) of a process."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - not a file of ours
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND, int(fields[21]) * 4096 / 2**20
