@@ -40,6 +40,7 @@ class _Visit:
     now_ms: int
     customer: Customer | None
     known: bool
+    last_add_ms: int = 0
 
     @property
     def who(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class Visits:
         adds = self._random.choice((1, 1, 2)) if self._random.random() < self._parameters.cart_share else 0
         left = self._choose(visit, 1, adds)
         if left:
-            self._abandon(visit, visit.now_ms)
+            self._abandon(visit)
         if customer is not None:
             customer.busy_until_ms = visit.now_ms + _REST_MS
 
@@ -153,6 +154,7 @@ class Visits:
                 visit.now_ms += self._pause(25)
                 chosen = replace(article, quantity=self._random.choice((1, 1, 1, 1, 2, 3)))
                 cart[article.sku] = chosen
+                visit.last_add_ms = visit.now_ms
                 self._schedule.plan("product_added", visit.now_ms, products=(chosen,), **visit.who)
         return list(cart.values())
 
@@ -184,7 +186,7 @@ class Visits:
         if self._random.random() >= self._parameters.recorded_share(visit.now_ms):
             self._truth.orders_lost += 1
             self._truth.lost_minor += order.total_minor
-            self._abandon(visit, visit.now_ms, lost_order=True)
+            self._abandon(visit, lost_order=True)
             return
         self._schedule.plan("order_completed", visit.now_ms, order=order, products=tuple(bought), **visit.who)
         for person in (customer.user_id, visit.device):
@@ -202,9 +204,9 @@ class Visits:
         back = Order(order.order_id, order.currency, back_minor)
         self._schedule.plan("order_refunded", time_ms, user_id=customer.user_id, order=back)
 
-    def _abandon(self, visit: _Visit, last_add_ms: int, *, lost_order: bool = False) -> None:
+    def _abandon(self, visit: _Visit, *, lost_order: bool = False) -> None:
         user_id = visit.customer.user_id if visit.known and visit.customer else self._owners.get(visit.device)
-        cart = AbandonedCart(visit.session_id, visit.device, user_id, last_add_ms, lost_order=lost_order)
+        cart = AbandonedCart(visit.session_id, visit.device, user_id, visit.last_add_ms, lost_order=lost_order)
         self._truth.abandoned.append(cart)
         for person in {visit.device, user_id or visit.device}:
             self._recent.setdefault(person, []).append(cart)
