@@ -82,11 +82,6 @@ class Server:
         """None while it runs; negative: the signal that ended it."""
         return self._process.poll()
 
-    @property
-    def exit_code(self) -> int | None:
-        """Of the process; minus the signal's number where one ended it, None while it runs."""
-        return self._process.poll()
-
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return once `ready()`; raises DidNotStart, and ends the process, where that takes too long."""
         end = time.monotonic() + seconds

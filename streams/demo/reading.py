@@ -1,0 +1,133 @@
+"""A prefix's topics, read once, for the account and the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from schemas.insights import Anomaly, Facts, Kpi, Model
+from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.touchpoint import Mark
+from streams.profiles.features import CLUSTERS_KIND, ClusterModel
+from streams.profiles.scores import CUTS_KIND, CutsModel
+
+if TYPE_CHECKING:
+    from schemas.wire import Wire
+    from streams.topics import Topics
+
+
+class Message(Protocol):
+    """What is asked of a Kafka record."""
+
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> list[tuple[str, bytes]] | None: ...
+
+
+Read = Callable[[str], Iterable[Any]]
+"""Gives the committed messages of a topic, each partition in order."""
+
+
+@dataclass(slots=True)
+class Records:
+    """What the topics hold; of compacted topics and of corrected KPIs the last of each key."""
+
+    touchpoints: int = 0
+    """Marks are none."""
+    journalled: int = 0
+    """Forwarded ones counted once, where they came in."""
+    dead_letters: dict[str, Counter[str]] = field(default_factory=dict)
+    refused_lines: int = 0
+    facts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(name, by) -> sum over all hours and journal partitions."""
+    profiles: dict[str, ProfileView] = field(default_factory=dict)
+    segment_changes: list[SegmentChanged] = field(default_factory=list)
+    triggers: list[Trigger] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    credited_minor: dict[str, Counter[str]] = field(default_factory=dict)
+    kpis: dict[tuple[str, str, str, int], Kpi] = field(default_factory=dict)
+    """By (name, grain, by, start_ms)."""
+    anomalies: list[Anomaly] = field(default_factory=list)
+    cuts: CutsModel | None = None
+    clusters: ClusterModel | None = None
+
+
+def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
+    """Every topic of the prefix but the changelogs.
+
+    Raises:
+        WireError: a record of an output topic is not ours.
+    """
+    records = Records()
+    mark = wire.header(Mark)
+    for message in read(topics.touchpoints):
+        records.touchpoints += not (message.value() or b"").startswith(mark)
+    for message in read(topics.journal):
+        records.journalled += _came_in(message)
+    for topic, note in _NOTES.items():
+        for message in read(getattr(topics, topic)):
+            value = message.value()
+            if value is not None:
+                note(records, wire.decode(value))
+    for message in read(topics.profiles):
+        _note_profile(records, message, wire)
+    return records
+
+
+def _came_in(message: Message) -> bool:
+    """Only touchpoints have headers in the journal, and only forwarded ones name their hops."""
+    names = {name for name, _ in message.headers() or ()}
+    return "received_at_ms" in names and "hops" not in names
+
+
+def _note_profile(records: Records, message: Message, wire: Wire) -> None:
+    value, customer = message.value(), (message.key() or b"").decode()
+    if value is None:
+        records.profiles.pop(customer, None)
+    else:
+        records.profiles[customer] = wire.decode_as(ProfileView, value)
+
+
+def _note_letter(records: Records, letter: DeadLetter) -> None:
+    records.dead_letters.setdefault(letter.stage, Counter())[letter.reason] += 1
+    if letter.stage == "replay":
+        records.refused_lines += letter.lines
+
+
+def _note_facts(records: Records, facts: object) -> None:
+    # the first record of the topic holds the settings
+    if isinstance(facts, Facts):
+        for count in facts.counts:
+            records.facts[count.name, count.by] += count.value
+
+
+def _note_credit(records: Records, credit: Credit) -> None:
+    records.credited_minor.setdefault(credit.model, Counter())[credit.channel] += credit.amount_minor
+
+
+def _note_kpi(records: Records, kpi: Kpi) -> None:
+    records.kpis[kpi.name, kpi.grain, kpi.by, kpi.start_ms] = kpi
+
+
+def _note_model(records: Records, model: Model) -> None:
+    if model.kind == CUTS_KIND:
+        records.cuts = msgspec.json.decode(model.body, type=CutsModel)
+    elif model.kind == CLUSTERS_KIND:
+        records.clusters = msgspec.json.decode(model.body, type=ClusterModel)
+
+
+_NOTES: dict[str, Callable[[Records, Any], None]] = {
+    "dead_letters": _note_letter,
+    "triggers": lambda records, trigger: records.triggers.append(trigger),
+    "decisions": lambda records, decision: records.decisions.append(decision),
+    "segments": lambda records, change: records.segment_changes.append(change),
+    "anomalies": lambda records, anomaly: records.anomalies.append(anomaly),
+    "credits": _note_credit,
+    "facts": _note_facts,
+    "kpis": _note_kpi,
+    "models": _note_model,
+}

