@@ -38,7 +38,7 @@ class Batch:
     transactions, not of anyone's.
     """
 
-    __slots__ = ("_process", "messages", "next_offset", "outputs", "overlay", "partition", "topic")
+    __slots__ = ("_process", "error", "messages", "next_offset", "outputs", "overlay", "partition", "topic")
 
     def __init__(self, topic: str, partition: int, messages: list[Message], next_offset: int) -> None:
         self.topic = topic
@@ -47,6 +47,7 @@ class Batch:
         self.next_offset = next_offset
         self.overlay: Overlay[Any] | None = None
         self.outputs: list[Output] | None = None
+        self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None
 
     def bind(self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None) -> None:
@@ -54,10 +55,17 @@ class Batch:
         self.overlay = overlay
 
     def run(self) -> None:
-        """Hand the batch to its input's processor; what it yields is held until all of it has succeeded."""
+        """Hand the batch to its input's processor; what it yields is held until all of it has succeeded.
+
+        What it raises is kept for the engine, which aborts and reads again: raised here it would end the
+        agent, and Faust takes seconds to start another.
+        """
         if self._process is None:
             raise RuntimeError(f"the batch of {self.topic}-{self.partition} was not handed out by the engine")
-        self.outputs = list(self._process(self))
+        try:
+            self.outputs = list(self._process(self))
+        except Exception as error:  # noqa: BLE001 - the engine deals with all of them alike
+            self.error = error
 
 
 class BatchSchema(faust.Schema[Any, Any]):

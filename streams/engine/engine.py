@@ -140,7 +140,7 @@ class Engine:
         try:
             await self._host.deliver(batch)
             if batch.outputs is None:
-                raise RuntimeError("the agent did not run the batch")  # noqa: TRY301 - one way for all failures
+                raise batch.error or RuntimeError("the agent did not run the batch")  # noqa: TRY301 - one way
             self._committer.adopt(partition, batch, batch.outputs)
         except asyncio.CancelledError:
             if batch.outputs is None:

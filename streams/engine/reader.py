@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.engine.config import reader_config
+from streams.engine.watermarks import watermarks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -35,7 +36,7 @@ def read_committed(
     try:
         chosen = sorted(partitions if partitions is not None else _partitions(consumer, topic))
         begin = {number: (start or {}).get(number, OFFSET_BEGINNING) for number in chosen}
-        ends = {number: _end(consumer, topic, number) for number in chosen}
+        ends = {number: watermarks(consumer, (topic, number)) for number in chosen}
         open_ = {
             number for number, (low, high) in ends.items() if high > max(low, begin[number])
         }
@@ -70,7 +71,3 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
         raise TopicMissing(f"topic {topic} cannot be read: {metadata.error.str()}")
     return list(metadata.partitions)
 
-
-def _end(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_ANSWER_SECONDS)
-    return low, high

@@ -14,6 +14,7 @@ from state.rocksdb import RocksDBStore, destroy, set_aside
 from state.store import StateUnreadable
 from streams.engine.config import reader_config
 from streams.engine.partition import NOT_COMMITTED
+from streams.engine.watermarks import watermarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +64,8 @@ def restore(
     if source.changelog is None:
         return Restored(None, committed, 0)
     changelog = (source.changelog, number)
-    low, high = _watermarks(settings, changelog)
+    with _consumer(settings, **{"isolation.level": "read_uncommitted"}) as consumer:
+        low, high = watermarks(consumer, changelog)
     store = _open(settings, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
         records = _catch_up(settings, store, changelog, (low, high), cancelled, on_progress)
@@ -109,12 +111,6 @@ def _committed(settings: EngineSettings, place: Place, cancelled: Event) -> int 
             offset: int = answer.offset
             return offset if offset >= 0 else NOT_COMMITTED
     return None
-
-
-def _watermarks(settings: EngineSettings, place: Place) -> tuple[int, int]:
-    with _consumer(settings, **{"isolation.level": "read_uncommitted"}) as consumer:
-        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=30.0)
-    return low, high
 
 
 def _open(settings: EngineSettings, path: Path, low: int, high: int) -> Store:

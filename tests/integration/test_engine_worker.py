@@ -1,0 +1,148 @@
+"""A worker's manners on a real Kafka: how it starts, waits, answers and ends."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.demo.server import free_port
+from streams.engine.reader import TopicMissing, read_committed
+from streams.engine.topics import TopicSpec, WrongTopics, create_topics, partition_counts
+from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def bench(kafka: str, prefix: str, tmp_path: Path) -> Bench:
+    return Bench(kafka, prefix, tmp_path)
+
+
+def ask(address: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"http://{address}/status", timeout=2) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except OSError:
+        return {}
+
+
+def test_it_ends_on_sigterm_with_zero_in_the_middle_of_work(bench: Bench) -> None:
+    bench.send(50_000)
+    with bench.worker() as worker:
+        bench.wait_for_outputs(1)
+        assert stop(worker, seconds=8) == 0
+    assert bench.outputs() < 50_000
+    with bench.worker():
+        bench.wait_for_outputs()
+    assert bench.account() == bench.expected()
+
+
+def test_its_position_passes_what_transactions_left(bench: Bench) -> None:
+    producer = Producer({"bootstrap.servers": bench.brokers, "transactional.id": f"{bench.prefix}-other"})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce(f"{bench.prefix}-in", b"never", b"nobody", 0)
+    producer.flush()
+    producer.abort_transaction()
+    address = f"127.0.0.1:{free_port()}"
+    with bench.worker(0, f"address={address}") as worker:
+        wait_until(lambda: ask(address).get("ready") is True, "readiness")
+        bench.send(100)
+        bench.wait_for_outputs()
+        wait_until(lambda: ask(address)["lag"] == 0, "no lag")
+        assert stop(worker) == 0
+    assert bench.committed_offsets() == bench.end_offsets()
+    assert bench.account() == bench.expected()
+
+
+def test_a_processor_may_ask_for_cycles_while_nothing_arrives(bench: Bench) -> None:
+    with bench.worker(0, "pulse") as worker:
+        wait_until(lambda: len(list(read_committed(bench.brokers, f"{bench.prefix}-pulse"))) >= 3, "pulses")
+        assert stop(worker) == 0
+    last = list(read_committed(bench.brokers, f"{bench.prefix}-pulse"))[-1]
+    assert json.loads(last.value()) == list(range(PARTITIONS))
+
+
+def test_a_batch_that_always_fails_ends_the_worker_with_one(bench: Bench) -> None:
+    bench.send(10)
+    producer = Producer({"bootstrap.servers": bench.brokers})
+    producer.produce(f"{bench.prefix}-in", b"poison", b"eve")
+    producer.flush()
+    with bench.worker(0, "poison") as worker:
+        assert worker.wait(60) == 1
+    log = bench.log(0).read_text()
+    assert "cannot digest poison" in log
+    assert "worker ends" in log
+
+
+def test_it_refuses_to_start_without_its_topics(bench: Bench) -> None:
+    admin = AdminClient({"bootstrap.servers": bench.brokers})
+    for gone in admin.delete_topics([f"{bench.prefix}-changelog"]).values():
+        gone.result(10)
+    wait_until(lambda: f"{bench.prefix}-changelog" not in partition_counts(bench.brokers), "its deletion")
+    with bench.worker() as worker:
+        assert worker.wait(30) == 1
+    assert f"topic {bench.prefix}-changelog is missing" in bench.log(0).read_text()
+
+
+def test_it_refuses_state_whose_offsets_are_gone(bench: Bench) -> None:
+    bench.send(100)
+    with bench.worker() as worker:
+        bench.wait_for_outputs()
+        assert stop(worker) == 0
+    admin = AdminClient({"bootstrap.servers": bench.brokers})
+    for gone in admin.delete_consumer_groups([bench.prefix]).values():
+        gone.result(10)
+    with bench.worker() as worker:
+        assert worker.wait(30) == 1
+    assert "has no committed offset" in bench.log(0).read_text()
+
+
+def test_pages_answer_while_it_works(bench: Bench) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    bench.send(30_000)
+    with bench.worker(0, f"address={address}"):
+        wait_until(lambda: ask(address).get("ready") is True, "readiness")
+        slowest = 0.0
+        while bench.outputs() < 30_000:
+            started = time.monotonic()
+            assert ask(address)
+            slowest = max(slowest, time.monotonic() - started)
+        assert slowest < 2
+
+
+def test_topics_are_made_once_and_another_count_is_refused(kafka: str, prefix: str) -> None:
+    specs = [TopicSpec(f"{prefix}-a", 2), TopicSpec(f"{prefix}-b", 1, config={"cleanup.policy": "compact"})]
+    assert sorted(create_topics(kafka, specs)) == [f"{prefix}-a", f"{prefix}-b"]
+    assert create_topics(kafka, specs) == []
+    with pytest.raises(WrongTopics, match=f"topic {prefix}-a has 2 partitions, 3 are wanted"):
+        create_topics(kafka, [TopicSpec(f"{prefix}-a", 3)])
+
+
+def test_a_reader_stops_at_the_end_and_skips_what_was_aborted(kafka: str, prefix: str) -> None:
+    create_topics(kafka, [TopicSpec(prefix, 2)])
+    assert list(read_committed(kafka, prefix)) == []
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": prefix})
+    producer.init_transactions()
+    for number in range(4):
+        producer.begin_transaction()
+        for partition in range(2):
+            producer.produce(prefix, b"%d" % number, partition=partition)
+        producer.flush()
+        (producer.abort_transaction if number % 2 else producer.commit_transaction)()
+    seen = [(m.partition(), m.value()) for m in read_committed(kafka, prefix)]
+    assert sorted(seen) == [(0, b"0"), (0, b"2"), (1, b"0"), (1, b"2")]
+    assert [m.value() for m in read_committed(kafka, prefix, partitions=[1], start={1: 2})] == [b"2"]
+
+
+def test_a_reader_names_a_topic_that_is_missing(kafka: str, prefix: str) -> None:
+    with pytest.raises(TopicMissing, match=prefix):
+        list(read_committed(kafka, prefix))
