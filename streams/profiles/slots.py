@@ -35,11 +35,12 @@ def is_on_panel(customer: str, share_ppm: int) -> bool:
 def engagement(profile: Profile, now_ms: int) -> float:
     """Opens and clicks of 90 days, each halved every 14 days; by whole days, so that merging is exact."""
     today = now_ms // DAY_MS
-    return sum(
+    halved = (
         count * 0.5 ** ((today - day) / _HALF_LIFE_DAYS)
         for day, count in profile.answers
         if 0 <= today - day < _ANSWER_DAYS
     )
+    return sum(halved, 0.0)
 
 
 def with_answer(answers: tuple[tuple[int, int], ...], time_ms: int, now_ms: int) -> tuple[tuple[int, int], ...]:
