@@ -106,7 +106,9 @@ def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
     """One record in each journal partition and in facts, all or none; framed so that it is read without a registry."""
     topics = Topics(settings.prefix)
     value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))
-    config: dict[str, Any] = {**settings.kafka, "bootstrap.servers": settings.brokers, "enable.idempotence": True}
+    # a first transaction waits for the brokers' coordinator to load, and the client would log each try
+    config: dict[str, Any] = {"log_level": 3, **settings.kafka, "bootstrap.servers": settings.brokers}
+    config["enable.idempotence"] = True
     is_transaction = settings.guarantee == "exactly_once"
     if is_transaction:
         config["transactional.id"] = f"{settings.prefix}.topics-create"

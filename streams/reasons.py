@@ -1,4 +1,4 @@
-"""Why a customer stands where he stands, in sentences for people."""
+"""Why a customer is in a segment, in sentences for people."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def why_segment(view: ProfileView, cuts: CutsModel | None, settings: DomainSetti
         return (f"{NO_ORDER}: no order that counts has been folded.",)
     if view.segment == UNSCORED:
         rows = settings.panel_rows_min
-        return (f"{UNSCORED}: no cuts had been published when he was scored; the first come with {rows} panel rows.",)
+        return (f"{UNSCORED}: no cuts had been published at the last scoring; the first come with {rows} panel rows.",)
     rule = (
         f"{view.segment}: R {view.r} with a mean of F {view.f} and M {view.m}, rounded half up, of "
         f"{(view.f + view.m + 1) // 2} (the grid)."
@@ -53,7 +53,7 @@ def why_segment(view: ProfileView, cuts: CutsModel | None, settings: DomainSetti
     currency = settings.reporting_currency
     window = f"the last {settings.rfm_window_days} days"
     recency = (
-        f"R {score_r(age_ms, cuts.recency_ms)}: when he was scored, on {shown_time(view.scored_ms)}, the last order of "
+        f"R {score_r(age_ms, cuts.recency_ms)}: at the last scoring, {shown_time(view.scored_ms)}, the last order of "
         f"{shown_time(view.last_order_ms)} was {shown_age(age_ms)} old; cuts: {_listed(cuts.recency_ms, shown_age)}."
     )
     frequency = (
@@ -90,16 +90,16 @@ def _because(cause: str) -> str:
     kind, _, rest = cause.partition(":")
     if kind == "timer":
         name = rest.rpartition(":")[0]
-        return {"score": "by time alone", "slot": "at his weekly slot"}.get(name, f"at the timer {name}")
+        return {"score": "by time alone", "slot": "at the weekly slot"}.get(name, f"at the timer {name}")
     if kind == "absorbed":
-        return f"as {rest.rpartition(':')[0]} turned out to be he"
+        return f"as {rest.rpartition(':')[0]} turned out to be the same customer"
     return f"at touchpoint {cause}"
 
 
 def _what_time_does(last_order_ms: int, scored_ms: int, cuts: CutsModel) -> str:
     crossing_ms = next_crossing_ms(last_order_ms, scored_ms, cuts.recency_ms)
     if crossing_ms is None:
-        return "Time alone moves him no further."
+        return "Time alone lowers R no further."
     lower = score_r(crossing_ms - last_order_ms, cuts.recency_ms)
     return f"Without an order, and under these cuts, R becomes {lower} on {shown_time(crossing_ms)}."
 

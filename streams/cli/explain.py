@@ -9,7 +9,7 @@ import typer
 from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
 
@@ -59,7 +59,7 @@ def _print(explanation: Explanation, screen: Console) -> None:
     _print_lines("Segments", moves, screen)
     _print_lines("Decisions", (_decision(each) for each in explanation.decisions), screen)
     _print_lines("Triggers", (_trigger(each) for each in explanation.triggers), screen)
-    _print_credits(explanation.credits, screen)
+    _print_lines("Credit by order, in minor units", _credit_lines(explanation.credits), screen)
 
 
 def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
@@ -94,9 +94,17 @@ def _print_profile(profile: ProfileView, screen: Console) -> None:
 def _decision(decision: Decision) -> str:
     from streams.reasons import shown_time
 
-    evidence = ", ".join(f"{name} {value}" for name, value in decision.evidence.items())
+    evidence = ", ".join(_shown(name, value) for name, value in decision.evidence.items())
     said = f"{decision.flow_id} v{decision.flow_version} {decision.step}: {decision.outcome}. {decision.reason}"
     return f"{shown_time(decision.time_ms)}  {said}" + (f" ({evidence})" if evidence else "")
+
+
+def _shown(name: str, value: str) -> str:
+    """A piece of evidence; a time as people write it."""
+    from streams.reasons import shown_time
+
+    words = name.removesuffix("_ms").replace("_", " ")
+    return f"{words} {shown_time(int(value))}" if name.endswith("_ms") and value.isdecimal() else f"{words} {value}"
 
 
 def _trigger(trigger: Trigger) -> str:
@@ -107,21 +115,14 @@ def _trigger(trigger: Trigger) -> str:
     return f"{shown_time(trigger.due_ms)}  {said}. {trigger.reason}" + (f" ({articles})" if articles else "")
 
 
-def _print_credits(credits_: Iterable[Credit], screen: Console) -> None:
-    from rich.table import Table
-
+def _credit_lines(rows: Iterable[Credit]) -> Iterator[str]:
     from streams.reasons import shown_minor, shown_time
 
-    orders: dict[str, list[Credit]] = {}
-    for row in credits_:
-        orders.setdefault(row.order_id, []).append(row)
-    if orders:
-        screen.print("\n[bold]Credit by order[/bold]")
-    for order_id, rows in orders.items():
-        screen.print(f"  {order_id} of {shown_time(rows[0].conversion_time_ms)}", markup=False)
-        table = Table(box=None, show_header=False, padding=(0, 2))
-        for row in rows:
-            amount = f"{shown_minor(row.amount_minor)} {row.currency}"
-            touch = "no touch" if row.touch_time_ms is None else f"touch of {shown_time(row.touch_time_ms)}"
-            table.add_row("", row.model, row.kind, row.channel, amount, touch)
-        screen.print(table)
+    order_id = None
+    for row in sorted(rows, key=lambda row: row.order_id):
+        if row.order_id != order_id:
+            order_id = row.order_id
+            yield f"{order_id} of {shown_time(row.conversion_time_ms)}"
+        touch = "no touch" if row.touch_time_ms is None else f"touch of {shown_time(row.touch_time_ms)}"
+        amount = f"{shown_minor(row.amount_minor)} {row.currency}"
+        yield f"  {row.model:<8}{row.kind:<10}{row.channel:<22}{amount:>14}  {touch}"

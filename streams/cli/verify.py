@@ -29,8 +29,7 @@ def verify(
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, NotStill, NewerState, *registry_errors(settings)):
         opened = open_prefix(settings)
-        screen = console(stderr=True)
-        with screen.status("folding") as status:
+        with console(stderr=True).status("folding") as status:
             count = opened.domain.journal_partitions
             found = verify_prefix(opened, lambda done: status.update(f"folded partition {done + 1} of {count}"))
             again = hashes_of(opened) if twice else None
@@ -45,21 +44,15 @@ def verify(
 
 
 def _print(found: Verification, again: dict[str, str] | None) -> None:
-    from rich.table import Table
-
-    screen = console()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("topic", "held", "differ", "sha256 of the fold", *(["folded again"] if again else [])):
-        table.add_column(heading, justify="right" if heading in {"held", "differ"} else "left")
+    typer.echo(f"{'topic':<10}{'held':>9}{'differ':>8}  sha256 of what the fold gives")
     for topic, digest in found.folded.items():
-        same = ["the same" if again[topic] == digest else again[topic]] if again else []
-        table.add_row(topic, str(found.records[topic]), str(found.different[topic]), digest, *same)
-    screen.print(table)
+        same = "" if again is None else "  folded again: the same" if again[topic] == digest else f"  {again[topic]}"
+        typer.echo(f"{topic:<10}{found.records[topic]:>9}{found.different[topic]:>8}  {digest}{same}")
     for each in found.differences[:_SHOWN_MAX]:
-        screen.print(f"{each.topic}-{each.partition} {each.key} #{each.position}", markup=False)
-        screen.print(f"  fold:  {each.folded}\n  topic: {each.held}", markup=False)
+        typer.echo(f"{each.topic}-{each.partition} {each.key} #{each.position}")
+        typer.echo(f"  fold:  {each.folded}\n  topic: {each.held}")
     total = sum(found.different.values())
     if total > _SHOWN_MAX:
-        screen.print(f"and {total - _SHOWN_MAX} more")
+        typer.echo(f"and {total - _SHOWN_MAX} more")
     verdict = "no difference" if found.holds else f"{total} differences"
-    screen.print(f"{found.journal} records of the journal folded: {verdict}")
+    typer.echo(f"{found.journal} records of the journal folded: {verdict}")
