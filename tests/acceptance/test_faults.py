@@ -1,0 +1,206 @@
+"""Kills during a replay leave no trace in what comes out."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from streams.engine.config import reader_config
+from streams.flows.definition import library_documents
+from streams.places import data_dir
+from streams.prefix import open_prefix
+from streams.replay.columns import map_file
+from streams.replay.generator import Shop, ShopParameters
+from streams.replay.mapped import MappedTouchpoint
+from streams.replay.mapping import load_mapping
+from streams.replay.replayer import ReplayOptions, Source, replay
+from streams.verifying import verify_prefix
+from tests.support.outcomes import ORDERED, Outcome, read_outcome
+from tests.support.running import AWorker, Place, a_worker, make_place, play, wait_worked_off
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+pytestmark = pytest.mark.acceptance
+
+QUICK = ShopParameters(seed=11, start=date(2025, 9, 4), days=3, orders_per_hour=8, customers=200, outages=())
+DEVICES = ShopParameters(seed=13, start=date(2025, 9, 6), days=4, orders_per_hour=6, customers=150, outages=())
+"""A weekend and two days: what a linked device did after Monday's tick has to be forwarded."""
+SLOW = ShopParameters(seed=12, start=date(2025, 9, 4), days=14, orders_per_hour=30, customers=2_000, outages=())
+KILLED_AT = (0.15, 0.5, 0.85)
+"""Shares of the touchpoints that were in the journal, or on their way, when the worker was killed."""
+WIPED = {1, 2}
+"""The kills that took the local state too."""
+_GIVE_UP_SECONDS = 90.0
+_LOOK_SECONDS = 0.01
+
+
+def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
+    """The shop, were every visitor known from the start.
+
+    What a device did reaches its user through the journal, among his own records in an order that no two runs
+    share; each customer by himself has his own in one order only, so that runs can be compared byte by byte.
+    """
+    for each in shop.touchpoints():
+        user = each.user_id or each.anonymous_id
+        yield MappedTouchpoint(msgspec.structs.replace(each, user_id=user, anonymous_id=None, email_hash=None), 1)
+
+
+def a_shop(parameters: ShopParameters) -> list[MappedTouchpoint]:
+    return list(logged_in(Shop(parameters)))
+
+
+def journal_ends(place: Place, consumer: Consumer) -> int:
+    """Records in the journal, those of open transactions too."""
+    parts = (TopicPartition(place.topics.journal, number) for number in range(place.domain.journal_partitions))
+    return sum(consumer.get_watermark_offsets(part, timeout=10.0)[1] for part in parts)
+
+
+def wait_for_journal(place: Place, records: float) -> None:
+    config = {**reader_config(place.settings.brokers, {}), "isolation.level": "read_uncommitted"}
+    consumer = Consumer(config)
+    give_up_at = time.monotonic() + _GIVE_UP_SECONDS
+    try:
+        while (end := journal_ends(place, consumer)) < records:
+            assert time.monotonic() < give_up_at, f"the journal holds {end} of {records:.0f} records"
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        consumer.close()
+
+
+def play_with_kills(place: Place, mapped: Sequence[MappedTouchpoint]) -> list[int | None]:
+    """Replays, killing the worker as KILLED_AT says; exit codes of the killed."""
+    worker, codes = AWorker(place), []
+    with worker, ThreadPoolExecutor(1) as background:
+        replaying = background.submit(replay, [Source("input", mapped)], place.target, ReplayOptions())
+        for number, share in enumerate(KILLED_AT):
+            wait_for_journal(place, share * len(mapped))
+            worker.kill()
+            codes.append(worker.exit_code)
+            if number in WIPED:
+                shutil.rmtree(worker.folder / "state")
+            worker.start()
+        replaying.result()
+        wait_worked_off(place)
+    assert worker.exit_code == 0
+    return codes
+
+
+def run_calm_and_killed(
+    kafka: str, prefix: str, folder: Path, mapped: Sequence[MappedTouchpoint], **domain: object
+) -> tuple[Outcome, Outcome, Place]:
+    domain = {"flows": library_documents(), **domain}
+    calm_place = make_place(kafka, f"{prefix}-calm", folder / "calm", **domain)
+    with a_worker(calm_place):
+        play(calm_place, Source("input", mapped))
+    killed_place = make_place(kafka, f"{prefix}-killed", folder / "killed", **domain)
+    assert play_with_kills(killed_place, mapped) == [-9, -9, -9]
+    return read_outcome(calm_place), read_outcome(killed_place), killed_place
+
+
+def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
+    """Keys by topic whose values are not the same, byte by byte and in order."""
+    found = {}
+    for topic, expected in calm.values.items():
+        there = killed.values[topic]
+        found[topic] = sorted(key for key in expected.keys() | there.keys() if expected.get(key) != there.get(key))
+    return {topic: keys for topic, keys in found.items() if keys}
+
+
+def assert_equal(calm: Outcome, killed: Outcome) -> None:
+    assert differing(calm, killed) == {}
+    assert killed.counts == calm.counts
+    assert killed.panel == calm.panel
+    assert killed.accounting() == calm.accounting()
+    assert killed.letters == calm.letters
+
+
+def assert_nothing_twice(outcome: Outcome) -> None:
+    assert [what for what, times in outcome.ids.items() if times > 1] == []
+
+
+def assert_balanced(outcome: Outcome, sent: int) -> None:
+    account = outcome.accounting()
+    assert account["touchpoints"] == sent
+    assert account["touchpoints"] == account["journalled"] + account["collect_letters"]
+    assert account["journalled"] == account["folded"] + account["duplicates"] + account["fold_dead_letters"]
+    assert account["forwards_sent"] == account["forwards_received"]
+
+
+def assert_prefix_is_nowhere(outcome: Outcome, place: Place) -> None:
+    name = place.settings.prefix.encode()
+    for topic in ORDERED:
+        assert not [key for key, values in outcome.values[topic].items() if any(name in value for value in values)]
+
+
+def assert_verified(place: Place) -> None:
+    found = verify_prefix(open_prefix(place.settings))
+    assert found.holds, found.differences[:5]
+    assert found.folded == found.held
+
+
+def test_three_kills_leave_every_output_as_a_calm_run_has_it(kafka: str, prefix: str, tmp_path: Path) -> None:
+    mapped = a_shop(QUICK)
+    calm, killed, place = run_calm_and_killed(kafka, prefix, tmp_path, mapped)
+    for topic in ORDERED:
+        assert len(calm.values[topic]) > 50, f"the shop is too small to tell anything about {topic}"
+    assert calm.total("refunds") > 0
+    assert_equal(calm, killed)
+    assert_nothing_twice(killed)
+    assert_balanced(killed, len(mapped))
+    assert_prefix_is_nowhere(killed, place)
+    assert_verified(place)
+
+
+def test_three_kills_while_devices_turn_into_users_lose_and_double_nothing(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    mapped = list(Shop(DEVICES).mapped())
+    place = make_place(kafka, prefix, tmp_path, flows=library_documents())
+    assert play_with_kills(place, mapped) == [-9, -9, -9]
+    outcome = read_outcome(place)
+    assert outcome.total("forwards_sent") > 0
+    assert outcome.total("duplicates") == repeats(mapped)
+    assert outcome.letters == {}
+    assert_nothing_twice(outcome)
+    assert_balanced(outcome, len(mapped))
+    assert_prefix_is_nowhere(outcome, place)
+    assert_verified(place)
+
+
+@pytest.mark.slow
+def test_three_kills_during_two_weeks_of_a_shop_leave_no_trace(kafka: str, prefix: str, tmp_path: Path) -> None:
+    mapped = a_shop(SLOW)
+    calm, killed, place = run_calm_and_killed(kafka, prefix, tmp_path, mapped, journal_partitions=4)
+    assert len(killed.values["models"]) == 2, "the weeks should teach cuts and clusters"
+    assert_equal(calm, killed)
+    assert_nothing_twice(killed)
+    assert_balanced(killed, len(mapped))
+    assert_verified(place)
+
+
+@pytest.mark.slow
+def test_three_kills_during_the_hours_of_rees46_leave_no_trace(kafka: str, prefix: str, tmp_path: Path) -> None:
+    path = data_dir() / "rees46" / "2019-10-01_first_hours.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"needs {path}: set TOUCHPOINT_DATA")
+    mapped = [each for each in map_file(path, load_mapping("rees46")) if isinstance(each, MappedTouchpoint)]
+    calm, killed, place = run_calm_and_killed(kafka, prefix, tmp_path, mapped, reporting_currency="USD")
+    assert_equal(calm, killed)
+    assert_nothing_twice(killed)
+    assert_balanced(killed, len(mapped))
+    assert_verified(place)
+
+
+def repeats(mapped: Iterable[MappedTouchpoint]) -> int:
+    """Touchpoints whose event id had come before."""
+    ids = [each.touchpoint.event_id for each in mapped]
+    return len(ids) - len(set(ids))
