@@ -1,14 +1,12 @@
-"""A Confluent-compatible schema registry: our schemas in it, and writers' schemas by their ids."""
+"""The wire with a Confluent-compatible schema registry behind it."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-import fastavro
-from cachetools import TTLCache
-from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
-from confluent_kafka.schema_registry.error import SchemaRegistryError
+import httpx
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 from schemas.catalogue import RECORDS, raw_schema
 from schemas.wire import Wire
@@ -16,108 +14,104 @@ from schemas.wire import Wire
 if TYPE_CHECKING:
     from streams.topics import Topics
 
-COMPATIBILITY = ServerConfig(compatibility=ConfigCompatibilityLevel.BACKWARD)
-ONLY_TYPE_OF = {
+TIMEOUT_SECONDS = 10.0
+_NOT_FOUND = 404
+_UNKNOWN_MAX = 1_000
+
+# topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed the
+# record's full name stands in it
+_ALONE = {
     "trigger": "triggers",
     "decision": "decisions",
     "credit": "credits",
     "segment_changed": "segments",
     "profile": "profiles",
     "dead_letter": "dead_letters",
+    "facts": "facts",
     "kpi": "kpis",
     "anomaly": "anomalies",
     "model": "models",
 }
-"""Records that have a topic to themselves; the topics of the others hold several types."""
-
-_NOT_FOUND = 404
-_UNKNOWN_KEPT = 10_000
-_UNKNOWN_SECONDS = 60.0
+_INPUT = {"touchpoint", "mark"}
 
 
 class RegistryUnusable(Exception):
-    """The registry does not answer, or refuses a schema; the message names both."""
-
-
-def subject_of(name: str, topics: Topics) -> str:
-    """The record's subject: `<topic>-value` where a topic holds nothing else, its full name otherwise.
-
-    The first is the TopicNameStrategy, which stock deserialisers expect; the second the RecordNameStrategy.
-    """
-    if name in ONLY_TYPE_OF:
-        return f"{getattr(topics, ONLY_TYPE_OF[name])}-value"
-    return _full_name(raw_schema(name))
+    """The registry does not answer, or refuses a schema of this release."""
 
 
 def registry_wire(url: str, topics: Topics) -> Wire:
-    """A codec that writes the Confluent framing with that registry's ids, after registering every schema; blocks.
-
-    Each subject's compatibility is set to BACKWARD, as a registry's default may be another.
+    """Register every record's schema, BACKWARD compatible, and give a wire that frames with the ids.
 
     Raises:
-        RegistryUnusable: no registry answers at `url`, or it refuses one of our schemas.
+        RegistryUnusable: with the registry's own words.
     """
     registry = _Registry(url)
-    return Wire({name: registry.register(name, subject_of(name, topics)) for name in RECORDS}, registry.schema_of)
+    with registry.client() as client:
+        ids = {name: registry.register(client, _subject(name, topics), name) for name in RECORDS}
+    return Wire(ids, registry.schema_of)
+
+
+def _subject(name: str, topics: Topics) -> str:
+    if name in _ALONE:
+        return f"{getattr(topics, _ALONE[name])}-value"
+    topic = topics.touchpoints if name in _INPUT else topics.journal
+    return f"{topic}-{_full_name(raw_schema(name))}"
+
+
+def _full_name(schema: dict[str, Any]) -> str:
+    name: str = schema["name"]
+    return name if "." in name or "namespace" not in schema else f"{schema['namespace']}.{name}"
 
 
 class _Registry:
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = SchemaRegistryClient({"url": url})
         self._names = {_full_name(raw_schema(name)): name for name in RECORDS}
-        # a producer that sends rubbish would have us ask for each of its records
-        self._unknown: TTLCache[int, str] = TTLCache(_UNKNOWN_KEPT, _UNKNOWN_SECONDS)
+        self._unknown: set[int] = set()
 
-    def register(self, name: str, subject: str) -> int:
-        """The id of our schema of that record."""
+    def client(self) -> SchemaRegistryClient:
+        # one for each errand: they are few, and an idle one would hold a connection
+        return SchemaRegistryClient({"url": self._url, "timeout": TIMEOUT_SECONDS})
+
+    def register(self, client: SchemaRegistryClient, subject: str, name: str) -> int:
         schema = Schema(json.dumps(raw_schema(name)), "AVRO")
         try:
-            # before a new version, so that it is judged; a registry may know of no rule for a subject yet to come
-            is_ruled = self._rule(subject)
-            number = self._client.register_schema(subject, schema)
-            if not is_ruled:
-                self._client.set_config(subject, COMPATIBILITY)
-        except SchemaRegistryError as error:
-            raise RegistryUnusable(f"registry {self._url} refuses subject {subject}: {error.error_message}") from None
-        except Exception as error:
-            raise RegistryUnusable(f"registry {self._url} cannot be used: {error}") from error
-        return int(number)
+            known = _is_known(client, subject)
+            if known:
+                client.set_compatibility(subject, "BACKWARD")
+            number: int = client.register_schema(subject, schema)
+            if not known:
+                # a subject has no rule of its own before it has a schema
+                client.set_compatibility(subject, "BACKWARD")
+        except (SchemaRegistryError, httpx.HTTPError) as error:
+            raise RegistryUnusable(f"registry {self._url}, schema {name}, subject {subject}: {error}") from error
+        return number
 
     def schema_of(self, number: int) -> tuple[str, dict[str, Any]]:
-        """(record name, writer's schema) of an id; LookupError: no such id, or no record of ours."""
+        """Give the record name and the writer's schema of an id; LookupError if the id is none of our records."""
         if number in self._unknown:
-            raise LookupError(self._unknown[number])
+            raise LookupError("not in the registry")
         try:
-            return self._asked(number)
-        except LookupError as error:
-            self._unknown[number] = str(error)
-            raise
-
-    def _asked(self, number: int) -> tuple[str, dict[str, Any]]:
-        try:
-            text = self._client.get_schema(number).schema_str
+            with self.client() as client:
+                schema: dict[str, Any] = json.loads(client.get_schema(number).schema_str)
         except SchemaRegistryError as error:
-            if error.http_status_code == _NOT_FOUND:
-                raise LookupError(f"not in the registry {self._url}") from None
-            raise
-        try:
-            schema: dict[str, Any] = json.loads(text)
-            name = self._names[_full_name(schema)]
-            fastavro.parse_schema(schema)
-        except Exception as error:
-            raise LookupError(f"in the registry, but no schema of our records: {type(error).__name__}") from error
-        return name, schema
-
-    def _rule(self, subject: str) -> bool:
-        try:
-            self._client.set_config(subject, COMPATIBILITY)
-        except SchemaRegistryError as error:
-            if error.http_status_code == _NOT_FOUND:
-                return False
-            raise
-        return True
+            if error.http_status_code != _NOT_FOUND:
+                raise RegistryUnusable(f"registry {self._url}, schema id {number}: {error}") from error
+            if len(self._unknown) < _UNKNOWN_MAX:
+                self._unknown.add(number)
+            raise LookupError("not in the registry") from error
+        except httpx.HTTPError as error:
+            raise RegistryUnusable(f"registry {self._url}, schema id {number}: {error}") from error
+        full_name = _full_name(schema) if "name" in schema else "no record"
+        if full_name not in self._names:
+            raise LookupError(f"{full_name} is none of our records")
+        return self._names[full_name], schema
 
 
-def _full_name(schema: dict[str, Any]) -> str:
-    return f"{schema['namespace']}.{schema['name']}"
+def _is_known(client: SchemaRegistryClient, subject: str) -> bool:
+    try:
+        return bool(client.get_versions(subject))
+    except SchemaRegistryError as error:
+        if error.http_status_code == _NOT_FOUND:
+            return False
+        raise
