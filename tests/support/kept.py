@@ -1,0 +1,79 @@
+"""Topics of one journal partition in memory, as a worker would have written them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from schemas import wire
+from schemas.insights import Count, Facts
+from schemas.journal import Configured
+from streams.fold import journal_headers
+from streams.replay.refold import TOPIC_OF
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.fold import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is asked of a Kafka message."""
+
+    kept_key: bytes | None
+    kept_value: bytes | None
+    kept_headers: tuple[tuple[str, bytes], ...] = ()
+
+    def key(self) -> bytes | None:
+        return self.kept_key
+
+    def value(self) -> bytes | None:
+        return self.kept_value
+
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        return self.kept_headers
+
+
+class KeptWorld(World):
+    """A world that remembers its journal."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.configured = Configured(self.settings.model_dump_json(), 0)
+        self.journal = [Kept(None, wire.encode(self.configured))]
+        fold = self.fold
+
+        def recorded(record: Record) -> Any:
+            headers = journal_headers(record.received_ms, record.hops) if record.received_ms else ()
+            self.journal.append(Kept(record.key.encode() or None, record.raw, headers))
+            return fold(record)
+
+        self.fold = recorded  # type: ignore[assignment]
+
+    def topics(self) -> dict[str, list[Kept]]:
+        """Every topic by name, of the outputs so far."""
+        topics: dict[str, list[Kept]] = {name: [] for name in TOPIC_OF.values()}
+        for customer, record in self.outputs:
+            name = "profiles" if record is None else TOPIC_OF.get(type(record))
+            if name is not None:
+                value = None if record is None else wire.encode(record)
+                topics[name].append(Kept(customer.encode(), value))
+        counts = tuple(Count(*name, value) for name, value in self.counts.items())
+        half = len(counts) // 2
+        # as two commits would tell them
+        told = (Facts(0, 0, counts[:half]), Facts(0, 0, counts[half:], tuple(self.panel)))
+        facts = [Kept(b"0", wire.encode(each)) for each in (self.configured, *told)]
+        return {**topics, "facts": facts, "journal": list(self.journal)}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTopics:
+    """Records of a prefix with one journal partition."""
+
+    topics: dict[str, list[Kept]]
+
+    def read(self, topic: str, partition: int) -> Iterator[Any]:
+        assert partition == 0
+        return iter(self.topics[topic])
