@@ -1,0 +1,145 @@
+"""The command line, as far as it goes without Kafka."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.__main__ import app
+from streams.replay.container import read_container
+from streams.settings import DomainSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+HEAVY = ("confluent_kafka", "faust", "numpy", "river", "fastavro", "pydantic")
+
+
+def run(*arguments: str, **variables: str) -> Result:
+    """One command; a variable left out is not set."""
+    result: Any = CliRunner().invoke(app, list(arguments), env=variables)
+    return result  # type: ignore[no-any-return]
+
+
+def refused(*arguments: str, **variables: str) -> str:
+    """What a command that cannot run says: one line on stderr, exit code 2, nothing else."""
+    result = run(*arguments, **variables)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_help_comes_without_loading_what_commands_need() -> None:
+    said = f"import sys, streams.__main__; print([name for name in {HEAVY!r} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["worker", "topics", "replay", "generate", "demo", "explain", "verify", "settings"])
+def test_every_command_has_help(command: str) -> None:
+    assert command in run("--help").stdout
+    assert run(command, "--help").exit_code == 0
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version").stdout.startswith("touchstream 0.")
+
+
+def test_every_variable_is_listed_with_what_it_does() -> None:
+    rows = json.loads(run("settings", "--json").stdout)
+    names = {row["variable"] for row in rows}
+    worker = {name for name in WorkerSettings.model_fields if name != "kafka"}
+    domain = {name for name in DomainSettings.model_fields if name != "flows"}
+    assert {f"TOUCHSTREAM_{name.upper()}" for name in worker} < names
+    assert {f"TOUCHSTREAM_DOMAIN_{name.upper()}" for name in domain} < names
+    assert "TOUCHSTREAM_KAFKA_<NAME>" in names
+    assert all(row["meaning"] for row in rows)
+
+
+def test_the_list_of_variables_is_also_a_table_for_a_document() -> None:
+    lines = run("settings", "--markdown").stdout.splitlines()
+    assert "| `TOUCHSTREAM_COMMIT_INTERVAL_MS` | `100` | Longest time between commits. |" in lines
+
+
+@pytest.mark.parametrize("command", [("worker",), ("verify",), ("explain", "1"), ("topics", "create")])
+def test_a_wrong_variable_is_one_line(command: tuple[str, ...]) -> None:
+    said = refused(*command, TOUCHSTREAM_WEB_PORT="http")
+    assert said.startswith("touchstream: TOUCHSTREAM_WEB_PORT is 'http': ")
+
+
+def test_an_option_is_judged_as_its_variable_is() -> None:
+    assert "TOUCHSTREAM_PREFIX is 'a b': " in refused("worker", "--prefix", "a b")
+
+
+def test_settings_of_the_client_that_do_not_exist_are_one_line() -> None:
+    said = refused("worker", TOUCHSTREAM_KAFKA_NO_SUCH="1")
+    assert "no.such" in said
+
+
+def test_topics_create_names_the_wrong_setting() -> None:
+    said = refused("topics", "create", TOUCHSTREAM_DOMAIN_CLOCK="sun")
+    assert "TOUCHSTREAM_DOMAIN_CLOCK is 'sun': Input should be 'wall' or 'marks'" in said
+
+
+def test_a_file_to_replay_that_is_not_there_is_named() -> None:
+    assert refused("replay", "none.csv", "--mapping", "rees46").endswith("none.csv: no such file")
+
+
+def test_an_unknown_mapping_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text("a,b\n", "utf-8")
+    said = refused("replay", str(file), "--mapping", "nonesuch")
+    assert "mapping 'nonesuch' is unknown; allowed: completejourney, online_retail, rees46" in said
+
+
+def test_a_column_file_without_a_mapping_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text("a,b\n", "utf-8")
+    assert "a column file needs a mapping" in refused("replay", str(file))
+
+
+def test_a_customer_that_cannot_be_is_named() -> None:
+    assert "customer 'o:1': allowed are u:USER_ID" in refused("explain", "o:1")
+
+
+def test_a_generated_shop_is_written_with_its_truth(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "shop.avro"
+    options = ("--days", "2", "--seed", "5", "--orders-per-hour", "4", "--customers", "50")
+    result = run("generate", str(out), *options, "--set", "time_zone=UTC")
+    assert result.exit_code == 0, result.output
+    truth = json.loads(out.with_suffix(".truth.json").read_text("utf-8"))
+    assert truth["parameters"]["seed"] == 5
+    assert truth["parameters"]["time_zone"] == "UTC"
+    assert f"{len(list(read_container(out)))} touchpoints" in result.stdout
+
+
+def test_the_same_seed_generates_the_same_bytes(tmp_path: Path) -> None:
+    options = ("--days", "1", "--seed", "11", "--orders-per-hour", "3", "--customers", "20")
+    files = [tmp_path / "one.avro", tmp_path / "other.avro"]
+    for file in files:
+        assert run("generate", str(file), *options).exit_code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("shop.csv",), "shop.csv: the name must end in .avro"),
+        (("shop.avro", "--days", "0"), "days is 0: Input should be greater than or equal to 1"),
+        (("shop.avro", "--set", "colour=red"), "--set 'colour=red': allowed is name=value with a name of seed, "),
+        (("shop.avro", "--days", "3", "--outage", "9:10:2"), "outages begin on day 9"),
+        (("shop.avro", "--outage", "1:30:2:0.1"), "outages.0.hour is '30'"),
+        (("shop.avro", "--start", "soon"), "start is 'soon'"),
+    ],
+)
+def test_a_shop_that_cannot_be_is_told_in_one_line(arguments: tuple[str, ...], said: str) -> None:
+    assert said in refused("generate", *arguments)
