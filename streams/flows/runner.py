@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Cart, Profile
     from streams.settings import DomainSettings
 
+_ORDERED = "order_completed"
 _replace = msgspec.structs.replace
 
 
@@ -87,6 +88,32 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
     verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
+
+
+def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
+    runs: tuple[Run, ...], order_ms: int, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+) -> tuple[Run, ...]:
+    """The candidates that stay when another profile of the same customer turns out to hold an order of that time.
+
+    One whose last entry event came after the order began anew, and stays.
+    """
+    listening = flow_set.listening.get(_ORDERED)
+    if listening is None or not runs:
+        return runs
+    kept = []
+    for run in runs:
+        flow = flow_set.flows.get(run.flow_id)
+        if flow is None or run.flow_id not in listening.exits or _last_entry_ms(run, flow) > order_ms:
+            kept.append(run)
+            continue
+        evidence = {"event": _ORDERED, "event_time_ms": str(order_ms)}
+        verdict = Verdict("exited", f"{_ORDERED} ends this flow.", evidence)
+        give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
+    return tuple(kept)
+
+
+def _last_entry_ms(run: Run, flow: Flow) -> int:
+    return run.due_ms - flow.wait.for_ms if flow.wait.restarts else run.entered_ms
 
 
 def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.runner import lost_to_merge
+from streams.flows.runner import lost_to_merge, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.identity import emptied, forward_target, united, with_link
@@ -17,6 +17,7 @@ from streams.profiles.profile import EMPTY, Profile
 if TYPE_CHECKING:
     from schemas.journal import Link
     from streams.folding.moment import Moment
+    from streams.profiles.profile import PlacedOrder
 
 _replace = msgspec.structs.replace
 
@@ -49,7 +50,9 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     """The user's profile with the device's taken in; orders that both had are taken out of the facts once."""
     before = profile
     device = decode_profile(absorbed.profile)
-    profile, twice, lost = united(profile, device, absorbed.source)
+    profile, twice, lost = united(
+        _settled(profile, device.orders, at), _settled(device, profile.orders, at), absorbed.source
+    )
     for order in twice:
         at.effects.count("orders", order.time_ms, -1)
         at.effects.count("revenue_minor", order.time_ms, -order.total_minor)
@@ -62,3 +65,19 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     profile = rescored(profile, at)
     published(before, profile, at)
     return profile
+
+
+def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -> Profile:
+    """Without the cart and the candidates that one of these orders ended, as if it had been in this profile.
+
+    Who logs in on the way to the checkout fills the cart as a device and orders as a user.
+    """
+    if not elsewhere:
+        return profile
+    last_ms, cart = elsewhere[-1].time_ms, profile.cart
+    if cart is not None and cart.added_ms <= last_ms:
+        order_ms = next(order.time_ms for order in elsewhere if order.time_ms >= cart.added_ms)
+        at.effects.count("carts_ordered", order_ms)
+        cart = None
+    runs = without_ordered(profile.runs, last_ms, at.now_ms, at.known.flows, at.customer, at.effects)
+    return _replace(profile, cart=cart, runs=runs)

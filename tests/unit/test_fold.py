@@ -165,6 +165,31 @@ def test_a_device_becomes_its_user_at_the_first_event_with_both_ids(flows: tuple
     assert ("a:phone", None) in world.outputs
 
 
+def test_a_cart_filled_as_a_device_is_bought_by_the_order_that_tells_whose_the_device_is(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_add(START_MS, user=None, anonymous_id="phone"))
+    world.send(an_order(START_MS + HOUR_MS, user="1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    assert world.emitted(Trigger) == []
+    assert [decision.outcome for decision in world.emitted(Decision)] == ["entered", "exited"]
+    user = world.profile("u:1")
+    assert user is not None
+    assert user.cart is None
+    assert (world.total("carts_opened"), world.total("carts_ordered"), world.total("decisions_open")) == (1, 1, 0)
+
+
+def test_a_cart_filled_as_a_device_after_the_order_is_left_to_the_reminder(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_order(START_MS, user="1"), an_add(START_MS + HOUR_MS, user=None, anonymous_id="phone"))
+    world.send(a_touchpoint("signed_up", START_MS + 2 * HOUR_MS, "1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    assert [trigger.customer for trigger in world.emitted(Trigger)] == ["u:1"]
+
+
 def test_a_device_of_more_than_five_users_is_shared_and_forwards_to_none() -> None:
     world = World()
     for user in range(6):
