@@ -6,6 +6,7 @@ Several times as fast as converting to a dict for the general writer, which stay
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 _LONG_MIN, _LONG_MAX = -(1 << 63), (1 << 63) - 1
 
 
-def _zigzag(out: bytearray, value: int) -> None:
-    """Appends a long as Avro's zigzag varint."""
+@lru_cache(maxsize=1 << 16)
+def _varint(value: int) -> bytes:
+    """A long as Avro's zigzag varint; times and ids of one customer repeat from field to field and row to row."""
     if not _LONG_MIN <= value <= _LONG_MAX:
         message = f"{value} does not fit a long"
         raise OverflowError(message)
     left = (value << 1) ^ (value >> 63)
+    out = bytearray()
     while left > 127:  # noqa: PLR2004 - the varint's continuation bit
         out.append(left & 127 | 128)
         left >>= 7
     out.append(left)
+    return bytes(out)
 
 
 class _Writer:
@@ -61,7 +65,7 @@ class _Writer:
     def _blocks(self, schema: dict[str, Any], held: str, depth: int) -> None:
         name = self._named(held, depth)
         self.line(depth, f"if {name}:")
-        self.line(depth + 1, f"zigzag(out, len({name}))")
+        self.line(depth + 1, f"out += varint(len({name}))")
         self._count += 1
         item = f"v{self._count}"
         if schema["type"] == "map":
@@ -77,12 +81,12 @@ class _Writer:
         if kind in {"long", "int"}:
             name = self._named(held, depth)
             self.line(depth, f"if 0 <= {name} < 64: out.append({name} << 1)")
-            self.line(depth, f"else: zigzag(out, {name})")
+            self.line(depth, f"else: out += varint({name})")
         elif kind in {"string", "bytes"}:
             name = self._named(f"{held}.encode()" if kind == "string" else held, depth)
             self.line(depth, f"n = len({name})")
             self.line(depth, "if n < 64: out.append(n << 1)")
-            self.line(depth, "else: zigzag(out, n)")
+            self.line(depth, "else: out += varint(n)")
             self.line(depth, f"out += {name}")
         elif kind == "boolean":
             self.line(depth, f"out.append(1 if {held} else 0)")
@@ -100,7 +104,7 @@ def compile_encoder(schema: dict[str, Any]) -> Callable[[bytes, Any], bytes]:
     writer.line(1, "out = bytearray(header)")
     writer.value(schema, "record", 1)
     writer.line(1, "return bytes(out)")
-    scope: dict[str, Any] = {"zigzag": _zigzag, "double": struct.Struct("<d").pack}
+    scope: dict[str, Any] = {"varint": _varint, "double": struct.Struct("<d").pack}
     exec("\n".join(writer.lines), scope)  # noqa: S102 - source made from our own schema files only
     encode: Callable[[bytes, Any], bytes] = scope["encode"]
     return encode

@@ -20,12 +20,10 @@ def read_record(message: Message, wire: Wire) -> Record:
     """
     raw = message.value() or b""
     key = message.key()
-    headers = message.headers()
     received_ms = hops = 0
-    if headers:
-        for name, value in headers:
-            if name == "received_at_ms":
-                received_ms = int.from_bytes(value or b"", "big")
-            elif name == "hops":
-                hops = (value or b"\x00")[0]
+    for name, value in message.headers() or ():
+        if name == "received_at_ms":
+            received_ms = int.from_bytes(value or b"", "big")
+        elif name == "hops":
+            hops = (value or b"\x00")[0]
     return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops)

@@ -76,7 +76,7 @@ def published(before: Profile, after: Profile, at: Moment) -> None:
     if not before.first_ms:
         at.effects.count("customers_known")
     shown = view(at.customer, after)
-    if not before.first_ms or view(at.customer, before) != shown:
+    if before.orders is not after.orders or not before.first_ms or view(at.customer, before) != shown:
         at.effects.emit(at.customer, shown)
 
 

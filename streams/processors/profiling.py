@@ -51,8 +51,9 @@ class Tally:
 
     def add(self, effects: Effects) -> None:
         """Adds what one record counted."""
-        for key, value in effects.counts.items():
-            self.counts[key] = self.counts.get(key, 0) + value
+        counts = self.counts
+        for key, value in effects.increments:
+            counts[key] = counts.get(key, 0) + value
         self.panel += effects.panel
 
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:

@@ -28,15 +28,15 @@ def hash_64(text: str) -> int:
 class Effects:
     """Gathers the effects of one record, in order."""
 
-    __slots__ = ("counts", "journal", "outputs", "panel")
+    __slots__ = ("increments", "journal", "outputs", "panel")
 
     def __init__(self) -> None:
         self.outputs: list[tuple[str, msgspec.Struct | None]] = []
         """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: no profile."""
         self.journal: list[tuple[str | None, Any, tuple[tuple[str, bytes], ...]]] = []
         """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
-        self.counts: dict[tuple[str, int, str], int] = {}
-        """(name, hour_ms, by) -> to be added."""
+        self.increments: list[tuple[tuple[str, int, str], int]] = []
+        """((name, hour_ms, by), to be added): what is counted twice stands twice."""
         self.panel: list[PanelRow] = []
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
@@ -49,8 +49,15 @@ class Effects:
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
         """Adds to a fact of the hour of time_ms (0: not by hour)."""
-        key = (name, time_ms - time_ms % HOUR_MS, by)
-        self.counts[key] = self.counts.get(key, 0) + value
+        self.increments.append(((name, time_ms - time_ms % HOUR_MS, by), value))
+
+    @property
+    def counts(self) -> dict[tuple[str, int, str], int]:
+        """The increments of each fact, added up."""
+        added: dict[tuple[str, int, str], int] = {}
+        for key, value in self.increments:
+            added[key] = added.get(key, 0) + value
+        return added
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
         """Appends to the journal under another key, or with None to this very partition."""

@@ -33,8 +33,7 @@ def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen:
     """Adds a hash under the day of now_ms and lets go of what is over the bounds."""
     day = now_ms // DAY_MS
     if seen and seen[-1][0] == day:
-        kept = (*seen[:-1], (day, seen[-1][1] + digest))
-        return _bounded(kept) if len(seen) > 1 or len(kept[-1][1]) > SEEN_MAX * HASH_BYTES else kept
+        return _bounded((*seen[:-1], (day, seen[-1][1] + digest)))
     return _bounded((*(bucket for bucket in seen if bucket[0] > day - DAYS_KEPT), (day, digest)))
 
 
@@ -49,7 +48,9 @@ def united(one: Seen, other: Seen) -> Seen:
 
 
 def _bounded(seen: Seen) -> Seen:
-    over = sum(len(hashes) for _, hashes in seen) - SEEN_MAX * HASH_BYTES
+    over = -SEEN_MAX * HASH_BYTES
+    for _, hashes in seen:
+        over += len(hashes)
     while over > 0:
         day, hashes = seen[0]
         if len(hashes) <= over:

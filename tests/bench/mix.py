@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
 
@@ -14,7 +14,7 @@ CUSTOMERS = 20_000
 DAYS = 30
 START_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
-CHANNELS = ("email", "paid_search", "organic", "social", "affiliate", "direct")
+CHANNELS = {"direct": 40, "organic": 25, "paid_search": 15, "email": 10, "social": 6, "affiliate": 4}
 KINDS = (
     "product_viewed",
     "product_viewed",
@@ -24,7 +24,20 @@ KINDS = (
     "product_added",
     "email_opened",
 )
+VISITS_AT_ONCE = 200
+CONVERSION = 0.5
 STATED = "visits of 1-12 touchpoints: 69 % views, 11 % adds, 11 % opens, 8 % orders; Zipf-like customers, 30 days"
+
+
+class Visit(NamedTuple):
+    """A visit that goes on."""
+
+    who: int
+    id: str
+    channel: str
+    campaign: str | None
+    left: int
+    """Touchpoints to come."""
 
 
 def touchpoints(count: int, seed: int = 1) -> Iterator[Touchpoint]:
@@ -35,35 +48,32 @@ def touchpoints(count: int, seed: int = 1) -> Iterator[Touchpoint]:
     chance.shuffle(order)
     gap_ms = DAYS * DAY_MS // count
     time_ms, number = START_MS, 0
-    open_visits: list[tuple[int, str, str, int]] = []
+    open_visits: list[Visit] = []
     while number < count:
-        if len(open_visits) < 200:  # noqa: PLR2004 - visits that go on side by side
-            who = chance.choices(order, weights)[0]
-            open_visits.append(
-                (
-                    who,
-                    f"visit-{number:08d}-{chance.getrandbits(32):08x}",
-                    chance.choice(CHANNELS),
-                    chance.randint(1, 12),
-                )
-            )
+        if len(open_visits) < VISITS_AT_ONCE:
+            open_visits.append(_visit(chance, number, chance.choices(order, weights)[0]))
             continue
         at = chance.randrange(len(open_visits))
-        who, visit, channel, left = open_visits[at]
+        visit = open_visits[at]
         time_ms += chance.randint(0, 2 * gap_ms)
-        yield _touchpoint(chance, number, time_ms, who, visit, channel, is_last=left == 1)
+        yield _touchpoint(chance, number, time_ms, visit)
         number += 1
-        if left == 1:
+        if visit.left == 1:
             open_visits[at] = open_visits[-1]
             open_visits.pop()
         else:
-            open_visits[at] = (who, visit, channel, left - 1)
+            open_visits[at] = visit._replace(left=visit.left - 1)
 
 
-def _touchpoint(  # noqa: PLR0913, PLR0917 - what a visit is made of
-    chance: random.Random, number: int, time_ms: int, who: int, visit: str, channel: str, *, is_last: bool
-) -> Touchpoint:
-    kind = "order_completed" if is_last and chance.random() < 0.5 else chance.choice(KINDS)  # noqa: PLR2004 - half convert
+def _visit(chance: random.Random, number: int, who: int) -> Visit:
+    channel = chance.choices(list(CHANNELS), list(CHANNELS.values()))[0]
+    campaign = None if channel == "direct" else f"campaign-{chance.randint(0, 199):04d}"
+    return Visit(who, f"visit-{number:08d}-{chance.getrandbits(32):08x}", channel, campaign, chance.randint(1, 12))
+
+
+def _touchpoint(chance: random.Random, number: int, time_ms: int, visit: Visit) -> Touchpoint:
+    ends_in_order = visit.left == 1 and chance.random() < CONVERSION
+    kind = "order_completed" if ends_in_order else chance.choice(KINDS)
     products = tuple(
         Product(sku=f"sku-{chance.randint(0, 4999):05d}", price_minor=chance.randint(199, 19_999), quantity=1)
         for _ in range({"product_viewed": 1, "product_added": 1, "order_completed": 2}.get(kind, 0))
@@ -74,10 +84,10 @@ def _touchpoint(  # noqa: PLR0913, PLR0917 - what a visit is made of
         source="bench",
         type=kind,
         time_ms=time_ms,
-        user_id=f"customer-{who:06d}",
-        session_id=visit,
-        channel=channel,
-        marketing=Marketing(campaign_id=f"campaign-{chance.randint(0, 199):04d}") if channel != "direct" else None,
+        user_id=f"customer-{visit.who:06d}",
+        session_id=visit.id,
+        channel=visit.channel,
+        marketing=Marketing(campaign_id=visit.campaign) if visit.campaign else None,
         order=Order(order_id=f"order-{number:010d}", currency="EUR", total_minor=total)
         if kind == "order_completed"
         else None,
