@@ -16,6 +16,8 @@ from streams.web.pages import NotOwned, authorised, register
 from streams.web.readiness import unready_reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
 TOKEN = "s3cret"  # noqa: S105 - of a test
@@ -69,15 +71,16 @@ def test_a_restored_worker_that_polls_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "reason"),
+    ("begun", "reason"),
     [
-        (Engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
-        (Engine(ready=False), "no seat"),
-        (Engine(polled_s=time.time() - 60), "poller"),
-        (Engine(lag=7, committed_s=time.time() - 120), "7 records wait"),
+        (lambda: Engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
+        (lambda: Engine(ready=False), "no seat"),
+        (lambda: Engine(polled_s=time.time() - 60), "poller"),
+        (lambda: Engine(lag=7, committed_s=time.time() - 120), "7 records wait"),
     ],
 )
-def test_a_worker_that_cannot_work_says_why_and_stays_alive(engine: Engine, reason: str) -> None:
+def test_a_worker_that_cannot_work_says_why_and_stays_alive(begun: Callable[[], Engine], reason: str) -> None:
+    engine = begun()
     status, text = ask(pages(engine), "/health/ready")
     assert status == 503
     assert reason in text
