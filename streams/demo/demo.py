@@ -59,6 +59,7 @@ _EXPECTED = (
     ColumnFileError, SettingsError, WrongTopics, KafkaException,
 )  # fmt: skip
 _INTERRUPTED = 130
+_LOG_WIDTH = 120
 _RUNNING = "running"
 """File with the pids that KEEP left."""
 FOLDERS = ("kafka", *NAMES)
@@ -80,7 +81,7 @@ def run_demo(
 
     What goes wrong is told in a sentence, with exit code 1; an interrupt ends what was started, with 130.
     """
-    console = console or Console()
+    console = console or _console()
     try:
         return _play_all(out.resolve(), brokers, console, after_run or (lambda *_: None), keep=keep)
     except KeyboardInterrupt:
@@ -177,6 +178,11 @@ class _Demo:
             self._shop.wait_until(lambda: not self._shop.running, _SHOP_SECONDS)
         if self._shop.exit_code != 0:
             raise Failed(f"{run.title}: its file was not written:\n{self._shop.log_tail()}")
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_LOG_WIDTH)
 
 
 def _reading(settings: WorkerSettings) -> Callable[[str], Iterator[Message]]:

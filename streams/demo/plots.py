@@ -40,10 +40,12 @@ SEGMENT_COLOURS = dict(
     )
 ) | {UNSCORED: "#d8dde3"}  # fmt: skip
 CLUSTER_COLOURS = ("#2b6cb0", "#d9622b", "#2f855a", "#8e5bb5", "#c9a227", "#3aa6a6", "#b83280", "#6b7785")
-_WIDE, _HALF = (10.8, 3.3), (5.3, 3.4)
+# the wider one has no legend beside it, so that both end up equally wide
+_WIDE, _WIDER, _HALF = (10.8, 3.3), (12.6, 3.3), (5.3, 3.4)
 _POINTS_MAX = 1500
 _THOUSAND, _MILLION = 1_000, 1_000_000
 _LOG_RANGE_MIN = 20
+_BAND_SHARE_MIN = 0.003
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -87,7 +89,7 @@ def revenue_figure(series: RevenueSeries, currency: str, zone: ZoneInfo) -> str 
     if not series.times_ms:
         return None
     with plt.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=_WIDE)
+        figure, axes = plt.subplots(figsize=_WIDER)
         dates = _dates(series.times_ms, zone)
         if len(dates) <= 72:  # noqa: PLR2004 - so few windows are read one by one
             width = 0.85 / (24 if series.grain == "hour" else 1)
@@ -95,20 +97,24 @@ def revenue_figure(series: RevenueSeries, currency: str, zone: ZoneInfo) -> str 
         else:
             axes.fill_between(dates, series.values, color=BLUE, alpha=0.14, lw=0)
             axes.plot(dates, series.values, color=BLUE, lw=1.1)
-        for place, (start, end, what) in enumerate(series.anomalies):
-            low = what.endswith("low")
-            first, last = _dates([start, end], zone)
-            colour = RED if low else ORANGE
-            axes.axvspan(first, last, color=colour, alpha=0.28, lw=0)
-            axes.annotate(
-                what.replace("_minor", ""), (first, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
-                xytext=(3, -9 - 11 * (place % 3)), fontsize=8, color=colour, weight="bold",
-            )  # fmt: skip
+        _shade(axes, series, zone)
         _over_time(axes, zone)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(f"{currency} by {series.grain}")
         axes.yaxis.set_major_formatter(FuncFormatter(_short))
         return _svg(figure)
+
+
+def _shade(axes: Axes, series: RevenueSeries, zone: ZoneInfo) -> None:
+    """Anomalies as bands, wide enough to be seen."""
+    least_ms = (series.times_ms[-1] - series.times_ms[0]) * _BAND_SHARE_MIN
+    labels = {"low": "less than expected", "high": "more than expected"}
+    for start, end, direction in series.anomalies:
+        first, last = _dates([start, max(end, start + int(least_ms))], zone)
+        colour = RED if direction == "low" else ORANGE
+        axes.axvspan(first, last, color=colour, alpha=0.3, lw=0, label=labels.pop(direction, None))
+    if series.anomalies:
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=2, fontsize=8.5)
 
 
 def clusters_figure(points: Sequence[ClusterPoints]) -> str | None:
@@ -147,7 +153,7 @@ def bars_figure(groups: Mapping[str, Mapping[str, float]], colours: Sequence[str
     if not names:
         return None
     with plt.rc_context({**_STYLE, "axes.grid.axis": "x"}):
-        figure, axes = plt.subplots(figsize=(_HALF[0], max(1.7, 0.75 + 0.3 * len(names) * max(1, 0.75 * len(groups)))))
+        figure, axes = plt.subplots(figsize=(_HALF[0], max(1.3, 0.7 + 0.3 * len(names) * max(1, 0.75 * len(groups)))))
         height = 0.76 / len(groups)
         at = np.arange(len(names))
         for place, ((label, counts), colour) in enumerate(zip(groups.items(), colours, strict=False)):
@@ -163,7 +169,7 @@ def bars_figure(groups: Mapping[str, Mapping[str, float]], colours: Sequence[str
         axes.margins(x=0.14)
         axes.set_xlabel(unit)
         if len(groups) > 1:
-            axes.legend(loc="lower right", fontsize=8.5)
+            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=len(groups), fontsize=8.5)
         return _svg(figure)
 
 

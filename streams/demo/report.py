@@ -12,6 +12,7 @@ import jinja2
 from streams.demo import plots
 from streams.demo.accounting import ENTERED, SENT, Account, Equation, Incident, equations
 from streams.demo.series import cluster_points, revenue_series, segment_series
+from streams.insights.days import iso_date
 from streams.profiles.segments import GRID_SEGMENTS, UNSCORED
 from streams.replay.calendar import shown
 
@@ -25,6 +26,7 @@ _TEMPLATE = "report.html.j2"
 _TRANSITIONS_SHOWN = 10
 _INCIDENTS_SHOWN = 12
 _CHANNELS_SHOWN = 12
+_MODELS = {"linear": "linear", "last": "last touch"}
 _WORDS = {
     "sent": "sent",
     "held_out": "held out",
@@ -108,13 +110,13 @@ def _figures(each: Finished) -> list[Figure]:
     return _drawn([
         (
             "Customers by segment",
-            "Customers with an order, by RFM segment. Before the first weekly cuts all are unscored.",
+            "Customers with an order; unscored before the first weekly cuts. In the last 8 days no touchpoint comes.",
             plots.segments_figure(segment_series(each.records, zone), zone),
             True,
         ),
         (
             f"Revenue by {revenue.grain}",
-            "From the KPIs of closed windows. Shaded: an anomaly from its first hour to its last.",
+            "From the KPIs of closed windows. Shaded: anomalies of hourly revenue and orders while they lasted.",
             plots.revenue_figure(revenue, account.currency, zone),
             True,
         ),
@@ -154,7 +156,7 @@ def _outcomes(account: Account) -> dict[str, float]:
 
 def _credits(account: Account) -> dict[str, dict[str, float]]:
     return {
-        f"{model} touch": {channel: minor / 100 for channel, minor in list(channels.items())[:_CHANNELS_SHOWN]}
+        _MODELS.get(model, model): {channel: minor / 100 for channel, minor in list(channels.items())[:_CHANNELS_SHOWN]}
         for model, channels in sorted(account.credited_minor.items(), reverse=True)
     }
 
@@ -185,7 +187,7 @@ def _tables(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Touchpoints", _counted(touchpoints)),
         ("Segments at the end", _counted(segments)),
         ("Most frequent moves", _counted(dict(list(scored.items())[:_TRANSITIONS_SHOWN]))),
-        ("Anomalies: observed / expected", [_incident(each) for each in account.anomalies[:_INCIDENTS_SHOWN]]),
+        ("Anomalies (UTC): observed / expected", [_incident(each) for each in account.anomalies[:_INCIDENTS_SHOWN]]),
     ]
     return [(heading, rows) for heading, rows in found if rows]
 
@@ -202,7 +204,7 @@ def _letters(account: Account) -> dict[str, int]:
 def _incident(each: Incident) -> tuple[str, str]:
     parts = 100 if each.kpi.endswith("_minor") else 1
     when = shown(each.start_ms)[:16].replace("T", " ")
-    name = f"{each.kpi.removesuffix('_minor')} {each.direction}, {when} UTC"
+    name = f"{each.kpi.removesuffix('_minor')} {each.direction}, {when}"
     return name, f"{each.observed / parts:,.0f} / {each.expected / parts:,.0f}"
 
 
@@ -219,4 +221,5 @@ def _period(each: Finished) -> str:
     first, last = each.replayed.first_ms, each.replayed.last_ms
     if first is None or last is None:
         return "no touchpoints"
-    return f"{shown(first)[:10]} to {shown(last)[:10]}"
+    zone = each.run.domain.zone
+    return f"{iso_date(first, zone)} to {iso_date(last, zone)}"

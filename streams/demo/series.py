@@ -36,7 +36,7 @@ class RevenueSeries:
     times_ms: list[int]
     values: list[float]
     anomalies: list[tuple[int, int, str]]
-    """(start of the first window, end of the last, which KPI and direction)."""
+    """(start of the first window, end of the last, high or low)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def revenue_series(records: Records) -> RevenueSeries:
     cleared = {each.anomaly_id: each.time_ms for each in records.anomalies if each.status == "cleared"}
     end_ms = windows[-1][0] if windows else 0
     anomalies = [
-        (each.start_ms, min(cleared.get(each.anomaly_id, end_ms), end_ms) + HOUR_MS, f"{each.kpi} {each.direction}")
+        (each.start_ms, min(cleared.get(each.anomaly_id, end_ms), end_ms) + HOUR_MS, each.direction)
         for each in records.anomalies
         if each.status == "raised"
     ]

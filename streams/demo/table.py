@@ -50,8 +50,8 @@ def rows(each: Finished) -> Iterator[tuple[str, str]]:
     yield "orders", f"{account.orders:,}, {account.guest_orders:,} of guests"
     yield "revenue", money(account.revenue_minor, account.currency)
     yield "refunds", money(account.refunds_minor, account.currency)
-    for model in ("linear", "last"):
-        yield f"credit, {model} touch", _credits(account, model)
+    for model, name in (("linear", "linear"), ("last", "last touch")):
+        yield f"credit, {name}", _credits(account, model)
     yield "candidates of flows", f"{account.outcomes.get(ENTERED, 0):,}, {account.decisions_open:,} open"
     yield "triggers", _counts(account.triggers)
     yield "no's", _counts({name: count for name, count in account.outcomes.items() if name not in {ENTERED, SENT}})
@@ -95,7 +95,8 @@ def _transitions(account: Account) -> str:
 
 def _credits(account: Account, model: str) -> str:
     channels = account.credited_minor.get(model, {})
-    return "\n".join(f"{channel} {money(minor, account.currency)}" for channel, minor in channels.items()) or "none"
+    each = (f"{channel} {minor / 100:,.0f}" for channel, minor in channels.items())
+    return "\n".join([money(sum(channels.values()), account.currency), *each])
 
 
 def _anomalies(account: Account) -> str:
