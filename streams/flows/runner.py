@@ -14,6 +14,7 @@ from streams.flows.consent import allowed
 from streams.flows.definition import duration_text
 from streams.flows.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id
+from streams.profiles.orders import was_ordered_since
 from streams.profiles.profile import Run
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
     # an address is no customer: it has no clock of its own and no one to send to
     if listening.entries and not customer.startswith("e:"):
         is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
+        is_bought = was_ordered_since(profile, event.time_ms)
         for flow, holds in listening.entries:
+            if is_bought and _ORDERED in flow.exit_events:
+                continue  # it came late, from a device or a client; what it would start has ended already
             if holds is None or holds(profile, event):
                 runs = _with_entry(runs, flow, event, now_ms, customer, effects, is_old=is_old)
     return profile if runs is profile.runs else _replace(profile, runs=runs)

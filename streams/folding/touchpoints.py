@@ -15,7 +15,7 @@ from streams.folding.scoring import is_score_stale, published, rescored
 from streams.profiles import cart
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
-from streams.profiles.orders import adjust, find_order, place_order, refund_order
+from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, PlacedOrder, Profile
 from streams.profiles.slots import with_answer
 
@@ -100,8 +100,10 @@ def _visited(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 
 def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    filled = cart.added(profile.cart, event.products, at.now_ms)
     at.effects.count("adds", event.time_ms)
+    if was_ordered_since(profile, event.time_ms):
+        return profile
+    filled = cart.added(profile.cart, event.products, at.now_ms)
     if profile.cart is None and filled is not None:
         at.effects.count("carts_opened", event.time_ms)
     return _replace(profile, cart=filled)

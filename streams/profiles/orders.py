@@ -29,6 +29,11 @@ def find_order(profile: Profile, id_hash: int) -> PlacedOrder | None:
     return None
 
 
+def was_ordered_since(profile: Profile, time_ms: int) -> bool:
+    """Whether an order is known that came after that time: what happened then was part of the way to it."""
+    return bool(profile.orders) and profile.orders[-1].time_ms > time_ms
+
+
 def place_order(profile: Profile, order: PlacedOrder) -> Profile:
     """The profile with one more order; its id must be new."""
     orders = profile.orders

@@ -180,6 +180,17 @@ def test_a_cart_filled_as_a_device_is_bought_by_the_order_that_tells_whose_the_d
     assert (world.total("carts_opened"), world.total("carts_ordered"), world.total("decisions_open")) == (1, 1, 0)
 
 
+def test_an_add_that_arrives_after_the_order_it_led_to_reminds_nobody(flows: tuple[dict[str, object], ...]) -> None:
+    world = World(flows=flows)
+    world.send(an_order(START_MS + HOUR_MS), an_add(START_MS + 59 * MINUTE_MS))
+    world.pass_time(START_MS + DAY_MS)
+    user = world.profile("u:1")
+    assert user is not None
+    assert user.cart is None
+    assert world.emitted(Decision) == []
+    assert world.total("adds") == 1
+
+
 def test_a_cart_filled_as_a_device_after_the_order_is_left_to_the_reminder(
     flows: tuple[dict[str, object], ...],
 ) -> None:
