@@ -93,6 +93,10 @@ class Barrier:
         """Returns when every journal partition holds the ModelTick of that time; raises SilentStage."""
         self._wait(lambda: self._all(self._ticked, self._partitions, tick_ms), tick_ms, meanwhile)
 
+    def wait_for_fold(self, time_ms: int, meanwhile: Callable[[], None]) -> None:
+        """Returns when every journal partition is folded up to that time; raises SilentStage."""
+        self._wait(lambda: self._all(self._complete, self._partitions, time_ms), time_ms, meanwhile)
+
     def wait_for_end(self, end_ms: int, meanwhile: Callable[[], None]) -> None:
         """Returns when all is folded up to that time and insights has read it; raises SilentStage."""
         self._wait(lambda: self._all(self._complete, self._partitions, end_ms), end_ms, meanwhile)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from streams.collect.keys import key_of
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar, shown
+from streams.replay.links import Links
 from streams.replay.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
 from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
 from streams.settings import DAY_MS
@@ -119,6 +120,7 @@ class _Replay:
         self._options = options
         self._on_step = on_step
         self._calendar: Calendar | None = None
+        self._links = Links()
         self._accounting = Accounting()
         self._now_ms = 0
         self._lines = 0
@@ -173,6 +175,7 @@ class _Replay:
         self._pace(touchpoint.time_ms)
         if not self._outlet.touchpoint(key, touchpoint):
             return _refused(mapped, Reason.TOO_LARGE, f"a touchpoint above {TOUCHPOINT_BYTES_MAX} bytes")
+        self._links.note(touchpoint)
         self.summary.touchpoints += 1
         self.summary.last_ms = max(touchpoint.time_ms, self.summary.last_ms or touchpoint.time_ms)
         return mapped
@@ -188,12 +191,15 @@ class _Replay:
             raise ReplayError(message)
         self._calendar = Calendar(first_ms, self._target.domain.zone)
         self.summary.first_ms = first_ms
+        if self._options.barriers:
+            self._barrier.arm()
         return self._calendar
 
     def _marks_until(self, time_ms: int) -> None:
         assert self._calendar is not None  # noqa: S101 - callers began
         for due in self._calendar.until(time_ms):
             self._pace(due.time_ms)
+            self._follow_links()
             if due.is_tick:
                 self.summary.ticks += 1
                 self._mark_and_wait(due.time_ms, self._barrier.wait_for_tick)
@@ -210,6 +216,19 @@ class _Replay:
             began = time.monotonic()
             wait(time_ms, lambda: self._report(waiting=True))
             self.summary.waited_seconds += time.monotonic() - began
+
+    def _follow_links(self) -> None:
+        """Waits, where devices were linked to users, until all before the last mark is folded.
+
+        What a device did goes to its user through the journal, which takes milliseconds of the wall: in a replay,
+        hours. The device's timers would fire before it is told that its user ordered.
+        """
+        if not self._links.are_under_way() or not self._options.barriers:
+            return
+        began = time.monotonic()
+        self._outlet.serve()
+        self._barrier.wait_for_fold(self._now_ms, lambda: self._report(waiting=True))
+        self.summary.waited_seconds += time.monotonic() - began
 
     def _mark(self, time_ms: int) -> None:
         self._outlet.mark(time_ms)
