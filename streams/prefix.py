@@ -33,10 +33,10 @@ class Prefix:
     domain: DomainSettings
     wire: Wire
 
-    def read(self, topic: str, partition: int) -> Iterator[Message]:
-        """Records of one partition up to its present end; `topic` as named in `streams.topics.NAMES`."""
-        name = getattr(Topics(self.settings.prefix), topic)
-        return read_committed(self.settings.brokers, name, self.settings.kafka, partitions=[partition])
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
+        """Records of one partition from an offset to its present end; `topic` as named in `streams.topics.NAMES`."""
+        name, begin = getattr(Topics(self.settings.prefix), topic), {partition: start} if start else None
+        return read_committed(self.settings.brokers, name, self.settings.kafka, [partition], begin)
 
     def folded_to(self) -> tuple[int, ...]:
         """By journal partition: the offset that the workers have committed; 0 before their first."""

@@ -1,0 +1,142 @@
+"""A shop is generated, replayed through a worker, verified and explained, by the commands."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from typer.testing import CliRunner
+
+from schemas.outputs import SegmentChanged, Trigger
+from schemas.wire import decode, encode
+from streams.__main__ import app
+from streams.demo.worker import Worker, wait_until_idle
+from streams.prefix import Prefix, open_prefix
+from streams.settings import parse_worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOP = ("--days", "9", "--orders-per-hour", "6", "--customers", "200", "--seed", "4")
+
+
+class Run:
+    """Commands on one prefix."""
+
+    def __init__(self, brokers: str) -> None:
+        self.variables = {
+            "TOUCHSTREAM_BROKERS": brokers,
+            "TOUCHSTREAM_PREFIX": f"commands-{uuid4().hex[:8]}",
+            "TOUCHSTREAM_DOMAIN_CONSENT_DEFAULT": "granted",
+            "TOUCHSTREAM_DOMAIN_REPORTING_TIME_ZONE": "Europe/Berlin",
+            "TOUCHSTREAM_DOMAIN_PANEL_ROWS_MIN": "20",
+        }
+
+    def __call__(self, *arguments: str, clock: str = "marks") -> Any:
+        variables = {**self.variables, "TOUCHSTREAM_DOMAIN_CLOCK": clock}
+        return CliRunner().invoke(app, list(arguments), env=variables)
+
+
+@pytest.fixture(scope="module")
+def run(kafka: str) -> Run:
+    return Run(kafka)
+
+
+@pytest.fixture(scope="module")
+def shop(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("shop") / "shop.avro"
+    assert run("generate", str(file), *SHOP).exit_code == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def replayed(run: Run, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Prefix:
+    """The prefix after the replay; its worker has been stopped and left in order."""
+    assert run("topics", "create").exit_code == 0
+    prefix = open_prefix(parse_worker(run.variables))
+    with Worker(prefix.settings, tmp_path_factory.mktemp("worker")) as worker:
+        result = run("replay", str(shop), "--json")
+        assert result.exit_code == 0, result.stderr
+        wait_until_idle(prefix.settings, prefix.domain)
+        worker.stop()
+        assert worker.exit_code == 0
+    account = json.loads(result.stdout)["files"]["shop.avro"]
+    assert account["in_orders"] == account["touchpoints"]["order_completed"] > 0
+    return prefix
+
+
+def first(prefix: Prefix, topic: str, kind: type[Any]) -> Any:
+    for partition in range(prefix.domain.journal_partitions):
+        for message in prefix.read(topic, partition):
+            record = decode(message.value() or b"")
+            assert isinstance(record, kind)
+            return record
+    raise AssertionError(f"{topic} is empty")
+
+
+@pytest.mark.usefixtures("replayed")
+def test_the_journal_folded_again_makes_what_the_topics_hold(run: Run) -> None:
+    result = run("verify", "--twice")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("folded again: the same") == 6
+    assert result.stdout.splitlines()[-1].endswith("records of the journal folded: no difference")
+
+
+def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
+    trigger = first(replayed, "triggers", Trigger)
+    result = run("explain", trigger.customer)
+    assert result.exit_code == 0, result.output
+    assert trigger.reason in result.stdout
+    assert "abandoned_cart v1 reminder: sent." in result.stdout
+
+
+def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
+    changes = (
+        decode(message.value() or b"")
+        for partition in range(replayed.domain.journal_partitions)
+        for message in replayed.read("segments", partition)
+    )
+    change = next(change for change in changes if isinstance(change, SegmentChanged) and change.cuts_version)
+    explained = json.loads(run("explain", change.customer, "--json").stdout)
+    sentence = next(
+        each["sentence"] for each in explained["segments"] if each["change"]["change_id"] == change.change_id
+    )
+    assert f"under {change.cuts_version}, that is, last order" in sentence
+    assert explained["profile"]["customer"] == change.customer
+    assert any(f"These are the cuts {explained['profile']['cuts_version']}" in why for why in explained["why"])
+
+
+@pytest.mark.usefixtures("replayed")
+def test_an_unknown_customer_is_told_with_exit_code_1(run: Run) -> None:
+    result = run("explain", "nobody")
+    assert (result.exit_code, "knows no such customer" in result.stdout) == (1, True)
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_past_that_is_over_is_not_replayed_again(run: Run, shop: Path) -> None:
+    result = run("replay", str(shop))
+    assert result.exit_code == 2
+    assert "has come to" in result.stderr
+    assert "use another prefix, or later touchpoints" in result.stderr
+
+
+def test_a_prefix_with_the_brokers_clock_takes_no_replay(run: Run, shop: Path) -> None:
+    prefix = f"wall-{uuid4().hex[:8]}"
+    assert run("topics", "create", "--prefix", prefix, clock="wall").exit_code == 0
+    result = run("replay", str(shop), "--prefix", prefix)
+    assert result.exit_code == 2
+    assert "its clock is 'wall'; a replay needs a prefix with the clock 'marks'" in result.stderr
+
+
+def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: Prefix) -> None:
+    trigger = first(replayed, "triggers", Trigger)
+    producer = Producer({"bootstrap.servers": replayed.settings.brokers, "partitioner": "murmur2_random"})
+    producer.produce(f"{replayed.settings.prefix}.triggers", encode(trigger), trigger.customer.encode())
+    producer.flush(30)
+    result = run("verify")
+    assert result.exit_code == 1
+    assert trigger.trigger_id in result.stdout
+    assert "folded: 1 differences" in result.stdout

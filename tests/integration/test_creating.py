@@ -1,0 +1,117 @@
+"""A prefix is made on a real Kafka, once, and changed only as far as it may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from schemas.journal import Configured
+from schemas.wire import decode
+from streams.creating import CannotChange, NotCreated, create_prefix, read_domain
+from streams.engine.reader import read_committed
+from streams.engine.topics import TopicSpec as EngineSpec
+from streams.engine.topics import WrongTopics, create_topics
+from streams.prefix import open_prefix, partition_of
+from streams.settings import DomainSettings, WorkerSettings, parse_worker
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DOMAIN = DomainSettings(clock="marks", touchpoint_partitions=2, journal_partitions=3)
+
+
+@pytest.fixture
+def settings(kafka: str, prefix: str) -> WorkerSettings:
+    return parse_worker({}, brokers=kafka, prefix=prefix)
+
+
+def published(settings: WorkerSettings, topic: str) -> dict[int, list[DomainSettings]]:
+    """By partition: what it was told, in order."""
+    told: dict[int, list[DomainSettings]] = {}
+    for message in read_committed(settings.brokers, f"{settings.prefix}.{topic}"):
+        record = decode(message.value() or b"")
+        assert isinstance(record, Configured)
+        told.setdefault(message.partition() or 0, []).append(DomainSettings.model_validate_json(record.settings))
+    return told
+
+
+def test_a_prefix_has_every_topic_and_its_settings_first_in_each_partition(settings: WorkerSettings) -> None:
+    created = create_prefix(settings, DOMAIN)
+    assert set(created.topics) == set(Topics(settings.prefix).all())
+    assert published(settings, "journal") == {0: [DOMAIN], 1: [DOMAIN], 2: [DOMAIN]}
+    assert published(settings, "facts") == {0: [DOMAIN]}
+    assert read_domain(settings) == DOMAIN
+
+
+def test_to_create_it_again_changes_nothing(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    again = create_prefix(settings, DOMAIN)
+    assert (again.topics, again.configured) == ((), False)
+    assert published(settings, "journal") == {0: [DOMAIN], 1: [DOMAIN], 2: [DOMAIN]}
+
+
+def test_other_settings_are_published_after_the_first(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    granted = DOMAIN.model_copy(update={"consent_default": "granted"})
+    assert create_prefix(settings, granted).configured
+    assert published(settings, "journal") == {number: [DOMAIN, granted] for number in range(3)}
+    assert published(settings, "facts") == {0: [DOMAIN, granted]}
+    assert read_domain(settings) == granted
+
+
+def test_a_topic_that_was_deleted_is_made_again(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    kpis = Topics(settings.prefix).kpis
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.delete_topics([kpis])[kpis].result(30)
+    assert create_prefix(settings, DOMAIN).topics == (kpis,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("clock", "wall"), ("touchpoint_partitions", 4), ("journal_partitions", 4)]
+)
+def test_what_is_fixed_for_life_is_refused(settings: WorkerSettings, name: str, value: object) -> None:
+    create_prefix(settings, DOMAIN)
+    with pytest.raises(CannotChange, match=f"{name} is .* and cannot become {value!r}"):
+        create_prefix(settings, DOMAIN.model_copy(update={name: value}))
+    assert read_domain(settings) == DOMAIN
+
+
+def test_a_topic_of_another_size_is_refused_before_anything_is_published(settings: WorkerSettings) -> None:
+    create_topics(settings.brokers, [EngineSpec(Topics(settings.prefix).triggers, 7)])
+    with pytest.raises(WrongTopics, match="triggers has 7 partitions, 3 are wanted"):
+        create_prefix(settings, DOMAIN)
+    with pytest.raises(NotCreated):
+        read_domain(settings)
+
+
+def test_a_prefix_that_was_not_made_names_the_command_that_makes_it(settings: WorkerSettings) -> None:
+    with pytest.raises(NotCreated, match=f"touchstream topics create --prefix {settings.prefix}"):
+        read_domain(settings)
+
+
+def test_brokers_without_transactions_get_their_settings_too(settings: WorkerSettings) -> None:
+    plain = settings.model_copy(update={"guarantee": "at_least_once"})
+    assert create_prefix(plain, DOMAIN).configured
+    assert read_domain(plain) == DOMAIN
+
+
+def test_a_customers_partition_is_where_his_records_lie(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    customers = [f"u:{number}" for number in range(50)]
+    _produce(settings, customers)
+    prefix = open_prefix(settings)
+    for partition in range(DOMAIN.journal_partitions):
+        found = [(message.key() or b"").decode() for message in prefix.read("triggers", partition)]
+        assert found == [each for each in customers if partition_of(each, DOMAIN.journal_partitions) == partition]
+
+
+def _produce(settings: WorkerSettings, customers: Sequence[str]) -> None:
+    producer = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random"})
+    for customer in customers:
+        producer.produce(Topics(settings.prefix).triggers, b"", customer.encode())
+    producer.flush(30)
