@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TIME_MS_MIN = 631_152_000_000
 """1990-01-01."""
+TIME_MS_MAX = 3_471_292_800_000
+"""2080-01-01: in a replay, where times are not held against a clock, nobody's weeks run on without end."""
 TEXT_MAX = 512
 PRODUCTS_MAX = 1_000
 PROPERTIES_MAX = 100
@@ -86,14 +88,19 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
     """
     if event.type not in TYPES:
         raise Refused("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
-    if not TIME_MS_MIN <= event.time_ms <= received_ms + DAY_MS:
-        raise Refused("time_out_of_range", f"time_ms {event.time_ms}: from 1990 to one day past the receive time")
+    check_time(event.time_ms, received_ms)
     if not event.event_id:
         raise Refused("no_event_id", "event_id is empty")
     _check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
     return _hashed(event)
+
+
+def check_time(time_ms: int, received_ms: int) -> None:
+    """Raises Refused for a time before 1990, of 2080 or later, or more than a day past the receive time."""
+    if not TIME_MS_MIN <= time_ms <= received_ms + DAY_MS or time_ms >= TIME_MS_MAX:
+        raise Refused("time_out_of_range", f"time_ms {time_ms}: from 1990 to a day past the receive time, before 2080")
 
 
 def _check_sizes(event: Touchpoint) -> None:

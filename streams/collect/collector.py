@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
-from streams.collect.checks import VALUE_BYTES_MAX, Refused, checked
+from streams.collect.checks import VALUE_BYTES_MAX, Refused, check_time, checked
 from streams.collect.keys import key_of
 from streams.collect.segment import is_segment, touchpoint_of
 
@@ -46,6 +46,7 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
     if isinstance(record, Mark):
         if settings.clock != "marks":
             raise Refused("mark_in_wall_prefix", "this prefix takes its time from the wall clock")
+        check_time(record.time_ms, record.time_ms)
         return record
     if not isinstance(record, Touchpoint):
         raise Refused("unexpected_type", f"a {type(record).__name__} does not belong in touchpoints")

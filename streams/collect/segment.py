@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
-from streams.collect.checks import Refused, address_hash
+from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, Refused, address_hash
 
 SOURCE = "segment"
 _EVENTS = {
@@ -53,7 +53,7 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
         raise Refused("malformed", f"no JSON: {error}") from None
     try:
         return _mapped(call, default_currency)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise Refused("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
 
 
@@ -108,12 +108,22 @@ def _time_ms(call: dict[str, Any]) -> int:
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
-    return str(value) if value not in (None, "") else None
+    if isinstance(value, list | dict | bool):
+        raise TypeError(f"a {type(value).__name__} where a text belongs")
+    return str(value) if value not in {None, ""} else None
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
     """Minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
-    return int((Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)).to_integral_value())
+    minor = Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)
+    return _whole(minor.to_integral_value(), MINOR_MAX)
+
+
+def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
+    # before it becomes an int: 1e999999 would have a million digits
+    if not abs(Decimal(str(value))) <= most:
+        raise Refused("amount_out_of_range", f"{str(value)[:40]}: at most {most}")
+    return int(value)
 
 
 def _marketing(context: dict[str, Any], properties: dict[str, Any]) -> Marketing | None:
@@ -151,7 +161,11 @@ def _order(kind: str, properties: dict[str, Any], currency: str) -> Order | None
 def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
     if kind != "consent_changed":
         return None
-    return Consent(channel=str(properties["channel"]), granted=bool(properties["granted"]))
+    granted = properties["granted"]
+    if not isinstance(granted, bool):
+        # "false" is true to most who do not look
+        raise TypeError("granted is no boolean")
+    return Consent(channel=str(properties["channel"]), granted=granted)
 
 
 def _products(properties: dict[str, Any], currency: str) -> tuple[Product, ...]:
@@ -163,7 +177,7 @@ def _products(properties: dict[str, Any], currency: str) -> tuple[Product, ...]:
             sku=_text(item.get("sku")) or str(item["product_id"]),
             category=_text(item.get("category")),
             price_minor=_minor(item.get("price") or 0, currency),
-            quantity=int(item.get("quantity") or 1),
+            quantity=_whole(item.get("quantity") or 1, QUANTITY_MAX),
         )
         for item in listed
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from streams.profiles.profile import CART_ITEMS_MAX, Cart, CartItem
 
 if TYPE_CHECKING:
@@ -43,9 +45,14 @@ def united(one: Cart | None, other: Cart | None) -> Cart | None:
     """Both carts; of an article in both, the greater quantity and the price of the later cart."""
     if one is None or other is None:
         return one or other
-    older, newer = sorted((one, other), key=lambda cart: (cart.added_ms, cart.items))
+    older, newer = sorted((one, other), key=_age)
     items = {item.sku: item for item in older.items}
     for item in newer.items:
         known = items.pop(item.sku, None)
         items[item.sku] = CartItem(item.sku, item.price_minor, max(item.quantity, known.quantity if known else 0))
     return Cart(min(one.opened_ms, other.opened_ms), newer.added_ms, tuple(items.values())[-CART_ITEMS_MAX:])
+
+
+def _age(cart: Cart) -> tuple[int, list[tuple[object, ...]]]:
+    # carts of one instant have an order too, so that uniting is the same from either side
+    return cart.added_ms, [msgspec.structs.astuple(item) for item in cart.items]
