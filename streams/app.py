@@ -1,19 +1,13 @@
-"""The map: which agent reads which topic, with which processor and state; and the worker that runs them."""
+"""The map: which agent reads which topic, with which processor and state."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-from aiokafka.partitioner import murmur2
-
-from schemas.wire import SINGLE_OBJECT
-from streams import agents, logs
-from streams.creating import read_domain
+from streams import agents
 from streams.engine.config import EngineSettings
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
-from streams.engine.run import run
 from streams.engine.status import Status
 from streams.folding.partition import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
@@ -23,9 +17,7 @@ from streams.observed import Held, Observer, known_labels
 from streams.processors.collecting import Collecting, Reach
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
-from streams.profiles.view import view
 from streams.topics import Topics
-from streams.web.pages import NotOwned, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +25,7 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.driver import App
+    from streams.prefix import Prefix
     from streams.settings import DomainSettings, WorkerSettings
 
 REASONS = {
@@ -52,19 +45,9 @@ class Worker(NamedTuple):
     metrics: Metrics
 
 
-def run_worker(settings: WorkerSettings) -> NoReturn:
-    """Runs a worker here until SIGTERM (exit 0) or a crash (exit 1).
-
-    Raises:
-        NotCreated: the prefix has no topics, or no settings in them.
-    """
-    logs.configure(settings.log_level, settings.log_format)
-    run(build(settings, read_domain(settings)).app)
-
-
-def build(settings: WorkerSettings, domain: DomainSettings) -> Worker:
-    """Everything put together: processors, inputs, agents, pages."""
-    wire = _wire(settings)
+def build(prefix: Prefix) -> Worker:
+    """Everything put together: processors, inputs, agents."""
+    settings, domain, wire = prefix.settings, prefix.domain, prefix.wire
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
     profiling = Profiling(topics, wire, observer)
@@ -81,17 +64,7 @@ def build(settings: WorkerSettings, domain: DomainSettings) -> Worker:
     for source, agent in zip(inputs, (agents.collect, agents.profiles, agents.insights), strict=True):
         app.agent(batches(app, source))(agent)
     metrics.watch(status)
-    lookup = _lookup(profiling, domain)
-    register(app, token=settings.web_token, status=status, metrics_text=metrics.text, lookup=lookup)
     return Worker(app, profiling, metrics)
-
-
-def _wire(settings: WorkerSettings) -> Wire:
-    if not settings.registry_url:
-        return SINGLE_OBJECT
-    from streams.engine.registry import registry_wire  # noqa: PLC0415 - a third of a second that few need
-
-    return registry_wire(settings.registry_url, Topics(settings.prefix))
 
 
 def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
@@ -136,18 +109,6 @@ def _reach(status: Status, topic: str) -> Callable[[int], Reach | None]:
 def _held(state: Overlay[Any]) -> Held:
     anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in open_anomalies(state))
     return Held(stock=stocks(state), anomalies=anomalies, models=versions(state))
-
-
-def _lookup(profiling: Profiling, domain: DomainSettings) -> Callable[[str], dict[str, Any] | None]:
-    def lookup(customer: str) -> dict[str, Any] | None:
-        partition = (murmur2(customer.encode()) & 0x7FFFFFFF) % domain.journal_partitions
-        fold = profiling.folds.get(partition)
-        if fold is None:
-            raise NotOwned(partition)
-        profile = fold.profile(customer)
-        return None if profile is None else msgspec.to_builtins(view(customer, profile))
-
-    return lookup
 
 
 def _flow_ids(domain: DomainSettings) -> tuple[str, ...]:

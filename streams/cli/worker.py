@@ -19,9 +19,9 @@ def worker(
 ) -> None:
     """Run a worker until SIGTERM; every other setting comes from TOUCHSTREAM_* (see `touchstream settings`)."""
     settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
-    from streams.app import run_worker
     from streams.creating import NotCreated
     from streams.engine.topics import WrongTopics
+    from streams.worker import run_worker
 
     with told(NotCreated, WrongTopics, *registry_errors(settings)):
         run_worker(settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
-from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
 from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.store import StateUnreadable
@@ -15,6 +14,7 @@ from streams.folding.moment import Rejected
 from streams.journal import read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.profiles.codec import NewerState
+from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from streams.observed import Observer
     from streams.profiles.effects import Effects
     from streams.topics import Topics
-
-TOPIC_OF: dict[type, str] = {
-    Trigger: "triggers",
-    Decision: "decisions",
-    Credit: "credits",
-    SegmentChanged: "segments",
-    ProfileView: "profiles",
-    DeadLetter: "dead_letters",
-}
 
 
 class Tally:

@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
+from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
 from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
     import msgspec
 
     from schemas.insights import PanelRow
+
+
+TOPIC_OF: dict[type, str] = {
+    Trigger: "triggers",
+    Decision: "decisions",
+    Credit: "credits",
+    SegmentChanged: "segments",
+    ProfileView: "profiles",
+    DeadLetter: "dead_letters",
+}
+"""Which topic an effect goes to, as named in streams.topics."""
 
 
 def derived_id(*parts: str | int) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigger
 from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.memory import MemoryStore
@@ -17,6 +16,7 @@ from streams.folding.moment import Rejected
 from streams.folding.partition import JournalCodec
 from streams.journal import read_record
 from streams.profiles.codec import NewerState
+from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,13 +28,7 @@ if TYPE_CHECKING:
     from streams.fold import Record
     from streams.profiles.effects import Effects
 
-TOPIC_OF: dict[type, str] = {
-    Trigger: "triggers",
-    Decision: "decisions",
-    Credit: "credits",
-    SegmentChanged: "segments",
-    ProfileView: "profiles",
-}
+COMPARED = tuple(name for name in TOPIC_OF.values() if name != "dead_letters")
 COMPACTED = "profiles"
 """Of this topic only the last value of a key is compared: the broker may have taken away the others."""
 
@@ -63,7 +57,7 @@ class Sums:
 class Contents:
     """What one partition of the journal makes of each topic."""
 
-    topics: dict[str, Sequences] = field(default_factory=lambda: {name: {} for name in TOPIC_OF.values()})
+    topics: dict[str, Sequences] = field(default_factory=lambda: {name: {} for name in COMPARED})
     sums: Sums = field(default_factory=Sums)
     records: int = 0
     """Of the journal."""
@@ -111,7 +105,7 @@ def refold(messages: Iterable[Message], wire: Wire) -> Contents:
 def _take(effects: Effects, contents: Contents, wire: Wire) -> None:
     for customer, output in effects.outputs:
         topic = COMPACTED if output is None else TOPIC_OF.get(type(output))
-        if topic is not None:
+        if topic in contents.topics:
             contents.hold(topic, customer.encode(), None if output is None else wire.encode(output))
     for key, value in effects.counts.items():
         contents.sums.counts[key] += value

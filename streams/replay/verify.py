@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.insights import Facts
 from schemas.wire import WireError
-from streams.replay.refold import TOPIC_OF, Contents, Sums, refold
+from streams.replay.refold import COMPARED, Contents, Sums, refold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -115,7 +115,7 @@ def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:
 
 def _held_contents(records: Records, partition: int, sums: Sums) -> Contents:
     held = Contents(sums=sums)
-    for topic in TOPIC_OF.values():
+    for topic in COMPARED:
         for message in records.read(topic, partition):
             held.hold(topic, message.key() or b"", message.value())
     return held
@@ -124,13 +124,13 @@ def _held_contents(records: Records, partition: int, sums: Sums) -> Contents:
 class _Report:
     def __init__(self, wire: Wire) -> None:
         self.journal = 0
-        self.records: Counter[str] = Counter(dict.fromkeys(TOPIC_OF.values(), 0))
-        self.different: Counter[str] = Counter(dict.fromkeys([*TOPIC_OF.values(), FACTS], 0))
+        self.records: Counter[str] = Counter(dict.fromkeys(COMPARED, 0))
+        self.different: Counter[str] = Counter(dict.fromkeys([*COMPARED, FACTS], 0))
         self.differences: list[Difference] = []
         self._wire = wire
 
     def compare(self, partition: int, folded: Contents, held: Contents) -> None:
-        for topic in TOPIC_OF.values():
+        for topic in COMPARED:
             one, other = folded.topics[topic], held.topics[topic]
             self.records[topic] += sum(map(len, other.values()))
             for key in sorted(one.keys() | other.keys()):
@@ -185,7 +185,7 @@ class _Digests:
     """Gathers hashes of sequences by key, so that no more than one partition's values are held."""
 
     def __init__(self) -> None:
-        self._of_keys: dict[str, list[tuple[bytes, int, bytes]]] = {name: [] for name in TOPIC_OF.values()}
+        self._of_keys: dict[str, list[tuple[bytes, int, bytes]]] = {name: [] for name in COMPARED}
         self._sums: list[Any] = []
 
     def take(self, contents: Contents, partition: int) -> None:

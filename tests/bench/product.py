@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HOUR_MS = 3_600_000
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-WORKER = "from streams.app import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
 PATIENCE_SECONDS = 180.0
 
 

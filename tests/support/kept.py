@@ -9,7 +9,8 @@ from schemas import wire
 from schemas.insights import Count, Facts
 from schemas.journal import Configured
 from streams.fold import journal_headers
-from streams.replay.refold import TOPIC_OF
+from streams.profiles.effects import TOPIC_OF
+from streams.replay.refold import COMPARED
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class KeptWorld(World):
 
     def topics(self) -> dict[str, list[Kept]]:
         """Every topic by name, of the outputs so far."""
-        topics: dict[str, list[Kept]] = {name: [] for name in TOPIC_OF.values()}
+        topics: dict[str, list[Kept]] = {name: [] for name in COMPARED}
         for customer, record in self.outputs:
             name = "profiles" if record is None else TOPIC_OF.get(type(record))
-            if name is not None:
+            if name in topics:
                 value = None if record is None else wire.encode(record)
                 topics[name].append(Kept(customer.encode(), value))
         counts = tuple(Count(*name, value) for name, value in self.counts.items())

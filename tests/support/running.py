@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WORKER = "from streams.app import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
 _ASK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 

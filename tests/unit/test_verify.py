@@ -11,7 +11,7 @@ from schemas import wire
 from schemas.insights import Facts
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.definition import library_documents
-from streams.replay.refold import TOPIC_OF
+from streams.replay.refold import COMPARED
 from streams.replay.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify
 from tests.support.kept import Kept, KeptTopics, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_refund, a_touchpoint, an_add, an_order
@@ -19,7 +19,7 @@ from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_refund, a_touchpoin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOPICS = (*TOPIC_OF.values(), "facts")
+TOPICS = (*COMPARED, "facts")
 CUTS = {
     "recency_ms": [DAY_MS, 2 * DAY_MS, 5 * DAY_MS, 9 * DAY_MS],
     "frequency": [2, 3, 4, 5],

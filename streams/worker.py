@@ -1,0 +1,52 @@
+"""A worker: the app with its pages, run until it is told to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from streams import logs
+from streams.app import build
+from streams.engine.run import run
+from streams.prefix import open_prefix, partition_of
+from streams.profiles.view import view
+from streams.web.pages import NotOwned, register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.processors.profiling import Profiling
+    from streams.settings import DomainSettings, WorkerSettings
+
+
+def run_worker(settings: WorkerSettings) -> NoReturn:
+    """Runs a worker here until SIGTERM (exit 0) or a crash (exit 1).
+
+    Raises:
+        NotCreated: the prefix has no topics, or no settings in them.
+        RegistryUnusable: the registry does not answer.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    prefix = open_prefix(settings)
+    app, profiling, metrics = build(prefix)
+    register(
+        app,
+        token=settings.web_token,
+        status=app.status,
+        metrics_text=metrics.text,
+        lookup=_lookup(profiling, prefix.domain),
+    )
+    run(app)
+
+
+def _lookup(profiling: Profiling, domain: DomainSettings) -> Callable[[str], dict[str, Any] | None]:
+    def lookup(customer: str) -> dict[str, Any] | None:
+        partition = partition_of(customer, domain.journal_partitions)
+        fold = profiling.folds.get(partition)
+        if fold is None:
+            raise NotOwned(partition)
+        profile = fold.profile(customer)
+        return None if profile is None else msgspec.to_builtins(view(customer, profile))
+
+    return lookup
