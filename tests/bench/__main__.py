@@ -1,4 +1,4 @@
-"""`make bench`: the floor, the profiles stage and the whole pipeline in one run; figures in build/bench/results.json."""
+"""`make bench`: floor, profiles stage and whole pipeline in one run; figures in build/bench/results.json."""
 
 from __future__ import annotations
 

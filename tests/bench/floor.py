@@ -7,14 +7,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 from confluent_kafka import Producer
 
 from streams.engine.topics import TopicSpec, create_topics
 from streams.places import bench_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOPIC = "touch"
 MESSAGES = 400_000
