@@ -94,6 +94,18 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
 
 
+def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet) -> tuple[Run, ...]:
+    """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
+    for gone in lost:
+        flow = flow_set.flows.get(gone.flow_id)
+        if flow is not None and flow.wait.restarts:
+            runs = tuple(
+                _replace(run, due_ms=max(run.due_ms, gone.due_ms)) if run.flow_id == gone.flow_id else run
+                for run in runs
+            )
+    return runs
+
+
 def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
     runs: tuple[Run, ...], order_ms: int, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
 ) -> tuple[Run, ...]:

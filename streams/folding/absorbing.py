@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.runner import lost_to_merge, without_ordered
+from streams.flows.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.identity import emptied, forward_target, united, with_link
@@ -59,7 +59,8 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     for run in lost:
         lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
-    profile = _replace(profile, touches=touches, conversions=conversions)
+    runs = waiting_anew(profile.runs, lost, at.known.flows)
+    profile = _replace(profile, runs=runs, touches=touches, conversions=conversions)
     if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):
         profile = _replace(profile, user_id=at.customer[2:])
     profile = rescored(profile, at)

@@ -70,20 +70,22 @@ def persons(cart: AbandonedCart, truth: Truth) -> set[str]:
 
 def matched(truth: Truth, decisions: Iterable[Decision], past: Past) -> Matched:
     """By the person and the time of the last add; where a device's add reached its user late, by the visit."""
-    by_time, by_visit = defaultdict(list), {cart.session_id: cart for cart in truth.abandoned}
+    by_time: dict[int, list[AbandonedCart]] = defaultdict(list)
+    by_visit: dict[str | None, AbandonedCart] = {cart.session_id: cart for cart in truth.abandoned}
     for cart in truth.abandoned:
         by_time[cart.last_add_ms].append(cart)
-    pairs, without_cart = [], []
+    pairs: list[tuple[Decision, AbandonedCart]] = []
+    without_cart = []
     for decision in decisions:
         if decision.outcome not in DECIDED:
             continue
         left_then = by_time[int(decision.evidence["cart_added_ms"])]
         found = [each for each in left_then if decision.customer in persons(each, truth)]
-        cart = found[0] if found else by_visit.get(past.by_id[decision.cause].session_id or "")
-        if cart is None or decision.customer not in persons(cart, truth):
+        left = found[0] if found else by_visit.get(past.by_id[decision.cause].session_id)
+        if left is None or decision.customer not in persons(left, truth):
             without_cart.append(decision)
         else:
-            pairs.append((decision, cart))
+            pairs.append((decision, left))
     decided = {cart.session_id for _, cart in pairs}
     return Matched(pairs, without_cart, [cart for cart in truth.abandoned if cart.session_id not in decided])
 

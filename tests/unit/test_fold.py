@@ -180,6 +180,18 @@ def test_a_cart_filled_as_a_device_is_bought_by_the_order_that_tells_whose_the_d
     assert (world.total("carts_opened"), world.total("carts_ordered"), world.total("decisions_open")) == (1, 1, 0)
 
 
+def test_of_two_carts_that_turn_out_to_be_one_customers_the_later_add_begins_the_wait(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_add(START_MS, user="1"), an_add(START_MS + HOUR_MS, user=None, anonymous_id="phone"))
+    world.send(a_touchpoint("signed_up", START_MS + HOUR_MS + MINUTE_MS, "1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    (trigger,) = world.emitted(Trigger)
+    assert trigger.decided_ms == START_MS + 3 * HOUR_MS
+    assert [d.outcome for d in world.emitted(Decision)] == ["entered", "entered", "exited", "sent"]
+
+
 def test_an_add_that_arrives_after_the_order_it_led_to_reminds_nobody(flows: tuple[dict[str, object], ...]) -> None:
     world = World(flows=flows)
     world.send(an_order(START_MS + HOUR_MS), an_add(START_MS + 59 * MINUTE_MS))
