@@ -21,8 +21,8 @@ from streams.demo.broker import Broker
 from streams.demo.fetching import Unavailable
 from streams.demo.finished import Finished, write_summary
 from streams.demo.reading import read_records
-from streams.demo.replaying import TooSlow, replayed
-from streams.demo.runs import NAMES, lines_in, planned
+from streams.demo.replaying import TooSlow, WorkerEnded, replayed
+from streams.demo.runs import HALF_YEAR, NAMES, lines_in, planned
 from streams.demo.server import DidNotStart, Server
 from streams.demo.table import show
 from streams.demo.worker import StillBusy, Worker, wait_until_idle
@@ -55,7 +55,7 @@ _QUIET = {"log_level": "3"}
 """Of librdkafka in this process: a warning between two progress bars helps nobody."""
 _SHOP_SECONDS = 120.0
 _EXPECTED = (
-    Failed, TooSlow, SilentStage, StillBusy, DidNotStart, Unavailable, Undeliverable,
+    Failed, TooSlow, WorkerEnded, SilentStage, StillBusy, DidNotStart, Unavailable, Undeliverable,
     ColumnFileError, SettingsError, WrongTopics, KafkaException,
 )  # fmt: skip
 _INTERRUPTED = 130
@@ -63,7 +63,7 @@ _LOG_WIDTH = 120
 _RUNNING = "running"
 """File with the pids that KEEP left."""
 FOLDERS = ("kafka", *NAMES)
-FILES = ("shop.avro", "shop.truth.json", "shop.log", "summary.json", "report.html")
+FILES = (HALF_YEAR, "shop.avro", "shop.truth.json", "shop.log", "summary.json", "report.html")
 
 
 def run_demo(

