@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _FOREVER = {"retention.ms": "-1"}
 _COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 _MESSAGE_BYTES_MAX = str(8 * 1024 * 1024)
+_LETTER_BYTES_MAX = str(12 * 1024 * 1024)
+"""A record as it came, and why it could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
     return [
         TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}),
         TopicSpec(topics.journal, journal, {**_FOREVER, **large}),
-        TopicSpec(topics.dead_letters, 1, {**_FOREVER, **large}),
+        TopicSpec(topics.dead_letters, 1, {**_FOREVER, "max.message.bytes": _LETTER_BYTES_MAX}),
         *(
             TopicSpec(name, journal, _FOREVER)
             for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)

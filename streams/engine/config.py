@@ -98,6 +98,8 @@ def producer_config(settings: EngineSettings) -> ClientConfig:
         "batch.size": 1 << 20,
         "queue.buffering.max.messages": 1_000_000,
         "compression.type": "lz4",
+        # the topics' own limits decide what is too large
+        "message.max.bytes": 16 << 20,
         **client_config(settings),
         "enable.idempotence": True,
         "partitioner": "murmur2_random",

@@ -141,4 +141,4 @@ class Collecting:
     def _letter(self, reason: str, detail: str, message: Message) -> Output:
         letter = dead_letter("collect", reason, detail, message)
         self._letters.append(letter)
-        return Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))
+        return Output(self._topics.dead_letters, letter.key, self._wire.encode(letter))

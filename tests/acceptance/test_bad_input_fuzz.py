@@ -60,7 +60,13 @@ def spliced(random: Random, value: bytes) -> bytes:
 
 def reworded(random: Random, event: Touchpoint) -> bytes:
     """Right Avro, of fields that make no sense."""
-    text, number = (lambda: random.choice(TEXTS)), (lambda: random.choice(NUMBERS))
+
+    def text() -> str:
+        return random.choice(TEXTS)
+
+    def number() -> int:
+        return random.choice(NUMBERS)
+
     order = Order(text(), random.choice(("EUR", "USD", text())), number(), random.choice((0, number())))
     products = tuple(Product(sku=text(), price_minor=number(), quantity=number()) for _ in range(random.randint(0, 3)))
     changes: dict[str, Callable[[], Any]] = {

@@ -34,7 +34,7 @@ class Outcome:
     letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (stage, reason)."""
     touchpoints: int = 0
-    """In the topic touchpoints; marks are none."""
+    """In the topic touchpoints; marks are none, unless they were refused."""
     journalled: int = 0
     """Touchpoints in the journal, forwarded ones counted once."""
     ids: Counter[str] = field(default_factory=Counter)
@@ -68,11 +68,14 @@ def read_outcome(place: Place) -> Outcome:
         outcome.panel.update(facts.panel)
     outcome.counts = Counter({name: value for name, value in outcome.counts.items() if value})
     mark = SINGLE_OBJECT.header(Mark)
+    letters = place.records("dead_letters", DeadLetter)
+    outcome.letters.update((letter.stage, letter.reason) for letter in letters)
     outcome.touchpoints = sum(not (each.value() or b"").startswith(mark) for each in place.messages("touchpoints"))
+    refused = [letter for letter in letters if letter.stage == "collect"]
+    outcome.touchpoints += sum((letter.value or b"").startswith(mark) for letter in refused)
     for message in place.messages("journal"):
         names = {name for name, _ in message.headers() or ()}
         outcome.journalled += "received_at_ms" in names and "hops" not in names
-    outcome.letters.update((letter.stage, letter.reason) for letter in place.records("dead_letters", DeadLetter))
     outcome.ids.update(_ids(outcome))
     return outcome
 

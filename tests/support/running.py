@@ -67,7 +67,7 @@ class Place:
             value = message.value()
             record = None if value is None else SINGLE_OBJECT.decode(value)
             if isinstance(record, kind):
-                found.append(((message.key() or b"").decode(), record))
+                found.append(((message.key() or b"").decode(errors="backslashreplace"), record))
         return found
 
     def last(self, topic: str, kind: type[T]) -> dict[str, T]:
