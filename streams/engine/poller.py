@@ -57,6 +57,11 @@ class Poller:
     A partition's tag changes whenever what was fetched of it before is no longer what comes next: at an
     assignment and at a rewind. Both happen on the thread, between two fetches, so a batch whose tag is the
     present one continues where the last one ended.
+
+    `_handed` is where each partition's fetching has to go on. librdkafka pauses what we keep during a
+    rebalance and resumes by its own count, which is one too far when consume() has returned an end of
+    partition (librdkafka before 2.13.2: a record would be skipped), and too low when the pause met a fetch under way. So each
+    rebalance ends with a seek to our count.
     """
 
     def __init__(self, config: ClientConfig, records_max: int, listener: Listener) -> None:
@@ -66,6 +71,8 @@ class Poller:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._tags: dict[Place, int] = {}
+        self._owned: set[Place] = set()
+        self._handed: dict[Place, int] = {}
         self._commands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._room = threading.Semaphore(CHUNKS_HELD_MAX)
         self._quit = threading.Event()
@@ -124,8 +131,9 @@ class Poller:
     def _rewind(self, offsets: Mapping[Place, int]) -> None:
         # one step for the fetches of this thread: what comes after the seek bears the new tag
         for place, offset in offsets.items():
-            self._consumer.seek(TopicPartition(*place, offset if offset >= 0 else OFFSET_BEGINNING))
-            self._tags[place] = self._tags.get(place, 0) + 1
+            self._handed[place] = offset if offset >= 0 else OFFSET_BEGINNING
+            self._consumer.seek(TopicPartition(*place, self._handed[place]))
+            self._tags[place] += 1
 
     async def _call(self, command: Callable[[], T]) -> T:
         done: Future[T] = Future()
@@ -162,11 +170,20 @@ class Poller:
             return
         # consume(n, t) alone would wait the whole t for n messages
         first = self._consumer.poll(_POLL_SECONDS)
-        chunk = [] if first is None else self._chunk([first, *self._consumer.consume(self._records_max - 1, 0)])
+        chunk = [] if first is None else self._chunk(self._consume_after(first))
         if chunk:
             self._loop.call_soon_threadsafe(self._listener.on_chunk, chunk)
         else:
             self._room.release()
+
+    def _consume_after(self, first: Message) -> list[Message]:
+        place = first.topic(), first.partition()
+        tag = self._tags.get(place)
+        if place in self._owned and first.error() is None:
+            self._handed[place] = first.offset() + 1
+        rest: list[Message] = self._consumer.consume(self._records_max - 1, 0)
+        # consume() may have served a rebalance, and that a rewind: then the first message will come again
+        return [first, *rest] if self._tags.get(place) == tag else rest
 
     def _chunk(self, messages: Iterable[Message]) -> list[Tagged]:
         batches: dict[Place, Batch] = {}
@@ -186,15 +203,25 @@ class Poller:
                 batch.next_offset = message.offset() + 1
             else:
                 batch.next_offset = max(batch.next_offset, message.offset())
+        for place, batch in batches.items():
+            if place in self._owned:
+                self._handed[place] = batch.next_offset
         return [(self._tags[place], batch) for place, batch in batches.items()]
+
+    def _continue(self, owned: Iterable[Place]) -> None:
+        for place in owned:
+            if place in self._handed:
+                self._consumer.seek(TopicPartition(*place, self._handed[place]))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)
+        self._continue(self._owned)
         places = [(partition.topic, partition.partition) for partition in partitions]
         for place in places:
             self._tags[place] = self._tags.get(place, 0) + 1
+        self._owned.update(places)
         tags = {place: self._tags[place] for place in places}
         # not awaited: restoring takes long, and polling must go on
         asyncio.run_coroutine_threadsafe(self._listener.on_assigned(tags), self._loop)
@@ -208,4 +235,8 @@ class Poller:
         error = told.exception()
         if error is not None:
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
+        for place in places:
+            self._owned.discard(place)
+            self._handed.pop(place, None)
         self._consumer.incremental_unassign(partitions)
+        self._continue(self._owned)

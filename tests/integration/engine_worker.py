@@ -4,7 +4,7 @@ Run as `python -m tests.integration.engine_worker BROKERS PREFIX STATE_DIR SLOT 
 state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
 passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
 (the agent does, before it runs them), poison (raises at each value `poison`), pulse (asks for cycles and says so
-in PREFIX-pulse), guarantee=..., interval=MS, address=HOST:PORT of its web pages.
+in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def main() -> None:
         brokers, prefix, f"{prefix}-{slot}", Path(state_dir),
         commit_interval_ms=int(options.get("interval", "100")),
         session_timeout_ms=3_000, transaction_timeout_ms=2_000,
+        instance_id=slot if "static" in options else None,
         guarantee="at_least_once" if options.get("guarantee") == "at_least_once" else "exactly_once",
     )
     counting = Input(f"{prefix}-in", Counting(prefix, options), f"{prefix}-changelog", CountCodec())

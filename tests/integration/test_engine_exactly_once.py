@@ -123,6 +123,21 @@ def test_workers_that_come_and_go_share_the_partitions_without_loss(bench: Bench
     assert bench.account() == bench.expected()
 
 
+@pytest.mark.parametrize("membership", ["dynamic", "static"])
+def test_a_rebalance_while_all_is_read_skips_nothing(bench: Bench, membership: str) -> None:
+    with ExitStack() as workers:
+        workers.enter_context(bench.worker(0, membership))
+        for slot in (1, 2, 3):
+            bench.send(300)
+            bench.wait_for_outputs()
+            workers.enter_context(bench.worker(slot, membership))
+            ready = "partition ready"
+            wait_until(lambda: ready in bench.log(slot).read_text(), "its share")  # noqa: B023 - called at once
+        bench.send(300)
+        bench.wait_for_outputs()
+    assert bench.account() == bench.expected()
+
+
 def test_a_worker_stopped_for_longer_than_its_session_comes_back_without_harm(bench: Bench) -> None:
     with ExitStack() as workers:
         zombie = workers.enter_context(bench.worker(0, "interval=50"))

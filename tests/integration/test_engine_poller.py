@@ -1,0 +1,108 @@
+"""The thread that owns the consumer, alone with a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, Producer
+
+from streams.engine.config import EngineSettings, consumer_config
+from streams.engine.poller import Poller
+from streams.engine.topics import TopicSpec, create_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from streams.engine.partition import Place
+    from streams.engine.poller import Tagged
+
+PARTITIONS = 8
+WAIT_SECONDS = 60.0
+
+
+class Listening:
+    """Notes what comes; while `holds` it makes no room, so that more piles up behind."""
+
+    def __init__(self) -> None:
+        self.poller: Poller
+        self.values: list[bytes] = []
+        self.reached: dict[Place, int] = {}
+        self.owned: set[Place] = set()
+        self.holds = False
+        self._held = 0
+
+    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+        self.owned.update(tags)
+        for place, tag in tags.items():
+            await self.poller.resume(place, tag)
+
+    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:  # noqa: ARG002 - of the protocol
+        self.owned.difference_update(places)
+
+    def on_chunk(self, chunk: Sequence[Tagged]) -> None:
+        for _, batch in chunk:
+            self.values += [message.value() for message in batch.messages]
+            self.reached[batch.topic, batch.partition] = batch.next_offset
+        self._held += 1
+        if not self.holds:
+            self.go_on()
+
+    def go_on(self) -> None:
+        self.holds = False
+        while self._held:
+            self._held -= 1
+            self.poller.release()
+
+    async def on_failed(self, error: BaseException) -> None:
+        raise error
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not holds():  # noqa: ASYNC110 - records and rebalances tell no event
+            await asyncio.sleep(0.01)
+
+
+def test_ends_of_partitions_fetched_together_do_not_make_a_rebalance_skip_records(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    create_topics(kafka, [TopicSpec(prefix, PARTITIONS)])
+    producer = Producer({"bootstrap.servers": kafka})
+
+    def send(text: str) -> set[bytes]:
+        values = {f"{text}-{partition}".encode() for partition in range(PARTITIONS)}
+        for partition in range(PARTITIONS):
+            producer.produce(prefix, f"{text}-{partition}".encode(), None, partition)
+        producer.flush()
+        return values
+
+    async def scenario() -> None:
+        config = consumer_config(EngineSettings(kafka, prefix, prefix, tmp_path))
+        listening = Listening()
+        poller = listening.poller = Poller(config, 1_000, listening)
+        poller.start()
+        await poller.subscribe([prefix])
+        await until(lambda: len(listening.owned) == PARTITIONS)
+        listening.holds = True
+        sent = send("first")
+        await asyncio.sleep(1)  # the ends of all partitions wait in one queue now
+        listening.go_on()
+        await until(lambda: set(listening.values) == sent and len(listening.reached) == PARTITIONS)
+        other = Consumer({**config, "client.id": "other"})
+        other.subscribe([prefix])
+        taken: list[bytes] = []
+        await until(lambda: bool(take(other, taken)) or len(listening.owned) < PARTITIONS)
+        more = send("second")
+        await until(lambda: more <= set(listening.values) | set(take(other, taken)))
+        assert len(listening.values) == len(set(listening.values))
+        other.close()
+        await poller.stop()
+
+    asyncio.run(scenario())
+
+
+def take(consumer: Consumer, taken: list[bytes]) -> list[bytes]:
+    taken += [message.value() for message in consumer.consume(100, 0.01) if message.error() is None]
+    return taken
