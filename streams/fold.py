@@ -69,6 +69,16 @@ def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes],
     return (received, ("hops", bytes([hops]))) if hops else (received,)
 
 
+def counted_as_letter(record: Record | None) -> tuple[tuple[str, int, str], ...]:
+    """Facts to add one to for a record that could not be folded (None: nor read); the accounts then balance."""
+    if record is None:
+        return (("fold_dead_letters", 0, ""),)
+    if not isinstance(record.value, Touchpoint):
+        return ()
+    letter = ("fold_dead_letters", 0, "")
+    return (letter, ("forwards_received", 0, "")) if record.hops else (letter,)
+
+
 class Fold:
     """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
-from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.store import StateUnreadable
 from streams.engine.batch import Output
-from streams.fold import Fold, Record
+from streams.fold import Fold, Record, counted_as_letter
 from streams.folding.moment import Rejected
 from streams.journal import read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
@@ -143,8 +142,7 @@ class Profiling:
                 yield Output(self._topics.journal, key.encode(), value, list(headers) or None)
 
     def _letter(self, reason: str, detail: str, message: Message, record: Record | None, tally: Tally) -> Output:
-        if record is None or isinstance(record.value, Touchpoint):
-            key = ("fold_dead_letters", 0, "")
+        for key in counted_as_letter(record):
             tally.counts[key] = tally.counts.get(key, 0) + 1
         letter = dead_letter("fold", reason, detail, message)
         self._pending.append(letter)

@@ -6,12 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from state.store import StateUnreadable
-from streams.fold import Fold
+from streams.fold import Fold, counted_as_letter
 from streams.folding.moment import Rejected
 from streams.folding.partition import JournalCodec
 from streams.journal import read_record
@@ -113,5 +112,5 @@ def _take(effects: Effects, contents: Contents, wire: Wire) -> None:
 
 
 def _count_letter(record: Record | None, contents: Contents) -> None:
-    if record is None or isinstance(record.value, Touchpoint):
-        contents.sums.counts["fold_dead_letters", 0, ""] += 1
+    for key in counted_as_letter(record):
+        contents.sums.counts[key] += 1
