@@ -59,9 +59,9 @@ class Poller:
     present one continues where the last one ended.
 
     `_handed` is where each partition's fetching has to go on. librdkafka pauses what we keep during a
-    rebalance and resumes by its own count, which is one too far when consume() has returned an end of
-    partition (librdkafka before 2.13.2: a record would be skipped), and too low when the pause met a fetch under way. So each
-    rebalance ends with a seek to our count.
+    rebalance and resumes by its own count. Before 2.13.2 that is one too far when consume() has returned an
+    end of partition, so that a record would be skipped; it may be too low when the pause met a fetch under
+    way. So each rebalance ends with a seek to our count.
     """
 
     def __init__(self, config: ClientConfig, records_max: int, listener: Listener) -> None:
