@@ -35,17 +35,17 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     panel: tuple[PanelRow, ...] = ()
 
 
-class Kpi(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Kpi(msgspec.Struct, frozen=True, gc=False):
     """A KPI of one closed window, or its correction."""
 
     name: str
     grain: str
     start_ms: int
     by: str
-    value: float | None = None
     numerator: int
     denominator: int
     revision: int
+    value: float | None = None
 
 
 class Anomaly(msgspec.Struct, frozen=True, gc=False):

@@ -68,17 +68,17 @@ class ModelChunk(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-class TickedModel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class TickedModel(msgspec.Struct, frozen=True, gc=False):
     """One kind of model."""
 
     kind: str
-    version: str | None = None
     reason: str
+    version: str | None = None
 
 
-class ModelTick(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class ModelTick(msgspec.Struct, frozen=True, gc=False):
     """A week is over in every partition: the models that hold from here on."""
 
     time_ms: int
-    models: tuple[TickedModel, ...] = ()
     panel_share_ppm: int
+    models: tuple[TickedModel, ...] = ()

@@ -13,13 +13,11 @@ class TriggerProduct(msgspec.Struct, frozen=True, gc=False):
     quantity: int
 
 
-class Trigger(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Trigger(msgspec.Struct, frozen=True, gc=False):
     """A message to be sent to a customer by a subscriber."""
 
     trigger_id: str
     customer: str
-    user_id: str | None = None
-    email_hash: str | None = None
     channel: str
     flow_id: str
     flow_version: int
@@ -29,6 +27,8 @@ class Trigger(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     due_ms: int
     expires_ms: int
     reason: str
+    user_id: str | None = None
+    email_hash: str | None = None
     products: tuple[TriggerProduct, ...] = ()
     facts: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -51,7 +51,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     models: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Credit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Credit(msgspec.Struct, frozen=True, gc=False):
     """A row of the attribution ledger."""
 
     credit_id: str
@@ -61,15 +61,15 @@ class Credit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     model_version: int
     kind: str
     channel: str
-    campaign_id: str | None = None
-    touch_id: str | None = None
-    touch_time_ms: int | None = None
     amount_minor: int
     currency: str
     conversion_time_ms: int
     time_ms: int
     revision: int
     cause: str
+    campaign_id: str | None = None
+    touch_id: str | None = None
+    touch_time_ms: int | None = None
 
 
 class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
@@ -87,11 +87,10 @@ class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
 
 
-class ProfileView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class ProfileView(msgspec.Struct, frozen=True, gc=False):
     """What others may know of a customer."""
 
     customer: str
-    user_id: str | None = None
     segment: str
     r: int
     f: int
@@ -100,11 +99,12 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     scored_ms: int
     orders: int
     monetary_minor: int
-    first_order_ms: int | None = None
-    last_order_ms: int | None = None
     lifecycle: str
     cluster: int
     clusters_version: str
+    user_id: str | None = None
+    first_order_ms: int | None = None
+    last_order_ms: int | None = None
     consent: dict[str, bool] = msgspec.field(default_factory=dict)
     devices: tuple[str, ...] = ()
 

@@ -50,22 +50,22 @@ class Consent(msgspec.Struct, frozen=True, gc=False):
     granted: bool
 
 
-class Product(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A line of a cart or an order."""
 
     sku: str
-    category: str | None = None
     price_minor: int
     quantity: int
+    category: str | None = None
 
 
-class Touchpoint(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Touchpoint(msgspec.Struct, frozen=True, gc=False):
     """One thing that a customer did or received, in canonical form. Topics touchpoints and journal."""
 
     event_id: str
-    source: str = ""
     type: str
     time_ms: int
+    source: str = ""
     user_id: str | None = None
     anonymous_id: str | None = None
     email_hash: str | None = None

@@ -6,40 +6,58 @@ import json
 import shutil
 import statistics
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from streams.demo.broker import Broker
 from tests.bench import floor, product
-from tests.bench.mix import STATED
+from tests.bench.mix import CLICKSTREAM, SHOP, clickstream, touchpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from schemas.touchpoint import Touchpoint
 
 OUT = Path("build/bench")
-ROUNDS = 1
-EVENTS = 200_000
+ROUNDS = 3
+EVENTS = 150_000
+FLOOR = "floor-decode"
+
+
+STAGES: dict[str, tuple[Callable[[int], Iterable[Touchpoint]], bool]] = {
+    "profiles stage, clickstream": (clickstream, False),
+    "profiles stage, made shop": (touchpoints, False),
+    "whole pipeline, clickstream": (clickstream, True),
+    "whole pipeline, made shop": (touchpoints, True),
+}
 
 
 def main() -> None:
-    """Runs floor, stage, pipeline, in turn, ROUNDS times; prints medians and ratios to the floor."""
+    """Runs the floor and every stage, in turn, ROUNDS times; prints medians and ratios to the floor."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    rows: dict[str, list[float]] = {"floor-decode": [], "profiles stage": [], "whole pipeline": []}
-    costs: dict[str, list[product.Measured]] = {"profiles stage": [], "whole pipeline": []}
+    rows: dict[str, list[float]] = {FLOOR: [], **{name: [] for name in STAGES}}
+    costs: dict[str, list[product.Measured]] = {name: [] for name in STAGES}
     with Broker() as broker:
         floor.fill(broker.bootstrap)
         for number in range(ROUNDS):
-            rows["floor-decode"].append(floor.measure(broker.bootstrap, OUT))
-            for name, is_whole in (("profiles stage", False), ("whole pipeline", True)):
-                prefix = f"bench-{name.split()[0]}-{number}"
-                measured = product.stage(broker.bootstrap, prefix, OUT, EVENTS, is_whole=is_whole)
+            rows[FLOOR].append(floor.measure(broker.bootstrap, OUT))
+            for place, (name, (events, is_whole)) in enumerate(STAGES.items()):
+                prefix = f"bench-{place}-{number}"
+                measured = product.stage(broker.bootstrap, prefix, OUT, events(EVENTS), is_whole=is_whole)
                 rows[name].append(measured.events_per_second)
                 costs[name].append(measured)
     _report(rows, costs)
 
 
 def _report(rows: dict[str, list[float]], costs: dict[str, list[product.Measured]]) -> None:
-    base = statistics.median(rows["floor-decode"])
-    table = Table(title=f"events per second on one core, exactly once ({STATED}; {EVENTS:,} touchpoints, one flow)")
+    base = statistics.median(rows[FLOOR])
+    table = Table(
+        title=f"events per second on one core, exactly once, one flow, {EVENTS:,} touchpoints",
+        caption=f"clickstream: {CLICKSTREAM}\n{SHOP}",
+    )
     for column in ("what", "events/s (median)", "least - most", "ratio to floor", "CPU us an event", "RSS MB"):
         table.add_column(column, justify="left" if column == "what" else "right")
     results = []

@@ -1,11 +1,18 @@
-"""The event mix of the product's benchmarks, with a seed: shop visits of 1..12 touchpoints by one channel each."""
+"""The event mixes of the product's benchmarks: a real clickstream over and over, and a made shop with many orders."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
+from streams.places import data_dir
+from streams.replay.columns import map_file
+from streams.replay.mapped import MappedTouchpoint
+from streams.replay.mapping import load_mapping
+from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +33,8 @@ KINDS = (
 )
 VISITS_AT_ONCE = 200
 CONVERSION = 0.5
-STATED = "visits of 1-12 touchpoints: 69 % views, 11 % adds, 11 % opens, 8 % orders; Zipf-like customers, 30 days"
+SHOP = "made shop: visits of 1-12 touchpoints, 66 % views, 13 % adds, 13 % opens, 8 % orders; 20,000 customers, 30 days"
+CLICKSTREAM = "REES46 hours over and over, each time other customers: 98 % views, 1 % adds, 1 % orders"
 
 
 class Visit(NamedTuple):
@@ -38,6 +46,25 @@ class Visit(NamedTuple):
     campaign: str | None
     left: int
     """Touchpoints to come."""
+
+
+def clickstream(count: int) -> Iterator[Touchpoint]:
+    """`count` touchpoints of the real file, again and again three hours later, with other customers each time."""
+    path = data_dir() / "rees46" / "2019-10-01_first_hours.csv.gz"
+    recorded = [
+        mapped.touchpoint for mapped in map_file(path, load_mapping("rees46")) if isinstance(mapped, MappedTouchpoint)
+    ]
+    for number in range(count):
+        round_, place = divmod(number, len(recorded))
+        event = recorded[place]
+        order = event.order
+        yield msgspec.structs.replace(
+            event,
+            event_id=f"{event.event_id}-{round_}",
+            time_ms=event.time_ms + round_ * 3 * HOUR_MS,
+            user_id=f"{event.user_id}-{round_}",
+            order=msgspec.structs.replace(order, order_id=f"{order.order_id}-{round_}") if order else None,
+        )
 
 
 def touchpoints(count: int, seed: int = 1) -> Iterator[Touchpoint]:

@@ -20,15 +20,16 @@ from streams.demo.server import free_port
 from streams.engine.reader import read_committed
 from streams.flows.definition import library_documents
 from streams.fold import journal_headers
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import HOUR_MS, DomainSettings, WorkerSettings
 from streams.topics import Topics
-from tests.bench.mix import DAY_MS, DAYS, START_MS, touchpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-HOUR_MS = 3_600_000
+    from schemas.touchpoint import Touchpoint
+
+PARTITIONS = 4
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
 PATIENCE_SECONDS = 180.0
@@ -44,14 +45,14 @@ class Measured:
     rss_mb: float
 
 
-def stage(brokers: str, prefix: str, folder: Path, count: int, *, is_whole: bool) -> Measured:
+def stage(brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint], *, is_whole: bool) -> Measured:
     """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed."""
     domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
     settings = WorkerSettings(
         brokers=brokers, prefix=prefix, state_dir=folder / prefix, web_port=free_port(), commit_interval_ms=500
     )
     create_prefix(settings, domain)
-    _fill(brokers, Topics(prefix), count, is_whole=is_whole)
+    count = _fill(brokers, Topics(prefix), events, is_whole=is_whole)
     environment = {
         **os.environ,
         **{f"TOUCHSTREAM_{name.upper()}": str(value) for name, value in settings if name not in {"kafka", "web_token"}},
@@ -67,22 +68,24 @@ def stage(brokers: str, prefix: str, folder: Path, count: int, *, is_whole: bool
             worker.wait(20)
 
 
-def _fill(brokers: str, topics: Topics, count: int, *, is_whole: bool) -> None:
+def _fill(brokers: str, topics: Topics, events: Iterable[Touchpoint], *, is_whole: bool) -> int:
+    """Writes the touchpoints, and after the last one a mark to every input partition; how many there were."""
     producer = Producer({
         "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
         "queue.buffering.max.messages": 1_000_000,
     })  # fmt: skip
     topic = topics.touchpoints if is_whole else topics.journal
-    for number, event in enumerate(touchpoints(count)):
+    count = last_ms = 0
+    for count, event in enumerate(events, 1):
         headers = None if is_whole else list(journal_headers(event.time_ms))
         producer.produce(topic, SINGLE_OBJECT.encode(event), key=key_of(event), headers=headers)
-        if number % 1_000 == 0:
+        last_ms = max(last_ms, event.time_ms)
+        if count % 1_000 == 0:
             producer.poll(0)
-    if is_whole:
-        for partition in range(4):
-            mark = SINGLE_OBJECT.encode(Mark(START_MS + (DAYS + 1) * DAY_MS))
-            producer.produce(topic, mark, key=b"", partition=partition)
+    for partition in range(PARTITIONS if is_whole else 0):
+        producer.produce(topic, SINGLE_OBJECT.encode(Mark(last_ms + HOUR_MS)), key=b"", partition=partition)
     producer.flush()
+    return count
 
 
 def _watch(brokers: str, topics: Topics, worker: subprocess.Popen[bytes], count: int) -> Measured:

@@ -41,7 +41,7 @@ def test_fastavro_agrees_with_the_written_codec_on_every_record_type(name: str) 
 def test_schema_files_and_python_types_name_the_same_fields_and_document_each(name: str) -> None:
     schema = raw_schema(name)
     typed = [field.name for field in msgspec.structs.fields(RECORDS[name])]
-    assert [field["name"] for field in schema["fields"]] == typed
+    assert {field["name"] for field in schema["fields"]} == set(typed)
     assert all(field["doc"] for field in schema["fields"])
 
 
