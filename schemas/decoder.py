@@ -157,7 +157,7 @@ class _Writer:
 
 
 def compile_decoder(schema: dict[str, Any], types: Mapping[str, type]) -> Callable[[bytes, int], Any]:
-    """A function (data, position of the body) -> struct, for a record schema; `types`: the struct of each record's name.
+    """A function (data, position of the body) -> struct, for a record schema; `types` has a struct for each name.
 
     The function raises Malformed, IndexError (truncated), UnicodeDecodeError or OtherForm.
     """

@@ -90,8 +90,8 @@ def test_who_stops_buying_changes_segment_on_the_right_days_without_an_event(pla
     ]
     # the age that equals a cut still reaches it
     assert [change.time_ms - last_ms for change in by_time] == [days * DAY_MS + 1 for days, _ in later]
-    befores = [at_last, *(segment for _, segment in later)]
-    assert [change.before for change in by_time] == befores[:-1]
+    earlier = [at_last, *(segment for _, segment in later)]
+    assert [change.before for change in by_time] == earlier[:-1]
     assert all(change.cause.startswith("timer:") for change in by_time)
     assert {change.cuts_version for change in by_time} == {"cuts-fixed"}
 
