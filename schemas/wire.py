@@ -43,6 +43,10 @@ class WireError(ValueError):
         self.detail = detail
 
 
+class RegistryUnusable(Exception):
+    """The registry does not answer, or refuses a schema of this release: no fault of the record that asked."""
+
+
 class _Type:
     """One record type under one header."""
 

@@ -90,7 +90,7 @@ def _engine_settings(settings: WorkerSettings) -> EngineSettings:
         session_timeout_ms=settings.session_timeout_ms,
         transaction_timeout_ms=settings.transaction_timeout_ms,
         guarantee=settings.guarantee,
-        instance_id=settings.instance,
+        instance_id=settings.instance if settings.membership == "static" else None,
         client=settings.kafka,
     )
 

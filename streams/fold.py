@@ -11,6 +11,7 @@ from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChu
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
 from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
+from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
 from streams.folding.partition import (
     PARTITION_KEY,
@@ -22,19 +23,18 @@ from streams.folding.partition import (
     with_settings,
     with_tick,
 )
+from streams.folding.scoring import published
 from streams.folding.timers import TimerFailed, fired, indexed
-from streams.folding.touchpoints import count_order, fold_touchpoint, stated
+from streams.folding.touchpoints import fold_touchpoint, stated
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.seen import event_hash, is_seen, with_seen
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WAKES_MAX = 1_000
-GUEST_KEPT_MS = 7 * DAY_MS
 
 
 class State(Protocol):
@@ -173,7 +173,7 @@ class Fold:
         profile = msgspec.structs.replace(profile, clock_ms=now_ms, seen=with_seen(profile.seen, digest, now_ms))
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
-            profile = _fold_entry(profile, event, at)
+            profile = fold_entry(profile, event, at)
         else:
             profile = fold_touchpoint(profile, event, digest, record.received_ms, at)
         self._keep(customer, profile)
@@ -244,8 +244,13 @@ class Fold:
     def _address_consent(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
         at = Moment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
+        target = forward_target(record.key, profile)
+        if target is not None:
+            effects.append(target, record.value)
+            return
         told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
         if told is not profile:
+            published(profile, told, at)
             self._keep(record.key, told)
 
     def _configured(self, record: Record, effects: Effects) -> None:
@@ -264,19 +269,6 @@ def _forward(record: Record, target: str, effects: Effects) -> None:
         raise Rejected("identity_loop", f"forwarded {record.hops} times")
     effects.count("forwards_sent")
     effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))
-
-
-def _fold_entry(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    """A guest's order, or spend: counted, and remembered so that a repeat is known; no public profile."""
-    if event.type == "order_completed":
-        at.effects.count("guest_orders", event.time_ms)
-        count_order(event, at)
-    elif event.type in {"order_refunded", "order_cancelled"} and event.order is not None:
-        at.effects.count("refunds", event.time_ms)
-        at.effects.count("refunds_minor", event.time_ms, event.order.total_minor)
-    elif event.spend is not None:
-        at.effects.count("spend_minor", event.time_ms, event.spend.total_minor, f"channel={event.channel or 'unknown'}")
-    return msgspec.structs.replace(profile, first_ms=event.time_ms, expires_ms=at.now_ms + GUEST_KEPT_MS)
 
 
 def _timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:

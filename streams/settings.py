@@ -94,6 +94,10 @@ class WorkerSettings(BaseModel):
     guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", description="Transactions, or not.")
     session_timeout_ms: int = Field(10_000, ge=1_000, description="A worker silent for so long loses its partitions.")
     transaction_timeout_ms: int = Field(8_000, ge=1_000, description="Below session_timeout_ms.")
+    membership: Literal["dynamic", "static"] = Field(
+        "dynamic",
+        description="dynamic: leaves the group when stopped; static: keeps its partitions over a quick restart.",
+    )
     web_host: str = Field("127.0.0.1", description="Address of health, metrics and profile pages.")
     web_port: int = Field(6066, ge=1, le=65_535, description="Port of health, metrics and profile pages.")
     web_token: str = Field("", repr=False, description="When set, pages but /health/live ask for it as a bearer token.")

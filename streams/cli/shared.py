@@ -58,7 +58,7 @@ def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
     """What a registry may raise; the client of one is imported only where one is named."""
     if not settings.registry_url:
         return ()
-    from streams.engine.registry import RegistryUnusable
+    from schemas.wire import RegistryUnusable
 
     return (RegistryUnusable,)
 

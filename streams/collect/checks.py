@@ -11,13 +11,14 @@ import msgspec
 from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
-    from schemas.touchpoint import Touchpoint
+    from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
 
 TIME_MS_MIN = 631_152_000_000
 """1990-01-01."""
 TIME_MS_MAX = 3_471_292_800_000
 """2080-01-01: in a replay, where times are not held against a clock, nobody's weeks run on without end."""
 TEXT_MAX = 512
+CAMPAIGN_MAX = 256
 PRODUCTS_MAX = 1_000
 PROPERTIES_MAX = 100
 PROPERTY_MAX = 4_096
@@ -108,6 +109,11 @@ def _check_sizes(event: Touchpoint) -> None:
         text = getattr(event, name)
         if text is not None and len(text) > TEXT_MAX:
             raise Refused("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX}")
+    _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
+    _check_texts("message", event.message, TEXT_MAX)
+    _check_texts("order", event.order, TEXT_MAX)
+    for product in event.products:
+        _check_texts("products", product, TEXT_MAX)
     if len(event.products) > PRODUCTS_MAX:
         raise Refused("too_many", f"{len(event.products)} products; at most {PRODUCTS_MAX}")
     if len(event.properties) > PROPERTIES_MAX:
@@ -115,6 +121,16 @@ def _check_sizes(event: Touchpoint) -> None:
     for name, text in event.properties.items():
         if len(name) > TEXT_MAX or len(text) > PROPERTY_MAX:
             raise Refused("too_long", f"a property's name or value is longer than {TEXT_MAX} or {PROPERTY_MAX}")
+
+
+def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
+    """Profiles and ledger rows copy these texts, so they are bounded."""
+    if part is None:
+        return
+    for field in part.__struct_fields__:
+        text = getattr(part, field)
+        if isinstance(text, str) and len(text) > characters_max:
+            raise Refused("too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max}")
 
 
 def _check_amounts(event: Touchpoint) -> None:

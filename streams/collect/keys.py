@@ -1,4 +1,4 @@
-"""Under which key a touchpoint travels: the customer, or what stands in for him (DOMAIN.md 2)."""
+"""Under which key a touchpoint travels: the customer, or what stands in for him."""
 
 from __future__ import annotations
 

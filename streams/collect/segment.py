@@ -62,7 +62,7 @@ def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
     properties = call.get("properties") or {}
     context = call.get("context") or {}
     currency = _text(properties.get("currency")) or default_currency
-    address = (context.get("traits") or {}).get("email") or properties.get("email")
+    address = (call.get("traits") or context.get("traits") or {}).get("email") or properties.get("email")
     return Touchpoint(
         event_id=_text(call.get("messageId")) or "",
         source=SOURCE,

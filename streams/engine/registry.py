@@ -9,7 +9,7 @@ import httpx
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 from schemas.catalogue import RECORDS, raw_schema
-from schemas.wire import Wire
+from schemas.wire import RegistryUnusable, Wire
 
 if TYPE_CHECKING:
     from streams.topics import Topics
@@ -33,10 +33,6 @@ _ALONE = {
     "model": "models",
 }
 _INPUT = {"touchpoint", "mark"}
-
-
-class RegistryUnusable(Exception):
-    """The registry does not answer, or refuses a schema of this release."""
 
 
 def registry_wire(url: str, topics: Topics) -> Wire:

@@ -10,8 +10,10 @@ from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.flows.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
+from streams.folding.touchpoints import of_address
 from streams.profiles.codec import decode_profile, encode_profile
-from streams.profiles.identity import emptied, forward_target, united, with_link
+from streams.profiles.effects import hash_64
+from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
 from streams.profiles.profile import EMPTY, Profile
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
     for item in profile.consents:
         told = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
         at.effects.append(link.target, told)
-    return _replace(profile, linked=with_link(profile.linked, link.target))
+    return _replace(profile, linked=with_link(profile.linked, link.target, PROFILES_OF_AN_ADDRESS_MAX))
 
 
 def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
@@ -53,9 +55,7 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     profile, twice, lost = united(
         _settled(profile, device.orders, at), _settled(device, profile.orders, at), absorbed.source
     )
-    for order in twice:
-        at.effects.count("orders", order.time_ms, -1)
-        at.effects.count("revenue_minor", order.time_ms, -order.total_minor)
+    _count_once(before, device, twice, at)
     for run in lost:
         lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
@@ -63,9 +63,27 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions)
     if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):
         profile = _replace(profile, user_id=at.customer[2:])
+    if profile.email_hash is not None:
+        profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
     profile = rescored(profile, at)
     published(before, profile, at)
     return profile
+
+
+def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], at: Moment) -> None:
+    """Takes out of the facts what both had counted: orders in both, and one of two first orders."""
+    currencies = {hash_64(item.order_id): item for item in device.conversions}
+    for order in twice:
+        known = currencies.get(order.id_hash)
+        foreign = known is not None and known.currency != at.known.settings.reporting_currency
+        at.effects.count("orders", order.time_ms, -1)
+        if known is not None and foreign:
+            at.effects.count("revenue_minor", order.time_ms, -known.value_minor, f"currency={known.currency}")
+        else:
+            at.effects.count("revenue_minor", order.time_ms, -order.total_minor)
+    if user.orders and device.orders:
+        later_ms = max(user.orders[0].time_ms, device.orders[0].time_ms)
+        at.effects.count("new_customers", later_ms, -1)
 
 
 def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -> Profile:

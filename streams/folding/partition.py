@@ -83,7 +83,7 @@ def knowledge(partition: PartitionState) -> Knowledge:
 
 def with_settings(partition: PartitionState, text: str) -> PartitionState:
     """New settings hold from here on; fixed cuts hold at once, and count as their own version."""
-    settings = parse_domain(text)
+    settings, _ = _parsed_settings(text)
     known = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
     if settings.cuts_fixed is not None:

@@ -9,10 +9,10 @@ import msgspec
 from streams.flows.runner import on_due as flow_due
 from streams.folding.moment import Moment
 from streams.folding.scoring import on_slot, published, rescored
+from streams.profiles.effects import Effects
 
 if TYPE_CHECKING:
     from streams.folding.partition import Knowledge
-    from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
 
 FIRES_MAX = 5_000
@@ -77,13 +77,16 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         if name == "expire":
             return None
         now_ms = max(profile.clock_ms, due_ms)
-        at = Moment(customer, now_ms, f"timer:{name}:{due_ms}", known, effects)
+        # a timer whose code raises leaves no effect behind
+        own = Effects()
+        at = Moment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
         before = msgspec.structs.replace(profile, clock_ms=now_ms)
         try:
             after = _fire(before, name, due_ms, at)
             published(profile, after, at)
         except Exception as error:
             raise TimerFailed(name, due_ms, profile) from error
+        effects.take(own)
         profile = after
     raise TimerFailed(name, due_ms, profile)
 

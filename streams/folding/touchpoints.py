@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.folding.moment import Moment
+    from streams.profiles.profile import ConsentState
 
     Step = Callable[[Profile, Touchpoint, Moment], Profile]
+
+OF_AN_ADDRESS = frozenset({"email", "all"})
+"""Channels about which a statement holds for the address, and so for every profile that has it."""
 
 _replace = msgspec.structs.replace
 
@@ -73,9 +77,9 @@ def _identified(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
         changes["user_id"] = event.user_id
     linked = profile.linked
     if event.user_id is not None and event.anonymous_id is not None:
-        linked = _linked(linked, "a:" + event.anonymous_id, event, at)
+        linked = _on_device(profile, "a:" + event.anonymous_id, event, at)
     if event.email_hash is not None and at.customer[:2] != "e:":
-        linked = _linked(linked, "e:" + event.email_hash, event, at)
+        linked = of_address(linked, event.email_hash, profile.consents, at)
         if event.email_hash != profile.email_hash:
             changes["email_hash"] = event.email_hash
     if linked is not profile.linked:
@@ -83,11 +87,25 @@ def _identified(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     return _replace(profile, **changes) if changes else profile
 
 
-def _linked(linked: tuple[str, ...], key: str, event: Touchpoint, at: Moment) -> tuple[str, ...]:
-    """Tells a device or an address whose it is, unless it was told last."""
-    if linked and (key == linked[-1] or (key in linked and key[:2] == "e:")):
+def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment) -> tuple[str, ...]:
+    """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
+    is_same_visit = event.session_id is not None and hash_64(event.session_id) == profile.session_hash
+    if not is_same_visit or key not in profile.linked:
+        at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
+    return with_link(profile.linked, key)
+
+
+def of_address(
+    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: Moment
+) -> tuple[str, ...]:
+    """Tells an address, once, that it is the customer's, and what he has said about e-mail until now."""
+    key = "e:" + email_hash
+    if key in linked:
         return linked
-    at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
+    at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
+    for item in consents:
+        if item.channel in OF_AN_ADDRESS:
+            at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return with_link(linked, key)
 
 
@@ -168,12 +186,13 @@ def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 def _consented(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     if event.consent is not None:
-        return stated(profile, event.consent.channel, event.time_ms, at, granted=event.consent.granted)
+        said_ms = min(event.time_ms, at.now_ms)
+        return stated(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
     return profile
 
 
 def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    return stated(profile, "email", event.time_ms, at, granted=False)
+    return stated(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
 
 
 def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
@@ -185,7 +204,7 @@ def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted:
     if at.customer[:2] == "e:":
         for target in profile.linked:
             at.effects.append(target, statement)
-    elif profile.email_hash is not None and channel in {"email", "all"}:
+    elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
         at.effects.append("e:" + profile.email_hash, statement)
     return _replace(profile, consents=consents)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.journal import PartitionProgress, Progress
 from schemas.touchpoint import Mark
+from schemas.wire import RegistryUnusable
 from streams.collect.checks import Refused
 from streams.collect.collector import collect
 from streams.engine.batch import Output
@@ -72,6 +73,8 @@ class Collecting:
             except Refused as refused:
                 yield self._letter(refused.reason, refused.detail, message)
                 continue
+            except RegistryUnusable:
+                raise
             except Exception as error:  # noqa: BLE001 - the one place: the record is set aside, its batch goes on
                 yield self._letter(RAISED, raised_detail(error), message)
                 continue

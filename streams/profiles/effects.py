@@ -63,6 +63,13 @@ class Effects:
         """Adds to a fact of the hour of time_ms (0: not by hour)."""
         self.increments.append(((name, time_ms - time_ms % HOUR_MS, by), value))
 
+    def take(self, other: Effects) -> None:
+        """Adds what another record or timer asked for, after what is here."""
+        self.outputs += other.outputs
+        self.journal += other.journal
+        self.increments += other.increments
+        self.panel += other.panel
+
     @property
     def counts(self) -> dict[tuple[str, int, str], int]:
         """The increments of each fact, added up."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOPS_MAX = 8
 USERS_OF_A_DEVICE_MAX = 5
 LINKED_MAX = 50
+PROFILES_OF_AN_ADDRESS_MAX = 1_000
 
 
 def forward_target(customer: str, profile: Profile) -> str | None:
@@ -36,11 +37,11 @@ def forward_target(customer: str, profile: Profile) -> str | None:
     return profile.linked[-1]
 
 
-def with_link(linked: tuple[str, ...], key: str) -> tuple[str, ...]:
+def with_link(linked: tuple[str, ...], key: str, at_most: int = LINKED_MAX) -> tuple[str, ...]:
     """The keys with this one last; the same object when it was."""
     if linked and linked[-1] == key:
         return linked
-    return (*(other for other in linked if other != key), key)[-LINKED_MAX:]
+    return (*(other for other in linked if other != key), key)[-at_most:]
 
 
 def emptied(device: Profile) -> Profile:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def score(profile: Profile, now_ms: int, settings: DomainSettings, cuts: CutsModel | None) -> Score | None:
     """The score at now_ms; None for a customer without an order that counts.
 
-    Before the first cuts the segment is `unscored` and the scores are 0. Hughes 1994 (RFM by quintiles), DOMAIN 4.
+    Before the first cuts the segment is `unscored` and the scores are 0. Hughes 1994 (RFM by quintiles).
     """
     sums = window_sums(profile, now_ms, settings.rfm_window_days * DAY_MS)
     if not sums.last_ms:

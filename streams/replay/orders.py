@@ -61,7 +61,7 @@ class OrderBook:
     """Closes groups in the order of their time, and remembers what can still be taken back.
 
     A refund's line belongs to the customer's latest earlier order that has the article with at least that
-    quantity not yet refunded (DOMAIN.md 1); without one it is unmatched.
+    quantity not yet refunded; without one it is unmatched.
     """
 
     def __init__(self, mapping: Mapping) -> None:

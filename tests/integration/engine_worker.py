@@ -66,12 +66,14 @@ class Counting(Quiet):
         self._raise_at = int(options.get("raise", "0"))
         self._poison = "poison" in options
         self._pulse = "pulse" in options
+        self._pause_s = int(options.get("pause", "0")) / 1_000
         self._batches = 0
         self._pulsed_s = 0.0
 
     def process(self, batch: Batch) -> Iterator[Output]:
         assert batch.overlay is not None
         self._batches += 1
+        time.sleep(self._pause_s)
         fails = self._batches in {self._raise_at, 2 * self._raise_at}
         for number, message in enumerate(batch.messages):
             if fails and number >= len(batch.messages) // 2:

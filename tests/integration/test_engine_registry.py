@@ -10,9 +10,9 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from schemas.catalogue import raw_schema
 from schemas.journal import Wake
-from schemas.wire import WireError
+from schemas.wire import RegistryUnusable, WireError
 from streams.demo.registry import Registry
-from streams.engine.registry import RegistryUnusable, registry_wire
+from streams.engine.registry import registry_wire
 from streams.topics import Topics
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def ask(address: str) -> dict[str, Any]:
 
 def test_it_ends_on_sigterm_with_zero_in_the_middle_of_work(bench: Bench) -> None:
     bench.send(50_000)
-    with bench.worker() as worker:
+    with bench.worker(0, "pause=100") as worker:
         bench.wait_for_outputs(1)
         assert stop(worker, seconds=8) == 0
     assert bench.outputs() < 50_000

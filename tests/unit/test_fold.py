@@ -257,3 +257,71 @@ def test_the_sum_of_customers_by_segment_is_the_number_of_customers_with_an_orde
         v for (name, _, by), v in world.counts.items() if name == "customers" and by.startswith("segment=")
     )
     assert by_segment == world.total("customers_ordered") == 7
+
+
+def test_a_withdrawal_by_address_reaches_the_user_who_took_the_device_of_the_address_in(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(
+        an_add(START_MS, user=None, anonymous_id="d", email_hash="c" * 64),
+        a_touchpoint("page_viewed", START_MS + 1, user="1", anonymous_id="d"),
+        a_touchpoint("email_unsubscribed", START_MS + 2, user=None, email_hash="c" * 64),
+    )
+    world.pass_time(START_MS + DAY_MS)
+    assert world.emitted(Trigger) == []
+    assert world.emitted(ProfileView, "u:1")[-1].consent == {"email": False}
+
+
+def test_a_grant_dated_ahead_does_not_outlive_a_later_withdrawal(flows: tuple[dict[str, object], ...]) -> None:
+    world = World(flows=flows)
+    ahead = a_touchpoint("consent_changed", START_MS + 20 * HOUR_MS, consent=Consent(channel="email", granted=True))
+    world.send(ahead, received_ms=START_MS)
+    world.send(a_touchpoint("email_unsubscribed", START_MS + HOUR_MS), an_add(START_MS + 2 * HOUR_MS))
+    world.pass_time(START_MS + DAY_MS)
+    assert world.emitted(Trigger) == []
+
+
+def test_a_withdrawal_made_before_the_address_was_known_holds_for_all_who_have_the_address(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(
+        a_touchpoint("email_unsubscribed", START_MS, user="1"),
+        a_touchpoint("page_viewed", START_MS + 1, user="1", email_hash="d" * 64),
+        an_add(START_MS + 2, user="2", email_hash="d" * 64),
+    )
+    world.pass_time(START_MS + DAY_MS)
+    assert world.emitted(Trigger) == []
+
+
+def test_a_device_follows_who_logged_in_last_also_when_he_comes_back(flows: tuple[dict[str, object], ...]) -> None:
+    world = World(flows=flows)
+    for number, user in enumerate(("1", "2", "1")):
+        world.send(a_touchpoint("page_viewed", START_MS + number, user, anonymous_id="d", session_id=f"s{number}"))
+    world.send(an_add(START_MS + 10, user=None, anonymous_id="d"))
+    world.pass_time(START_MS + DAY_MS)
+    assert [trigger.customer for trigger in world.emitted(Trigger)] == ["u:1"]
+
+
+def test_a_guests_order_counts_once_whatever_its_event_id() -> None:
+    world = World()
+    world.send(an_order(START_MS, user=None, order_id="g"), an_order(START_MS + 1, user=None, order_id="g"))
+    assert (world.total("orders"), world.total("revenue_minor")) == (1, 4_200)
+
+
+def test_a_shared_device_is_one_known_customer() -> None:
+    world = World()
+    for user in range(9):
+        world.send(a_touchpoint("page_viewed", START_MS + user, user=f"{user}", anonymous_id="kiosk"))
+    assert world.total("customers_known") == 9
+
+
+def test_an_order_on_device_and_user_is_one_order_of_one_new_customer() -> None:
+    world = World()
+    world.send(
+        an_order(START_MS, user=None, anonymous_id="d", order_id="o"),
+        an_order(START_MS + 1, user="1", order_id="o"),
+        a_touchpoint("page_viewed", START_MS + 2, user="1", anonymous_id="d"),
+    )
+    assert (world.total("orders"), world.total("revenue_minor"), world.total("new_customers")) == (1, 4_200, 1)
