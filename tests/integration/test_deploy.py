@@ -24,7 +24,14 @@ from streams.demo.prometheus import amtool, fetch_prometheus, promtool
 from streams.metrics import Metrics
 from streams.observed import Held, Observer, known_labels
 from streams.places import PROJECT, in_ci
-from streams.settings import ENVIRONMENT_PREFIX, WorkerSettings, parse_domain, parse_worker
+from streams.settings import (
+    DOMAIN_PREFIX,
+    ENVIRONMENT_PREFIX,
+    DomainSettings,
+    WorkerSettings,
+    parse_domain,
+    parse_worker,
+)
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.monitoring import Service, compose, point_prometheus
 
@@ -160,8 +167,10 @@ def test_docker_compose_accepts_the_file_and_its_environment_is_ours(composed: d
     )
     for name in ("worker", "topics-create"):
         given: dict[str, str] = composed["services"][name]["environment"]
-        fields = {variable.removeprefix(ENVIRONMENT_PREFIX).lower() for variable in given}
-        assert fields <= set(WorkerSettings.model_fields)
+        ours = {variable for variable in given if not variable.startswith(DOMAIN_PREFIX)}
+        assert {variable.removeprefix(ENVIRONMENT_PREFIX).lower() for variable in ours} <= set(WorkerSettings.model_fields)
+        deciding = {variable.removeprefix(DOMAIN_PREFIX).lower() for variable in given.keys() - ours}
+        assert deciding <= set(DomainSettings.model_fields)
         assert parse_worker(given).brokers == "kafka:9092"
 
 
