@@ -168,7 +168,8 @@ def test_docker_compose_accepts_the_file_and_its_environment_is_ours(composed: d
     for name in ("worker", "topics-create"):
         given: dict[str, str] = composed["services"][name]["environment"]
         ours = {variable for variable in given if not variable.startswith(DOMAIN_PREFIX)}
-        assert {variable.removeprefix(ENVIRONMENT_PREFIX).lower() for variable in ours} <= set(WorkerSettings.model_fields)
+        running = {variable.removeprefix(ENVIRONMENT_PREFIX).lower() for variable in ours}
+        assert running <= set(WorkerSettings.model_fields)
         deciding = {variable.removeprefix(DOMAIN_PREFIX).lower() for variable in given.keys() - ours}
         assert deciding <= set(DomainSettings.model_fields)
         assert parse_worker(given).brokers == "kafka:9092"
