@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.wire import RegistryUnusable
+from state.store import StateUnreadable
+from streams.flows.definition import FlowError
 from streams.fold import Record
+from streams.profiles.codec import NewerState
+from streams.settings import SettingsError
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from schemas.wire import Wire
+
+
+MUST_STOP = (NewerState, StateUnreadable, RegistryUnusable, FlowError, SettingsError)
+"""No fault of the record that met it: the worker, or whoever folds again, has to stop, and the record stays."""
 
 
 def read_record(message: Message, wire: Wire) -> Record:

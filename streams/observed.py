@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Anomaly, Facts, Kpi, Model
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
+from streams.flows.receipts import OUTCOMES
 from streams.gauges import Bounded
 from streams.insights.kpis import FORMULAS
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 GRAINS = ("hour", "day")
 STAGE_COLLECT = "collect"
-OUTCOMES = ("entered", "sent", "held_out", "capped", "no_consent", "exited", "expired", "too_old")
 NONE = "none"
 SEGMENT = "segment="
 CLUSTER = "cluster="

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
-from schemas.wire import RegistryUnusable, WireError
-from state.store import StateUnreadable
+from schemas.wire import WireError
 from streams.engine.batch import Output
-from streams.flows.definition import FlowError
 from streams.fold import Fold, Record, counted_as_letter
 from streams.folding.moment import Rejected
-from streams.journal import read_record
+from streams.journal import MUST_STOP, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
-from streams.profiles.codec import NewerState
 from streams.profiles.effects import TOPIC_OF
-from streams.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -75,7 +71,7 @@ class Profiling:
             try:
                 record = read_record(message, self._wire)
                 effects = fold(record)
-            except (NewerState, StateUnreadable, RegistryUnusable, FlowError, SettingsError):
+            except MUST_STOP:
                 raise
             except (Rejected, WireError) as error:
                 yield self._letter(error.reason, error.detail, message, record, tally)

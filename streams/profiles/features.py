@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from streams.settings import DAY_MS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,6 @@ CLUSTERS_KIND = "clusters"
 FEATURES_VERSION = 1
 FEATURES = ("log1p_recency_days", "log_orders", "log1p_spend", "log1p_gap_days", "engagement")
 
-_DAY_MS = 86_400_000
 # the unit only moves the curve's bend, so currencies without cents are treated alike
 _MINOR = 100
 
@@ -46,10 +47,10 @@ def features(recency_ms: int, orders: int, monetary_minor: int, gap_ms: int, eng
     A gap of 0 means that there is none yet: one order.
     """
     return (
-        log1p(max(recency_ms, 0) / _DAY_MS),
+        log1p(max(recency_ms, 0) / DAY_MS),
         log(max(orders, 1)),
         log1p(max(monetary_minor, 0) / _MINOR),
-        log1p(max(gap_ms, 0) / _DAY_MS),
+        log1p(max(gap_ms, 0) / DAY_MS),
         engagement,
     )
 

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from state.store import StateUnreadable
 from streams.fold import Fold, counted_as_letter
 from streams.folding.moment import Rejected
 from streams.folding.partition import JournalCodec
-from streams.journal import read_record
-from streams.profiles.codec import NewerState
+from streams.journal import MUST_STOP, read_record
 from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
@@ -84,12 +82,12 @@ def refold(messages: Iterable[Message], wire: Wire) -> Contents:
         try:
             record = read_record(message, wire)
             effects = fold(record)
-        except (NewerState, StateUnreadable):
+        except MUST_STOP:
             raise
         except (Rejected, WireError):
             _count_letter(record, contents)
             continue
-        except Exception:
+        except Exception:  # as in the processor of the journal: set aside there, a letter here
             if record is not None and not record.is_of_customer:
                 raise
             _count_letter(record, contents)
