@@ -15,11 +15,12 @@ from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
 from streams.profiles.profile import EMPTY, Profile
+from streams.profiles.sessions import united_sessions
 
 if TYPE_CHECKING:
     from schemas.journal import Link
     from streams.folding.moment import Moment
-    from streams.profiles.profile import PlacedOrder
+    from streams.profiles.profile import PlacedOrder, Session
 
 _replace = msgspec.structs.replace
 
@@ -49,7 +50,7 @@ def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
 
 
 def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
-    """The user's profile with the device's taken in; orders that both had are taken out of the facts once."""
+    """The user's profile with the device's taken in; what both had counted is taken out of the facts once."""
     before = profile
     device = decode_profile(absorbed.profile)
     profile, twice, lost = united(
@@ -60,7 +61,8 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
         lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
     runs = waiting_anew(profile.runs, lost, at.known.flows)
-    profile = _replace(profile, runs=runs, touches=touches, conversions=conversions)
+    sessions = _visits_once(before, device, at)
+    profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
     if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):
         profile = _replace(profile, user_id=at.customer[2:])
     if profile.email_hash is not None:
@@ -84,6 +86,16 @@ def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], 
     if user.orders and device.orders:
         later_ms = max(user.orders[0].time_ms, device.orders[0].time_ms)
         at.effects.count("new_customers", later_ms, -1)
+
+
+def _visits_once(user: Profile, device: Profile, at: Moment) -> tuple[Session, ...]:
+    """The sessions of both; of one that both had counted the later count is taken out of the facts."""
+    sessions, twice = united_sessions(user.sessions, device.sessions)
+    for one in twice:
+        at.effects.count("sessions", one.time_ms, -1)
+        if one.ordered_ms:
+            at.effects.count("sessions_ordered", one.ordered_ms, -1)
+    return sessions
 
 
 def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -> Profile:

@@ -17,6 +17,7 @@ from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, PlacedOrder, Profile
+from streams.profiles.sessions import has_met, met, ordered
 from streams.profiles.slots import with_answer
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _identified(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment) -> tuple[str, ...]:
     """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
-    is_same_visit = event.session_id is not None and hash_64(event.session_id) == profile.session_hash
+    is_same_visit = event.session_id is not None and has_met(profile.sessions, hash_64(event.session_id))
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
     return with_link(profile.linked, key)
@@ -110,11 +111,11 @@ def of_address(
 
 
 def _visited(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    session = hash_64(event.session_id or "")
-    if session == profile.session_hash:
+    id_hash = hash_64(event.session_id or "")
+    if has_met(profile.sessions, id_hash):
         return profile
     at.effects.count("sessions", event.time_ms)
-    return _replace(profile, session_hash=session, session_ordered=False)
+    return _replace(profile, sessions=met(profile.sessions, id_hash, event.time_ms))
 
 
 def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
@@ -142,9 +143,11 @@ def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     count_order(event, at)
     if not profile.orders and not profile.months:
         at.effects.count("new_customers", event.time_ms)
-    if profile.session_hash and event.session_id is not None and not profile.session_ordered:
-        at.effects.count("sessions_ordered", event.time_ms)
-        profile = _replace(profile, session_ordered=True)
+    if event.session_id is not None:
+        sessions = ordered(profile.sessions, hash_64(event.session_id), event.time_ms)
+        if sessions is not profile.sessions:
+            at.effects.count("sessions_ordered", event.time_ms)
+            profile = _replace(profile, sessions=sessions)
     if profile.cart is not None:
         at.effects.count("carts_ordered", event.time_ms)
         profile = _replace(profile, cart=None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from state.codec import frame, open_frame
 from streams.profiles.profile import Profile
 
-VERSION = 1
+VERSION = 2
+_SESSION_V1 = slice(14, 16)
+"""Where version 1 had session_hash and session_ordered."""
 
 
 class NewerState(RuntimeError):
@@ -32,4 +36,12 @@ def decode_profile(value: bytes) -> Profile:
     version, _, payload = open_frame(value)
     if version > VERSION:
         raise NewerState(f"a profile of version {version}; this release reads up to {VERSION}: run the newer release")
-    return _decode(payload)
+    return _decode(payload if version == VERSION else _from_version_1(payload))
+
+
+def _from_version_1(payload: bytes) -> bytes:
+    """It knew the last session, and whether that had ordered, not when they were counted: the clock is the nearest."""
+    fields = msgspec.msgpack.decode(payload, type=list[Any])
+    clock_ms, (session_hash, has_ordered) = fields[0], fields[_SESSION_V1]
+    fields[_SESSION_V1] = [[(clock_ms, session_hash, clock_ms if has_ordered else 0)] if session_hash else []]
+    return _encode(fields)

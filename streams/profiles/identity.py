@@ -53,7 +53,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
     """The user's profile with the device's taken in, the orders that were in both, and the runs that lost.
 
     Sums by order id, rings as the top N by (time, id): whatever the order of merges, the result is equal.
-    Conversions, touches, score and slot are left to those who know their rules.
+    Conversions, touches, sessions, score and slot are left to those who know their rules.
     """
     mine = {order.id_hash: order for order in user.orders}
     twice = tuple(order for order in device.orders if order.id_hash in mine)

@@ -10,6 +10,7 @@ SEEN_MAX = 1_000
 CONVERSIONS_MAX = 100
 MESSAGES_MAX = 200
 CART_ITEMS_MAX = 50
+SESSIONS_MAX = 8
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,6 +70,17 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """xxh3-64 of the session id; 0: none."""
     is_view: bool
     """Seen, not clicked: counts for the view lookback only."""
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A visit, and when the facts counted it: two profiles that turn out to be one have counted it twice."""
+
+    time_ms: int
+    """Of the touchpoint that counted."""
+    id_hash: int
+    """xxh3-64 of the session id."""
+    ordered_ms: int = 0
+    """Time of the order that counted; 0: none."""
 
 
 class Conversion(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -146,8 +158,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lifecycle: str = "prospect"
     cluster: int = -1
     clusters_version: str = ""
-    session_hash: int = 0
-    session_ordered: bool = False
+    sessions: tuple[Session, ...] = ()
+    """The newest, in the order in which they were met."""
     cart: Cart | None = None
     touches: tuple[Touch, ...] = ()
     conversions: tuple[Conversion, ...] = ()

@@ -1,0 +1,47 @@
+"""Visits that the facts have counted: each once, and on a merge the later count is what was too much."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.profiles.profile import SESSIONS_MAX, Session
+
+Sessions = tuple[Session, ...]
+
+
+def has_met(sessions: Sessions, id_hash: int) -> bool:
+    """Whether the session was counted; nearly always it is the last one."""
+    if not sessions:
+        return False
+    return sessions[-1].id_hash == id_hash or any(session.id_hash == id_hash for session in sessions)
+
+
+def met(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
+    """With one more session, and without the oldest where they are too many."""
+    return (*sessions, Session(time_ms, id_hash))[-SESSIONS_MAX:]
+
+
+def ordered(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
+    """With an order in the session; the same object where it had one."""
+    if not any(session.id_hash == id_hash and not session.ordered_ms for session in sessions):
+        return sessions
+    return tuple(
+        msgspec.structs.replace(session, ordered_ms=time_ms) if session.id_hash == id_hash else session
+        for session in sessions
+    )
+
+
+def united_sessions(one: Sessions, other: Sessions) -> tuple[Sessions, Sessions]:
+    """Both, the newest of them; and what was counted too much: the later times of those that are in both."""
+    kept = {session.id_hash: session for session in one}
+    twice = []
+    for session in other:
+        known = kept.get(session.id_hash)
+        if known is None:
+            kept[session.id_hash] = session
+            continue
+        times, orders = (known.time_ms, session.time_ms), (known.ordered_ms, session.ordered_ms)
+        kept[session.id_hash] = Session(min(times), session.id_hash, min(filter(None, orders), default=0))
+        twice.append(Session(max(times), session.id_hash, max(orders) if all(orders) else 0))
+    newest = sorted(kept.values(), key=lambda session: (session.time_ms, session.id_hash))[-SESSIONS_MAX:]
+    return tuple(newest), tuple(twice)
