@@ -54,7 +54,7 @@ def build(prefix: Prefix) -> Worker:
     inputs = _inputs(topics, domain, wire, status, observer, profiling)
     app = create_app(
         settings.prefix,
-        _engine_settings(settings),
+        engine_settings(settings),
         inputs,
         web_port=settings.web_port,
         web_host=settings.web_host,
@@ -79,7 +79,8 @@ def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
     ]
 
 
-def _engine_settings(settings: WorkerSettings) -> EngineSettings:
+def engine_settings(settings: WorkerSettings) -> EngineSettings:
+    """What of a worker's settings the engine runs on."""
     return EngineSettings(
         brokers=settings.brokers,
         group=settings.prefix,

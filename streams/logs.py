@@ -20,6 +20,7 @@ _SECRET_KEY = re.compile(r"passw|secret|token|authorization|credential|private|j
 _SECRET_IN_TEXT = re.compile(
     r"(?i)(bearer\s+|(?:passw(?:or)?d|secret|token|credentials?)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&}]+)"
 )
+_SECRET_IN_URL = re.compile(r"(?<=://)[^/\s@]+:[^/\s@]+(?=@)")
 _NOISY = {"aiokafka": logging.WARNING, "faust": logging.INFO, "mode": logging.WARNING, "aiohttp": logging.WARNING}
 
 
@@ -77,7 +78,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 def _redacted(value: object) -> object:
     if isinstance(value, str):
-        return _SECRET_IN_TEXT.sub(rf"\1{HIDDEN}", value)
+        return _SECRET_IN_URL.sub(HIDDEN, _SECRET_IN_TEXT.sub(rf"\1{HIDDEN}", value))
     if isinstance(value, dict):
         return _redacted_mapping(value)
     if isinstance(value, list | tuple):

@@ -16,6 +16,12 @@ ENVIRONMENT_PREFIX = "TOUCHSTREAM_"
 DOMAIN_PREFIX = f"{ENVIRONMENT_PREFIX}DOMAIN_"
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+_KAFKA = "kafka_"
+_FILE = "_file"
+# settings of librdkafka whose own names end like that
+_NAME_FILES_THEMSELVES = frozenset(
+    f"{_KAFKA}sasl_oauthbearer_assertion_{name}" for name in ("private_key_file", "jwt_template_file")
+)
 
 
 class SettingsError(ValueError):
@@ -101,7 +107,7 @@ class WorkerSettings(BaseModel):
     web_host: str = Field("127.0.0.1", description="Address of health, metrics and profile pages.")
     web_port: int = Field(6066, ge=1, le=65_535, description="Port of health, metrics and profile pages.")
     web_token: str = Field("", repr=False, description="When set, pages but /health/live ask for it as a bearer token.")
-    registry_url: str = Field("", description="Schema registry; empty: schemas from the package.")
+    registry_url: str = Field("", repr=False, description="Schema registry; empty: schemas from the package.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for people.")
     kafka: dict[str, str] = Field(
@@ -120,22 +126,60 @@ def _explain(error: ValidationError, prefix: str) -> str:
     return "; ".join(lines)
 
 
-def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
-    """Settings of a worker from TOUCHSTREAM_* variables; `given` (a command line's options) comes first.
-
-    Raises:
-        SettingsError: a value is not allowed; the message names variable, value and what is allowed.
-    """
-    environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    kafka: dict[str, str] = {}
+def _worker_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Texts by setting, `kafka_` before those of librdkafka; what <NAME>_FILE names is read. SettingsError."""
+    found: dict[str, str] = {}
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
         field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if field.startswith("kafka_"):
-            kafka[field.removeprefix("kafka_").replace("_", ".")] = value
-        elif field in WorkerSettings.model_fields:
+        setting = field.removesuffix(_FILE)
+        if setting != field and field not in _NAME_FILES_THEMSELVES:
+            if not value or not _is_of_worker(setting):
+                continue
+            plain = name.removesuffix(_FILE.upper())
+            if environment.get(plain):
+                raise SettingsError(f"{plain} and {name} are both set: allowed is one of them")
+            found[setting] = _read_value(name, Path(value))
+        elif _is_of_worker(field):
+            found.setdefault(field, value)
+    return found
+
+
+def _is_of_worker(field: str) -> bool:
+    return field in WorkerSettings.model_fields or field.startswith(_KAFKA)
+
+
+def _read_value(variable: str, path: Path) -> str:
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        wrong = error.strerror
+    except UnicodeDecodeError:
+        wrong = "no UTF-8"
+    else:
+        value = text.removesuffix("\n")
+        if value:
+            return value
+        wrong = "it is empty"
+    raise SettingsError(f"{variable} is {str(path)!r}: {wrong}; allowed is a file that holds the value")
+
+
+def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
+    """Settings of a worker from TOUCHSTREAM_* variables; `given` (a command line's options) comes first.
+
+    Any of them may be in a file that TOUCHSTREAM_<NAME>_FILE names, as secrets are mounted; one newline at its end is
+    not part of the value.
+
+    Raises:
+        SettingsError: a value is not allowed; the message names variable, value and what is allowed.
+    """
+    values: dict[str, Any] = {}
+    kafka: dict[str, str] = {}
+    for field, value in _worker_variables(os.environ if environment is None else environment).items():
+        if field.startswith(_KAFKA):
+            kafka[field.removeprefix(_KAFKA).replace("_", ".")] = value
+        else:
             values[field] = value
     values |= {name: value for name, value in given.items() if value is not None}
     if kafka:

@@ -24,8 +24,9 @@ def settings(
 
     from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
 
+    from_files = (f"{ENVIRONMENT_PREFIX}<NAME>_FILE", "", "A file that holds the value of such a variable.")
     groups = {
-        "What runs a worker": _variables(WorkerSettings, ENVIRONMENT_PREFIX),
+        "What runs a worker": [*_variables(WorkerSettings, ENVIRONMENT_PREFIX), from_files],
         "What decides, published by `touchstream topics create`": _variables(DomainSettings, DOMAIN_PREFIX),
     }
     if as_json:

@@ -12,7 +12,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.fetching import cached, run
-from streams.demo.server import LOCALHOST, DidNotStart, Server, free_port, java
+from streams.demo.java import java, maven
+from streams.demo.server import LOCALHOST, DidNotStart, Server, free_port
 from streams.places import PROJECT
 
 KAFKA_VERSION = "4.1.1"
@@ -65,10 +66,10 @@ def fetch_kafka(version: str = KAFKA_VERSION) -> Path:
     pom = PROJECT / "deploy" / "kafka" / "pom.xml"
 
     def copy_jars(folder: Path) -> None:
-        run([
-            "mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
+        maven(
+            "-f", str(pom), "dependency:copy-dependencies",
             f"-DoutputDirectory={folder}", f"-Dkafka.version={version}",
-        ])
+        )
 
     return cached(f"kafka-{version}", copy_jars)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from streams.demo.fetching import cached, run
 from streams.demo.http_server import HttpServer
-from streams.demo.server import LOCALHOST, java
+from streams.demo.java import java, maven
+from streams.demo.server import LOCALHOST
 
 APICURIO_VERSION = "2.6.13.Final"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
@@ -37,7 +38,7 @@ class Registry(HttpServer):
 
 def _unpack_archive(folder: Path) -> None:
     artifact = f"io.apicurio:apicurio-registry-app:{APICURIO_VERSION}:tar.gz:all"
-    run(["mvn", "-q", "-B", _COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder)
+    maven(_COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}", folder=folder)
     archive = folder / f"apicurio-registry-app-{APICURIO_VERSION}-all.tar.gz"
     run(["tar", "-xzf", archive.name], folder)
     archive.unlink()

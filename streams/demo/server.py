@@ -3,7 +3,6 @@
 import ctypes
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streams.demo.fetching import TAIL_CHARS, Unavailable
-from streams.places import java_home
 
 LOCALHOST = "127.0.0.1"
 # Below Linux's range of outgoing ports (32768 up): there a client that reconnects to a server that is down
@@ -38,16 +36,6 @@ def free_port() -> int:
                 continue
             return port
     raise Unavailable(f"no free port between {PORTS.start} and {PORTS.stop}")
-
-
-def java() -> str:
-    """The `java` of JAVA_HOME, else of PATH; raises Unavailable."""
-    home = java_home()
-    found = shutil.which("java", path=str(home / "bin") if home else None)
-    if found is None:
-        place = f"{home / 'bin'}, where JAVA_HOME points" if home else "PATH"
-        raise Unavailable(f"no java in {place}: 17 or newer is needed")
-    return found
 
 
 class Server:

@@ -36,7 +36,7 @@ class EngineSettings:
     state_age_ms_max: int = 20 * _HOUR_MS
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     instance_id: str | None = None
-    client: Mapping[str, str] = field(default_factory=dict)
+    client: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.transaction_timeout_ms >= self.session_timeout_ms:

@@ -47,6 +47,12 @@ def registry_wire(url: str, topics: Topics) -> Wire:
     return Wire(ids, registry.schema_of)
 
 
+def shown(url: str) -> str:
+    """The address without the user and password that may stand in it."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
 def _subject(name: str, topics: Topics) -> str:
     if name in _ALONE:
         return f"{getattr(topics, _ALONE[name])}-value"
@@ -62,6 +68,7 @@ def _full_name(schema: dict[str, Any]) -> str:
 class _Registry:
     def __init__(self, url: str) -> None:
         self._url = url
+        self._shown = shown(url)
         self._names = {_full_name(raw_schema(name)): name for name in RECORDS}
         self._unknown: set[int] = set()
 
@@ -80,7 +87,7 @@ class _Registry:
                 # a subject has no rule of its own before it has a schema
                 client.set_compatibility(subject, "BACKWARD")
         except (SchemaRegistryError, httpx.HTTPError) as error:
-            raise RegistryUnusable(f"registry {self._url}, schema {name}, subject {subject}: {error}") from error
+            raise RegistryUnusable(f"registry {self._shown}, schema {name}, subject {subject}: {error}") from error
         return number
 
     def schema_of(self, number: int) -> tuple[str, dict[str, Any]]:
@@ -92,12 +99,12 @@ class _Registry:
                 schema: dict[str, Any] = json.loads(client.get_schema(number).schema_str)
         except SchemaRegistryError as error:
             if error.http_status_code != _NOT_FOUND:
-                raise RegistryUnusable(f"registry {self._url}, schema id {number}: {error}") from error
+                raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
             if len(self._unknown) < _UNKNOWN_MAX:
                 self._unknown.add(number)
             raise LookupError("not in the registry") from error
         except httpx.HTTPError as error:
-            raise RegistryUnusable(f"registry {self._url}, schema id {number}: {error}") from error
+            raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
         full_name = _full_name(schema) if "name" in schema else "no record"
         if full_name not in self._names:
             raise LookupError(f"{full_name} is none of our records")

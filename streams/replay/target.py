@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from schemas.wire import SINGLE_OBJECT, Wire
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Target:
     """`kafka` holds librdkafka's settings, among them bootstrap.servers; `domain` is what the prefix was made with."""
 
-    kafka: Mapping[str, str]
+    kafka: Mapping[str, str] = field(repr=False)
     prefix: str
     domain: DomainSettings
     wire: Wire = SINGLE_OBJECT

@@ -56,6 +56,7 @@ def test_an_id_that_is_no_record_of_ours_is_a_wire_error(registry: Registry) -> 
         wire.decode(b"\x00\x00\xff\xff\xffx")
 
 
-def test_a_registry_that_does_not_answer_is_named() -> None:
-    with pytest.raises(RegistryUnusable, match=r"127\.0\.0\.1:9/"):
-        registry_wire("http://127.0.0.1:9/apis", TOPICS)
+def test_a_registry_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(RegistryUnusable, match=r"registry http://127\.0\.0\.1:9/") as raised:
+        registry_wire("http://me:hush@127.0.0.1:9/apis", TOPICS)
+    assert "hush" not in str(raised.value)

@@ -52,7 +52,14 @@ def test_no_secret_is_written_in_any_format(fmt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Authorization: Bearer hush", "sasl.password=hush", "{'web_token': 'hush'}", "secret: hush, x"]
+    "text",
+    [
+        "Authorization: Bearer hush",
+        "sasl.password=hush",
+        "{'web_token': 'hush'}",
+        "secret: hush, x",
+        "https://me:hush@registry",
+    ],
 )
 def test_what_follows_a_secrets_name_in_a_text_is_hidden(text: str) -> None:
     event = redact(None, "info", {"event": text, "web_token": "hush", "nested": [{"ssl.key.password": "hush"}]})
