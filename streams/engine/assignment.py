@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input
+    from streams.engine.outside import Outside
     from streams.engine.partition import Place
     from streams.engine.poller import Poller
     from streams.engine.restore import Restored
@@ -34,6 +35,7 @@ class Assignment:
     """The partitions of this worker. `lock` is the cycle's: partitions come and go between batches only."""
 
     settings: EngineSettings
+    outside: Outside
     inputs: Sequence[Input]
     status: Status
     poller: Poller
@@ -80,8 +82,8 @@ class Assignment:
 
     async def _restore_off_loop(self, partition: Partition) -> Restored | None:
         return await asyncio.get_running_loop().run_in_executor(
-            self._restorers, restore, self.settings, partition.input, partition.number, partition.cancelled,
-            lambda share: self.status.shares.__setitem__(partition.place, share),
+            self._restorers, restore, self.settings, self.outside, partition.input, partition.number,
+            partition.cancelled, lambda share: self.status.shares.__setitem__(partition.place, share),
         )
 
     async def _make_ready(self, partition: Partition, restored: Restored) -> bool:

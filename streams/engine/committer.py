@@ -60,7 +60,7 @@ class Committer:
     async def start(self) -> None:
         """Fence an earlier worker of the same slot."""
         self._loop = asyncio.get_running_loop()
-        self._transactions = Transactions(self._assignment.settings)
+        self._transactions = Transactions(self._assignment.settings, self._assignment.outside.producer)
         await self._off_loop(self._transactions.start)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from typing import TYPE_CHECKING
 
 from streams.engine.changelog import ChangelogWriter
@@ -37,7 +37,7 @@ class Cycle:
 
     def open(self) -> None:
         if self._opened_s is None:
-            self._opened_s = time.monotonic()
+            self._opened_s = asyncio.get_running_loop().time()
 
     def add(self, records: int, outputs: Collection[Output]) -> None:
         self.open()
@@ -51,7 +51,7 @@ class Cycle:
         if self.records >= self._records_max:
             return 0.0
         wait_s = min(self._early_s, self._interval_s) if idle else self._interval_s
-        return max(0.0, self._opened_s + wait_s - time.monotonic())
+        return max(0.0, self._opened_s + wait_s - asyncio.get_running_loop().time())
 
     def close(self) -> None:
         self._opened_s = None

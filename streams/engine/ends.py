@@ -6,15 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
-from streams.engine.config import client_config
 from streams.engine.status import End
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from streams.engine.config import EngineSettings
+    from confluent_kafka.admin import AdminClient
+
     from streams.engine.partition import Place
 
 ASK_SECONDS = 0.5
@@ -24,8 +24,8 @@ _ANSWER_SECONDS = 10.0
 class EndOffsets:
     """Asks for high watermarks, in one request for all partitions; blocks."""
 
-    def __init__(self, settings: EngineSettings) -> None:
-        self._admin = AdminClient(client_config(settings))
+    def __init__(self, admin: AdminClient) -> None:
+        self._admin = admin
 
     def ask(self, places: Collection[Place]) -> dict[Place, End]:
         """Give those that answered. The clock is read first: no record before it lies beyond the end."""

@@ -11,9 +11,9 @@ import structlog
 
 from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
-from streams.engine.config import consumer_config
+from streams.engine.config import client_config, consumer_config
 from streams.engine.ends import ASK_SECONDS, EndOffsets
-from streams.engine.poller import Poller
+from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
 
 if TYPE_CHECKING:
@@ -57,12 +57,13 @@ class Engine:
 
     def __init__(
         self, settings: EngineSettings, inputs: Sequence[Input], status: Status,
-        on_committed: Callable[[Sequence[Output]], None],
+        on_committed: Callable[[Sequence[Output]], None], outside: Outside | None = None,
     ) -> None:
         self.settings = settings
         self.inputs = inputs
         self.status = status
         self._on_committed = on_committed
+        self._outside = outside or Outside()
         self._chunks: deque[Sequence[Tagged]] = deque()
         self._started = False
 
@@ -70,9 +71,10 @@ class Engine:
         """Fence the slot's earlier worker and start to poll; call `subscribe` then."""
         self._host = host
         self._lock, self._wake = asyncio.Lock(), asyncio.Event()
-        self._poller = Poller(consumer_config(self.settings), self.settings.batch_records_max, self)
+        consumer = self._outside.consumer(consumer_config(self.settings))
+        self._poller = self._outside.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
-            self.settings, self.inputs, self.status, self._poller, self._lock, self.on_failed
+            self.settings, self._outside, self.inputs, self.status, self._poller, self._lock, self.on_failed
         )
         self._committer = Committer(self._assignment, self._on_committed)
         await self._committer.start()
@@ -178,7 +180,7 @@ class Engine:
         await self._host.crash(error)
 
     async def _ask_ends(self) -> None:
-        ends = EndOffsets(self.settings)
+        ends = EndOffsets(self._outside.admin(client_config(self.settings)))
         while True:
             await asyncio.sleep(ASK_SECONDS)
             places = list(self._assignment.partitions)

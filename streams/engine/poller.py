@@ -10,16 +10,15 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from streams.engine.batch import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, Message
 
-    from streams.engine.config import ClientConfig
     from streams.engine.partition import Place
 
 T = TypeVar("T")
@@ -28,6 +27,7 @@ Tagged = tuple[int, Batch]
 
 CHUNKS_HELD_MAX = 2
 _POLL_SECONDS = 0.05
+_NAP_SECONDS = 0.001
 _COMMAND_SECONDS_MAX = 60.0
 
 _log = structlog.get_logger(__name__)
@@ -64,9 +64,9 @@ class Poller:
     way. So each rebalance ends with a seek to our count.
     """
 
-    def __init__(self, config: ClientConfig, records_max: int, listener: Listener) -> None:
+    def __init__(self, consumer: Consumer, records_max: int, listener: Listener) -> None:
         self.polled_s = 0.0
-        self._consumer = Consumer(config)
+        self._consumer = consumer
         self._records_max = records_max
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -145,14 +145,18 @@ class Poller:
     def _run(self) -> None:
         try:
             while not self._quit.is_set():
-                self._serve_commands()
-                self._poll()
+                self.step(_POLL_SECONDS)
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - the app must learn of whatever ends this thread
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
         finally:
             self._ended.set()
             self._serve_commands()
+
+    def step(self, wait_s: float) -> None:
+        """Serve commands, then fetch if there is room; waits up to `wait_s` for room and as long for records."""
+        self._serve_commands()
+        self._poll(wait_s)
 
     def _serve_commands(self) -> None:
         while self._commands:
@@ -164,12 +168,12 @@ class Poller:
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller
                 done.set_exception(error)
 
-    def _poll(self) -> None:
+    def _poll(self, wait_s: float) -> None:
         self.polled_s = time.time()
-        if not self._room.acquire(timeout=_POLL_SECONDS):
+        if not self._room.acquire(timeout=wait_s):
             return
         # consume(n, t) alone would wait the whole t for n messages
-        first = self._consumer.poll(_POLL_SECONDS)
+        first = self._consumer.poll(wait_s)
         chunk = [] if first is None else self._chunk(self._consume_after(first))
         if chunk:
             self._loop.call_soon_threadsafe(self._listener.on_chunk, chunk)
@@ -213,6 +217,9 @@ class Poller:
             if place in self._handed:
                 self._consumer.seek(TopicPartition(*place, self._handed[place]))
 
+    def _nap(self) -> None:
+        time.sleep(_NAP_SECONDS)
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         if partitions:
@@ -231,7 +238,7 @@ class Poller:
         told = asyncio.run_coroutine_threadsafe(self._listener.on_revoked(places, lost=lost), self._loop)
         while not told.done():
             self._serve_commands()  # finishing may take a rewind
-            time.sleep(0.001)
+            self._nap()
         error = told.exception()
         if error is not None:
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from state.rocksdb import RocksDBStore, destroy, set_aside
 from state.store import StateUnreadable
 from streams.engine.config import reader_config
 from streams.engine.partition import NOT_COMMITTED
@@ -21,9 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from confluent_kafka import Consumer
+
     from state.store import Store
     from streams.engine.config import EngineSettings
+    from streams.engine.disk import Disk
     from streams.engine.inputs import Input
+    from streams.engine.outside import Outside
     from streams.engine.partition import Place
 
 _ANSWER_SECONDS = 5.0
@@ -47,8 +50,8 @@ class Restored:
     records: int
 
 
-def restore(
-    settings: EngineSettings, source: Input, number: int, cancelled: Event,
+def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is told
+    settings: EngineSettings, outside: Outside, source: Input, number: int, cancelled: Event,
     on_progress: Callable[[float], None],
 ) -> Restored | None:
     """Restore a partition; blocks, tells its share from 0 to 1, and gives None once it is cancelled.
@@ -58,17 +61,17 @@ def restore(
     then its committed records up to there. The position also counts what lies between records: control
     records and what compaction has taken away.
     """
-    committed = _committed(settings, (source.topic, number), cancelled)
+    committed = _committed(settings, outside, (source.topic, number), cancelled)
     if committed is None:
         return None
     if source.changelog is None:
         return Restored(None, committed, 0)
     changelog = (source.changelog, number)
-    with _consumer(settings, **{"isolation.level": "read_uncommitted"}) as consumer:
+    with _consumer(settings, outside, **{"isolation.level": "read_uncommitted"}) as consumer:
         low, high = watermarks(consumer, changelog)
-    store = _open(settings, settings.state_dir / f"{source.topic}-{number}", low, high)
+    store = _open(settings, outside.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
-        records = _catch_up(settings, store, changelog, (low, high), cancelled, on_progress)
+        records = _catch_up(settings, outside, store, changelog, (low, high), cancelled, on_progress)
     except BaseException:
         store.close()
         raise
@@ -86,18 +89,18 @@ def restore(
 
 
 @contextmanager
-def _consumer(settings: EngineSettings, **config: str | int) -> Iterator[Consumer]:
-    consumer = Consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
+def _consumer(settings: EngineSettings, outside: Outside, **config: str | int) -> Iterator[Consumer]:
+    consumer = outside.consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
     try:
         yield consumer
     finally:
         consumer.close()
 
 
-def _committed(settings: EngineSettings, place: Place, cancelled: Event) -> int | None:
+def _committed(settings: EngineSettings, outside: Outside, place: Place, cancelled: Event) -> int | None:
     # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
     # no member; reading committed, it waits for the pending transactions of the partition's last owner.
-    with _consumer(settings) as consumer:
+    with _consumer(settings, outside) as consumer:
         while not cancelled.is_set():
             try:
                 [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
@@ -113,14 +116,13 @@ def _committed(settings: EngineSettings, place: Place, cancelled: Event) -> int 
     return None
 
 
-def _open(settings: EngineSettings, path: Path, low: int, high: int) -> Store:
-    written_ms = _last_written_ms(path)
+def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int) -> Store:
+    age_ms = disk.age_ms(path)
     try:
-        store = RocksDBStore(path)
+        store = disk.open(path)
     except StateUnreadable as error:
-        _log.error("state unreadable", path=str(path), moved_to=set_aside(path).name, error=str(error))
-        return RocksDBStore(path)
-    age_ms = int(time.time() * 1_000) - written_ms
+        _log.error("state unreadable", path=str(path), moved_to=disk.set_aside(path).name, error=str(error))
+        return disk.open(path)
     if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
         return store
     _log.warning(
@@ -128,25 +130,20 @@ def _open(settings: EngineSettings, path: Path, low: int, high: int) -> Store:
         changelog_low=low, changelog_high=high, age_s=age_ms // 1_000,
     )
     store.close()
-    destroy(path)
-    return RocksDBStore(path)
-
-
-def _last_written_ms(path: Path) -> int:
-    files = path.iterdir() if path.is_dir() else ()
-    return max((int(file.stat().st_mtime * 1_000) for file in files), default=0)
+    disk.destroy(path)
+    return disk.open(path)
 
 
 def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
-    settings: EngineSettings, store: Store, changelog: Place, ends: tuple[int, int], cancelled: Event,
-    on_progress: Callable[[float], None],
+    settings: EngineSettings, outside: Outside, store: Store, changelog: Place, ends: tuple[int, int],
+    cancelled: Event, on_progress: Callable[[float], None],
 ) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
     records, logged_s = 0, time.monotonic()
     if position >= high:
         return 0
-    with _consumer(settings) as consumer:
+    with _consumer(settings, outside) as consumer:
         consumer.assign([TopicPartition(*changelog, start)])
         while position < high:
             if cancelled.is_set():

@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.engine.config import producer_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from confluent_kafka import Message
+    from confluent_kafka import Message, Producer
 
     from streams.engine.batch import Output
     from streams.engine.config import EngineSettings
@@ -42,14 +42,14 @@ class Transactions:
     committed, and what was sent in a cycle that is aborted stays.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, make: Callable[[dict[str, Any]], Producer]) -> None:
         self.exactly_once = settings.guarantee == "exactly_once"
         self._open = False
         self._failed: KafkaError | None = None
         config: dict[str, Any] = {**producer_config(settings)}
         if not self.exactly_once:
             config["on_delivery"] = self._note_failure
-        self._producer = Producer(config)
+        self._producer = make(config)
 
     def _note_failure(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:

@@ -81,7 +81,7 @@ def test_ends_of_partitions_fetched_together_do_not_make_a_rebalance_skip_record
     async def scenario() -> None:
         config = consumer_config(EngineSettings(kafka, prefix, prefix, tmp_path))
         listening = Listening()
-        poller = listening.poller = Poller(config, 1_000, listening)
+        poller = listening.poller = Poller(Consumer(config), 1_000, listening)
         poller.start()
         await poller.subscribe([prefix])
         await until(lambda: len(listening.owned) == PARTITIONS)

@@ -1,0 +1,30 @@
+"""What the engine reaches the world with; a simulation brings its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.engine.disk import Disk, LocalDisk
+from streams.engine.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from streams.engine.config import ClientConfig
+    from streams.engine.poller import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Makers of Kafka's clients and of the thread that polls, and the disk."""
+
+    consumer: Callable[[ClientConfig], Consumer] = Consumer
+    producer: Callable[[dict[str, Any]], Producer] = Producer
+    admin: Callable[[ClientConfig], AdminClient] = AdminClient
+    poller: Callable[[Consumer, int, Listener], Poller] = Poller
+    disk: Disk = field(default_factory=LocalDisk)
