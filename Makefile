@@ -5,10 +5,10 @@ READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench acceptance clean
+.PHONY: help setup demo test lint bench bench-yardstick acceptance clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(READY) ## the environment in .venv, and the servers that demo and tests start
 	@$(BIN)/python -m streams.demo.provision
@@ -44,6 +44,10 @@ lint: $(READY) ## ruff, mypy, layers, spelling
 bench: setup ## events per second per core, as ratios to the yardstick's floor
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench
+
+bench-yardstick: setup ## the job of TOUCHPOINT_BENCH on the engine, beside the peers installed (PEER_QUIX, PEER_JAVA)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
+	@$(BIN)/python -m tests.bench.yardstick
 
 clean: ## what the commands above made here; downloaded servers stay in the cache
 	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
 from confluent_kafka import Producer
@@ -27,8 +28,8 @@ class NoYardstick(RuntimeError):
     """The yardstick's folder is not there."""
 
 
-def fill(brokers: str) -> None:
-    """Writes the yardstick's topic, as its fill.py makes it."""
+def fill(brokers: str, topic: str = TOPIC, messages: int = MESSAGES) -> None:
+    """Writes the yardstick's first touches, as its fill.py makes them."""
     folder = bench_dir()
     if not (folder / "fill.py").exists():
         raise NoYardstick(f"no yardstick in {folder}: set TOUCHPOINT_BENCH")
@@ -36,23 +37,35 @@ def fill(brokers: str) -> None:
     sys.path.insert(0, str(folder))
     fill_module: Any = __import__("fill")
     job: Any = __import__("job")
-    create_topics(brokers, [TopicSpec(TOPIC, PARTITIONS, 1, {"retention.ms": "-1"})], {})
+    create_topics(brokers, [TopicSpec(topic, PARTITIONS, 1, {"retention.ms": "-1"})], {})
     producer = Producer({
         "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
         "queue.buffering.max.messages": 1_000_000, "compression.type": "none",
     })  # fmt: skip
-    for number, touch in enumerate(fill_module.touches(MESSAGES)):
+    for number, touch in enumerate(islice(fill_module.touches(MESSAGES), messages)):
         body = io.BytesIO()
         body.write(job.HEADER)
         fastavro.schemaless_writer(body, job.TOUCH, touch)
-        producer.produce(TOPIC, body.getvalue(), key=touch["customer_id"])
+        producer.produce(topic, body.getvalue(), key=touch["customer_id"])
         if number % 1_000 == 0:
             producer.poll(0)
     producer.flush()
 
 
+class Floor(NamedTuple):
+    """Of one run."""
+
+    events_per_second: float
+    cpu_us_per_event: float
+
+
 def measure(brokers: str, folder: Path) -> float:
     """Events a second on one core."""
+    return run(brokers, folder).events_per_second
+
+
+def run(brokers: str, folder: Path) -> Floor:
+    """Consumes and decodes the topic once, on core 0."""
     out = folder / "floor.json"
     environment = {
         **os.environ, "PEER_BROKER": brokers, "PEER_TOPIC": TOPIC, "PEER_N": str(MESSAGES), "PEER_RUN": "floor",
@@ -60,5 +73,6 @@ def measure(brokers: str, folder: Path) -> float:
     }  # fmt: skip
     command = ["taskset", "-c", "0", sys.executable, str(bench_dir() / "floor.py"), "decode"]
     subprocess.run(command, check=True, env=environment)
-    stamps = json.loads(out.read_text("utf-8"))["stamps"]
-    return float((stamps[-1][0] - stamps[0][0]) / (stamps[-1][1] - stamps[0][1]))
+    (begun, begun_s, begun_cpu_s), *_, (done, done_s, done_cpu_s) = json.loads(out.read_text("utf-8"))["stamps"]
+    events = done - begun
+    return Floor(events / (done_s - begun_s), (done_cpu_s - begun_cpu_s) / events * 1e6)

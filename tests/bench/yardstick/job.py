@@ -1,0 +1,122 @@
+"""The yardstick job as a processor of the engine: frozen states through the overlay, outputs as values."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from state.codec import frame, open_frame
+from streams.engine.batch import Output
+from tests.bench.yardstick.touch import HEADER, Credit, SegmentChanged, Touch, decode_body
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from state.overlay import Overlay
+    from streams.engine.batch import Batch
+
+DAY_MS = 86_400_000
+RING_MAX, WINDOW_MS = 20, 30 * DAY_MS
+RECENCY_MS = (3 * DAY_MS, 10 * DAY_MS, 20 * DAY_MS)
+FREQUENCY = (1, 2, 5, 10)
+MONETARY_MINOR = (1, 10_000, 50_000, 200_000)
+
+_VERSION = 1
+_BODY = len(HEADER)
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer; `ring` are the channels and times of the last touches."""
+
+    first: int
+    last: int
+    orders: int
+    spend: int
+    ordered: int
+    cart: tuple[str, ...]
+    ring: tuple[tuple[str, int], ...]
+    segment: str
+
+
+def begin(touch: Touch) -> State:
+    return State(touch.time, touch.time, 0, 0, 0, (), (), "r0f0m0")
+
+
+def step(state: State, touch: Touch) -> tuple[State, list[Credit], SegmentChanged | None]:
+    """One touch: the state that follows, an order's credits, and a change of segment."""
+    time, kind = touch.time, touch.type
+    ring = (*state.ring[1 - RING_MAX :], (touch.channel, time))
+    orders, spend, ordered, cart = state.orders, state.spend, state.ordered, state.cart
+    credits_: list[Credit] = []
+    if kind == "product_added":
+        cart += tuple([product.sku for product in touch.products])
+    elif kind == "order_completed":
+        orders, spend, ordered = orders + 1, spend + (touch.total_minor or 0), time
+        due = [entry for entry in ring if time - entry[1] <= WINDOW_MS]
+        customer, order, weight = touch.customer_id, touch.order_id, 1 / len(due)
+        credits_ = [Credit(customer, order, channel, at, weight) for channel, at in due]
+        cart = ring = ()
+    segment = _segment(orders, spend, time - ordered)
+    before = state.segment
+    change = None if segment == before else SegmentChanged(touch.customer_id, time, before, segment)
+    return State(state.first, time, orders, spend, ordered, cart, ring, segment), credits_, change
+
+
+def _segment(orders: int, spend: int, since_ms: int) -> str:
+    if not orders:
+        return "r0f0m0"
+    recency = 4 - bisect_left(RECENCY_MS, since_ms)
+    return f"r{recency}f{bisect_right(FREQUENCY, orders)}m{bisect_right(MONETARY_MINOR, spend)}"
+
+
+class StateCodec:
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(State).decode
+
+    def encode(self, key: bytes, value: State) -> bytes:  # noqa: ARG002 - of the protocol
+        return frame(_VERSION, 0, self._encode(value))
+
+    def decode(self, key: bytes, value: bytes) -> State:  # noqa: ARG002 - of the protocol
+        return self._decode(open_frame(value)[2])
+
+
+class Rfm:
+    """Processor of the touches."""
+
+    def __init__(self, credits_topic: str, segments_topic: str) -> None:
+        self._topics = credits_topic, segments_topic
+        self._encode = msgspec.json.Encoder().encode
+
+    def process(self, batch: Batch) -> Iterator[Output]:
+        overlay, encode = batch.overlay, self._encode
+        credits_topic, segments_topic = self._topics
+        if overlay is None:
+            raise ValueError("the touches are an input with state")
+        for message in batch.messages:
+            key, value = message.key(), message.value()
+            if value is None or value[:_BODY] != HEADER:
+                raise ValueError(f"not a touch: {value!r}")
+            touch = decode_body(value, _BODY)
+            state, credits_, change = step(overlay.get(key) or begin(touch), touch)
+            overlay.put(key, state, 0)
+            for credit in credits_:
+                yield Output(credits_topic, key, encode(credit))
+            if change is not None:
+                yield Output(segments_topic, key, encode(change))
+
+    def conclude(self, partitions: Collection[int]) -> Iterable[Output]:  # noqa: ARG002 - of the protocol
+        return ()
+
+    def wants_cycle(self) -> bool:
+        return False
+
+    def committed(self) -> None: ...
+
+    def dropped(self) -> None: ...
+
+    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None: ...
+
+    def revoked(self, partition: int) -> None: ...
