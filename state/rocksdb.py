@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from functools import cache
 from struct import Struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from rocksdict import RdictIter
+
 FORMAT = 1
 BLOCK_CACHE_BYTES = 64 << 20
 RECORDS_BUFFER_BYTES, TIMERS_BUFFER_BYTES, META_BUFFER_BYTES = 8 << 20, 2 << 20, 64 << 10
@@ -25,8 +28,13 @@ _DUE = Struct(">Q")
 _POSITION = Struct(">q")
 _FORMAT_KEY, _POSITION_KEY = b"format", b"position"
 _NO_TIMER = _DUE.pack(0)
+_DAMAGED = ("Corruption", "IO error")
 # refusals of RocksDB that say nothing against the files: another process has them, or there is no room
-_NOT_DAMAGED = ("lock hold by", "While lock file", "No space left", "Permission denied")
+_NOT_DAMAGED = (
+    "lock hold by", "While lock file", "No space left", "File too large", "Disk quota exceeded", "Permission denied",
+)  # fmt: skip
+_MARK = "UNREADABLE"
+"""A file in a store's directory that says why it must not be opened again."""
 
 
 @cache
@@ -55,10 +63,15 @@ class RocksDBStore:
 
     What `write` has applied outlives a kill of the process, though not always one of the machine: then
     the newest writes may be missing, whole and in order, and the changelog has them.
+
+    What turns out to be damaged raises StateUnreadable, once it is read and at every later opening.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._mark = path / _MARK
+        if self._mark.exists():
+            raise StateUnreadable(self._mark.read_text())
         families = {"timers": _options(TIMERS_BUFFER_BYTES), "meta": _options(META_BUFFER_BYTES)}
         try:
             self._db = Rdict(str(path), _options(RECORDS_BUFFER_BYTES), families)
@@ -72,9 +85,19 @@ class RocksDBStore:
         self._meta_handle = self._db.get_column_family_handle("meta")
         try:
             self.position = self._read_meta(path)
-        except StateUnreadable:
+        except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
             self.close()
-            raise
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        """Raise what RocksDB met while it worked; damage is written down, for a restart must not meet it again."""
+        text = str(error)
+        if not text.startswith(_DAMAGED) or any(words in text for words in _NOT_DAMAGED):
+            raise error
+        text = f"the state in {self._mark.parent} is damaged: {text}"
+        with suppress(OSError):
+            self._mark.write_text(text)
+        raise StateUnreadable(text) from error
 
     def _read_meta(self, path: Path) -> int:
         written = self._meta.get(_FORMAT_KEY)
@@ -86,12 +109,16 @@ class RocksDBStore:
         return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
 
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
+            self._give_up(error)
         return value
 
     def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:
         start = _DUE.pack(after[0]) + after[1]
-        for entry in cast("Iterator[bytes]", self._timers.keys(from_key=start)):
+        for cursor in self._walk(self._timers, start):
+            entry = cursor.key()
             if entry == start:
                 continue
             due_ms = _DUE.unpack_from(entry)[0]
@@ -100,10 +127,23 @@ class RocksDBStore:
             yield due_ms, entry[_DUE.size :]
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        for key, value in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=prefix)):
+        for cursor in self._walk(self._db, prefix):
+            key = cursor.key()
             if not key.startswith(prefix):
                 return
-            yield key, value
+            yield key, cursor.value()
+
+    def _walk(self, column: Rdict, start: bytes) -> Iterator[RdictIter]:
+        # rocksdict's own iterators end at a damaged block as if there were no more
+        cursor = column.iter()
+        cursor.seek(start)
+        while cursor.valid():
+            yield cursor
+            cursor.next()
+        try:
+            cursor.status()
+        except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
+            self._give_up(error)
 
     def write(
         self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
@@ -120,7 +160,10 @@ class RocksDBStore:
             if due != _NO_TIMER:
                 batch.put(due + key, b"", timers)
         batch.put(_POSITION_KEY, _POSITION.pack(position), self._meta_handle)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
+            self._give_up(error)
         self.position = position
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +15,27 @@ from state.rocksdb import RocksDBStore, destroy, set_aside
 from state.store import StateUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from state.store import Store
+
+WRITES_UNTIL_FULL = """
+import os, resource, sys
+from pathlib import Path
+from state.codec import frame
+from state.rocksdb import RocksDBStore
+from state.store import StateUnreadable
+store = RocksDBStore(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    for number in range(1, 10_000):
+        store.write([(b"customer-%d" % number, frame(1, 0, os.urandom(100)))], number)
+except StateUnreadable:
+    raise
+except Exception as error:
+    print(error)
+"""
 
 
 @pytest.fixture(params=["memory", "rocksdb"])
@@ -131,6 +150,44 @@ def test_a_damaged_directory_is_unreadable_and_can_be_set_aside(tmp_path: Path) 
     fresh = RocksDBStore(path)
     assert fresh.position == -1
     fresh.close()
+
+
+READS: dict[str, Callable[[Store], object]] = {
+    "each": lambda store: [store.get(b"customer-%03d" % number) for number in range(500)],
+    "all": lambda store: list(store.items()),
+    "timers": lambda store: list(store.due()),
+}
+
+
+@pytest.mark.parametrize("reads", READS)
+def test_damage_met_while_reading_is_told_and_never_served_again(tmp_path: Path, reads: str) -> None:
+    path = tmp_path / "journal-0"
+    store = RocksDBStore(path)
+    store.write([(b"customer-%03d" % n, a_value(1 + n, random.randbytes(100))) for n in range(500)], 500)
+    store.close()
+    by_size = sorted(path.glob("*.sst"), key=lambda table: table.stat().st_size)
+    damage(by_size[-2] if reads == "timers" else by_size[-1])
+    store = RocksDBStore(path)
+    with pytest.raises(StateUnreadable, match=r"journal-0 is damaged.*checksum"):
+        READS[reads](store)
+    store.close()
+    with pytest.raises(StateUnreadable, match=r"journal-0 is damaged.*checksum"):
+        RocksDBStore(path)
+
+
+def damage(table: Path) -> None:
+    content = bytearray(table.read_bytes())
+    content[len(content) // 3] ^= 1
+    table.write_bytes(content)
+
+
+def test_a_full_disk_is_not_called_damage(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES_UNTIL_FULL, str(tmp_path / "journal-0")]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "File too large" in ended.stdout
+    store = RocksDBStore(tmp_path / "journal-0")
+    assert store.position == len(list(store.items())) > 0
+    store.close()
 
 
 def test_a_directory_of_a_newer_format_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,28 @@ def test_a_restart_with_its_state_damaged_sets_it_aside_and_restores_it(bench: B
     assert bench.account() == bench.expected()
 
 
+def test_damage_met_while_working_ends_the_worker_and_the_next_one_restores(bench: Bench) -> None:
+    bench.send(3_000, keys=500)
+    with bench.worker() as worker:
+        bench.wait_for_outputs()
+        assert stop(worker) == 0
+    damaged = bench.state_dir(0) / f"{bench.prefix}-in-0"
+    records = max(damaged.glob("*.sst"), key=lambda table: table.stat().st_size)
+    content = bytearray(records.read_bytes())
+    content[len(content) // 3] ^= 1
+    records.write_bytes(content)
+    bench.send(3_000, keys=500)
+    with bench.worker() as worker:
+        assert worker.wait(60) == 1
+    assert "state unreadable" not in bench.log(0).read_text()
+    with bench.worker() as worker:
+        bench.wait_for_outputs()
+        assert stop(worker) == 0
+    assert "state unreadable" in bench.log(0).read_text()
+    assert damaged.with_name(f"{damaged.name}.unreadable-1").is_dir()
+    assert bench.account() == bench.expected()
+
+
 def test_kills_in_mid_load_lose_and_double_nothing(bench: Bench) -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)  # noqa: T201 - shown when the test fails
