@@ -50,6 +50,12 @@ class AddressConsent(msgspec.Struct, frozen=True, gc=False):
     cause: str
 
 
+class Unparked(msgspec.Struct, frozen=True, gc=False):
+    """A timer whose code raised may fire again."""
+
+    timer: str
+
+
 class Configured(msgspec.Struct, frozen=True, gc=False):
     """The settings that decide."""
 

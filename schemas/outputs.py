@@ -122,3 +122,9 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None = None
     headers: dict[str, bytes] = msgspec.field(default_factory=dict)
     lines: int = 0
+
+
+class Retried(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter was brought back."""
+
+    position: int

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.explain import explain
 from streams.cli.generate import generate
@@ -43,6 +44,7 @@ def _every_command(
 
 app.command()(worker)
 app.add_typer(topics, name="topics")
+app.add_typer(dead_letters, name="dead-letters")
 for _command in (replay, generate, demo, explain, verify, settings):
     app.command()(_command)
 

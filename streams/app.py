@@ -33,7 +33,11 @@ REASONS = {
         "malformed", "unknown_schema", "not_avro", "unknown_type", "time_out_of_range", "amount_out_of_range",
         "no_customer", "too_large", "raised",
     ),
-    "fold": ("malformed", "unknown_schema", "identity_loop", "timer_failed", "raised"),
+    "fold": (
+        "malformed", "unknown_schema", "not_avro", "unexpected_type", "not_configured", "identity_loop",
+        "timer_failed", "raised",
+    ),
+    "insights": ("malformed", "unknown_schema", "not_avro"),
 }  # fmt: skip
 
 

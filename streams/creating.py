@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from confluent_kafka import KafkaException, Producer
+from typing import TYPE_CHECKING
 
 from schemas.catalogue import raw_schema, released_schemas, single_object_header
 from schemas.journal import Configured
 from schemas.wire import SINGLE_OBJECT
+from streams.engine.publisher import Publisher
 from streams.engine.reader import read_committed
 from streams.engine.topics import TopicSpec, create_topics, partition_counts
 from streams.settings import parse_domain
 from streams.topics import Topics, specs
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message
-
     from streams.settings import DomainSettings, WorkerSettings
 
 BROKERS_DEFAULT = -1
 """As a replication factor: the brokers' default.replication.factor."""
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
-_COMMIT_SECONDS = 60.0
 _HEADERS = tuple(single_object_header(schema) for schema in [*released_schemas("configured"), raw_schema("configured")])
 
 
@@ -106,25 +102,8 @@ def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
     """One record in each journal partition and in facts, all or none; framed so that it is read without a registry."""
     topics = Topics(settings.prefix)
     value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))
-    # a first transaction waits for the brokers' coordinator to load, and the client would log each try
-    config: dict[str, Any] = {"log_level": 3, **settings.kafka, "bootstrap.servers": settings.brokers}
-    config["enable.idempotence"] = True
-    is_transaction = settings.guarantee == "exactly_once"
-    if is_transaction:
-        config["transactional.id"] = f"{settings.prefix}.topics-create"
-    producer = Producer(config)
-    if is_transaction:
-        producer.init_transactions(_COMMIT_SECONDS)
-        producer.begin_transaction()
-    for partition in range(domain.journal_partitions):
-        producer.produce(topics.journal, value, partition=partition, on_delivery=_delivered)
-    producer.produce(topics.facts, value, partition=0, on_delivery=_delivered)
-    producer.flush(_COMMIT_SECONDS)
-    if is_transaction:
-        producer.commit_transaction(_COMMIT_SECONDS)
-
-
-def _delivered(error: KafkaError | None, _: Message) -> None:
-    # what a report raises comes out of flush()
-    if error is not None:
-        raise KafkaException(error)
+    publisher = Publisher(settings, "topics-create")
+    with publisher.transaction():
+        for partition in range(domain.journal_partitions):
+            publisher.send(topics.journal, partition, None, value)
+        publisher.send(topics.facts, 0, None, value)

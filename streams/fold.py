@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChunk, ModelTick, Progress, Wake
+from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChunk, ModelTick, Progress, Unparked, Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
 from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WAKES_MAX = 1_000
+TIMER = "timer:"
+"""Begins the source topic of a timer's dead letter; its name follows."""
 
 
 class State(Protocol):
@@ -60,23 +62,13 @@ class Record(NamedTuple):
     @property
     def is_of_customer(self) -> bool:
         """Touches one profile only, so that it can be set aside without harm to others."""
-        return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent))
+        return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
 
 
 def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
     """Headers of a touchpoint in the journal: receive time, 8 bytes big-endian; hops, one byte, once forwarded."""
     received = ("received_at_ms", received_ms.to_bytes(8, "big"))
     return (received, ("hops", bytes([hops]))) if hops else (received,)
-
-
-def counted_as_letter(record: Record | None) -> tuple[tuple[str, int, str], ...]:
-    """Facts to add one to for a record that could not be folded (None: nor read); the accounts then balance."""
-    if record is None:
-        return (("fold_dead_letters", 0, ""),)
-    if not isinstance(record.value, Touchpoint):
-        return ()
-    letter = ("fold_dead_letters", 0, "")
-    return (letter, ("forwards_received", 0, "")) if record.hops else (letter,)
 
 
 class Fold:
@@ -93,6 +85,7 @@ class Fold:
             Link: self._link,
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
+            Unparked: self._unparked,
             Configured: self._configured,
             ModelChunk: self._model_chunk,
             ModelTick: self._model_tick,
@@ -210,15 +203,17 @@ class Fold:
         due = self._state.due(now_ms, WAKES_MAX)
         for _, key in due:
             customer = key.decode()
-            profile: Profile = self._state.get(key)
-            after = fired_or_parked = self._caught_up(customer, profile, now_ms, known, effects)
-            if fired_or_parked is EMPTY:
-                self._state.delete(key)
-            else:
-                self._keep_fired(customer, after, now_ms)
+            self._fire_idle(customer, self._state.get(key), now_ms, known, effects)
         if len(due) == WAKES_MAX:
             self._write(msgspec.structs.replace(self._read(), is_waking=True))
             effects.append(None, Wake(time_ms=now_ms))
+
+    def _fire_idle(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
+        after = self._caught_up(customer, profile, now_ms, known, effects)
+        if after is EMPTY:
+            self._state.delete(customer.encode())
+        else:
+            self._keep_fired(customer, after, now_ms)
 
     def _keep_fired(self, customer: str, profile: Profile, now_ms: int) -> None:
         """As _keep, for an index entry that has passed: it moves to the next timer, wherever the clock stands."""
@@ -253,6 +248,16 @@ class Fold:
             published(profile, told, at)
             self._keep(record.key, told)
 
+    def _unparked(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        if record.value.timer not in profile.parked:
+            return  # of a device, say, that a user has taken in
+        parked = tuple(name for name in profile.parked if name != record.value.timer)
+        # what is due is decided as of now, not as of then: a message may have expired
+        now_ms = max(profile.clock_ms, self._read().now_ms or 0)
+        profile = indexed(msgspec.structs.replace(profile, parked=parked, clock_ms=now_ms))
+        self._fire_idle(record.key, profile, now_ms, self.known(), effects)
+
     def _configured(self, record: Record, effects: Effects) -> None:
         self._write(with_settings(self._read(), record.value.settings))
 
@@ -276,7 +281,7 @@ def _timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter
         reason="timer_failed",
         detail=detail,
         stage="fold",
-        source_topic=f"timer:{failed.name}",
+        source_topic=f"{TIMER}{failed.name}",
         source_partition=-1,
         source_offset=failed.due_ms,
         key=customer.encode(),

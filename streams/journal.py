@@ -21,6 +21,18 @@ MUST_STOP = (NewerState, StateUnreadable, RegistryUnusable, FlowError, SettingsE
 """No fault of the record that met it: the worker, or whoever folds again, has to stop, and the record stays."""
 
 
+def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
+    """Facts to add one to for a record that could not be folded; the accounts of touchpoints then balance.
+
+    By its headers, which only touchpoints have, so that it may also be one that cannot be read.
+    """
+    names = {name for name, _ in message.headers() or ()}
+    if "received_at_ms" not in names:
+        return ()
+    letter = ("fold_dead_letters", 0, "")
+    return (letter, ("forwards_received", 0, "")) if "hops" in names else (letter,)
+
+
 def read_record(message: Message, wire: Wire) -> Record:
     """The record in a message of the journal.
 

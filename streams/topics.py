@@ -47,6 +47,7 @@ NAMES = (
     "touchpoints",
     "journal",
     "dead_letters",
+    "retries",
     "triggers",
     "decisions",
     "credits",
@@ -71,6 +72,7 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
         TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}),
         TopicSpec(topics.journal, journal, {**_FOREVER, **large}),
         TopicSpec(topics.dead_letters, 1, {**_FOREVER, "max.message.bytes": _LETTER_BYTES_MAX}),
+        TopicSpec(topics.retries, 1, _FOREVER),
         *(
             TopicSpec(name, journal, _FOREVER)
             for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)

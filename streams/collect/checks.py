@@ -81,6 +81,11 @@ def address_hash(address: str) -> str:
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
+def without_addresses(text: str) -> str:
+    """The text with the hash of each address in its place."""
+    return _ADDRESS.sub(lambda found: address_hash(found.group()), text)
+
+
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
     """The touchpoint, its addresses hashed; the same object when nothing had to be changed.
 
@@ -172,8 +177,5 @@ def _hashed(event: Touchpoint) -> Touchpoint:
         if text is not None and _ADDRESS.fullmatch(text.strip()):
             changes[name] = address_hash(text)
     if any(_ADDRESS.search(text) for text in event.properties.values()):
-        changes["properties"] = {
-            name: _ADDRESS.sub(lambda found: address_hash(found.group()), text)
-            for name, text in event.properties.items()
-        }
+        changes["properties"] = {name: without_addresses(text) for name, text in event.properties.items()}
     return msgspec.structs.replace(event, **changes) if changes else event

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streams.demo.reading import Records
     from streams.replay.replayer import ReplaySummary
 
-COLLECT, REPLAY = "collect", "replay"
+COLLECT, FOLD = "collect", "fold"
 ENTERED, TOO_OLD, SENT = "entered", "too_old", "sent"
 MODELS = ("linear", "last")
 
@@ -66,6 +66,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     journalled: int
     dead_letters: dict[str, dict[str, int]]
     """By stage and reason; those of the stage `replay` stand for lines of a file."""
+    retried: dict[str, int]
+    """By stage: touchpoints brought back from the dead letters."""
     refused_lines: int
     """Lines that the replay's dead letters stand for."""
     duplicates: int
@@ -134,9 +136,15 @@ def equations(account: Account) -> list[Equation]:
     refused = sum(lines.refused.values())
     segments = _first_difference(account.segments, account.segment_stock)
     found = [
-        Equation("touchpoints sent = touchpoints in", account.sent, account.touchpoints),
         Equation(
-            "touchpoints in = journalled + dead letters of collect", account.touchpoints, account.journalled + collected
+            "touchpoints sent + brought back to the door = touchpoints in",
+            account.sent + account.retried.get(COLLECT, 0),
+            account.touchpoints,
+        ),
+        Equation(
+            "touchpoints in + brought back to the fold = journalled + dead letters of collect",
+            account.touchpoints + account.retried.get(FOLD, 0),
+            account.journalled + collected,
         ),
         Equation(
             "journalled = folded + duplicates + dead letters of the fold + open forwards",
@@ -179,6 +187,7 @@ def account_of(records: Records, replayed: ReplaySummary, lines_in_files: int, c
         touchpoints=records.touchpoints,
         journalled=records.journalled,
         dead_letters={stage: dict(counts.most_common()) for stage, counts in sorted(records.dead_letters.items())},
+        retried=dict(records.retried),
         refused_lines=records.refused_lines,
         duplicates=facts["duplicates", ""],
         folded=facts["folded", ""],

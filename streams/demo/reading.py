@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from schemas.insights import Anomaly, Facts, Kpi, Model
-from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Retried, SegmentChanged, Trigger
 from schemas.touchpoint import Mark
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
@@ -25,6 +25,7 @@ class Message(Protocol):
 
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
+    def offset(self) -> int | None: ...
     def headers(self) -> list[tuple[str, bytes]] | None: ...
 
 
@@ -41,6 +42,8 @@ class Records:
     journalled: int = 0
     """Forwarded ones counted once, where they came in."""
     dead_letters: dict[str, Counter[str]] = field(default_factory=dict)
+    retried: Counter[str] = field(default_factory=Counter)
+    """By stage: touchpoints brought back from the dead letters."""
     refused_lines: int = 0
     facts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(name, by) -> sum over all hours and journal partitions."""
@@ -68,6 +71,9 @@ def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
         records.touchpoints += not (message.value() or b"").startswith(mark)
     for message in read(topics.journal):
         records.journalled += _came_in(message)
+    retried = {wire.decode_as(Retried, message.value() or b"").position for message in read(topics.retries)}
+    for message in read(topics.dead_letters):
+        _note_letter(records, wire.decode(message.value() or b""), is_retried=message.offset() in retried)
     for topic, note in _NOTES.items():
         for message in read(getattr(topics, topic)):
             value = message.value()
@@ -92,7 +98,9 @@ def _note_profile(records: Records, message: Message, wire: Wire) -> None:
         records.profiles[customer] = wire.decode_as(ProfileView, value)
 
 
-def _note_letter(records: Records, letter: DeadLetter) -> None:
+def _note_letter(records: Records, letter: DeadLetter, *, is_retried: bool) -> None:
+    if is_retried and (letter.stage == "collect" or "received_at_ms" in letter.headers):
+        records.retried[letter.stage] += 1
     records.dead_letters.setdefault(letter.stage, Counter())[letter.reason] += 1
     if letter.stage == "replay":
         records.refused_lines += letter.lines
@@ -121,7 +129,6 @@ def _note_model(records: Records, model: Model) -> None:
 
 
 _NOTES: dict[str, Callable[[Records, Any], None]] = {
-    "dead_letters": _note_letter,
     "triggers": lambda records, trigger: records.triggers.append(trigger),
     "decisions": lambda records, decision: records.decisions.append(decision),
     "segments": lambda records, change: records.segment_changes.append(change),

@@ -27,6 +27,7 @@ _ALONE = {
     "segment_changed": "segments",
     "profile": "profiles",
     "dead_letter": "dead_letters",
+    "retried": "retries",
     "facts": "facts",
     "kpi": "kpis",
     "anomaly": "anomalies",

@@ -6,6 +6,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from schemas.outputs import DeadLetter
+from streams.letters import NOT_WHOLE
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -25,7 +26,7 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
     size = 2 * len(key or b"") + len(value or b"") + sum(len(name) + len(held) for name, held in headers.items())
     if size > _WHOLE_BYTES_MAX:
         # batches are limited as they are compressed: anything may have been in one
-        detail = f"{detail} (not kept whole: {size} bytes)"
+        detail = f"{detail} ({NOT_WHOLE}: {size} bytes)"
         key, value, headers = (key or b"")[:_KEY_BYTES_MAX], (value or b"")[: _WHOLE_BYTES_MAX // 2], {}
     return DeadLetter(
         reason=reason,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from schemas.insights import Count, Facts, PanelRow
 from schemas.wire import WireError
 from streams.engine.batch import Output
-from streams.fold import Fold, Record, counted_as_letter
+from streams.fold import Fold
 from streams.folding.moment import Rejected
-from streams.journal import MUST_STOP, read_record
+from streams.journal import MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.profiles.effects import TOPIC_OF
 
@@ -74,12 +74,12 @@ class Profiling:
             except MUST_STOP:
                 raise
             except (Rejected, WireError) as error:
-                yield self._letter(error.reason, error.detail, message, record, tally)
+                yield self._letter(error.reason, error.detail, message, tally)
                 continue
             except Exception as error:
                 if record is not None and not record.is_of_customer:
                     raise
-                yield self._letter(RAISED, raised_detail(error), message, record, tally)
+                yield self._letter(RAISED, raised_detail(error), message, tally)
                 continue
             tally.add(effects)
             yield from self._outputs(effects, batch.partition)
@@ -139,8 +139,8 @@ class Profiling:
             else:
                 yield Output(self._topics.journal, key.encode(), value, list(headers) or None)
 
-    def _letter(self, reason: str, detail: str, message: Message, record: Record | None, tally: Tally) -> Output:
-        for key in counted_as_letter(record):
+    def _letter(self, reason: str, detail: str, message: Message, tally: Tally) -> Output:
+        for key in counted_as_letter(message):
             tally.counts[key] = tally.counts.get(key, 0) + 1
         letter = dead_letter("fold", reason, detail, message)
         self._pending.append(letter)

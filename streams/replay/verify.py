@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.insights import Facts
 from schemas.wire import WireError
+from streams.fold import TIMER
 from streams.replay.refold import COMPARED, Contents, Sums, refold
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ class Verification(msgspec.Struct, frozen=True):
 def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
     """Hash by topic of what the journal gives, folded once into empty state."""
     digests = _Digests()
+    letters = set_aside(records, wire)
     for partition in range(partitions):
-        digests.take(refold(records.read("journal", partition), wire), partition)
+        digests.take(refold(records.read("journal", partition), wire, letters[partition]), partition)
     return digests.hashes()
 
 
@@ -86,8 +88,9 @@ def verify(
     facts, facts_records = _held_sums(records, wire)
     folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
     report.records[FACTS] = facts_records
+    letters = set_aside(records, wire)
     for partition in range(partitions):
-        folded = refold(records.read("journal", partition), wire)
+        folded = refold(records.read("journal", partition), wire, letters[partition])
         held = _held_contents(records, partition, facts.pop(partition, Sums()))
         report.journal += folded.records
         report.compare(partition, folded, held)
@@ -100,6 +103,16 @@ def verify(
         report.journal, report.records, dict(report.different), tuple(report.differences),
         folded_digests.hashes(), held_digests.hashes(),
     )  # fmt: skip
+
+
+def set_aside(records: Records, wire: Wire) -> defaultdict[int, set[int]]:
+    """By journal partition: offsets that became dead letters of the fold."""
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    for message in records.read("dead_letters", 0):
+        letter = wire.decode(message.value() or b"")
+        if letter.stage == "fold" and not letter.source_topic.startswith(TIMER):
+            found[letter.source_partition].add(letter.source_offset)
+    return found
 
 
 def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:

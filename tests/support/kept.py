@@ -27,6 +27,11 @@ class Kept:
     kept_value: bytes | None
     kept_headers: tuple[tuple[str, bytes], ...] = ()
 
+    kept_offset: int = 0
+
+    def offset(self) -> int:
+        return self.kept_offset
+
     def key(self) -> bytes | None:
         return self.kept_key
 
@@ -48,7 +53,7 @@ class KeptWorld(World):
 
         def recorded(record: Record) -> Any:
             headers = journal_headers(record.received_ms, record.hops) if record.received_ms else ()
-            self.journal.append(Kept(record.key.encode() or None, record.raw, headers))
+            self.journal.append(Kept(record.key.encode() or None, record.raw, headers, len(self.journal)))
             return fold(record)
 
         self.fold = recorded  # type: ignore[assignment]
@@ -66,7 +71,7 @@ class KeptWorld(World):
         # as two commits would tell them
         told = (Facts(0, 0, counts[:half]), Facts(0, 0, counts[half:], tuple(self.panel)))
         facts = [Kept(b"0", wire.encode(each)) for each in (self.configured, *told)]
-        return {**topics, "facts": facts, "journal": list(self.journal)}
+        return {**topics, "facts": facts, "journal": list(self.journal), "dead_letters": []}
 
 
 @dataclass(frozen=True, slots=True)

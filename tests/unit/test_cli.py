@@ -44,7 +44,10 @@ def test_help_comes_without_loading_what_commands_need() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["worker", "topics", "replay", "generate", "demo", "explain", "verify", "settings"])
+@pytest.mark.parametrize(
+    "command",
+    ["worker", "topics", "replay", "generate", "demo", "explain", "verify", "settings", "dead-letters"],
+)
 def test_every_command_has_help(command: str) -> None:
     assert command in run("--help").stdout
     assert run(command, "--help").exit_code == 0

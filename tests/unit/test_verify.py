@@ -9,8 +9,10 @@ import pytest
 
 from schemas import wire
 from schemas.insights import Facts
+from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.definition import library_documents
+from streams.fold import journal_headers
 from streams.replay.refold import COMPARED
 from streams.replay.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify
 from tests.support.kept import Kept, KeptTopics, KeptWorld
@@ -160,7 +162,23 @@ def test_further_differences_are_counted_only(topics: dict[str, list[Kept]]) -> 
     assert len(found.differences) == DIFFERENCES_MAX
 
 
-def test_a_journal_record_of_no_known_schema_counts_as_the_worker_counts_it(topics: dict[str, list[Kept]]) -> None:
-    found = verified({**topics, "journal": [*topics["journal"], Kept(b"u:1", b"rubbish")]})
+def test_a_touchpoint_of_no_known_schema_counts_as_the_worker_counts_it(topics: dict[str, list[Kept]]) -> None:
+    rubbish = Kept(b"u:1", b"rubbish", journal_headers(START_MS))
+    found = verified({**topics, "journal": [*topics["journal"], rubbish]})
     (difference,) = found.differences
     assert (difference.key, difference.folded, difference.held) == ("fold_dead_letters 0", "1", "0")
+
+
+def test_what_became_a_dead_letter_is_not_folded_by_code_that_was_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = KeptWorld()
+    world.send(an_order(START_MS, user="1"))
+    monkeypatch.setattr("streams.fold.fold_touchpoint", None)
+    with pytest.raises(TypeError):
+        world.send(an_order(START_MS, user="2"))
+    monkeypatch.undo()
+    world.counts["fold_dead_letters", 0, ""] += 1
+    last = world.journal[-1]
+    letter = DeadLetter("raised", "", "fold", "shop.journal", 0, last.offset(), last.key(), last.value())
+    topics = {**world.topics(), "dead_letters": [Kept(last.key(), wire.encode(letter))]}
+    assert verified(topics).holds
+    assert not verified({**topics, "dead_letters": []}).holds

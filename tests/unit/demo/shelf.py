@@ -38,6 +38,10 @@ class Kept:
     struct: msgspec.Struct | None
     name: str = ""
     told: list[tuple[str, bytes]] = field(default_factory=list)
+    place: int = 0
+
+    def offset(self) -> int:
+        return self.place
 
     def key(self) -> bytes:
         return self.name.encode()
@@ -58,7 +62,7 @@ class Shelf:
     def put(self, topic: str, struct: msgspec.Struct | None, key: str = "", hops: int | None = None) -> None:
         told = [("received_at_ms", bytes(8))] if topic == "journal" and isinstance(struct, Touchpoint) else []
         told += [("hops", bytes([hops]))] if hops else []
-        self.topics[topic].append(Kept(struct, key, told))
+        self.topics[topic].append(Kept(struct, key, told, len(self.topics[topic])))
 
     def read(self, topic: str) -> Iterator[Kept]:
         return iter(self.topics[topic.removeprefix("tiny.")])

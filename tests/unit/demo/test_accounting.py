@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from schemas.outputs import DeadLetter
+from schemas.insights import Count, Facts
+from schemas.outputs import DeadLetter, Retried
 from streams.demo.accounting import Account, balances, equations
-from tests.unit.demo.shelf import Shelf, a_finished_run, a_tiny_shop, a_touchpoint, an_account
+from tests.unit.demo.shelf import MONDAY_MS, Shelf, a_finished_run, a_tiny_shop, a_touchpoint, an_account
 
 
 def test_a_sound_run_balances() -> None:
@@ -39,6 +40,34 @@ def test_a_cleared_anomaly_ends_where_it_was_cleared() -> None:
     assert incident.end_ms - incident.start_ms == 3_600_000
 
 
+def test_what_was_brought_back_to_the_door_came_in_twice_and_was_sent_once() -> None:
+    shelf = a_tiny_shop()
+    shelf.put("retries", Retried(0))
+    shelf.put("touchpoints", a_touchpoint(0))
+    shelf.put("journal", a_touchpoint(0), "u:ann")
+    shelf.put("facts", Facts(0, MONDAY_MS, (Count("folded", 0, "", 1),)))
+    assert balances(an_account(shelf)) == []
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_what_was_brought_back_to_the_fold_is_in_the_journal_twice_and_came_in_once(hops: int) -> None:
+    shelf = a_tiny_shop()
+    headers = {"received_at_ms": bytes(8), **({"hops": b"\x01"} if hops else {})}
+    letter = DeadLetter("raised", "", "fold", "tiny.journal", 0, 3, b"u:ann", b"", headers)
+    shelf.put("touchpoints", a_touchpoint(5))
+    shelf.put("journal", a_touchpoint(5), "u:ann")
+    if hops:
+        shelf.put("journal", a_touchpoint(5), "u:bob", hops)
+    shelf.put("dead-letters", letter)
+    forwards = ("forwards_sent", "forwards_received")[: 2 * hops]
+    counts = tuple(Count(name, 0, "", 1) for name in ("fold_dead_letters", "folded", *forwards))
+    shelf.put("facts", Facts(0, MONDAY_MS, counts))
+    shelf.put("journal", a_touchpoint(5), "u:ann")
+    shelf.put("retries", Retried(2))
+    account = an_account(shelf)
+    assert balances(msgspec.structs.replace(account, sent=account.sent + 1)) == []
+
+
 def lost_on_the_way_in(shelf: Shelf) -> None:
     shelf.topics["journal"].pop(0)
 
@@ -62,9 +91,9 @@ def credited_by_one_model_only(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("fault", "claim"),
     [
-        (lost_on_the_way_in, "touchpoints in = journalled + dead letters of collect"),
+        (lost_on_the_way_in, "touchpoints in + brought back to the fold = journalled + dead letters of collect"),
         (lost_on_the_way_in, "journalled = folded + duplicates"),
-        (sent_by_somebody_else, "touchpoints sent = touchpoints in"),
+        (sent_by_somebody_else, "touchpoints sent + brought back to the door = touchpoints in"),
         (refused_without_a_trace, "refused lines = lines in the replay's dead letters"),
         (told_twice, "messages decided = triggers"),
         (credited_by_one_model_only, "credit by last touch in the ledger"),

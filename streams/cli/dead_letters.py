@@ -1,0 +1,218 @@
+"""touchstream dead-letters list, show, retry."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.shared import AsJson, Brokers, Prefix, console, fail, ready_settings, registry_errors, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.letters import Letter, Wanted
+    from streams.prefix import Prefix as OpenPrefix
+    from streams.retrying import Retries
+
+dead_letters = typer.Typer(help="Records that could not be used: which, why, and back again.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(help="Only letters of this reason.")]
+Stage = Annotated[str | None, typer.Option(help="Only letters of this stage: collect, fold, insights or replay.")]
+Since = Annotated[str | None, typer.Option(help="Only letters not older than this: 90m, 24h, 7d.")]
+
+
+@dead_letters.command("list")
+def list_letters(
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    reason: Reason = None,
+    stage: Stage = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, oldest first; those brought back have the time of it."""
+    from streams.letters import read_letters
+
+    wanted = _wanted((), reason, stage, since)
+    with _opened(brokers, prefix) as opened:
+        count, shown = 0, deque[dict[str, Any]](maxlen=limit)
+        for letter in read_letters(opened, wanted):
+            count += 1
+            shown.append(_row(letter))
+    if as_json:
+        _echo_json({"letters": list(shown), "found": count})
+        return
+    _print_table(list(shown))
+    typer.echo(f"{count} dead letters" + (f", the newest {limit} shown" if count > limit else ""))
+
+
+@dead_letters.command()
+def show(
+    position: Annotated[int, typer.Argument(min=0, help="As `list` has it.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    with_bytes: Annotated[
+        bool, typer.Option("--bytes", help="Also a record as it came to the door, where addresses may stand in plain.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter whole: its record, where it came from, and why it could not be used."""
+    from streams.letters import Wanted, read_letters
+
+    with _opened(brokers, prefix) as opened:
+        letter = next(read_letters(opened, Wanted(frozenset({position}))), None)
+        if letter is None:
+            fail(f"position {position}: prefix {opened.settings.prefix} has no such letter; see `dead-letters list`")
+        fields = {**_row(letter), **_contents(letter, opened, with_bytes=with_bytes)}
+    if as_json:
+        _echo_json(fields)
+        return
+    for name, value in fields.items():
+        console().print(f"{name:<9} {_shown(value)}", markup=False, soft_wrap=True)
+
+
+@dead_letters.command()
+def retry(
+    positions: Annotated[list[int] | None, typer.Argument(help="As `list` has them; or choose by options.")] = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    reason: Reason = None,
+    stage: Stage = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="All that have not been brought back.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring records back to where they came from, each once; may be repeated, also after a crash."""
+    from streams.retrying import retry as bring_back
+
+    if not (positions or reason or stage or since or every):
+        fail("which letters? Give positions, --reason, --stage, --since, or --all")
+    wanted = _wanted(positions or (), reason, stage, since)
+    with _opened(brokers, prefix) as opened:
+        done = bring_back(opened, wanted)
+    missing = len(wanted.positions) - done.found
+    if positions and not (reason or stage or since) and missing:
+        fail(f"{missing} of the positions are no dead letters; of the others: {_summary(done)}")
+    if as_json:
+        _echo_json(done)
+        return
+    for refusal in done.refused:
+        typer.echo(f"{refusal.position} stays: {refusal.reason}")
+    typer.echo(_summary(done))
+
+
+@contextmanager
+def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
+    from streams.creating import NotCreated
+    from streams.prefix import open_prefix
+
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated, *registry_errors(settings)):
+        yield open_prefix(settings)
+
+
+def _wanted(positions: Any, reason: str | None, stage: str | None, since: str | None) -> Wanted:  # noqa: ANN401 - of ints
+    import time
+
+    from streams.flows.definition import parse_duration
+    from streams.letters import Wanted
+
+    since_ms = 0
+    if since is not None:
+        try:
+            since_ms = int(time.time() * 1000) - parse_duration(since)
+        except ValueError as error:
+            fail(f"--since {since!r}: {error}")
+    return Wanted(frozenset(positions), reason, stage, since_ms)
+
+
+def _row(letter: Letter) -> dict[str, Any]:
+    return {
+        "position": letter.position,
+        "time_ms": letter.time_ms,
+        "stage": letter.held.stage,
+        "reason": letter.held.reason,
+        "source": letter.source,
+        "key": _plain(letter.held.key or b""),
+        "retried_ms": letter.retried_ms,
+    }
+
+
+def _contents(letter: Letter, opened: OpenPrefix, *, with_bytes: bool) -> dict[str, Any]:
+    import msgspec
+
+    from schemas.wire import WireError
+    from streams.letters import BEHIND_THE_DOOR
+
+    held = letter.held
+    fields: dict[str, Any] = {"headers": {}, "record": None, "bytes": None}
+    if with_bytes or held.stage in BEHIND_THE_DOOR:
+        fields["headers"] = {name: value.hex() for name, value in held.headers.items()}
+        try:
+            record = opened.wire.decode(held.value or b"")
+            fields["record"] = {type(record).__name__: msgspec.to_builtins(record)}
+        except WireError:
+            fields["bytes"] = _text(held.value or b"")
+    elif held.value is not None:
+        fields["bytes"] = f"{len(held.value)} as they came; --bytes shows them"
+    return {**fields, "detail": _without_addresses(held.detail)}
+
+
+def _plain(key: bytes) -> str:
+    return _without_addresses(key.decode(errors="backslashreplace"))
+
+
+def _without_addresses(text: str) -> str:
+    from streams.collect.checks import without_addresses
+
+    return without_addresses(text)
+
+
+def _text(value: bytes) -> str:
+    """Text where it is one, else hex digits."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return text if text.replace("\n", "").replace("\t", "").isprintable() else value.hex()
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from streams.reasons import shown_time
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("position", "time", "stage", "reason", "source", "key", "brought back"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        times = shown_time(row["time_ms"]), "" if row["retried_ms"] is None else shown_time(row["retried_ms"])
+        cells = (str(row["position"]), times[0], row["stage"], row["reason"], row["source"], row["key"], times[1])
+        table.add_row(*map(Text, cells))
+    console().print(table)
+
+
+def _shown(value: object) -> str:
+    import msgspec
+
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return f"\n{value}" if "\n" in value else value
+    return msgspec.json.encode(value).decode()
+
+
+def _echo_json(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def _summary(done: Retries) -> str:
+    brought = ", ".join(f"{count} to {topic}" for topic, count in done.brought_back.items()) or "none"
+    return f"brought back: {brought}; before: {done.before}; staying: {len(done.refused)}"

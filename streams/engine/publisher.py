@@ -1,0 +1,90 @@
+"""Records written by a command, apart from the workers."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from confluent_kafka import Message
+
+    from streams.settings import WorkerSettings
+
+_ANSWER_SECONDS = 60.0
+_FULL_SECONDS = 0.01
+
+
+class Publisher:
+    """Writes all of a transaction or nothing; with the guarantee `at_least_once` each record by itself, in order.
+
+    Its transactional id is stable, `<prefix>.<name>`: an earlier publisher of the name is fenced, and what it left
+    open is undone, before this one is made.
+    """
+
+    def __init__(self, settings: WorkerSettings, name: str) -> None:
+        config: dict[str, Any] = {
+            "compression.type": "lz4",
+            # the topics' own limits decide what is too large
+            "message.max.bytes": 16 << 20,
+            # a first transaction waits for the brokers' coordinator to load, and the client would log each try
+            "log_level": 3,
+            **settings.kafka,
+            "bootstrap.servers": settings.brokers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+        }
+        self._is_transactional = settings.guarantee == "exactly_once"
+        if self._is_transactional:
+            config["transactional.id"] = f"{settings.prefix}.{name}"
+            config["transaction.timeout.ms"] = settings.transaction_timeout_ms
+        self._producer = Producer(config)
+        if self._is_transactional:
+            self._producer.init_transactions(_ANSWER_SECONDS)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is sent within is written when this ends, or not at all if it raises."""
+        if self._is_transactional:
+            self._producer.begin_transaction()
+        try:
+            yield
+            self.flush()
+            self.commit()
+        except BaseException:
+            if self._is_transactional:
+                with suppress(KafkaException):
+                    self._producer.abort_transaction(_ANSWER_SECONDS)
+            raise
+
+    def send(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Sends a record; KafkaException if it, or an earlier one, is refused."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, headers=list(headers), on_delivery=_delivered)
+            except BufferError:
+                self._producer.poll(_FULL_SECONDS)
+            else:
+                self._producer.poll(0)
+                return
+
+    def commit(self) -> None:
+        if self._is_transactional:
+            self._producer.commit_transaction(_ANSWER_SECONDS)
+
+    def flush(self) -> None:
+        """Returns when the brokers have what was sent; KafkaException if they do not take it."""
+        if self._producer.flush(_ANSWER_SECONDS):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"not taken in {_ANSWER_SECONDS:.0f} s"))  # noqa: SLF001 - its name
+
+
+def _delivered(error: KafkaError | None, _: Message) -> None:
+    # what a report raises comes out of poll() and flush()
+    if error is not None:
+        raise KafkaException(error)
