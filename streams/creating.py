@@ -72,6 +72,7 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
         raise NotCreated(
             f"prefix {settings.prefix} has no topics or no settings at {settings.brokers}: "
             f"make them with `touchstream topics create --prefix {settings.prefix}`"
+            + (", or allow this user to see them (`touchstream topics acls`)" if settings.kafka else "")
         )
     return published
 

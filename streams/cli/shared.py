@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 USAGE = 2
 INTERRUPTED = 130
-_ANSWER_SECONDS = 10.0
 
 Brokers = Annotated[
     str | None, typer.Option(help="Bootstrap servers of Kafka; else TOUCHSTREAM_BROKERS.", show_default=False)
@@ -73,15 +72,10 @@ def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> Wor
 
 def reach(settings: WorkerSettings) -> None:
     """Returns when a broker has answered; ends with one line otherwise."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
+    from streams.reaching import NoBroker, ask_brokers
 
-    # the client's own log would say the same several times over
-    try:
-        client = AdminClient({"log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers})
-        client.list_topics(timeout=_ANSWER_SECONDS)
-    except KafkaException as error:
-        fail(f"no broker answers at {settings.brokers} (--brokers or TOUCHSTREAM_BROKERS): {error.args[0].str()}")
+    with told(NoBroker):
+        ask_brokers(settings)
 
 
 def console(*, stderr: bool = False) -> Console:

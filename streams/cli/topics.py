@@ -1,4 +1,4 @@
-"""touchstream topics create."""
+"""touchstream topics create, and who may use them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ import typer
 
 from streams.cli.shared import Brokers, Prefix, reach, told, worker_settings
 
-topics = typer.Typer(help="Make a prefix's topics.", no_args_is_help=True)
-
-
-@topics.callback()
-def _every_command() -> None:
-    """Keeps `create` a command of its own while it is the only one."""
+topics = typer.Typer(help="Make a prefix's topics, and say who needs which rights on them.", no_args_is_help=True)
 
 
 @topics.command()
@@ -46,3 +41,16 @@ def create(
     flow_ids = ", ".join(str(flow["id"]) for flow in domain.flows) or "none"
     said = "published" if created.configured else "unchanged"
     typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")
+
+
+@topics.command()
+def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Print, for brokers with an authorizer, what each role must be allowed, as commands of Kafka's own tool."""
+    from streams.acls import acls as by_role
+
+    with told():
+        worker = worker_settings(brokers, prefix)
+    for role, needed in by_role(worker.prefix).items():
+        typer.echo(f"# {role}")
+        for each in needed:
+            typer.echo(f"kafka-acls.sh --bootstrap-server {worker.brokers} {each.command(f'User:{role}')}")

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -78,14 +79,21 @@ class Broker:
     """A context manager: inside it a broker answers at `bootstrap`; after it the process has ended.
 
     A `folder` given is kept, with its records, and may be used again; otherwise a temporary one is removed at
-    the end. In it are `server.properties`, `broker.log` and `data/`. The broker dies with the thread that
-    started it, unless `outlives_us`. Raises Unavailable (no Java, no Maven) or DidNotStart.
+    the end. In it are `server.properties`, `broker.log` and `data/`. `properties` go over ours; in them `{host}`,
+    `{port}` and `{controller_port}` are filled in. The broker dies with the thread that started it, unless
+    `outlives_us`. Raises Unavailable (no Java, no Maven) or DidNotStart.
     """
 
     def __init__(
-        self, folder: Path | None = None, *, version: str = KAFKA_VERSION, outlives_us: bool = False,
+        self,
+        folder: Path | None = None,
+        *,
+        version: str = KAFKA_VERSION,
+        properties: Mapping[str, str] | None = None,
+        outlives_us: bool = False,
     ) -> None:
         self.version = version
+        self._given = dict(properties or {})
         self._temporary = folder is None
         self.folder = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="touchstream-kafka-"))
         self._outlives_us = outlives_us
@@ -157,11 +165,10 @@ class Broker:
 
     def _choose_ports(self) -> None:
         self._port = free_port()
-        self._properties.write_text(
-            _PROPERTIES.format(
-                host=LOCALHOST, port=self._port, controller_port=free_port(), data=self.folder / "data",
-            ),
-        )
+        filled = {"host": LOCALHOST, "port": self._port, "controller_port": free_port(), "data": self.folder / "data"}
+        # of two lines for one property Java takes the later
+        given = "".join(f"{name}={value}\n" for name, value in self._given.items())
+        self._properties.write_text((_PROPERTIES + given).format(**filled))
 
     def _launch(self) -> None:
         command = [java(), *_HEAP, _QUIET, "-cp", f"{fetch_kafka(self.version)}/*"]

@@ -29,6 +29,8 @@ CHUNKS_HELD_MAX = 2
 _POLL_SECONDS = 0.05
 _NAP_SECONDS = 0.001
 _COMMAND_SECONDS_MAX = 60.0
+# librdkafka would ask again for ever, and nobody would read its warnings
+_REFUSALS = {KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 
 _log = structlog.get_logger(__name__)
 
@@ -195,7 +197,7 @@ class Poller:
             place = message.topic(), message.partition()
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
-                if error.fatal():
+                if error.fatal() or error.code() in _REFUSALS:
                     raise KafkaException(error)
                 _log.warning("consumer", error=str(error))
                 continue

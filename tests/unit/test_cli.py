@@ -93,6 +93,15 @@ def test_topics_create_names_the_wrong_setting() -> None:
     assert "TOUCHSTREAM_DOMAIN_CLOCK is 'sun': Input should be 'wall' or 'marks'" in said
 
 
+def test_the_grants_of_each_role_are_commands_of_kafkas_own_tool() -> None:
+    lines = run("topics", "acls", "--prefix", "shop", "--brokers", "kafka:9092").stdout.splitlines()
+    assert "# worker" in lines
+    assert (
+        "kafka-acls.sh --bootstrap-server kafka:9092 --add --allow-principal User:worker "
+        "--operation Read --operation Write --topic shop. --resource-pattern-type prefixed"
+    ) in lines
+
+
 def test_a_file_to_replay_that_is_not_there_is_named() -> None:
     assert refused("replay", "none.csv", "--mapping", "rees46").endswith("none.csv: no such file")
 
