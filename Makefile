@@ -41,9 +41,10 @@ lint: $(READY) ## ruff, mypy, layers, spelling
 	@echo "== spelling"
 	@$(BIN)/codespell
 
-bench: setup ## events per second per core, as ratios to the yardstick's floor
+bench: setup ## events per second per core, as ratios to the yardstick's floor, and the latency
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.latency
 
 bench-yardstick: setup ## the job of TOUCHPOINT_BENCH on the engine, beside the peers installed (PEER_QUIX, PEER_JAVA)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt

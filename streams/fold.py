@@ -168,7 +168,9 @@ class Fold:
         if customer[:2] in {"o:", "s:"}:
             profile = fold_entry(profile, event, at)
         else:
-            profile = fold_touchpoint(profile, event, digest, record.received_ms, at)
+            profile = indexed(fold_touchpoint(profile, event, digest, record.received_ms, at))
+            # a flow without a wait does not wait for time to pass either
+            profile = self._caught_up(customer, profile, now_ms, known, effects)
         self._keep(customer, profile)
 
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:

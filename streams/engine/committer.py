@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -114,7 +113,7 @@ class Committer:
         if self.is_broken:
             await self._abort()
             return
-        started_s = time.perf_counter()
+        started_s = self._loop.time()
         try:
             self._conclude()
             partitions = self._assignment.ready()
@@ -123,7 +122,8 @@ class Committer:
                 await self._off_loop(
                     make_durable, self._transactions, partitions, metadata, self._commit_plain
                 )
-                self._assignment.status.note_commit(time.perf_counter() - started_s)
+                self.cycle.commit_s = self._loop.time() - started_s
+                self._assignment.status.note_commit(self.cycle.commit_s)
                 for partition in partitions:
                     partition.advance()
         except MustEnd as error:

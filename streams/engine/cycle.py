@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from streams.engine.partition import Partition, Place
     from streams.engine.transaction import Transactions
 
+COMMITS_SHARE_MAX = 0.25
+"""Of the time while records wait, what commits may take: where brokers are slow, cycles become longer."""
+STRETCHED_SECONDS_MAX = 1.0
+
 _GENERATION = slice(7, 11)
 """Where librdkafka's written group metadata, `CGMDv2:`, has the generation: 4 bytes, little-endian."""
 
 
 class Cycle:
-    """What has been processed since the last commit, over all inputs."""
+    """What has been processed since the last commit, over all inputs; `commit_s`: how long that took, in seconds."""
 
     def __init__(self, settings: EngineSettings) -> None:
+        self.commit_s = 0.0
         self._interval_s = settings.commit_interval_ms / 1_000
         self._early_s = settings.commit_early_ms / 1_000
         self._records_max = settings.cycle_records_max
@@ -50,7 +55,11 @@ class Cycle:
             return self._interval_s
         if self.records >= self._records_max:
             return 0.0
-        wait_s = min(self._early_s, self._interval_s) if idle else self._interval_s
+        if idle:
+            wait_s = min(max(self._early_s, self.commit_s), self._interval_s)
+        else:
+            stretched_s = min(self.commit_s * (1 / COMMITS_SHARE_MAX - 1), STRETCHED_SECONDS_MAX)
+            wait_s = max(self._interval_s, stretched_s)
         return max(0.0, self._opened_s + wait_s - asyncio.get_running_loop().time())
 
     def close(self) -> None:

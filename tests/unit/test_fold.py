@@ -89,6 +89,14 @@ def test_an_abandoned_cart_is_reminded_of_two_hours_after_the_last_add(flows: tu
     assert world.total("decisions_open") == 0
 
 
+def test_a_flow_without_a_wait_triggers_with_the_touchpoint_itself(abandoned_cart: dict[str, object]) -> None:
+    at_once = {**abandoned_cart, "wait": {"for": "0s"}, "holdout_percent": 0}
+    world = World(flows=(at_once,))
+    world.send(an_add(START_MS))
+    (trigger,) = world.emitted(Trigger)
+    assert trigger.due_ms == trigger.decided_ms == START_MS
+
+
 def test_a_purchase_cancels_a_pending_cart_reminder(flows: tuple[dict[str, object], ...]) -> None:
     world = World(flows=flows)
     world.send(an_add(START_MS), an_order(START_MS + HOUR_MS))
