@@ -18,6 +18,7 @@ RELEASED_DIR = Path(__file__).parent / "released"
 RECORDS: dict[str, type] = {
     "touchpoint": touchpoint.Touchpoint,
     "mark": touchpoint.Mark,
+    "collected_to": journal.CollectedTo,
     "progress": journal.Progress,
     "wake": journal.Wake,
     "link": journal.Link,

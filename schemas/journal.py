@@ -12,8 +12,14 @@ class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
 
 
+class CollectedTo(msgspec.Struct, frozen=True, gc=False):
+    """How far the input partitions of one worker stand in the journal."""
+
+    partitions: tuple[PartitionProgress, ...] = ()
+
+
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """How far time has come in the input partitions of one worker."""
+    """How far time has come: what was collected up to then is folded, and so is what was forwarded because of it."""
 
     partitions: tuple[PartitionProgress, ...] = ()
 

@@ -78,7 +78,7 @@ def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
     return [
         Input(topics.touchpoints, collecting),
-        Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec()),
+        Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec(), watcher=profiling),
         Input(topics.facts, insighting, topics.insights_changelog, InsightCodec()),
     ]
 

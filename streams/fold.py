@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from schemas.journal import Absorbed, AddressConsent, Configured, Link, ModelChunk, ModelTick, Progress, Unparked, Wake
+from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
 from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
 from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
-from streams.folding.partition import (
-    PARTITION_KEY,
-    Knowledge,
-    PartitionState,
-    knowledge,
-    with_chunk,
-    with_progress,
-    with_settings,
-    with_tick,
-)
+from streams.folding.partition import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.folding.scoring import published
 from streams.folding.timers import TimerFailed, fired, indexed
 from streams.folding.touchpoints import fold_touchpoint, stated
@@ -33,6 +24,8 @@ from streams.profiles.seen import event_hash, is_seen, with_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from streams.folding.partition import Times
 
 WAKES_MAX = 1_000
 TIMER = "timer:"
@@ -86,9 +79,7 @@ class Fold:
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
             Unparked: self._unparked,
-            Configured: self._configured,
-            ModelChunk: self._model_chunk,
-            ModelTick: self._model_tick,
+            **dict.fromkeys(LEARNT, self._learn),
         }
 
     def __call__(self, record: Record) -> Effects:
@@ -112,6 +103,10 @@ class Fold:
             return now_ms
         first_ms = self._state.first_due_ms()
         return now_ms if first_ms is None else min(now_ms, first_ms - 1)
+
+    def collected(self) -> Times:
+        """How far each input partition stands in the journal, by what was folded here."""
+        return self._read().collected
 
     def profile(self, customer: str) -> Profile | None:
         """State of one key, as of the last record folded."""
@@ -260,14 +255,8 @@ class Fold:
         profile = indexed(msgspec.structs.replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key, profile, now_ms, self.known(), effects)
 
-    def _configured(self, record: Record, effects: Effects) -> None:
-        self._write(with_settings(self._read(), record.value.settings))
-
-    def _model_chunk(self, record: Record, effects: Effects) -> None:
-        self._write(with_chunk(self._read(), record.value))
-
-    def _model_tick(self, record: Record, effects: Effects) -> None:
-        self._write(with_tick(self._read(), record.value))
+    def _learn(self, record: Record, effects: Effects) -> None:
+        self._write(LEARNT[type(record.value)](self._read(), record.value))
 
 
 def _forward(record: Record, target: str, effects: Effects) -> None:

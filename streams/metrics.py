@@ -145,6 +145,11 @@ class Metrics:
         self.event_time = self._gauge(
             "event_time_seconds", "Unix time up to which a journal partition is complete", "partition"
         )
+        # A second or two. More: a journal partition has a lag or no owner, and timers everywhere wait for it, so that
+        # nobody is written to whose withdrawal still lies in it.
+        self.time_held_back = self._gauge(
+            "time_held_back_seconds", "Collected time that waits until all of it is folded", "partition"
+        )
         # Up to 50 ms is usual. Slow commits: the brokers are busy, or a transaction coordinator is moving.
         self.commit_seconds = Histogram(
             "touchstream_commit_seconds", "Duration of commits", buckets=COMMIT_BUCKETS_S, registry=self.registry

@@ -112,6 +112,11 @@ class Observer:
     def observe_commit(self, duration_s: float) -> None:
         self._metrics.commit_seconds.observe(duration_s)
 
+    def observe_held_back(self, by_partition: Mapping[int, int]) -> None:
+        """How far the time of journal partitions is behind what was collected, in ms of the prefix's time."""
+        for partition, held_ms in by_partition.items():
+            self._metrics.time_held_back.labels(str(partition)).set(held_ms / 1000)
+
     def show_insights(self, held: Held) -> None:
         """This worker holds the facts now: show what its state says, whatever was shown before."""
         metrics = self._metrics
@@ -153,8 +158,9 @@ class Observer:
 
     def withdraw_partition(self, partition: int) -> None:
         """A journal partition has gone to another worker, which shows how far it is complete."""
-        with suppress(KeyError):  # it may have gone before its first facts
-            self._metrics.event_time.remove(str(partition))
+        for gauge in (self._metrics.event_time, self._metrics.time_held_back):
+            with suppress(KeyError):  # it may have gone before its first facts
+                gauge.remove(str(partition))
 
     def _show_zeros(self) -> None:
         metrics, known = self._metrics, self._known

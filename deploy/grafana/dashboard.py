@@ -111,7 +111,8 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
         Graph("Dead letters per minute", "A producer sends what cannot be used; the reason says what.", "short",
               ((per_minute("dead_letters_total", "stage, reason"), "{{stage}} {{reason}}"),)),
         Graph("Behind the wall", "How far the least complete partition is behind now; meaningless in a replay.", "s",
-              (("time() - min by (partition) (touchstream_event_time_seconds)", "partition {{partition}}"),)),
+              (("time() - min by (partition) (touchstream_event_time_seconds)", "partition {{partition}}"),
+               ("max(touchstream_time_held_back_seconds)", "held back until all is folded"))),
         Graph("Open", "Forwards on their way between profiles, and candidates that wait.", "short", (
             ("max(touchstream_forwards_open)", "forwards"),
             ("max(touchstream_decisions_open)", "candidates"))),

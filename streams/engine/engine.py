@@ -13,6 +13,7 @@ from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.config import client_config, consumer_config
 from streams.engine.ends import ASK_SECONDS, EndOffsets
+from streams.engine.group import LOOK_SECONDS, GroupOffsets
 from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Batch, Output
     from streams.engine.config import EngineSettings
-    from streams.engine.inputs import Input
+    from streams.engine.inputs import Input, Watcher
     from streams.engine.partition import Partition, Place
     from streams.engine.poller import Tagged
     from streams.engine.status import Status
@@ -79,7 +80,12 @@ class Engine:
         self._committer = Committer(self._assignment, self._on_committed)
         await self._committer.start()
         self.status.poller = self._poller
-        self._asking = asyncio.create_task(self._ask_ends())
+        admin = self._outside.admin(client_config(self.settings))
+        self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(admin)))]
+        self._asking += [
+            asyncio.create_task(self._look(GroupOffsets(admin, self.settings.group), source.topic, source.watcher))
+            for source in self.inputs if source.watcher is not None
+        ]
         self._poller.start()
         self._started = True
 
@@ -113,7 +119,8 @@ class Engine:
         self._started = False
         async with self._lock:
             await to_the_end(self._committer.finish())
-        self._asking.cancel()
+        for task in self._asking:
+            task.cancel()
         await self._poller.stop()
         self._assignment.close()
         self._committer.close()
@@ -129,7 +136,10 @@ class Engine:
 
     def _is_wanted(self) -> bool:
         ready = self._assignment.ready()
-        return bool(ready) and any(source.processor.wants_cycle() for source in self.inputs)
+        # a position that passed nothing but a transaction's marker is committed too: others wait for it
+        return any(part.pending not in {None, part.committed} for part in ready) or (
+            bool(ready) and any(source.processor.wants_cycle() for source in self.inputs)
+        )
 
     async def _take(self, tag: int, batch: Batch) -> None:
         partition = self._assignment.partitions.get((batch.topic, batch.partition))
@@ -179,8 +189,7 @@ class Engine:
         _log.critical("worker ends", exc_info=error)
         await self._host.crash(error)
 
-    async def _ask_ends(self) -> None:
-        ends = EndOffsets(self._outside.admin(client_config(self.settings)))
+    async def _ask_ends(self, ends: EndOffsets) -> None:
         while True:
             await asyncio.sleep(ASK_SECONDS)
             places = list(self._assignment.partitions)
@@ -191,6 +200,19 @@ class Engine:
                     _log.warning("end offsets unknown", error=str(error))
                 else:
                     self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
+
+    async def _look(self, offsets: GroupOffsets, topic: str, watcher: Watcher) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not watcher.wants_look():
+                continue
+            try:
+                standing = await asyncio.to_thread(offsets.ask, topic)
+            except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
+                _log.warning("where the group stands is unknown", topic=topic, error=str(error))
+                await asyncio.sleep(ASK_SECONDS)
+            else:
+                watcher.looked(standing)
 
 
 def _check_order(partition: Partition, batch: Batch) -> None:

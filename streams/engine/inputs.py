@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from state.codec import Codec
     from state.overlay import Overlay
     from streams.engine.batch import Batch, Output
+    from streams.engine.group import Standing
 
 
 class Processor(Protocol):
@@ -49,6 +50,18 @@ class Processor(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Wants to know how far the group as a whole has come in an input; on the event loop."""
+
+    def wants_look(self) -> bool:
+        """Say whether the brokers are to be asked; what it knows then is older than the answer."""
+        ...
+
+    def looked(self, standing: Standing) -> None:
+        """Learn the answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """A topic that is read; with `changelog` and `codec` its processor has state by partition."""
@@ -57,6 +70,7 @@ class Input:
     processor: Processor
     changelog: str | None = None
     codec: Codec[Any] | None = None
+    watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
         if (self.changelog is None) != (self.codec is None):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
 from state.codec import frame, open_frame
 from streams.flows.definition import FlowSet, compile_flows
 from streams.profiles.codec import NewerState, decode_profile, encode_profile
@@ -15,19 +16,24 @@ from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
-    from schemas.journal import ModelChunk, ModelTick, Progress
+    from collections.abc import Callable, Iterable
+
+    from schemas.journal import PartitionProgress, Progress
     from streams.profiles.profile import Profile
 
 PARTITION_KEY = b"\x00partition"
-VERSION = 1
+VERSION = 2
 _WHOLE_PPM = 1_000_000
+
+
+Times = tuple[int, ...]
+"""By input partition, ms; -1: has not spoken."""
 
 
 class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The record under PARTITION_KEY."""
 
-    progress: tuple[int, ...] = ()
-    """By input partition, ms; -1: has not spoken."""
+    progress: Times = ()
     is_waking: bool = False
     """A Wake of ours is on its way."""
     settings: str = ""
@@ -37,6 +43,8 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """(kind, version, index, piece) of models whose tick has not come."""
     panel_share_ppm: int = _WHOLE_PPM
     tick_ms: int = 0
+    collected: Times = ()
+    """What will be progress once all of it is folded; the state of version 1 had none."""
 
     @property
     def now_ms(self) -> int | None:
@@ -81,9 +89,9 @@ def knowledge(partition: PartitionState) -> Knowledge:
     return Knowledge(settings, flows, cuts, clusters, partition.panel_share_ppm)
 
 
-def with_settings(partition: PartitionState, text: str) -> PartitionState:
+def with_settings(partition: PartitionState, record: Configured) -> PartitionState:
     """New settings hold from here on; fixed cuts hold at once, and count as their own version."""
-    settings, _ = _parsed_settings(text)
+    settings, _ = _parsed_settings(record.settings)
     known = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
     if settings.cuts_fixed is not None:
@@ -91,16 +99,26 @@ def with_settings(partition: PartitionState, text: str) -> PartitionState:
         body = CutsModel("cuts-fixed", 0, cuts.recency_ms, cuts.frequency, cuts.monetary_minor, 0)
         others = tuple(model for model in models if model[0] != CUTS_KIND)
         models = (*others, (CUTS_KIND, "cuts-fixed", msgspec.json.encode(body)))
-    return msgspec.structs.replace(partition, settings=text, progress=known, models=models)
+    return msgspec.structs.replace(partition, settings=record.settings, progress=known, models=models)
 
 
 def with_progress(partition: PartitionState, record: Progress) -> PartitionState:
     """Each input's progress, which never falls."""
-    progress = list(partition.progress)
-    for item in record.partitions:
-        if item.partition < len(progress):
-            progress[item.partition] = max(progress[item.partition], item.time_ms)
-    return msgspec.structs.replace(partition, progress=tuple(progress))
+    return msgspec.structs.replace(partition, progress=_risen(partition.progress, record.partitions))
+
+
+def with_collected(partition: PartitionState, record: CollectedTo) -> PartitionState:
+    """How far each input stands in the journal, which never falls."""
+    known = partition.collected or (-1,) * len(partition.progress)
+    return msgspec.structs.replace(partition, collected=_risen(known, record.partitions))
+
+
+def _risen(times: Times, told: Iterable[PartitionProgress]) -> Times:
+    risen = list(times)
+    for item in told:
+        if item.partition < len(risen):
+            risen[item.partition] = max(risen[item.partition], item.time_ms)
+    return tuple(risen)
 
 
 def with_chunk(partition: PartitionState, chunk: ModelChunk) -> PartitionState:
@@ -129,6 +147,15 @@ def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
         panel_share_ppm=tick.panel_share_ppm,
         tick_ms=tick.time_ms,
     )
+
+
+LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
+    CollectedTo: with_collected,
+    Configured: with_settings,
+    ModelChunk: with_chunk,
+    ModelTick: with_tick,
+}
+"""What the partition knows after a record that is for it alone and starts nothing."""
 
 
 class JournalCodec:

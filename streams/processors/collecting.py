@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from schemas.journal import PartitionProgress, Progress
+from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from schemas.wire import RegistryUnusable
 from streams.collect.checks import Refused
@@ -88,13 +88,13 @@ class Collecting:
             self._came(batch.partition, batch.messages[-1].timestamp()[1])
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """One Progress for each journal partition, when time has come further."""
+        """How far time has come here, for each journal partition, when it has come further."""
         further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._told.get(p, -1)}
         if not self._is_time(further):
             return []
         self._telling = further
         told = tuple(PartitionProgress(p, at) for p, at in sorted(further.items()))
-        value = self._wire.encode(Progress(told))
+        value = self._wire.encode(CollectedTo(told))
         return [Output(self._topics.journal, None, value, None, p) for p in range(self._settings.journal_partitions)]
 
     def wants_cycle(self) -> bool:
@@ -102,7 +102,7 @@ class Collecting:
         return self._settings.clock == "wall" and self._is_time(self._came_to())
 
     def committed(self) -> None:
-        """Progress told is told; metrics count."""
+        """What was told is told; metrics count."""
         if self._telling:
             self._told |= self._telling
             self._telling = {}

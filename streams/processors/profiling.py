@@ -1,16 +1,18 @@
-"""The profiles agent's work: the journal folded, its effects encoded, facts told with each commit."""
+"""The profiles agent's work: the journal folded, its effects encoded; facts and time told with each commit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
+from schemas.journal import PartitionProgress, Progress
 from schemas.wire import WireError
 from streams.engine.batch import Output
 from streams.fold import Fold
 from streams.folding.moment import Rejected
 from streams.journal import MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
+from streams.processors.settling import Settling
 from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
+    from streams.engine.group import Standing
     from streams.observed import Observer
     from streams.profiles.effects import Effects
     from streams.topics import Topics
@@ -60,6 +63,7 @@ class Profiling:
         self._wire = wire
         self._observer = observer
         self._tallies: dict[int, Tally] = {}
+        self._settling = Settling()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> Iterator[Output]:
@@ -85,29 +89,45 @@ class Profiling:
             yield from self._outputs(effects, batch.partition)
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """One facts record for each partition that folded something."""
+        """One facts record for each partition that folded something, and the time that has come in some."""
         outputs = []
+        for partition, times in list(self._settling.untold(partitions)):
+            self._settling.tell(partition, times)
+            told = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
+            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(told)), None, partition))
         for partition in partitions:
             tally = self._tallies.get(partition)
             if tally is None or not tally.folded:
                 continue
-            facts = tally.facts(partition, self.folds[partition].complete_to_ms())
+            fold = self.folds[partition]
+            self._settling.note(partition, fold.collected())
+            facts = tally.facts(partition, fold.complete_to_ms())
             self._pending.append(facts)
             self._tallies[partition] = Tally()
             outputs.append(Output(self._topics.facts, b"%d" % partition, self._wire.encode(facts), None, 0))
         return outputs
 
     def wants_cycle(self) -> bool:
-        """Nothing happens here but by records."""
-        return False
+        """Time has come that is to be told; nothing else happens here but by records."""
+        return next(self._settling.untold(self.folds), None) is not None
+
+    def wants_look(self) -> bool:
+        """What was collected waits to be folded, here or by other workers."""
+        return self._settling.wants_look()
+
+    def looked(self, standing: Standing) -> None:
+        """So far the group has come."""
+        self._settling.looked(standing)
 
     def committed(self) -> None:
         """Metrics count what is durable."""
         self._observer.observe_committed(self._pending)
         self._pending = []
+        self._observer.observe_held_back(self._settling.held_back_ms())
 
     def dropped(self) -> None:
         """The records come again."""
+        self._settling.dropped()
         self._pending = []
         self._tallies = {partition: Tally() for partition in self._tallies}
 
@@ -115,13 +135,15 @@ class Profiling:
         """A fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
-        self.folds[partition] = Fold(overlay)
+        fold = self.folds[partition] = Fold(overlay)
         self._tallies[partition] = Tally()
+        self._settling.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
         """Ends with a partition."""
         self.folds.pop(partition, None)
         self._tallies.pop(partition, None)
+        self._settling.forget(partition)
         self._observer.withdraw_partition(partition)
 
     def _outputs(self, effects: Effects, partition: int) -> Iterator[Output]:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient
 
 from schemas.insights import Facts
-from schemas.journal import ModelTick, Progress, Wake
+from schemas.journal import CollectedTo, ModelTick, Wake
 from schemas.wire import WireError
 from streams.replay.calendar import shown
 
@@ -62,7 +62,7 @@ class Barrier:
         self._silent_seconds = silent_seconds
         self._kinds: dict[bytes, type | None] = {}
         self._ticked: dict[int, int] = {}
-        self._progress: dict[int, int] = {}
+        self._collected: dict[int, int] = {}
         self._complete: dict[int, int] = {}
         self._facts_end = 0
 
@@ -134,9 +134,9 @@ class Barrier:
         if kind is ModelTick:
             partition, tick_ms = message.partition(), self._wire.decode_as(ModelTick, value).time_ms
             return _raise_to(self._ticked, -1 if partition is None else partition, tick_ms)
-        if kind is Progress:
-            spoken = self._wire.decode_as(Progress, value).partitions
-            risen = [each for each in spoken if _raise_to(self._progress, each.partition, each.time_ms)]
+        if kind is CollectedTo:
+            spoken = self._wire.decode_as(CollectedTo, value).partitions
+            risen = [each for each in spoken if _raise_to(self._collected, each.partition, each.time_ms)]
             return bool(risen)
         if kind is Facts:
             self._facts_end = (message.offset() or 0) + 1
@@ -168,7 +168,7 @@ class Barrier:
             message = f"no worker is in the group {self._group}: start one with `touchstream worker`"
             return SilentStage("worker", message)
         for stage, reached, partitions, said in (
-            ("collect", self._progress, self._inputs, "Progress of input partition"),
+            ("collect", self._collected, self._inputs, "what was collected of input partition"),
             ("profiles", self._complete, self._partitions, "facts of journal partition"),
         ):
             behind = [each for each in partitions if not self._all(reached, range(each, each + 1), time_ms)]

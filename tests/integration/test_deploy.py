@@ -104,6 +104,7 @@ def metrics() -> Metrics:
     known = known_labels(parse_domain("{}"), flows=("abandoned_cart",), reasons={"collect": ("no_id",)})
     Observer(worker, known).show_insights(Held(models={"cuts": None, "clusters": None}))
     worker.event_time.labels("0").set(time.time())
+    worker.time_held_back.labels("0").set(0)
     return worker
 
 

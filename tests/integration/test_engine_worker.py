@@ -63,6 +63,15 @@ def test_its_position_passes_what_transactions_left(bench: Bench) -> None:
     assert bench.account() == bench.expected()
 
 
+def test_what_transactions_left_is_committed_although_nothing_follows(bench: Bench) -> None:
+    """Others see by the group's offsets that all is done; the last record of a topic may have a marker behind it."""
+    with bench.worker() as worker:
+        bench.send(40, "plain")
+        bench.wait_for_outputs()
+        wait_until(lambda: bench.committed_offsets() == bench.end_offsets(), "the markers are passed", 15)
+        assert stop(worker) == 0
+
+
 def test_a_processor_may_ask_for_cycles_while_nothing_arrives(bench: Bench) -> None:
     with bench.worker(0, "pulse") as worker:
         wait_until(lambda: len(list(read_committed(bench.brokers, f"{bench.prefix}-pulse"))) >= 3, "pulses")

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import wire
 from schemas.insights import Facts
-from schemas.journal import ModelTick, PartitionProgress, Progress
+from schemas.journal import CollectedTo, ModelTick, PartitionProgress
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from streams.replay.barrier import SilentStage
@@ -42,7 +42,7 @@ def target(kafka: str, prefix: str) -> Target:
 
 
 class FakeWorker(threading.Thread):
-    """Reads marks as a member of the group; tells Progress, facts and, at Mondays, ModelTick of what it was told to."""
+    """Reads marks as a member of the group; tells CollectedTo, facts and, at Mondays, the ModelTick it was told to."""
 
     def __init__(self, target: Target, stages: frozenset[str]) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class FakeWorker(threading.Thread):
         told = tuple(PartitionProgress(partition, now) for partition in range(DOMAIN.touchpoint_partitions))
         for partition in range(DOMAIN.journal_partitions):
             if "collect" in self._stages:
-                producer.produce(journal, wire.encode(Progress(told)), b"", partition)
+                producer.produce(journal, wire.encode(CollectedTo(told)), b"", partition)
             if "profiles" in self._stages:
                 producer.produce(facts, wire.encode(Facts(partition, now)), str(partition))
             if "insights" in self._stages:

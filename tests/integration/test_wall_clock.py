@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import pytest
 from confluent_kafka import Producer
 
 from schemas import wire
-from schemas.journal import Progress
+from schemas.journal import CollectedTo, Progress
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.collect.keys import key_of
@@ -18,8 +18,10 @@ from tests.support.running import AWorker, Place, a_worker, make_place
 from tests.support.watching import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 WAIT_MS = 3_000
 TOKEN = "sesame"  # noqa: S105 - of a worker that lives for one test
@@ -46,14 +48,14 @@ def an_add(number: int) -> Touchpoint:
     )
 
 
-def progress(place: Place) -> dict[int, list[tuple[int, Progress]]]:
-    """(time written, Progress) by journal partition."""
-    told: dict[int, list[tuple[int, Progress]]] = {}
+def told(place: Place, kind: type[T]) -> list[list[tuple[int, T]]]:
+    """(time written, record) by journal partition."""
+    found: list[list[tuple[int, T]]] = [[] for _ in range(place.domain.journal_partitions)]
     for message in place.messages("journal"):
         record = wire.decode(message.value() or b"")
-        if isinstance(record, Progress):
-            told.setdefault(message.partition() or 0, []).append((message.timestamp()[1], record))
-    return told
+        if isinstance(record, kind):
+            found[message.partition() or 0].append((message.timestamp()[1], record))
+    return found
 
 
 def test_a_cart_is_reminded_of_in_time_although_nobody_sends_anything_more(place: Place) -> None:
@@ -84,17 +86,11 @@ def test_an_order_in_time_leaves_nothing_to_remind_of(place: Place) -> None:
 def test_time_comes_to_idle_partitions_about_once_a_second_and_never_ahead_of_the_wall(place: Place) -> None:
     with a_worker(place):
         send(place, an_add(1))
-        until(lambda: all(len(told) >= 6 for told in _each_partition(place)), "time goes on in every partition", 30)
-    for told in _each_partition(place):
-        written_ms = [at_ms for at_ms, _ in told]
-        assert len(told) <= 2 + (written_ms[-1] - written_ms[0]) / 1_000
-        reached: dict[int, int] = {}
-        for at_ms, each in told:
-            for said in each.partitions:
-                assert said.time_ms <= at_ms
-                assert said.time_ms > reached.get(said.partition, 0)
-                reached[said.partition] = said.time_ms
-        assert reached.keys() == set(range(place.domain.touchpoint_partitions))
+        until(lambda: all(len(each) >= 6 for each in told(place, Progress)), "time goes on in every partition", 30)
+    for collected, come in zip(told(place, CollectedTo), told(place, Progress), strict=True):
+        assert _reached(collected, rise_ms_min=1_000) == set(range(place.domain.touchpoint_partitions))
+        assert _reached(come, rise_ms_min=0) == set(range(place.domain.touchpoint_partitions))
+        assert len(come) <= len(collected)
 
 
 def test_a_worker_with_a_token_tells_strangers_only_that_it_lives(place: Place) -> None:
@@ -126,6 +122,13 @@ def _stamped(place: Place) -> Iterator[tuple[int, Trigger]]:
         yield message.timestamp()[1], wire.decode_as(Trigger, message.value() or b"")
 
 
-def _each_partition(place: Place) -> list[list[tuple[int, Progress]]]:
-    told = progress(place)
-    return [told.get(number, []) for number in range(place.domain.journal_partitions)]
+def _reached(told: Iterable[tuple[int, CollectedTo | Progress]], rise_ms_min: int) -> set[int]:
+    """Which input partitions time has come in; in none it falls or is ahead of the wall, in some it rises so much."""
+    reached: dict[int, int] = {}
+    for at_ms, each in told:
+        rises = [said.time_ms - reached.get(said.partition, 0) for said in each.partitions]
+        assert min(rises) >= 0
+        assert max(rises) >= rise_ms_min
+        reached |= {said.partition: said.time_ms for said in each.partitions}
+        assert max(reached.values()) <= at_ms
+    return set(reached)

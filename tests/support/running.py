@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from schemas.journal import CollectedTo, Progress
 from schemas.wire import SINGLE_OBJECT
 from streams.creating import create_prefix
 from streams.demo.http_server import HttpServer
@@ -155,7 +156,11 @@ def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
 
 
 def wait_worked_off(place: Place, seconds: float = 60.0) -> None:
-    """Returns once the group has committed the end of every input; raises NotWorkedOff."""
+    """Returns once the group has committed the end of every input, and time has come as far as was collected.
+
+    Raises:
+        NotWorkedOff: that did not happen.
+    """
     topics, domain = place.topics, place.domain
     inputs = [
         *(TopicPartition(topics.touchpoints, number) for number in range(domain.touchpoint_partitions)),
@@ -165,7 +170,7 @@ def wait_worked_off(place: Place, seconds: float = 60.0) -> None:
     consumer = Consumer(reader_config(place.settings.brokers, {}, group=place.settings.prefix))
     give_up_at = time.monotonic() + seconds
     try:
-        while behind := _behind(consumer, inputs, place.settings.brokers):
+        while behind := _behind(consumer, inputs, place.settings.brokers) or _untold(place):
             if time.monotonic() > give_up_at:
                 raise NotWorkedOff(f"after {seconds:.0f} s these still have records: {behind}")
             time.sleep(_POLL_SECONDS)
@@ -188,3 +193,20 @@ def _behind(consumer: Consumer, inputs: list[TopicPartition], brokers: str) -> d
         if end > done and next(rest, None) is not None:
             behind[f"{each.topic}/{each.partition}"] = done
     return behind
+
+
+def _untold(place: Place) -> dict[str, int]:
+    """Collected time by journal partition, of those in which it is not yet progress."""
+    reached: dict[type, dict[tuple[int, int], int]] = {CollectedTo: {}, Progress: {}}
+    headers = tuple(SINGLE_OBJECT.header(kind) for kind in reached)
+    for message in place.messages("journal"):
+        value = message.value() or b""
+        if value.startswith(headers):
+            record = SINGLE_OBJECT.decode(value)
+            for told in record.partitions:
+                reached[type(record)][message.partition() or 0, told.partition] = told.time_ms
+    return {
+        f"{place.topics.journal}/{journal}": time_ms
+        for (journal, number), time_ms in reached[CollectedTo].items()
+        if reached[Progress].get((journal, number), -1) < time_ms
+    }

@@ -171,6 +171,14 @@ def test_facts_count_the_trade_once_whatever_dimensions_they_come_in() -> None:
     assert value(metrics, "event_time_seconds", partition="2") is None
 
 
+def test_time_that_is_held_back_is_shown_by_partition_while_the_partition_is_here() -> None:
+    observer, metrics = an_observer()
+    observer.observe_held_back({2: 1_500})
+    assert value(metrics, "time_held_back_seconds", partition="2") == 1.5
+    observer.withdraw_partition(2)
+    assert value(metrics, "time_held_back_seconds", partition="2") is None
+
+
 def test_a_kpi_shows_its_latest_window_and_corrections_of_older_ones_do_not() -> None:
     observer, metrics = an_observer(kpis=("orders",))
     observer.show_insights(Held())

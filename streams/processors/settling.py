@@ -1,0 +1,93 @@
+"""Time passes in a journal partition only when what was collected up to it is folded in all of them.
+
+A withdrawal told by an address, or a device's order, reaches the customer's partition through another one. What was
+collected is in the journal before it is told to be; so when every partition has committed the ends that were seen
+after that, all of it is folded, and what it made the folds forward stands in the journal. When they have committed
+the ends seen then, the forwarded records are folded too, and what those made; and so on. Progress that is written
+after that comes, in the log of each partition, after all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from streams.engine.group import Standing
+    from streams.folding.partition import Times
+
+ROUNDS = 4
+"""The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""
+
+
+class Settling:
+    """What this worker's journal partitions may be told as progress; the state behind it is the folds'.
+
+    Nothing is lost with it: what is told stays true, and who takes a partition over finds in its state what was
+    collected, and begins again.
+    """
+
+    def __init__(self) -> None:
+        self._collected: dict[int, Times] = {}
+        self._waiting: dict[int, Times] = {}
+        self._settled: dict[int, Times] = {}
+        self._told: dict[int, Times] = {}
+        self._ends: Mapping[int, int] | None = None
+        self._rounds_left = 0
+
+    def note(self, partition: int, collected: Times) -> None:
+        """Takes in what a partition's fold knows to be collected."""
+        if max(collected, default=-1) >= 0:
+            self._collected[partition] = collected
+
+    def forget(self, partition: int) -> None:
+        """The partition has gone to another worker."""
+        for known in (self._collected, self._waiting, self._settled, self._told):
+            known.pop(partition, None)
+
+    def wants_look(self) -> bool:
+        """Whether anything waits to be settled; what was noted until now is what the next look may settle."""
+        if not self._waiting:
+            self._waiting = {p: times for p, times in self._collected.items() if times != self._settled.get(p)}
+            self._ends = None
+        return bool(self._waiting)
+
+    def looked(self, standing: Standing) -> None:
+        """Takes in a look that began after `wants_look`."""
+        if _passed(standing.committed, standing.ends):
+            self._settle()  # nothing at all is under way
+        elif self._ends is None:
+            self._ends, self._rounds_left = standing.ends, ROUNDS
+        elif _passed(standing.committed, self._ends):
+            self._ends, self._rounds_left = standing.ends, self._rounds_left - 1
+            if not self._rounds_left:
+                self._settle()
+
+    def untold(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
+        """Of these partitions those to be told, with what."""
+        return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._told.get(p))
+
+    def tell(self, partition: int, times: Times) -> None:
+        """It is on its way."""
+        self._told[partition] = times
+
+    def dropped(self) -> None:
+        """What was on its way may not have arrived; telling it twice does no harm."""
+        self._told.clear()
+
+    def held_back_ms(self) -> dict[int, int]:
+        """By partition: how far what was told is behind what was collected; not before something was told."""
+        return {
+            p: max(0, min(times) - min(self._told[p]))
+            for p, times in self._collected.items()
+            if p in self._told and min(self._told[p]) >= 0
+        }
+
+    def _settle(self) -> None:
+        self._settled |= self._waiting
+        self._waiting = {}
+
+
+def _passed(committed: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    return all(committed.get(partition, 0) >= end for partition, end in ends.items())
