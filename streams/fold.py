@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -31,6 +31,8 @@ WAKES_MAX = 1_000
 TIMER = "timer:"
 """Begins the source topic of a timer's dead letter; its name follows."""
 
+_replace = msgspec.structs.replace
+
 
 class State(Protocol):
     """What the fold asks of a partition's state; state.overlay.Overlay is one."""
@@ -42,7 +44,7 @@ class State(Protocol):
     def first_due_ms(self) -> int | None: ...
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A journal record as it was read."""
 
     key: str
@@ -158,12 +160,12 @@ class Fold:
             return
         effects.count("folded")
         effects.count("touchpoints", event.time_ms)
-        profile = msgspec.structs.replace(profile, clock_ms=now_ms, seen=with_seen(profile.seen, digest, now_ms))
+        changes: dict[str, object] = {"clock_ms": now_ms, "seen": with_seen(profile.seen, digest, now_ms)}
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
-            profile = fold_entry(profile, event, at)
+            profile = fold_entry(_replace(profile, **changes), event, at)
         else:
-            profile = indexed(fold_touchpoint(profile, event, digest, record.received_ms, at))
+            profile = indexed(fold_touchpoint(profile, changes, event, digest, record.received_ms, at))
             # a flow without a wait does not wait for time to pass either
             profile = self._caught_up(customer, profile, now_ms, known, effects)
         self._keep(customer, profile)
@@ -176,7 +178,7 @@ class Fold:
             try:
                 return fired(customer, profile, now_ms, known, effects) or EMPTY
             except TimerFailed as failed:
-                profile = msgspec.structs.replace(failed.before, parked=(*failed.before.parked, failed.name))
+                profile = _replace(failed.before, parked=(*failed.before.parked, failed.name))
                 detail = "".join(traceback.format_exception(failed.__cause__ or failed))
                 effects.emit(customer, _timer_letter(customer, failed, detail))
 
@@ -188,7 +190,7 @@ class Fold:
             self._wake_idle(after, effects)
 
     def _wake(self, record: Record, effects: Effects) -> None:
-        partition = msgspec.structs.replace(self._read(), is_waking=False)
+        partition = _replace(self._read(), is_waking=False)
         self._write(partition)
         self._wake_idle(partition, effects)
 
@@ -202,7 +204,7 @@ class Fold:
             customer = key.decode()
             self._fire_idle(customer, self._state.get(key), now_ms, known, effects)
         if len(due) == WAKES_MAX:
-            self._write(msgspec.structs.replace(self._read(), is_waking=True))
+            self._write(_replace(self._read(), is_waking=True))
             effects.append(None, Wake(time_ms=now_ms))
 
     def _fire_idle(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
@@ -214,7 +216,7 @@ class Fold:
 
     def _keep_fired(self, customer: str, profile: Profile, now_ms: int) -> None:
         """As _keep, for an index entry that has passed: it moves to the next timer, wherever the clock stands."""
-        profile = indexed(msgspec.structs.replace(profile, wake_ms=0))
+        profile = indexed(_replace(profile, wake_ms=0))
         if 0 < profile.wake_ms <= now_ms:
             raise RuntimeError(f"a timer due {profile.wake_ms} stands after all until {now_ms} have fired")
         self._state.put(customer.encode(), profile, profile.wake_ms)
@@ -252,7 +254,7 @@ class Fold:
         parked = tuple(name for name in profile.parked if name != record.value.timer)
         # what is due is decided as of now, not as of then: a message may have expired
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
-        profile = indexed(msgspec.structs.replace(profile, parked=parked, clock_ms=now_ms))
+        profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key, profile, now_ms, self.known(), effects)
 
     def _learn(self, record: Record, effects: Effects) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter as Tally
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,8 @@ class Observer:
         self._flow = Bounded()
         self._windows: dict[tuple[str, str], int] = {}  # start_ms of the window shown, by (kpi, grain)
         self._versions: dict[str, str] = {}  # by kind of model
+        # of the records that come by the thousand: (counter, labels) -> what one commit adds
+        self._sums: Tally[tuple[Any, ...]] = Tally()
         self._counters: dict[str, Counter] = {
             "folded": metrics.folded,
             "duplicates": metrics.duplicates,
@@ -99,10 +102,13 @@ class Observer:
 
     def observe_committed(self, records: Iterable[msgspec.Struct]) -> None:
         """Count the records of one commit; types without a metric are passed over."""
+        self._sums.clear()
         for record in records:
             handler = self._table.get(type(record))
             if handler is not None:
                 handler(record)
+        for (counter, *labels), value in self._sums.items():
+            counter.labels(*labels).inc(value)
 
     def observe_journalled(self, count: int) -> None:
         """`count` touchpoints were written to the journal; those refused come as dead letters."""
@@ -186,14 +192,14 @@ class Observer:
         self._metrics.triggers.labels(self._flow(trigger.flow_id)).inc()
 
     def _decision(self, decision: Decision) -> None:
-        self._metrics.decisions.labels(self._flow(decision.flow_id), decision.outcome).inc()
+        self._sums[self._metrics.decisions, self._flow(decision.flow_id), decision.outcome] += 1
 
     def _segment_changed(self, change: SegmentChanged) -> None:
-        self._metrics.segment_changes.labels(change.after).inc()
+        self._sums[self._metrics.segment_changes, change.after] += 1
 
     def _credit(self, credit: Credit) -> None:
         counter = self._metrics.credited if credit.amount_minor >= 0 else self._metrics.reversed
-        counter.labels(credit.model, self._channel(credit.channel)).inc(abs(credit.amount_minor))
+        self._sums[counter, credit.model, self._channel(credit.channel)] += abs(credit.amount_minor)
 
     def _dead_letter(self, letter: DeadLetter) -> None:
         self._metrics.dead_letters.labels(letter.stage, letter.reason).inc()

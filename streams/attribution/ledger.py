@@ -175,7 +175,7 @@ def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
     has_written = False
     for model in MODELS:
         wanted = _rows(model, new)
-        kept = next((old for old in olds if _hour_and_rows(model, old) == _hour_and_rows(model, new)), None)
+        kept = next((old for old in olds if _is_dated_alike(old, new) and _rows(model, old) == wanted), None)
         for place, old in enumerate(olds):
             if old is kept:
                 continue
@@ -190,8 +190,8 @@ def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
     return has_written
 
 
-def _hour_and_rows(model: str, conversion: Conversion) -> tuple[int, str, Rows]:
-    return conversion.time_ms, conversion.currency, _rows(model, conversion)
+def _is_dated_alike(one: Conversion, other: Conversion) -> bool:
+    return one.time_ms == other.time_ms and one.currency == other.currency
 
 
 def _rows(model: str, conversion: Conversion) -> Rows:
@@ -218,22 +218,22 @@ def _write(  # noqa: PLR0913, PLR0917 - a row's parts
     channel = touch.channel if touch is not None else written.channel or DIRECT
     parts = (entry.customer, conversion.order_id, model, touch_id or channel, conversion.revision, written.kind)
     row = Credit(
-        credit_id=derived_id(*parts, written.apart) if written.apart else derived_id(*parts),
-        customer=entry.customer,
-        order_id=conversion.order_id,
-        model=model,
-        model_version=MODELS[model].version,
-        kind=written.kind,
-        channel=channel,
-        campaign_id=None if touch is None else touch.campaign_id,
-        touch_id=touch_id,
-        touch_time_ms=None if touch is None else touch.time_ms,
-        amount_minor=amount_minor,
-        currency=conversion.currency,
-        conversion_time_ms=conversion.time_ms,
-        time_ms=entry.now_ms,
-        revision=conversion.revision,
-        cause=entry.cause,
+        derived_id(*parts, written.apart) if written.apart else derived_id(*parts),
+        entry.customer,
+        conversion.order_id,
+        model,
+        MODELS[model].version,
+        written.kind,
+        channel,
+        amount_minor,
+        conversion.currency,
+        conversion.time_ms,
+        entry.now_ms,
+        conversion.revision,
+        entry.cause,
+        None if touch is None else touch.campaign_id,
+        touch_id,
+        None if touch is None else touch.time_ms,
     )
     entry.effects.emit(entry.customer, row)
     by = f"model={model},channel={channel}"

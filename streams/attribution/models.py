@@ -33,6 +33,8 @@ def apportion(value_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
 
 def split_linear(value_minor: int, path: Path) -> tuple[int, ...]:
     """Every touch alike."""
+    if len(path) == 1:
+        return (value_minor,)
     return apportion(value_minor, (1,) * len(path))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import insort
 from typing import TYPE_CHECKING
 
-from streams.profiles.effects import hash_64
 from streams.profiles.profile import TOUCHES_MAX, Touch
 from streams.settings import DAY_MS
 
@@ -38,10 +37,10 @@ _DEFAULT_CHANNELS = {
 }
 
 
-def touch_of(event: Touchpoint, event_hash: int) -> Touch | None:
+def touch_of(event: Touchpoint, event_hash: int, session_hash: int) -> Touch | None:
     """The marketing touch that the event is; None for a direct visit and for what is no touch at all.
 
-    event_hash: xxh3-64 of the event id, signed.
+    event_hash: xxh3-64 of the event id, signed; session_hash: that of the session id, 0 without one.
     """
     default = _DEFAULT_CHANNELS.get(event.type)
     if default is None:
@@ -49,9 +48,8 @@ def touch_of(event: Touchpoint, event_hash: int) -> Touch | None:
     channel = event.channel or default
     if channel == DIRECT:
         return None
-    marketing, session = event.marketing, event.session_id
+    marketing = event.marketing
     campaign = None if marketing is None else marketing.campaign_id or marketing.utm_campaign
-    session_hash = hash_64(session) if session else 0
     return Touch(event.time_ms, event_hash, channel, campaign, session_hash, event.type in _VIEWS)
 
 
@@ -64,7 +62,7 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
         return touches
     if touches and touches[-1].time_ms < touch.time_ms and is_repeat(touches[-1], touch):
         return touches  # by far the most: one more page of this visit
-    repeated = next((known for known in reversed(touches) if is_repeat(known, touch)), None)
+    repeated = _repeated(touches, touch)
     if repeated is not None:
         if by_time(repeated) <= by_time(touch):
             return touches
@@ -76,6 +74,13 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
     ordered = list(touches)
     insort(ordered, touch, key=by_time)
     return bounded(tuple(ordered), now_ms)
+
+
+def _repeated(touches: tuple[Touch, ...], touch: Touch) -> Touch | None:
+    for known in reversed(touches):
+        if known.session_hash == touch.session_hash and is_repeat(known, touch):
+            return known
+    return None
 
 
 def is_repeat(one: Touch, other: Touch) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import msgspec
 
-if TYPE_CHECKING:
-    from streams.folding.partition import Knowledge
-    from streams.profiles.effects import Effects
+from streams.folding.partition import Knowledge
+from streams.profiles.effects import Effects
 
 
-class Moment(NamedTuple):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One customer at one instant of his clock."""
 
     customer: str

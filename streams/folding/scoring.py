@@ -99,15 +99,15 @@ def _segment_changed(old: str, new: str, profile: Profile, at: Moment) -> None:
             at.effects.count("customers", value=value, by=f"segment={segment}")
     at.effects.count("segment_changes")
     change = SegmentChanged(
-        change_id=derived_id(at.cause, at.customer, old, new),
-        customer=at.customer,
-        before=old,
-        after=new,
-        r=scored.r if scored else 0,
-        f=scored.f if scored else 0,
-        m=scored.m if scored else 0,
-        cuts_version=scored.cuts_version if scored else "",
-        cause=at.cause,
-        time_ms=at.now_ms,
+        derived_id(at.cause, at.customer, old, new),
+        at.customer,
+        old,
+        new,
+        scored.r if scored else 0,
+        scored.f if scored else 0,
+        scored.m if scored else 0,
+        scored.cuts_version if scored else "",
+        at.cause,
+        at.now_ms,
     )
     at.effects.emit(at.customer, change)

@@ -48,8 +48,11 @@ def next_due_ms(profile: Profile) -> int:
     due_ms = profile.slot_ms
     if profile.score is not None and profile.score.due_ms and (profile.score.due_ms < due_ms or not due_ms):
         due_ms = profile.score.due_ms
-    if profile.runs or profile.expires_ms or profile.parked:
+    if profile.expires_ms or profile.parked:
         return min(timers(profile), default=(0, ""))[0]
+    for run in profile.runs:
+        if run.due_ms < due_ms or not due_ms:
+            due_ms = run.due_ms
     return due_ms
 
 

@@ -35,27 +35,31 @@ OF_AN_ADDRESS = frozenset({"email", "all"})
 _replace = msgspec.structs.replace
 
 
-def fold_touchpoint(profile: Profile, event: Touchpoint, digest: bytes, received_ms: int, at: Moment) -> Profile:
+def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
+    before: Profile, changes: dict[str, object], event: Touchpoint, digest: bytes, received_ms: int, at: Moment
+) -> Profile:
     """The customer's profile after the touchpoint, timers due before it having fired.
 
+    changes: what of the profile changes with any touchpoint; gathered first, for a profile is replaced whole.
     digest: xxh3-64 of the event id. Duplicates and forwarded records do not come here.
     """
-    before = profile
-    profile = _identified(profile, event, at)
-    if event.session_id is not None:
-        profile = _visited(profile, event, at)
-    touch = touch_of(event, int.from_bytes(digest, "big", signed=True))
+    session_hash = hash_64(event.session_id) if event.session_id else 0
+    is_new_visit = not has_met(before.sessions, session_hash)
+    _identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
+    if session_hash and is_new_visit:
+        at.effects.count("sessions", event.time_ms)
+        changes["sessions"] = met(before.sessions, session_hash, event.time_ms)
+    touch = touch_of(event, int.from_bytes(digest, "big", signed=True), session_hash)
     if touch is not None:
-        touches = add_touch(profile.touches, touch, at.now_ms)
-        if touches is not profile.touches:
-            profile = _replace(profile, touches=touches)
-            if profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
-                profile = _replace(
-                    profile,
-                    conversions=retouched(
-                        profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects
-                    ),
-                )
+        touches = add_touch(before.touches, touch, at.now_ms)
+        if touches is not before.touches:
+            changes["touches"] = touches
+        else:
+            touch = None
+    profile = _replace(before, **changes)
+    if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
+        conversions = retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
+        profile = _replace(profile, conversions=conversions)
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
@@ -70,27 +74,30 @@ def fold_touchpoint(profile: Profile, event: Touchpoint, digest: bytes, received
     return profile
 
 
-def _identified(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    changes: dict[str, object] = {}
+def _identify(
+    profile: Profile, event: Touchpoint, at: Moment, changes: dict[str, object], *, is_same_visit: bool
+) -> None:
+    """Notes what the touchpoint says of who the customer is, and tells devices and addresses."""
     if not profile.first_ms or event.time_ms < profile.first_ms:
         changes["first_ms"] = event.time_ms
-    if profile.user_id is None and event.user_id is not None:
-        changes["user_id"] = event.user_id
     linked = profile.linked
-    if event.user_id is not None and event.anonymous_id is not None:
-        linked = _on_device(profile, "a:" + event.anonymous_id, event, at)
+    if event.user_id is not None:
+        if profile.user_id is None:
+            changes["user_id"] = event.user_id
+        if event.anonymous_id is not None:
+            linked = _on_device(profile, "a:" + event.anonymous_id, event, at, is_same_visit=is_same_visit)
     if event.email_hash is not None and at.customer[:2] != "e:":
         linked = of_address(linked, event.email_hash, profile.consents, at)
         if event.email_hash != profile.email_hash:
             changes["email_hash"] = event.email_hash
     if linked is not profile.linked:
         changes["linked"] = linked
-    return _replace(profile, **changes) if changes else profile
 
 
-def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment) -> tuple[str, ...]:
+def _on_device(
+    profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_same_visit: bool
+) -> tuple[str, ...]:
     """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
-    is_same_visit = event.session_id is not None and has_met(profile.sessions, hash_64(event.session_id))
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
     return with_link(profile.linked, key)
@@ -108,14 +115,6 @@ def of_address(
         if item.channel in OF_AN_ADDRESS:
             at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return with_link(linked, key)
-
-
-def _visited(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    id_hash = hash_64(event.session_id or "")
-    if has_met(profile.sessions, id_hash):
-        return profile
-    at.effects.count("sessions", event.time_ms)
-    return _replace(profile, sessions=met(profile.sessions, id_hash, event.time_ms))
 
 
 def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:

@@ -13,10 +13,10 @@ from streams.folding.moment import Rejected
 from streams.journal import MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.processors.settling import Settling
-from streams.profiles.effects import TOPIC_OF
+from streams.profiles.effects import TOPIC_OF, added_up
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     import msgspec
     from confluent_kafka import Message
@@ -26,30 +26,33 @@ if TYPE_CHECKING:
     from streams.engine.batch import Batch
     from streams.engine.group import Standing
     from streams.observed import Observer
-    from streams.profiles.effects import Effects
+    from streams.profiles.effects import Appended, CountKey, Effects
     from streams.topics import Topics
 
 
 class Tally:
     """Facts of one journal partition since its last commit."""
 
-    __slots__ = ("counts", "folded", "panel")
+    __slots__ = ("folded", "increments", "ones", "panel")
 
     def __init__(self) -> None:
         self.folded = False
-        self.counts: dict[tuple[str, int, str], int] = {}
+        self.ones: list[CountKey] = []
+        self.increments: list[tuple[CountKey, int]] = []
         self.panel: list[PanelRow] = []
 
     def add(self, effects: Effects) -> None:
         """Adds what one record counted."""
-        counts = self.counts
-        for key, value in effects.increments:
-            counts[key] = counts.get(key, 0) + value
-        self.panel += effects.panel
+        self.ones += effects.ones
+        if effects.increments:
+            self.increments += effects.increments
+        if effects.panel:
+            self.panel += effects.panel
 
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
         """The record of this commit."""
-        counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in self.counts.items() if value)
+        sums = added_up(self.ones, self.increments)
+        counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
         return Facts(partition, complete_to_ms, counts, tuple(self.panel))
 
 
@@ -66,27 +69,32 @@ class Profiling:
         self._settling = Settling()
         self._pending: list[msgspec.Struct] = []
 
-    def process(self, batch: Batch) -> Iterator[Output]:
+    def process(self, batch: Batch) -> list[Output]:
         """Folds each record; one that cannot be folded is a dead letter, and the rest goes on."""
-        fold, tally = self.folds[batch.partition], self._tallies[batch.partition]
+        partition, wire, outputs = batch.partition, self._wire, list[Output]()
+        fold, tally = self.folds[partition], self._tallies[partition]
         tally.folded = tally.folded or bool(batch.messages)
         for message in batch.messages:
             record = None
             try:
-                record = read_record(message, self._wire)
+                record = read_record(message, wire)
                 effects = fold(record)
             except MUST_STOP:
                 raise
             except (Rejected, WireError) as error:
-                yield self._letter(error.reason, error.detail, message, tally)
+                outputs.append(self._letter(error.reason, error.detail, message, tally))
                 continue
             except Exception as error:
                 if record is not None and not record.is_of_customer:
                     raise
-                yield self._letter(RAISED, raised_detail(error), message, tally)
+                outputs.append(self._letter(RAISED, raised_detail(error), message, tally))
                 continue
             tally.add(effects)
-            yield from self._outputs(effects, batch.partition)
+            if effects.outputs:
+                self._send(effects.outputs, outputs)
+            if effects.journal:
+                self._append(effects.journal, partition, outputs)
+        return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """One facts record for each partition that folded something, and the time that has come in some."""
@@ -146,24 +154,25 @@ class Profiling:
         self._settling.forget(partition)
         self._observer.withdraw_partition(partition)
 
-    def _outputs(self, effects: Effects, partition: int) -> Iterator[Output]:
-        encode = self._wire.encode
-        for customer, record in effects.outputs:
+    def _send(self, emitted: Iterable[tuple[str, msgspec.Struct | None]], outputs: list[Output]) -> None:
+        encode, topics = self._wire.encode, self._topic_names
+        for customer, record in emitted:
             if record is None:
-                yield Output(self._topics.profiles, customer.encode(), None)
+                outputs.append(Output(self._topics.profiles, customer.encode(), None))
                 continue
             self._pending.append(record)
-            yield Output(self._topic_names[type(record)], customer.encode(), encode(record))
-        for key, appended, headers in effects.journal:
-            value = appended if isinstance(appended, bytes) else encode(appended)
+            outputs.append(Output(topics[type(record)], customer.encode(), encode(record)))
+
+    def _append(self, appended: Iterable[Appended], partition: int, outputs: list[Output]) -> None:
+        for key, record, headers in appended:
+            value = record if isinstance(record, bytes) else self._wire.encode(record)
             if key is None:
-                yield Output(self._topics.journal, None, value, None, partition)
+                outputs.append(Output(self._topics.journal, None, value, None, partition))
             else:
-                yield Output(self._topics.journal, key.encode(), value, list(headers) or None)
+                outputs.append(Output(self._topics.journal, key.encode(), value, list(headers) or None))
 
     def _letter(self, reason: str, detail: str, message: Message, tally: Tally) -> Output:
-        for key in counted_as_letter(message):
-            tally.counts[key] = tally.counts.get(key, 0) + 1
+        tally.ones += counted_as_letter(message)
         letter = dead_letter("fold", reason, detail, message)
         self._pending.append(letter)
         return Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))

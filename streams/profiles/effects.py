@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
@@ -10,10 +11,15 @@ from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentCh
 from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import msgspec
 
     from schemas.insights import PanelRow
 
+    Appended = tuple[str | None, Any, tuple[tuple[str, bytes], ...]]
+    CountKey = tuple[str, int, str]
+    """(name, hour_ms, by) of a fact; hour_ms 0: not by hour."""
 
 TOPIC_OF: dict[type, str] = {
     Trigger: "triggers",
@@ -37,18 +43,28 @@ def hash_64(text: str) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def added_up(ones: Iterable[CountKey], increments: Iterable[tuple[CountKey, int]]) -> dict[CountKey, int]:
+    """The sum of each fact, from the keys to add one to and those with what to add."""
+    added = Counter(ones)
+    for key, value in increments:
+        added[key] += value
+    return added
+
+
 class Effects:
     """Gathers the effects of one record, in order."""
 
-    __slots__ = ("increments", "journal", "outputs", "panel")
+    __slots__ = ("increments", "journal", "ones", "outputs", "panel")
 
     def __init__(self) -> None:
         self.outputs: list[tuple[str, msgspec.Struct | None]] = []
         """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: no profile."""
-        self.journal: list[tuple[str | None, Any, tuple[tuple[str, bytes], ...]]] = []
+        self.journal: list[Appended] = []
         """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
-        self.increments: list[tuple[tuple[str, int, str], int]] = []
-        """((name, hour_ms, by), to be added): what is counted twice stands twice."""
+        self.ones: list[CountKey] = []
+        """(name, hour_ms, by) to add one to, by far the most: what is counted twice stands twice."""
+        self.increments: list[tuple[CountKey, int]] = []
+        """(name, hour_ms, by) and what to add."""
         self.panel: list[PanelRow] = []
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
@@ -61,22 +77,24 @@ class Effects:
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
         """Adds to a fact of the hour of time_ms (0: not by hour)."""
-        self.increments.append(((name, time_ms - time_ms % HOUR_MS, by), value))
+        key = (name, time_ms - time_ms % HOUR_MS, by)
+        if value == 1:
+            self.ones.append(key)
+        else:
+            self.increments.append((key, value))
 
     def take(self, other: Effects) -> None:
         """Adds what another record or timer asked for, after what is here."""
         self.outputs += other.outputs
         self.journal += other.journal
+        self.ones += other.ones
         self.increments += other.increments
         self.panel += other.panel
 
     @property
-    def counts(self) -> dict[tuple[str, int, str], int]:
-        """The increments of each fact, added up."""
-        added: dict[tuple[str, int, str], int] = {}
-        for key, value in self.increments:
-            added[key] = added.get(key, 0) + value
-        return added
+    def counts(self) -> dict[CountKey, int]:
+        """What to add to each fact, added up."""
+        return added_up(self.ones, self.increments)
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
         """Appends to the journal under another key, or with None to this very partition."""

@@ -111,7 +111,18 @@ def mean_gap_ms(profile: Profile) -> int:
 
 def first_order_ms(profile: Profile) -> int | None:
     """Time of the first order that counts and is still held one by one."""
-    return next((order.time_ms for order in profile.orders if order.counts), None)
+    for order in profile.orders:
+        if order.counts:
+            return order.time_ms
+    return None
+
+
+def last_order_ms(profile: Profile) -> int | None:
+    """Time of the last order that counts."""
+    for order in reversed(profile.orders):
+        if order.counts:
+            return order.time_ms
+    return None
 
 
 def _by_time(item: PlacedOrder | Adjustment) -> tuple[int, int]:

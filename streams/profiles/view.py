@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import ProfileView
-from streams.profiles.orders import first_order_ms, window_sums
+from streams.profiles.orders import first_order_ms, last_order_ms
+from streams.profiles.profile import Score
 from streams.profiles.rfm import segment_of
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
-_LONGEST_MS = 1 << 62
+_NO_SCORE = Score(segment_of(None), 0, 0, 0, "", 0, 0, 0, 0)
 
 
 def is_public(customer: str) -> bool:
@@ -36,24 +37,24 @@ def may_differ(before: Profile, after: Profile) -> bool:
 
 def view(customer: str, profile: Profile) -> ProfileView:
     """The public fields."""
-    score = profile.score
-    last_ms = window_sums(profile, profile.clock_ms, _LONGEST_MS).last_ms
+    score = profile.score or _NO_SCORE
+    # by place, as all records of the fold: by name takes several times as long
     return ProfileView(
-        customer=customer,
-        user_id=profile.user_id,
-        segment=segment_of(score),
-        r=score.r if score else 0,
-        f=score.f if score else 0,
-        m=score.m if score else 0,
-        cuts_version=score.cuts_version if score else "",
-        scored_ms=score.scored_ms if score else 0,
-        orders=score.orders if score else 0,
-        monetary_minor=score.monetary_minor if score else 0,
-        first_order_ms=first_order_ms(profile),
-        last_order_ms=last_ms or None,
-        lifecycle=profile.lifecycle,
-        cluster=profile.cluster,
-        clusters_version=profile.clusters_version,
-        consent={item.channel: item.granted for item in profile.consents},
-        devices=tuple(key for key in profile.linked if key.startswith("a:")),
+        customer,
+        score.segment,
+        score.r,
+        score.f,
+        score.m,
+        score.cuts_version,
+        score.scored_ms,
+        score.orders,
+        score.monetary_minor,
+        profile.lifecycle,
+        profile.cluster,
+        profile.clusters_version,
+        profile.user_id,
+        first_order_ms(profile),
+        last_order_ms(profile),
+        {item.channel: item.granted for item in profile.consents} if profile.consents else {},
+        tuple([key for key in profile.linked if key[:2] == "a:"]) if profile.linked else (),
     )

@@ -102,14 +102,14 @@ class Ledger:
     ],
 )
 def test_a_click_or_a_visit_by_a_channel_is_a_touch(kind: str, given: str | None, expected: str) -> None:
-    touch = touch_of(an_event(kind, channel=given), 7)
+    touch = touch_of(an_event(kind, channel=given), 7, 0)
     assert touch is not None
     assert (touch.channel, touch.is_view, touch.id_hash) == (expected, False, 7)
 
 
 @pytest.mark.parametrize("kind", ["ad_impression", "promotion_viewed", "email_opened"])
 def test_what_was_only_seen_is_a_view(kind: str) -> None:
-    touch = touch_of(an_event(kind), 7)
+    touch = touch_of(an_event(kind), 7, 0)
     assert touch is not None
     assert touch.is_view
 
@@ -118,17 +118,17 @@ def test_what_was_only_seen_is_a_view(kind: str) -> None:
     "kind", ["email_delivered", "email_bounced", "spend_recorded", "consent_changed", "unheard_of"]
 )
 def test_what_the_customer_did_not_answer_is_no_touch(kind: str) -> None:
-    assert touch_of(an_event(kind, channel="email"), 7) is None
+    assert touch_of(an_event(kind, channel="email"), 7, 0) is None
 
 
 @pytest.mark.parametrize("channel", [None, "direct", ""])
 def test_a_direct_visit_is_no_touch(channel: str | None) -> None:
-    assert touch_of(an_event("page_viewed", channel=channel), 7) is None
+    assert touch_of(an_event("page_viewed", channel=channel), 7, 0) is None
 
 
 def test_a_touch_knows_its_session_and_campaign() -> None:
     event = an_event("page_viewed", channel="ads", session="s1")
-    touch = touch_of(msgspec.structs.replace(event, marketing=Marketing(utm_campaign="spring")), 7)
+    touch = touch_of(msgspec.structs.replace(event, marketing=Marketing(utm_campaign="spring")), 7, hash_64("s1"))
     assert touch is not None
     assert (touch.session_hash, touch.campaign_id) == (hash_64("s1"), "spring")
 
