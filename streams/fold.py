@@ -143,13 +143,15 @@ class Fold:
 
     def _touchpoint(self, record: Record, effects: Effects) -> None:
         known, customer = self.known(), record.key
-        profile: Profile = self._state.get(customer.encode()) or EMPTY
+        key = customer.encode()
+        profile: Profile = self._state.get(key) or EMPTY
         if record.hops:
             effects.count("forwards_received")
-        target = forward_target(customer, profile)
-        if target is not None:
-            _forward(record, target, effects)
-            return
+        if profile.linked:
+            target = forward_target(customer, profile)
+            if target is not None:
+                _forward(record, target, effects)
+                return
         event: Touchpoint = record.value
         now_ms = max(profile.clock_ms, record.received_ms)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
@@ -163,12 +165,13 @@ class Fold:
         changes: dict[str, object] = {"clock_ms": now_ms, "seen": with_seen(profile.seen, digest, now_ms)}
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
-            profile = fold_entry(_replace(profile, **changes), event, at)
+            profile = indexed(fold_entry(_replace(profile, **changes), event, at))
         else:
             profile = indexed(fold_touchpoint(profile, changes, event, digest, record.received_ms, at))
+        if 0 < profile.wake_ms <= now_ms:
             # a flow without a wait does not wait for time to pass either
-            profile = self._caught_up(customer, profile, now_ms, known, effects)
-        self._keep(customer, profile)
+            profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
+        self._state.put(key, profile, profile.wake_ms)
 
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
         """The profile after its timers due by now_ms; one whose code raises is parked, with a dead letter."""
