@@ -16,6 +16,10 @@ DUE_START, DUE_END = 1, _HEAD.size
 DUE_MS_MAX = (1 << 63) - 1
 
 
+class NewerState(Exception):
+    """State written by a later release: this worker must not touch it."""
+
+
 class Codec(Protocol[T]):
     """Turns values of one kind into framed bytes and back."""
 
@@ -44,3 +48,15 @@ def open_frame(value: bytes) -> tuple[int, int, bytes]:
         raise ValueError(f"a framed value has at least {_HEAD.size} bytes, not {len(value)}: {value!r}")
     version, due_ms = _HEAD.unpack_from(value)
     return version, due_ms, value[_HEAD.size :]
+
+
+def open_version(value: bytes, newest: int, what: str) -> tuple[int, bytes]:
+    """Split a framed value into version and payload.
+
+    Raises:
+        NewerState: its version is above `newest`; the message names `what` it is.
+    """
+    version, _, payload = open_frame(value)
+    if version > newest:
+        raise NewerState(f"{what} of version {version}, written by a later release; this one reads up to {newest}")
+    return version, payload

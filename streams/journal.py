@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.wire import RegistryUnusable
+from state.codec import NewerState
 from state.store import StateUnreadable
 from streams.flows.definition import FlowError
 from streams.fold import Record
-from streams.profiles.codec import NewerState
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from state.codec import NewerState
 from streams import logs
 from streams.app import build
 from streams.engine.run import run
+from streams.flows.definition import FlowError
 from streams.prefix import open_prefix, partition_of
 from streams.profiles.view import view
+from streams.settings import SettingsError
 from streams.web.pages import NotOwned, register
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
     """Runs a worker here until SIGTERM (exit 0) or a crash (exit 1).
 
     Raises:
+        NewerState, FlowError, SettingsError: a later release wrote the state, or the settings: no restart helps.
         NotCreated: the prefix has no topics, or no settings in them.
         RegistryUnusable: the registry does not answer.
     """
@@ -37,7 +41,12 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         metrics_text=metrics.text,
         lookup=_lookup(profiling, prefix.domain),
     )
-    run(app)
+    try:
+        run(app)
+    except SystemExit:
+        if isinstance(app.crash_reason, (NewerState, FlowError, SettingsError)):
+            raise app.crash_reason from None
+        raise
 
 
 def _lookup(profiling: Profiling, domain: DomainSettings) -> Callable[[str], dict[str, Any] | None]:

@@ -21,9 +21,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Fold the journal again from its beginning and compare with what the topics hold; exit code 1 if they differ."""
+    from state.codec import NewerState
     from streams.creating import NotCreated
     from streams.prefix import open_prefix
-    from streams.profiles.codec import NewerState
     from streams.verifying import NotStill, hashes_of, verify_prefix
 
     settings = ready_settings(brokers, prefix)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
-from state.codec import frame, open_frame
+from state.codec import frame, open_version
 from streams.flows.definition import FlowSet, compile_flows
-from streams.profiles.codec import NewerState, decode_profile, encode_profile
+from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import DomainSettings, parse_domain
@@ -175,7 +175,5 @@ class JournalCodec:
         """The value in framed bytes; NewerState for one of a later release."""
         if key != PARTITION_KEY:
             return decode_profile(value)
-        version, _, payload = open_frame(value)
-        if version > VERSION:
-            raise NewerState(f"partition state of version {version}; this release reads up to {VERSION}")
+        _, payload = open_version(value, VERSION, "the state of a journal partition")
         return self._decode(payload)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from schemas.insights import Anomaly
-from state.codec import frame, open_frame
+from state.codec import frame, open_version
 from streams.profiles.scores import CutsModel
 
 VERSION = 1
@@ -18,10 +18,6 @@ STOCKS = b"stocks"
 CUTS = b"model/cuts"
 CLUSTERS = b"model/clusters"
 WARMUP = b"model/warmup"
-
-
-class NewerState(ValueError):
-    """The state was written by a newer version: start that one, or empty the state folder."""
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
@@ -188,11 +184,7 @@ class InsightCodec:
         Raises:
             NewerState: the version is above the one that this code writes.
         """
-        version, _, payload = open_frame(value)
-        if version > VERSION:
-            raise NewerState(
-                f"{key!r} has version {version} of the state of insights; known are versions up to {VERSION}"
-            )
+        _, payload = open_version(value, VERSION, f"{key!r} in the state of insights")
         return self._decoder.decode(payload)
 
 

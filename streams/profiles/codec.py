@@ -6,16 +6,12 @@ from typing import Any
 
 import msgspec
 
-from state.codec import frame, open_frame
+from state.codec import frame, open_version
 from streams.profiles.profile import Profile
 
 VERSION = 2
 _SESSION_V1 = slice(14, 16)
 """Where version 1 had session_hash and session_ordered."""
-
-
-class NewerState(RuntimeError):
-    """State written by a later release: this worker must not touch it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -33,9 +29,7 @@ def decode_profile(value: bytes) -> Profile:
     Raises:
         NewerState: written by a later release.
     """
-    version, _, payload = open_frame(value)
-    if version > VERSION:
-        raise NewerState(f"a profile of version {version}; this release reads up to {VERSION}: run the newer release")
+    version, payload = open_version(value, VERSION, "a profile")
     return _decode(payload if version == VERSION else _from_version_1(payload))
 
 

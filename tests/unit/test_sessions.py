@@ -6,21 +6,10 @@ import itertools
 
 import pytest
 
-from streams.profiles.codec import VERSION, NewerState, decode_profile, encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.profile import SESSIONS_MAX, Session
 from streams.profiles.sessions import united_sessions
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
-
-STORED_BY_VERSION_1 = bytes.fromhex(
-    "010000019b84964800dc001acf0000019b77119680cf0000019b76daa8009192cd4fe6c41031b4b8490e3d95e4d38aebf6d6e418c8"
-    "a137a2616291a3753a319194cf0000019b77119680cd106800cf3bce853e6f1098cf909099a8756e73636f726564000000a0cf0000"
-    "019b7711968001cd1068cf000001aa2673ee80cf0000019b84964800aa66697273745f74696d65ffa0d3c74b0b91b3f34abac3c091"
-    "96cf0000019b76daa800cf31b4b8490e3d95e4ab706169645f736561726368c0d39a275e3f454930d1c29196a26f31cf0000019b77"
-    "119680cd1068a34555529196cf0000019b76daa800cf31b4b8490e3d95e4ab706169645f736561726368c0d39a275e3f454930d1c2"
-    "00909193a5656d61696cc2cf0000019b76daa8009197a16601a163a1650102a4776169749000cf0000019b8496480091a4736c6f74"
-)
-"""A customer who ordered in the session s2, with a touch of s1, a withdrawal, a candidate and a parked timer."""
 
 
 def by_hour(world: World, name: str) -> dict[int, int]:
@@ -109,22 +98,3 @@ def test_the_newest_visits_are_kept() -> None:
     assert [session.id_hash for session in profile.sessions] == newest
     both, _ = united_sessions(profile.sessions, tuple(Session(START_MS + 100 + n, n) for n in range(3)))
     assert [session.id_hash for session in both] == [*newest[3:], 0, 1, 2]
-
-
-def test_a_profile_stored_by_version_1_is_read_with_its_last_visit() -> None:
-    profile = decode_profile(STORED_BY_VERSION_1)
-    assert profile.sessions == (Session(profile.clock_ms, hash_64("s2"), profile.clock_ms),)
-    assert [order.time_ms for order in profile.orders] == [START_MS + HOUR_MS]
-    assert (profile.linked, profile.user_id, profile.parked) == (("u:1",), "7", ("slot",))
-    assert [touch.session_hash for touch in profile.touches] == [hash_64("s1")]
-    assert [conversion.order_id for conversion in profile.conversions] == ["o1"]
-    assert (profile.cart, profile.runs[0].step, profile.consents[0].granted) == (None, "wait", False)
-    assert profile.wake_ms == profile.slot_ms > 0
-    stored = encode_profile(profile)
-    assert stored[0] == VERSION
-    assert decode_profile(stored) == profile
-
-
-def test_a_profile_of_a_later_release_is_refused() -> None:
-    with pytest.raises(NewerState, match=f"version {VERSION + 1}"):
-        decode_profile(bytes([VERSION + 1]) + STORED_BY_VERSION_1[1:])
