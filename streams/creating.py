@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BROKERS_DEFAULT = -1
 """As a replication factor: the brokers' default.replication.factor."""
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
+_KEY = b"domain"
 _HEADERS = tuple(single_object_header(schema) for schema in [*released_schemas("configured"), raw_schema("configured")])
 
 
@@ -55,9 +56,10 @@ def create_prefix(settings: WorkerSettings, domain: DomainSettings, replication:
         TopicSpec(spec.name, spec.partitions, replication, spec.config) for spec in specs(settings.prefix, domain)
     ]
     made = create_topics(settings.brokers, wanted, settings.kafka)
-    if published != domain:
+    is_new = published != domain or Topics(settings.prefix).settings in made
+    if is_new:
         _publish(settings, domain)
-    return Created(tuple(made), published != domain)
+    return Created(tuple(made), is_new)
 
 
 def read_domain(settings: WorkerSettings) -> DomainSettings:
@@ -78,15 +80,22 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
 
 
 def _published(settings: WorkerSettings) -> DomainSettings | None:
-    journal = Topics(settings.prefix).journal
-    if journal not in partition_counts(settings.brokers, settings.kafka):
-        return None
+    topics, there = Topics(settings.prefix), partition_counts(settings.brokers, settings.kafka)
+    # a prefix made by 0.1 has them in its journal only, which may be long
+    for topic in (topics.settings, topics.journal):
+        last = _last_published(settings, topic) if topic in there else None
+        if last is not None:
+            return parse_domain(SINGLE_OBJECT.decode_as(Configured, last).settings)
+    return None
+
+
+def _last_published(settings: WorkerSettings, topic: str) -> bytes | None:
     last = None
-    for message in read_committed(settings.brokers, journal, settings.kafka, partitions=[0]):
+    for message in read_committed(settings.brokers, topic, settings.kafka, partitions=[0]):
         value = message.value()
         if value is not None and value.startswith(_HEADERS):
             last = value
-    return None if last is None else parse_domain(SINGLE_OBJECT.decode_as(Configured, last).settings)
+    return last
 
 
 def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings) -> None:
@@ -100,7 +109,7 @@ def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings)
 
 
 def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
-    """One record in each journal partition and in facts, all or none; framed so that it is read without a registry."""
+    """One record in each journal partition, in facts and in settings, all or none; read without a registry."""
     topics = Topics(settings.prefix)
     value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))
     publisher = Publisher(settings, "topics-create")
@@ -108,3 +117,4 @@ def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
         for partition in range(domain.journal_partitions):
             publisher.send(topics.journal, partition, None, value)
         publisher.send(topics.facts, 0, None, value)
+        publisher.send(topics.settings, 0, _KEY, value)

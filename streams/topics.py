@@ -57,6 +57,7 @@ NAMES = (
     "kpis",
     "anomalies",
     "models",
+    "settings",
     "profiles_changelog",
     "insights_changelog",
 )
@@ -82,6 +83,7 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
         TopicSpec(topics.kpis, 1, _FOREVER),
         TopicSpec(topics.anomalies, 1, _FOREVER),
         TopicSpec(topics.models, 1, _COMPACTED),
+        TopicSpec(topics.settings, 1, _COMPACTED),
         TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large}),
         TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large}),
     ]

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick, TickedModel
-from streams.insights import clusters as clustering
 from streams.insights.cuts import FIXED, alike, fixed_cuts, panel_cuts
 from streams.insights.days import HOUR_MS, WEEK_MS, iso_date, next_monday_ms, slot_hour_ms
 from streams.insights.state import CLUSTERS, CUTS, STOCKS, WARMUP, Cuts, Row, Slot, slot_key
@@ -96,6 +95,8 @@ def _learn(state: Partition, clock: Clock, complete_to_ms: int) -> Clock:
 
 
 def _learn_rows(state: Partition, rows: list[Row], hour_ms: int) -> None:
+    from streams.insights import clusters as clustering  # noqa: PLC0415 - scipy and river: half of a worker's start
+
     clusters = _clusters(state)
     if clusters is not None:
         state.put(CLUSTERS, clustering.learnt(clusters, rows), 0)
@@ -169,6 +170,8 @@ def _publish_cuts(state: Partition, rows: list[Row], tick_ms: int, version: str,
 def _publish_clusters(
     state: Partition, rows: list[Row], tick_ms: int, version: str, effects: InsightEffects
 ) -> Published:
+    from streams.insights import clusters as clustering  # noqa: PLC0415 - scipy and river: half of a worker's start
+
     clusters = _clusters(state)
     if clusters is None:
         warmup: Warmup | None = state.get(WARMUP)

@@ -39,6 +39,11 @@ def published(settings: WorkerSettings, topic: str) -> dict[int, list[DomainSett
     return told
 
 
+def delete(settings: WorkerSettings, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.delete_topics([topic])[topic].result(30)
+
+
 def test_a_prefix_has_every_topic_and_its_settings_first_in_each_partition(settings: WorkerSettings) -> None:
     created = create_prefix(settings, DOMAIN)
     assert set(created.topics) == set(Topics(settings.prefix).all())
@@ -63,11 +68,24 @@ def test_other_settings_are_published_after_the_first(settings: WorkerSettings) 
     assert read_domain(settings) == granted
 
 
+def test_the_settings_are_found_however_long_the_journal_is(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    delete(settings, Topics(settings.prefix).journal)
+    assert read_domain(settings) == DOMAIN
+
+
+def test_a_prefix_that_has_its_settings_in_the_journal_only_is_brought_up_to_date(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    delete(settings, Topics(settings.prefix).settings)
+    assert read_domain(settings) == DOMAIN
+    assert create_prefix(settings, DOMAIN).configured
+    assert published(settings, "settings") == {0: [DOMAIN]}
+
+
 def test_a_topic_that_was_deleted_is_made_again(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     kpis = Topics(settings.prefix).kpis
-    admin = AdminClient({"bootstrap.servers": settings.brokers})
-    admin.delete_topics([kpis])[kpis].result(30)
+    delete(settings, kpis)
     assert create_prefix(settings, DOMAIN).topics == (kpis,)
 
 

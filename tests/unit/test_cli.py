@@ -44,6 +44,12 @@ def test_help_comes_without_loading_what_commands_need() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_a_worker_starts_without_loading_what_it_learns_with_once_a_week() -> None:
+    said = "import sys, streams.worker; print([name for name in ('river', 'scipy', 'pandas') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     "command",
     ["worker", "topics", "replay", "generate", "demo", "explain", "verify", "settings", "dead-letters"],
