@@ -8,6 +8,7 @@ import typer
 
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
+from streams.cli.doctor import doctor
 from streams.cli.explain import explain
 from streams.cli.generate import generate
 from streams.cli.replay import replay
@@ -45,7 +46,7 @@ def _every_command(
 app.command()(worker)
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
-for _command in (replay, generate, demo, explain, verify, settings):
+for _command in (replay, generate, demo, explain, verify, settings, doctor):
     app.command()(_command)
 
 

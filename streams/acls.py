@@ -30,16 +30,18 @@ class Acl:
 
 def acls(prefix: str) -> Mapping[str, Sequence[Acl]]:
     """By role: all that it needs, and no more."""
-    topics, every_topic = Topics(prefix), f"{prefix}."
+    topics, ours = Topics(prefix), f"{prefix}."
     return {
         "worker": (
-            Acl("topic", every_topic, ("Read", "Write"), is_prefixed=True),
+            Acl("topic", ours, ("Read", "Write"), is_prefixed=True),
             Acl("group", prefix, ("Read",)),
             Acl("transactional-id", f"{prefix}-", ("Write",), is_prefixed=True),
         ),
         "admin": (
-            Acl("topic", every_topic, ("Create", "Read", "Write"), is_prefixed=True),
-            Acl("transactional-id", f"{prefix}.topics-create", ("Write",)),
+            Acl("topic", ours, ("Create", "Read", "Write", "DescribeConfigs"), is_prefixed=True),
+            Acl("group", prefix, ("Describe",)),
+            Acl("transactional-id", ours, ("Write",), is_prefixed=True),
+            Acl("cluster", "kafka-cluster", ("DescribeConfigs",)),
         ),
         "producer": (Acl("topic", topics.touchpoints, ("Write",)),),
         "subscriber": (Acl("topic", topics.triggers, ("Read",)), Acl("group", f"{prefix}.subscriber", ("Read",))),

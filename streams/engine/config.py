@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 ClientConfig = dict[str, str | int | bool]
 
 _HOUR_MS = 3_600_000
+STATE_AGE_MS_MAX = 20 * _HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class EngineSettings:
     batch_records_max: int = 1_000
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 8_000
-    state_age_ms_max: int = 20 * _HOUR_MS
+    state_age_ms_max: int = STATE_AGE_MS_MAX
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     instance_id: str | None = None
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,7 +49,8 @@ class EngineSettings:
 
 def client_config(settings: EngineSettings) -> ClientConfig:
     """Configure what every client shares."""
-    return {**settings.client, "bootstrap.servers": settings.brokers}
+    # by it an operator, and `touchstream doctor`, tell a group's members apart
+    return {"client.id": settings.transactional_id, **settings.client, "bootstrap.servers": settings.brokers}
 
 
 def consumer_config(settings: EngineSettings) -> ClientConfig:

@@ -44,7 +44,7 @@ def registry_wire(url: str, topics: Topics) -> Wire:
     """
     registry = _Registry(url)
     with registry.client() as client:
-        ids = {name: registry.register(client, _subject(name, topics), name) for name in RECORDS}
+        ids = {name: registry.register(client, subject_of(name, topics), name) for name in RECORDS}
     return Wire(ids, registry.schema_of)
 
 
@@ -54,7 +54,8 @@ def shown(url: str) -> str:
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
-def _subject(name: str, topics: Topics) -> str:
+def subject_of(name: str, topics: Topics) -> str:
+    """Where a record's schema is registered."""
     if name in _ALONE:
         return f"{getattr(topics, _ALONE[name])}-value"
     topic = topics.touchpoints if name in _INPUT else topics.journal

@@ -116,6 +116,20 @@ def test_a_replay_goes_through_a_worker_with_no_more_than_the_listed_grants(clus
     assert "authorization" not in log.lower()
 
 
+def test_the_admin_may_look_at_everything_and_a_worker_is_told_what_it_may_not(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    state = {"state_dir": str(tmp_path)}
+    examined = cluster.run("admin", "doctor", **state)
+    assert examined.exit_code == 0, examined.output
+    assert "may not look" not in examined.stdout
+    examined = cluster.run("worker", "doctor", "--json", **state)
+    hidden = {each["check"]: each for each in json.loads(examined.stdout)["findings"] if "may not" in each["seen"]}
+    assert set(hidden) == {"broker settings", "topics"}
+    assert {each["status"] for each in hidden.values()} == {"warn"}
+    assert "touchstream topics acls" in hidden["topics"]["advice"]
+
+
 def test_a_stranger_is_told_that_he_may_see_nothing(cluster: Cluster) -> None:
     said = cluster.refused("stranger", "worker")
     assert "prefix shop has no topics or no settings" in said

@@ -74,6 +74,7 @@ def _binding(user: str, acl: Acl, operation: str) -> AclBinding:
         "Create": AclOperation.CREATE,
         "Read": AclOperation.READ,
         "Write": AclOperation.WRITE,
+        "Describe": AclOperation.DESCRIBE,
         "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
     }[operation]
     return AclBinding(resource, acl.name, pattern, f"User:{user}", "*", allowed, AclPermissionType.ALLOW)

@@ -1,0 +1,88 @@
+"""The cluster as the checks ask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from confluent_kafka.admin import ClusterMetadata, ConsumerGroupDescription
+
+    from streams.engine.partition import Place
+    from streams.settings import DomainSettings, WorkerSettings
+
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Reads only; what is asked raises KafkaException."""
+
+    settings: WorkerSettings
+    domain: DomainSettings
+    metadata: ClusterMetadata
+    admin: AdminClient
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.settings.prefix)
+
+    @property
+    def inputs(self) -> list[Place]:
+        topics, domain = self.topics, self.domain
+        return [
+            *((topics.touchpoints, number) for number in range(domain.touchpoint_partitions)),
+            *((topics.journal, number) for number in range(domain.journal_partitions)),
+            (topics.facts, 0),
+        ]
+
+    def ends(self, places: Collection[Place]) -> dict[Place, tuple[int, int]]:
+        """By partition: the first offset, and the end of what is decided."""
+        first = self._offsets(places, OffsetSpec.earliest())
+        last = self._offsets(places, OffsetSpec.latest())
+        return {place: (first[place], last[place]) for place in first}
+
+    def _offsets(self, places: Collection[Place], spec: OffsetSpec) -> dict[Place, int]:
+        wanted = {TopicPartition(*place): spec for place in places}
+        answers = self.admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_SECONDS
+        )
+        return {(asked.topic, asked.partition): answer.result().offset for asked, answer in answers.items()}
+
+    def committed(self) -> dict[Place, int]:
+        """By input partition: where the group stands; negative where it has committed nothing."""
+        asked = [TopicPartition(*place) for place in self.inputs]
+        request = ConsumerGroupTopicPartitions(self.settings.prefix, asked)
+        [answer] = self.admin.list_consumer_group_offsets([request], request_timeout=_SECONDS).values()
+        return {(each.topic, each.partition): each.offset for each in answer.result().topic_partitions}
+
+    def group(self) -> ConsumerGroupDescription:
+        name = self.settings.prefix
+        return self.admin.describe_consumer_groups([name], request_timeout=_SECONDS)[name].result()
+
+    def topic_configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        answers = self.admin.describe_configs(resources, request_timeout=_SECONDS)
+        return {resource.name: _values(answer.result()) for resource, answer in answers.items()}
+
+    def broker_config(self, number: int) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.BROKER, str(number))
+        return _values(self.admin.describe_configs([resource], request_timeout=_SECONDS)[resource].result())
+
+
+def open_cluster(settings: WorkerSettings, domain: DomainSettings, metadata: ClusterMetadata) -> Cluster:
+    admin = AdminClient({"log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers})
+    return Cluster(settings, domain, metadata, admin)
+
+
+def _values(entries: Mapping[str, object]) -> dict[str, str]:
+    """Without those that a broker does not tell."""
+    values = {name: getattr(entry, "value", None) for name, entry in entries.items()}
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,95 @@
+"""The prefix's topics, against what `topics create` makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.doctor.finding import fail, ok, warn
+from streams.engine.config import STATE_AGE_MS_MAX
+from streams.topics import specs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from streams.doctor.cluster import Cluster
+    from streams.doctor.finding import Finding
+    from streams.topics import TopicSpec
+
+# of a topic with the brokers' own settings, before `topics create` set others
+_DEFAULTS = {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}
+_CREATE = "`touchstream topics create` makes it"
+_ALTER = "set it with kafka-configs.sh --alter --entity-type topics"
+
+
+def check_topics(cluster: Cluster) -> Iterator[Finding]:
+    wanted = {spec.name: spec for spec in specs(cluster.settings.prefix, cluster.domain)}
+    there = {name: topic for name, topic in cluster.metadata.topics.items() if name in wanted}
+    found: list[Finding] = []
+    for name, spec in wanted.items():
+        if name not in there:
+            found.append(fail("topics", f"{name} is missing, or this user may not see it", _CREATE))
+        elif len(there[name].partitions) != spec.partitions:
+            found.append(
+                fail(
+                    "topics",
+                    f"{name} has {len(there[name].partitions)} partitions, {spec.partitions} are wanted",
+                    "the count is fixed for the life of a prefix: move to another prefix",
+                )
+            )
+    configs = cluster.topic_configs(there)
+    found += (finding for name, config in configs.items() for finding in judge_topic(wanted[name], config))
+    found += _judge_copies(cluster, sorted(there))
+    yield from found or [ok("topics", f"all {len(wanted)} of prefix {cluster.settings.prefix} are as they have to be")]
+
+
+def judge_topic(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]:
+    for setting, default in _DEFAULTS.items():
+        value = spec.config.get(setting, default)
+        if config.get(setting, value) != value:
+            yield fail("topics", f"{spec.name} has {setting}={config[setting]}", f"{_ALTER} to {value}")
+    yield from _judge_retention(spec, config)
+    largest = spec.config.get("max.message.bytes")
+    if largest is not None and int(config.get("max.message.bytes", largest)) < int(largest):
+        yield fail(
+            "topics",
+            f"{spec.name} has max.message.bytes={config['max.message.bytes']}: a larger record ends the worker",
+            f"{_ALTER} to {largest}",
+        )
+    if config.get("unclean.leader.election.enable") == "true":
+        yield warn(
+            "topics",
+            f"{spec.name} has unclean.leader.election.enable=true: what was committed can be lost",
+            f"{_ALTER} to false",
+        )
+
+
+def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]:
+    if spec.config.get("retention.ms") == "-1":
+        for setting in ("retention.ms", "retention.bytes"):
+            if int(config.get(setting, -1)) >= 0:
+                seen = f"{spec.name} has {setting}={config[setting]}"
+                if spec.name.endswith(".journal"):
+                    yield fail("topics", f"{seen}: the journal loses its beginning", f"{_ALTER} to -1")
+                else:
+                    yield warn("topics", f"{seen}: old records go", f"{_ALTER} to -1, unless that is meant")
+    # a local state of that age goes on from the changelog, and must still see what was deleted since
+    tombstones_ms = int(config.get("delete.retention.ms", STATE_AGE_MS_MAX))
+    if spec.name.endswith("-changelog") and tombstones_ms < STATE_AGE_MS_MAX:
+        yield fail(
+            "topics",
+            f"{spec.name} has delete.retention.ms={tombstones_ms}: what was deleted can come back",
+            f"{_ALTER} to 86400000",
+        )
+
+
+def _judge_copies(cluster: Cluster, names: list[str]) -> Iterator[Finding]:
+    if len(cluster.metadata.brokers) == 1:
+        return
+    for name in names:
+        copies = min(len(part.replicas) for part in cluster.metadata.topics[name].partitions.values())
+        if copies == 1:
+            yield warn(
+                "topics",
+                f"{name} has one copy: it is gone with its broker",
+                "kafka-reassign-partitions.sh gives it more; `topics create --replication 3` for another prefix",
+            )
