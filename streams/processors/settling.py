@@ -9,6 +9,8 @@ after that comes, in the log of each partition, after all of them.
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
 
 ROUNDS = 4
 """The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""
+WAVES_MAX = 8
+"""Under way at once; what is collected meanwhile goes with the next."""
+
+
+@dataclass(slots=True)
+class _Wave:
+    """What was collected at one time, and how far it has come."""
+
+    times: dict[int, Times]
+    """By journal partition."""
+    ends: Mapping[int, int] | None = None
+    """To be passed in this round; None before the first look."""
+    rounds_left: int = ROUNDS
 
 
 class Settling:
@@ -30,11 +45,10 @@ class Settling:
 
     def __init__(self) -> None:
         self._collected: dict[int, Times] = {}
-        self._waiting: dict[int, Times] = {}
+        self._begun: dict[int, Times] = {}
+        self._waves: deque[_Wave] = deque()
         self._settled: dict[int, Times] = {}
         self._told: dict[int, Times] = {}
-        self._ends: Mapping[int, int] | None = None
-        self._rounds_left = 0
 
     def note(self, partition: int, collected: Times) -> None:
         """Takes in what a partition's fold knows to be collected."""
@@ -43,26 +57,27 @@ class Settling:
 
     def forget(self, partition: int) -> None:
         """The partition has gone to another worker."""
-        for known in (self._collected, self._waiting, self._settled, self._told):
+        for known in (self._collected, self._begun, *(wave.times for wave in self._waves), self._settled, self._told):
             known.pop(partition, None)
 
     def wants_look(self) -> bool:
-        """Whether anything waits to be settled; what was noted until now is what the next look may settle."""
-        if not self._waiting:
-            self._waiting = {p: times for p, times in self._collected.items() if times != self._settled.get(p)}
-            self._ends = None
-        return bool(self._waiting)
+        """Whether anything waits to be settled; what was noted until now is what the next look begins with."""
+        fresh = {p: times for p, times in self._collected.items() if times != self._begun.get(p)}
+        if fresh and len(self._waves) < WAVES_MAX:
+            self._waves.append(_Wave(fresh))
+            self._begun |= fresh
+        return bool(self._waves)
 
     def looked(self, standing: Standing) -> None:
         """Takes in a look that began after `wants_look`."""
-        if _passed(standing.committed, standing.ends):
-            self._settle()  # nothing at all is under way
-        elif self._ends is None:
-            self._ends, self._rounds_left = standing.ends, ROUNDS
-        elif _passed(standing.committed, self._ends):
-            self._ends, self._rounds_left = standing.ends, self._rounds_left - 1
-            if not self._rounds_left:
-                self._settle()
+        is_still = _passed(standing.committed, standing.ends)  # nothing at all is under way
+        for wave in self._waves:
+            if wave.ends is None:
+                wave.ends = standing.ends
+            elif _passed(standing.committed, wave.ends):
+                wave.ends, wave.rounds_left = standing.ends, wave.rounds_left - 1
+        while self._waves and (is_still or not self._waves[0].rounds_left):
+            self._settled |= self._waves.popleft().times
 
     def untold(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
         """Of these partitions those to be told, with what."""
@@ -83,10 +98,6 @@ class Settling:
             for p, times in self._collected.items()
             if p in self._told and min(self._told[p]) >= 0
         }
-
-    def _settle(self) -> None:
-        self._settled |= self._waiting
-        self._waiting = {}
 
 
 def _passed(committed: Mapping[int, int], ends: Mapping[int, int]) -> bool:

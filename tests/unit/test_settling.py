@@ -6,10 +6,20 @@ import random
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
+from schemas.journal import CollectedTo, PartitionProgress
+from schemas.wire import SINGLE_OBJECT
+from state.codec import frame
 from streams.engine.group import Standing
+from streams.folding.partition import PARTITION_KEY, JournalCodec, PartitionState, with_collected
+from streams.metrics import Metrics
+from streams.observed import Known, Observer
+from streams.processors.profiling import Profiling
 from streams.processors.settling import ROUNDS, Settling
+from streams.topics import Topics
+from tests.support.world import START_MS, World
 
 PARTITIONS = 3
 CALM = Standing({0: 7, 1: 7, 2: 7}, {0: 7, 1: 7, 2: 7})
@@ -67,6 +77,37 @@ def test_a_partition_without_a_committed_offset_has_folded_nothing() -> None:
     settling.note(0, (5,))
     assert a_look(settling, Standing({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
     assert a_look(settling, Standing({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
+
+
+def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
+    """A mark is collected once: were it lost with the worker that read it, time would stand still."""
+    world = World(touchpoint_partitions=2)
+    world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))
+    world.commit()
+    profiling = Profiling(Topics("shop"), SINGLE_OBJECT, Observer(Metrics(), Known()))
+    profiling.assigned(0, world.overlay)
+    assert not profiling.wants_cycle()
+    assert profiling.wants_look()
+    profiling.looked(CALM)
+    assert profiling.wants_cycle()
+    (told_now,) = profiling.conclude([0])
+    assert (told_now.topic, told_now.partition) == ("shop.journal", 0)
+    world.append("", SINGLE_OBJECT.decode(told_now.value or b""))
+    assert world.fold.complete_to_ms() == START_MS
+    profiling.committed()
+    assert not profiling.wants_cycle()
+
+
+def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> None:
+    world = World(touchpoint_partitions=2)
+    world.pass_time(START_MS)
+    state = world.overlay.get(PARTITION_KEY)
+    assert isinstance(state, PartitionState)
+    stored = frame(1, 0, msgspec.msgpack.encode(msgspec.structs.astuple(state)[:-1]))
+    read = JournalCodec().decode(PARTITION_KEY, stored)
+    assert isinstance(read, PartitionState)
+    assert (read.now_ms, read.collected) == (START_MS, ())
+    assert with_collected(read, CollectedTo((PartitionProgress(1, START_MS + 1),))).collected == (-1, START_MS + 1)
 
 
 def test_what_was_not_committed_is_told_again() -> None:
