@@ -18,7 +18,7 @@ from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from streams.engine.batch import Batch, Output
     from streams.engine.config import EngineSettings
@@ -165,6 +165,7 @@ class Engine:
             await to_the_end(self._committer.on_failure(partition, batch, error))
 
     async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+        _log.info("partitions assigned", places=_named(tags))
         try:
             self._assignment.add(tags)
             await self._host.on_assigned(list(self._assignment.partitions))
@@ -173,6 +174,7 @@ class Engine:
 
     async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:
         """Finish the cycle, or drop it when the partitions may already be another worker's."""
+        _log.info("partitions revoked", places=_named(places), lost=lost)
         async with self._lock:
             await (self._committer.drop(places) if lost else self._committer.finish())
             tasks = self._assignment.end(places)
@@ -213,6 +215,10 @@ class Engine:
                 await asyncio.sleep(ASK_SECONDS)
             else:
                 watcher.looked(standing)
+
+
+def _named(places: Iterable[Place]) -> list[str]:
+    return sorted(f"{topic}-{number}" for topic, number in places)
 
 
 def _check_order(partition: Partition, batch: Batch) -> None:

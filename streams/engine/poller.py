@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from streams.engine.batch import Batch
+from streams.engine.transaction import MustAbort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ Tagged = tuple[int, Batch]
 """A batch with its partition's tag at the time of fetching."""
 
 CHUNKS_HELD_MAX = 2
+_GROUP_START = 11
 _POLL_SECONDS = 0.05
 _NAP_SECONDS = 0.001
 _COMMAND_SECONDS_MAX = 60.0
@@ -64,6 +66,10 @@ class Poller:
     rebalance and resumes by its own count. Before 2.13.2 that is one too far when consume() has returned an
     end of partition, so that a record would be skipped; it may be too low when the pause met a fetch under
     way. So each rebalance ends with a seek to our count.
+
+    `_members` is as whom we were given each partition. A coordinator that has forgotten us may let a static
+    member in again under a new id, and librdkafka then keeps what it had, though others owned it meanwhile:
+    the next generation would let us commit on top of theirs. So nothing is committed across such a gap.
     """
 
     def __init__(self, consumer: Consumer, records_max: int, listener: Listener) -> None:
@@ -75,6 +81,7 @@ class Poller:
         self._tags: dict[Place, int] = {}
         self._owned: set[Place] = set()
         self._handed: dict[Place, int] = {}
+        self._members: dict[Place, bytes] = {}
         self._commands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._room = threading.Semaphore(CHUNKS_HELD_MAX)
         self._quit = threading.Event()
@@ -97,8 +104,13 @@ class Poller:
         return self._tags.get((batch.topic, batch.partition)) == tag
 
     def group_metadata(self) -> bytes:
-        """The membership as librdkafka writes it down; may be called on any thread."""
+        """The membership as librdkafka writes it down; may be called on any thread.
+
+        Raises MustAbort if it is not that under which every partition was assigned.
+        """
         metadata: bytes = self._consumer.consumer_group_metadata()
+        if set(self._members.values()) - {_member(metadata)}:
+            raise MustAbort("this worker's membership was interrupted: its partitions may have been another's")
         return metadata
 
     async def subscribe(self, topics: Iterable[str]) -> None:
@@ -215,6 +227,8 @@ class Poller:
         return [(self._tags[place], batch) for place, batch in batches.items()]
 
     def _continue(self, owned: Iterable[Place]) -> None:
+        if self._quit.is_set():
+            return  # close() gives up one after another, and a seek is refused then
         for place in owned:
             if place in self._handed:
                 self._consumer.seek(TopicPartition(*place, self._handed[place]))
@@ -231,6 +245,8 @@ class Poller:
         for place in places:
             self._tags[place] = self._tags.get(place, 0) + 1
         self._owned.update(places)
+        member = _member(consumer.consumer_group_metadata())
+        self._members.update(dict.fromkeys(places, member))
         tags = {place: self._tags[place] for place in places}
         # not awaited: restoring takes long, and polling must go on
         asyncio.run_coroutine_threadsafe(self._listener.on_assigned(tags), self._loop)
@@ -247,5 +263,11 @@ class Poller:
         for place in places:
             self._owned.discard(place)
             self._handed.pop(place, None)
+            self._members.pop(place, None)
         self._consumer.incremental_unassign(partitions)
         self._continue(self._owned)
+
+
+def _member(group_metadata: bytes) -> bytes:
+    # `CGMDv2:`, 4 bytes of generation, group, member, ...: texts end with a zero byte
+    return group_metadata[_GROUP_START:].split(b"\0", 2)[1]

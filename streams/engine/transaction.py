@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from streams.engine.batch import Output
     from streams.engine.config import EngineSettings
     from streams.engine.partition import Place
+
+T = TypeVar("T")
 
 INIT_SECONDS_MAX = 120.0
 CALL_SECONDS_MAX = 120.0
@@ -115,7 +117,7 @@ class Transactions:
     def flush(self) -> None:
         """Wait until the brokers have what was sent; serves every delivery report."""
         until = time.monotonic() + CALL_SECONDS_MAX
-        while self._producer.flush(_CALL_SECONDS):
+        while self._call(self._producer.flush, _CALL_SECONDS):
             if time.monotonic() > until:
                 raise MustAbort(f"{len(self._producer)} records not delivered in {CALL_SECONDS_MAX:.0f} s")
         if self._failed is not None:
@@ -137,15 +139,15 @@ class Transactions:
         """Undo what was sent since the last commit."""
         if self._open and self.exactly_once:
             # an abort right after produce() meets partitions still being added and is fatal (librdkafka #4849)
-            self._producer.flush(_CALL_SECONDS)
+            self._call(self._producer.flush, _CALL_SECONDS)
             self._call(self._producer.abort_transaction, _CALL_SECONDS)
         self._open = False
 
-    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+    def _call(self, function: Callable[..., T], *arguments: object) -> T:
         until = time.monotonic() + CALL_SECONDS_MAX
         while True:
             try:
-                function(*arguments)
+                return function(*arguments)
             except KafkaException as raised:
                 error = raised.args[0]
                 if error.fatal():
@@ -156,5 +158,3 @@ class Transactions:
                     # whether it was committed is unknown: only a new producer can find out
                     raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {error}") from raised
                 _log.warning("transaction retried", call=getattr(function, "__name__", ""), error=str(error))
-            else:
-                return
