@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-yardstick acceptance clean
+.PHONY: help setup demo test lint bench bench-yardstick acceptance chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ test: setup ## unit, contract, integration and the quick acceptance tests
 acceptance: setup ## every acceptance test, the slow ones too
 	@echo "== acceptance tests"
 	@$(BIN)/pytest tests/acceptance
+
+chaos: setup ## kill -9, zombies, broken state and full disks on a real Kafka: KILLS=n SEED=s; the same again goes on
+	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY) ## ruff, mypy, layers, spelling
 	@echo "== ruff"

@@ -22,7 +22,10 @@ START_SECONDS = 60.0
 _ATTEMPTS = 3
 _CLUSTER_ID = "dG91Y2hzdHJlYW1kZW1vMQ"
 _HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-_QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_LOG = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)  # fmt: skip
 
 # Small on purpose: few threads and coordinator partitions start fast on two cores. What else differs from the
 # broker's own defaults has its reason beside it.
@@ -171,7 +174,7 @@ class Broker:
         self._properties.write_text((_PROPERTIES + given).format(**filled))
 
     def _launch(self) -> None:
-        command = [java(), *_HEAP, _QUIET, "-cp", f"{fetch_kafka(self.version)}/*"]
+        command = [java(), *_HEAP, *_LOG, "-cp", f"{fetch_kafka(self.version)}/*"]
         properties = str(self._properties)
         if not (self.folder / "data" / "meta.properties").exists():
             run([*command, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", properties])

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -22,11 +21,11 @@ from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import load_mapping
 from streams.replay.replayer import ReplayOptions, Source, replay
 from streams.verifying import verify_prefix
-from tests.support.outcomes import ORDERED, Outcome, read_outcome
+from tests.support.outcomes import ORDERED, Outcome, differing, logged_in, read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, play, wait_worked_off
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 pytestmark = pytest.mark.acceptance
@@ -41,17 +40,6 @@ WIPED = {1, 2}
 """The kills that took the local state too."""
 _GIVE_UP_SECONDS = 90.0
 _LOOK_SECONDS = 0.01
-
-
-def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
-    """The shop, were every visitor known from the start.
-
-    What a device did reaches its user through the journal, among his own records in an order that no two runs
-    share; each customer by himself has his own in one order only, so that runs can be compared byte by byte.
-    """
-    for each in shop.touchpoints():
-        user = each.user_id or each.anonymous_id
-        yield MappedTouchpoint(msgspec.structs.replace(each, user_id=user, anonymous_id=None, email_hash=None), 1)
 
 
 def a_shop(parameters: ShopParameters) -> list[MappedTouchpoint]:
@@ -104,15 +92,6 @@ def run_calm_and_killed(
     killed_place = make_place(kafka, f"{prefix}-killed", folder / "killed", **domain)
     assert play_with_kills(killed_place, mapped) == [-9, -9, -9]
     return read_outcome(calm_place), read_outcome(killed_place), killed_place
-
-
-def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
-    """Keys by topic whose values are not the same, byte by byte and in order."""
-    found = {}
-    for topic, expected in calm.values.items():
-        there = killed.values[topic]
-        found[topic] = sorted(key for key in expected.keys() | there.keys() if expected.get(key) != there.get(key))
-    return {topic: keys for topic, keys in found.items() if keys}
 
 
 def assert_equal(calm: Outcome, killed: Outcome) -> None:

@@ -6,12 +6,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from schemas.insights import Facts, PanelRow
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from schemas.touchpoint import Mark
 from schemas.wire import SINGLE_OBJECT
+from streams.replay.mapped import MappedTouchpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.replay.generator import Shop
     from tests.support.running import Place
 
 ORDERED = ("triggers", "decisions", "credits", "segments")
@@ -78,6 +84,26 @@ def read_outcome(place: Place) -> Outcome:
         outcome.journalled += "received_at_ms" in names and "hops" not in names
     outcome.ids.update(_ids(outcome))
     return outcome
+
+
+def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
+    """Keys by topic whose values are not the same, byte by byte and in order."""
+    found = {}
+    for topic, expected in calm.values.items():
+        there = killed.values[topic]
+        found[topic] = sorted(key for key in expected.keys() | there.keys() if expected.get(key) != there.get(key))
+    return {topic: keys for topic, keys in found.items() if keys}
+
+
+def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
+    """The shop, were every visitor known from the start.
+
+    What a device did reaches its user through the journal, among his own records in an order that no two runs
+    share; each customer by himself has his own in one order only, so that runs can be compared byte by byte.
+    """
+    for each in shop.touchpoints():
+        user = each.user_id or each.anonymous_id
+        yield MappedTouchpoint(msgspec.structs.replace(each, user_id=user, anonymous_id=None, email_hash=None), 1)
 
 
 def _values(place: Place, topic: str) -> dict[bytes, list[bytes]]:

@@ -1,0 +1,149 @@
+"""The workers of a chaos run, and the supervisor that starts those again that have ended."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streams.demo.server import LOCALHOST, Server, free_port
+from streams.places import PROJECT
+from streams.settings import ENVIRONMENT_PREFIX
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.running import Place
+
+SESSION_MS, TRANSACTION_MS = 5_000, 3_000
+_RESTART_SECONDS = 0.3
+_LOOK_SECONDS = 0.05
+_NO_LIMIT = resource.RLIM_INFINITY
+
+
+class DidNotHappen(AssertionError):
+    """What a chaos run waited for; the message says what, and how long."""
+
+
+@dataclass
+class Slot:
+    """A worker's place: the same instance, state folder and logs over all of its lives."""
+
+    instance: str
+    folder: Path
+    settings: dict[str, object]
+    server: Server | None = None
+    starts: int = 0
+    is_held: bool = False
+    """Its end is a fault's own affair, not the supervisor's."""
+    is_paused: bool = False
+    limit_bytes: int = _NO_LIMIT
+    """No file of its may grow beyond."""
+    ended_at: float | None = None
+    codes: Counter[int] = field(default_factory=Counter)
+    """Exit codes of the lives that ended, a signal as its negative."""
+
+    @property
+    def running(self) -> bool:
+        return self.server is not None and self.server.running
+
+    @property
+    def states(self) -> list[Path]:
+        """Folders of the local state, by partition."""
+        return sorted(each for each in self.folder.glob("state/*/*/*-[0-9]*") if ".unreadable-" not in each.name)
+
+    def start(self) -> None:
+        self.starts += 1
+        variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in self.settings.items()]
+        command = ["env", *variables, sys.executable, "-m", "tests.chaos.worker"]
+        self.server = Server(command, self.folder / f"{self.starts:03}.log", folder=PROJECT)
+        self.ended_at = None
+        self.limit()
+
+    def limit(self) -> None:
+        if self.server is not None and self.server.running:
+            resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (self.limit_bytes, _NO_LIMIT))
+
+    def signal(self, number: signal.Signals | int) -> None:
+        if self.server is not None and self.server.running:
+            os.kill(self.server.pid, number)
+
+    def kill(self) -> None:
+        """As a power cut would: SIGKILL."""
+        if self.server is not None:
+            self.server.kill()
+
+    def terminate(self) -> int | None:
+        """SIGTERM, and the exit code; one that hangs is killed."""
+        if self.server is None:
+            return None
+        self.server.stop()
+        return self.server.exit_code
+
+    def note_end(self) -> None:
+        if self.server is not None and self.ended_at is None and self.server.exit_code is not None:
+            self.ended_at = time.monotonic()
+            self.codes[self.server.exit_code] += 1
+
+
+class Crew:
+    """Its workers and their supervisor: time passes for them in `pause` and `wait_until` only."""
+
+    def __init__(self, place: Place, workers: int, **given: object) -> None:
+        self.slots = [self._slot(place, str(number), given) for number in range(workers)]
+
+    @staticmethod
+    def _slot(place: Place, instance: str, given: dict[str, object]) -> Slot:
+        folder = place.folder / f"worker-{instance}"
+        folder.mkdir(parents=True)
+        return Slot(instance, folder, {
+            "brokers": place.settings.brokers, "prefix": place.settings.prefix, "instance": instance,
+            "state_dir": folder / "state", "web_host": LOCALHOST, "web_port": free_port(),
+            "session_timeout_ms": SESSION_MS, "transaction_timeout_ms": TRANSACTION_MS, **given,
+        })  # fmt: skip
+
+    def tend(self) -> None:
+        """Start those that ended a moment ago."""
+        for slot in self.slots:
+            slot.note_end()
+            if slot.is_held or slot.running:
+                continue
+            if slot.ended_at is None or time.monotonic() - slot.ended_at > _RESTART_SECONDS:
+                slot.start()
+
+    def pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.tend()
+            time.sleep(_LOOK_SECONDS)
+
+    def wait_until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
+        until = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > until:
+                raise DidNotHappen(f"waited {seconds:.0f} s in vain until {what}")
+            self.tend()
+            time.sleep(_LOOK_SECONDS)
+
+    def stop(self) -> list[int | None]:
+        """All of them, by SIGTERM; the exit codes."""
+        return [slot.terminate() for slot in self.slots]
+
+    def kill(self) -> None:
+        for slot in self.slots:
+            slot.kill()
+
+    @property
+    def codes(self) -> Counter[int]:
+        return sum((slot.codes for slot in self.slots), Counter())
+
+    def logged(self, text: str) -> int:
+        """How often a text stands in the logs of all lives."""
+        logs = [log for slot in self.slots for log in slot.folder.glob("*.log")]
+        return sum(log.read_text("utf-8", "replace").count(text) for log in logs)
