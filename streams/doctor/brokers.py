@@ -31,12 +31,17 @@ def check_brokers(cluster: Cluster) -> Iterator[Finding]:
         f"librdkafka {confluent_kafka.libversion()[0]}, brokers: "
         + ", ".join(sorted({broker_version(config) for config in configs.values()})),
     )
-    found: dict[Finding, list[int]] = {}
+    yield from judge_brokers(configs, cluster.settings)
+
+
+def judge_brokers(configs: Mapping[int, Mapping[str, str]], settings: WorkerSettings) -> Iterator[Finding]:
+    """By broker: its settings; what holds for some of them only is said with their numbers."""
+    found: dict[Finding, list[str]] = {}
     for number, config in configs.items():
-        for finding in judge_broker(config, cluster.settings):
-            found.setdefault(finding, []).append(number)
+        for finding in judge_broker(config, settings):
+            found.setdefault(finding, []).append(str(number))
     for finding, numbers in found.items():
-        where = "" if len(numbers) == len(configs) else f"broker {', '.join(map(str, numbers))}: "
+        where = "" if len(numbers) == len(configs) else f"broker {', '.join(numbers)}: "
         yield Finding(finding.check, finding.status, f"{where}{finding.seen}", finding.advice)
 
 

@@ -9,7 +9,9 @@ from streams.engine.config import STATE_AGE_MS_MAX
 from streams.topics import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from confluent_kafka.admin import ClusterMetadata
 
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
@@ -38,7 +40,7 @@ def check_topics(cluster: Cluster) -> Iterator[Finding]:
             )
     configs = cluster.topic_configs(there)
     found += (finding for name, config in configs.items() for finding in judge_topic(wanted[name], config))
-    found += _judge_copies(cluster, sorted(there))
+    found += judge_copies(cluster.metadata, sorted(there))
     yield from found or [ok("topics", f"all {len(wanted)} of prefix {cluster.settings.prefix} are as they have to be")]
 
 
@@ -82,11 +84,11 @@ def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Fin
         )
 
 
-def _judge_copies(cluster: Cluster, names: list[str]) -> Iterator[Finding]:
-    if len(cluster.metadata.brokers) == 1:
+def judge_copies(metadata: ClusterMetadata, names: Iterable[str]) -> Iterator[Finding]:
+    if len(metadata.brokers) == 1:
         return
     for name in names:
-        copies = min(len(part.replicas) for part in cluster.metadata.topics[name].partitions.values())
+        copies = min(len(part.replicas) for part in metadata.topics[name].partitions.values())
         if copies == 1:
             yield warn(
                 "topics",

@@ -17,6 +17,7 @@ from streams.prefix import open_prefix
 from streams.settings import parse_worker
 from tests.support.running import AWorker, Place
 from tests.support.secured import secured
+from tests.support.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +149,40 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(cluster: Cluster, tmp_pa
     assert "lets us in" in said
     assert "SASL authentication error" in said
     assert "hush" not in said
+
+
+@pytest.fixture
+def oauth(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """As the README has it, but for the token's address."""
+    secret = tmp_path / "secret"
+    secret.write_text("hush\n")
+    with Tokens({"worker": "hush"}) as tokens:
+        yield {
+            "kafka_security_protocol": "SASL_SSL",
+            "kafka_ssl_ca_location": cluster.users["worker"]["kafka_ssl_ca_location"],
+            "kafka_sasl_mechanism": "OAUTHBEARER",
+            "kafka_sasl_oauthbearer_method": "oidc",
+            "kafka_sasl_oauthbearer_token_endpoint_url": tokens.url,
+            "kafka_sasl_oauthbearer_client_id": "worker",
+            "kafka_sasl_oauthbearer_client_secret_file": str(secret),
+        }
+
+
+def test_a_worker_comes_in_with_a_token(cluster: Cluster, oauth: dict[str, str], tmp_path: Path) -> None:
+    cluster.users["by-token"] = oauth
+    with cluster.worker("by-token", tmp_path) as worker:
+        worker.stop()
+        assert worker.exit_code == 0
+    assert "hush" not in worker.log.read_text("utf-8")
+
+
+def test_a_client_without_a_token_is_told(cluster: Cluster, oauth: dict[str, str], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("guess\n")
+    cluster.users["no-token"] = {**oauth, "kafka_sasl_oauthbearer_client_secret_file": str(wrong)}
+    said = cluster.refused("no-token", "explain", "1")
+    assert "lets us in" in said
+    assert "guess" not in said
 
 
 def test_a_certificate_of_an_unknown_authority_is_told(cluster: Cluster) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ from streams.doctor.clock import check_clock
 from streams.doctor.cluster import open_cluster
 from streams.doctor.examination import examine
 from streams.doctor.finding import Status
+from streams.doctor.group import check_group
 from streams.engine.reader import read_committed
 from streams.engine.registry import registry_wire
 from streams.reaching import ask_brokers
@@ -192,6 +194,53 @@ def test_a_clock_that_is_ahead_of_the_brokers_fails_and_one_behind_warns(setting
         [finding] = check_clock(cluster, lambda off_ms=off_ms: time.time() * 1_000 + off_ms)  # type: ignore[misc]
         assert finding.status == status, finding
     assert "behind broker 1's" in finding.seen
+
+
+@contextmanager
+def members(settings: WorkerSettings, *names: str) -> Iterator[None]:
+    """Of the group, while they share what `touchpoints` holds, and nothing else; each calls itself by its name."""
+    told = {"bootstrap.servers": settings.brokers, "group.id": settings.prefix, "enable.auto.commit": False}
+    consumers = [Consumer({**told, "client.id": name}) for name in names]
+    for consumer in consumers:
+        consumer.subscribe([Topics(settings.prefix).touchpoints])
+    end = time.monotonic() + SECONDS
+    while not all(consumer.assignment() for consumer in consumers):
+        assert time.monotonic() < end
+        for consumer in consumers:
+            consumer.poll(0.1)
+    yield
+    for consumer in consumers:
+        consumer.close()
+
+
+def test_two_workers_with_one_name_are_told(settings: WorkerSettings) -> None:
+    with members(settings, "shop-0", "shop-0"):
+        found = unwell(check_group(cluster_of(settings)))
+    assert found[f"2 workers in {settings.prefix}"][1].startswith("give each worker a TOUCHSTREAM_INSTANCE of its own")
+
+
+def test_partitions_without_an_owner_are_named(settings: WorkerSettings) -> None:
+    with members(settings, "shop-0", "shop-1"):
+        [finding] = [each for each in check_group(cluster_of(settings)) if each.check == "group"]
+    topics = Topics(settings.prefix)
+    ownerless = f"{topics.journal}-0, {topics.journal}-1, {topics.facts}-0"
+    assert finding.seen.endswith(f"shop-0, shop-1; stable, without an owner: {ownerless}")
+
+
+def test_records_that_were_deleted_unread_fail(settings: WorkerSettings) -> None:
+    place = TopicPartition(Topics(settings.prefix).touchpoints, 0)
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    for _ in range(3):
+        producer.produce(place.topic, b"", partition=place.partition)
+    producer.flush(SECONDS)
+    group = Consumer({"bootstrap.servers": settings.brokers, "group.id": settings.prefix})
+    group.commit(offsets=[TopicPartition(place.topic, place.partition, 1)], asynchronous=False)
+    group.close()
+    gone = TopicPartition(place.topic, place.partition, 3)
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.delete_records([gone])[gone].result(SECONDS)
+    found = {finding.seen: finding.status for finding in examine(settings) if finding.check == "offsets"}
+    assert found == {f"{place.topic}-0: 2 offsets were deleted before a worker had read them": "fail"}
 
 
 def test_an_offset_that_is_gone_while_there_is_state_fails(settings: WorkerSettings) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetadata
 
-from streams.doctor.brokers import broker_version, judge_broker
+from streams.doctor.brokers import broker_version, judge_broker, judge_brokers
 from streams.doctor.clock import Skew, judge
 from streams.doctor.machine import check_disk, check_settings, judge_room
-from streams.doctor.topics import judge_topic
+from streams.doctor.topics import judge_copies, judge_topic
 from streams.settings import DomainSettings, parse_worker
 from streams.topics import specs
 
@@ -59,6 +60,25 @@ def test_each_setting_of_a_broker_is_judged(changed: dict[str, str], status: str
     found = judged(**changed)
     [(seen, given)] = [(seen, given) for seen, given in found.items() if given != "ok"]
     assert (given, said in seen) == (status, True)
+
+
+def test_what_holds_for_some_brokers_is_said_with_their_numbers() -> None:
+    week = {**BROKER, "offsets.retention.minutes": "10080"}
+    found = list(judge_brokers({1: BROKER, 2: week, 3: week}, parse_worker({})))
+    [amiss] = [finding.seen for finding in found if finding.status == "warn"]
+    assert amiss.startswith("broker 2, 3: offsets.retention.minutes=10080: ")
+    assert len(found) == 5
+
+
+def test_a_topic_with_one_copy_among_several_brokers_is_told() -> None:
+    metadata, topic = ClusterMetadata(), TopicMetadata()
+    metadata.topics = {"shop.kpis": topic}
+    for copies, brokers, count in (([1], 1, 0), ([1], 2, 1), ([1, 2], 2, 0)):
+        part = PartitionMetadata()
+        part.replicas = copies
+        topic.partitions = {0: part}
+        metadata.brokers = dict.fromkeys(range(brokers))
+        assert len(list(judge_copies(metadata, ["shop.kpis"]))) == count
 
 
 def test_a_broker_that_tells_nothing_is_not_judged() -> None:

@@ -84,7 +84,6 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_a_setting_of_librdkafka_that_names_a_file_itself_is_passed_on() -> None:
     settings = parse_worker({"TOUCHSTREAM_KAFKA_SASL_OAUTHBEARER_ASSERTION_PRIVATE_KEY_FILE": "/run/key.pem"})
     assert settings.kafka == {"sasl.oauthbearer.assertion.private.key.file": "/run/key.pem"}
-    reader_config("b:9092", settings.kafka)
     Producer({**settings.kafka, "bootstrap.servers": "b:9092", "log_level": 0})
 
 
