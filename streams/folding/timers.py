@@ -74,9 +74,9 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         TimerFailed: a timer's code raised; carries the profile as it was before that timer.
     """
     for _ in range(FIRES_MAX):
-        due_ms, name = min(timers(profile), default=(0, ""))
-        if not due_ms or due_ms > until_ms:
+        if not 0 < next_due_ms(profile) <= until_ms:
             return profile
+        due_ms, name = min(timers(profile))
         if name == "expire":
             return None
         now_ms = max(profile.clock_ms, due_ms)

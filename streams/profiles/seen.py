@@ -21,11 +21,8 @@ def event_hash(event_id: str) -> bytes:
 def is_seen(seen: Seen, digest: bytes) -> bool:
     """Whether the hash stands in a bucket, at a multiple of its length."""
     for _, hashes in seen:
-        at = hashes.find(digest)
-        while at >= 0:
-            if at % HASH_BYTES == 0:
-                return True
-            at = hashes.find(digest, at + 1)
+        if digest in hashes and any(hashes[at : at + HASH_BYTES] == digest for at in range(0, len(hashes), HASH_BYTES)):
+            return True
     return False
 
 
