@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     Schema = str | list[Any] | dict[str, Any]
 
 _VARINT_BYTES_MAX = 10
+_MORE = 128
+"""A varint's byte from here on says that another one follows."""
+_LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
+_LAST_OF_SIX: dict[bytes, int] = {}
+"""What the last three bytes of a varint of six stand for. A time in ms has six, and these change each 17 minutes."""
 
 
 class Malformed(ValueError):
@@ -29,25 +34,41 @@ class OtherForm(Exception):
 
 def _tail(data: bytes, at: int, first: int) -> tuple[int, int]:
     """The rest of a zigzag varint whose first byte had more to come: (raw unsigned value, next position)."""
-    byte = data[at]
-    if byte < 128:  # noqa: PLR2004 - the varint's continuation bit
-        return first & 127 | byte << 7, at + 1
-    value, shift = first & 127 | (byte & 127) << 7, 14
-    at += 1
-    for _ in range(_VARINT_BYTES_MAX - 2):
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:  # noqa: PLR2004 - the varint's continuation bit
-            return value, at
-        shift += 7
+    second = data[at]
+    if second < _MORE:
+        return first - _MORE + (second << 7), at + 1
+    third = data[at + 1]
+    low = first - _MORE + (second - _MORE << 7) + (third << 14)
+    if third < _MORE:
+        return low, at + 2
+    low -= _MORE << 14
+    last = data[at + 2 : at + 5]
+    high = _LAST_OF_SIX.get(last)
+    if high is not None:
+        return low + high, at + 5
+    high, at = _bytewise(data, at + 2)
+    if last[-1] < _MORE and len(last) == _LAST_BYTES and last[0] & last[1] & _MORE:
+        if len(_LAST_OF_SIX) >= _LAST_OF_SIX_MAX:
+            _LAST_OF_SIX.clear()
+        _LAST_OF_SIX[last] = high
+    return low + high, at
+
+
+def _bytewise(data: bytes, at: int) -> tuple[int, int]:
+    """As _tail, from the fourth byte on."""
+    value = 0
+    for place in range(_VARINT_BYTES_MAX - 3):
+        byte = data[at + place]
+        value |= (byte & 127) << 21 + 7 * place
+        if byte < _MORE:
+            return value, at + place + 1
     message = "a varint of more than 10 bytes"
     raise Malformed(message)
 
 
 def _length(data: bytes, at: int, first: int) -> tuple[int, int]:
     """As _tail, of a length that takes more than a byte; first may also be a whole byte that is negative."""
-    value, at = _tail(data, at, first) if first > 127 else (first, at)  # noqa: PLR2004 - as in _tail
+    value, at = _tail(data, at, first) if first >= _MORE else (first, at)
     if value & 1:
         message = "a negative length"
         raise Malformed(message)
@@ -79,7 +100,10 @@ class _Writer:
     def raw(self, depth: int) -> None:
         """Reads a varint into n, still zigzag."""
         self.line(depth, "n = b[p]; p += 1")
-        self.line(depth, "if n > 127: n, p = tail(b, p, n)")
+        self.line(depth, "if n > 127:")
+        self.line(depth + 1, "m = b[p]")
+        self.line(depth + 1, "if m < 128: n += (m << 7) - 128; p += 1")
+        self.line(depth + 1, "else: n, p = tail(b, p, n)")
 
     def value(self, schema: Schema, depth: int) -> str:
         """Emits the reading of one value; answers the name that holds it."""
@@ -156,17 +180,18 @@ class _Writer:
         self.line(depth, "else: p += 1")
 
 
-def compile_decoder(schema: dict[str, Any], types: Mapping[str, type]) -> Callable[[bytes, int], Any]:
-    """A function (data, position of the body) -> struct, for a record schema; `types` has a struct for each name.
+def compile_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> Callable[[bytes], Any]:
+    """A function of data -> struct, for a record schema; the body is at `start`, `types` has a struct for each name.
 
     The function raises Malformed, IndexError (truncated), UnicodeDecodeError or OtherForm.
     """
     writer = _Writer(types)
-    writer.line(0, "def decode(b, p):")
+    writer.line(0, "def decode(b):")
+    writer.line(1, f"p = {start}")
     result = writer.value(schema, 1)
     writer.line(1, "if p != len(b): raise Malformed('truncated, or bytes left over')")
     writer.line(1, f"return {result}")
     scope = dict(writer.names)
     exec("\n".join(writer.lines), scope)  # noqa: S102 - source made from our own schema files only
-    decode: Callable[[bytes, int], Any] = scope["decode"]
+    decode: Callable[[bytes], Any] = scope["decode"]
     return decode

@@ -48,38 +48,28 @@ class RegistryUnusable(Exception):
 
 
 class _Type:
-    """One record type under one header."""
+    """One record type under one header; `read` is `general`, or the decoder written for our own schema."""
 
-    __slots__ = ("_compiled", "_name", "_struct", "_writer", "header")
+    __slots__ = ("_header_bytes", "_struct", "_writer", "name", "read")
 
     def __init__(self, name: str, header: bytes, writer_schema: dict[str, Any]) -> None:
-        self.header = header
-        self._name = name
+        self.name = name
+        self._header_bytes = len(header)
         self._struct = RECORDS[name]
         self._writer = fastavro.parse_schema(writer_schema)
         same = single_object_header(writer_schema) == single_object_header(raw_schema(name))
-        self._compiled: Callable[[bytes, int], Any] | None = (
-            compile_decoder(raw_schema(name), STRUCTS) if same else None
+        self.read: Callable[[bytes], Any] = (
+            compile_decoder(raw_schema(name), STRUCTS, len(header)) if same else self.general
         )
 
-    def decode(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
-        if self._compiled is not None:
-            try:
-                return self._compiled(value, len(self.header))
-            except OtherForm:
-                pass
-            except (Malformed, IndexError, UnicodeDecodeError) as error:
-                raise WireError("malformed", f"{self._name}: {error}") from None
-        return self._general(value)
-
-    def _general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+    def general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         body = io.BytesIO(value)
-        body.seek(len(self.header))
+        body.seek(self._header_bytes)
         try:
-            read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self._name))
+            read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self.name))
             return msgspec.convert(read, self._struct)
         except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes make it raise
-            raise WireError("malformed", f"{self._name}: {type(error).__name__}") from None
+            raise WireError("malformed", f"{self.name}: {type(error).__name__}") from None
 
 
 class Wire:
@@ -116,8 +106,14 @@ class Wire:
         Raises:
             WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
         """
-        found = self._types.get(value[:_SINGLE_OBJECT_BYTES]) or self._types.get(value[:_CONFLUENT_BYTES])
-        return (found or self._learn(value)).decode(value)
+        types = self._types
+        found = types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)
+        try:
+            return found.read(value)
+        except OtherForm:
+            return found.general(value)
+        except (Malformed, IndexError, UnicodeDecodeError) as error:
+            raise WireError("malformed", f"{found.name}: {error}") from None
 
     def decode_as(self, struct: type[T], value: bytes) -> T:
         """The record in framed bytes, which must be of this type.

@@ -72,6 +72,18 @@ def test_any_long_survives(number: int) -> None:
     assert wire.decode(wire.encode(Mark(time_ms=number))) == Mark(time_ms=number)
 
 
+@given(st.integers(-(1 << 43), 1 << 43), st.integers(0, 6), st.binary(max_size=8))
+def test_fastavro_agrees_on_a_long_whatever_was_read_before(number: int, kept: int, noise: bytes) -> None:
+    # what the last bytes of a time stand for is remembered
+    for near in (number, number ^ 1, number ^ 1 << 12, number ^ 1 << 20):
+        assert wire.decode(by_fastavro("mark", {"time_ms": near})) == Mark(time_ms=near)
+    header = wire.SINGLE_OBJECT.header(Mark)
+    spoilt = by_fastavro("mark", {"time_ms": number})[len(header) :][:kept] + noise
+    with contextlib.suppress(WireError):
+        read: Mark = wire.decode(header + spoilt)
+        assert fastavro.schemaless_reader(io.BytesIO(spoilt), parsed_schema("mark"), None) == {"time_ms": read.time_ms}
+
+
 def test_a_truncated_record_is_refused_at_every_length() -> None:
     whole = wire.encode(
         Touchpoint(

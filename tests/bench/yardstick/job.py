@@ -9,7 +9,7 @@ import msgspec
 
 from state.codec import frame, open_frame
 from streams.engine.batch import Output
-from tests.bench.yardstick.touch import HEADER, Credit, SegmentChanged, Touch, decode_body
+from tests.bench.yardstick.touch import HEADER, Credit, SegmentChanged, Touch, decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -99,7 +99,7 @@ class Rfm:
             key, value = message.key(), message.value()
             if value is None or value[:_BODY] != HEADER:
                 raise ValueError(f"not a touch: {value!r}")
-            touch = decode_body(value, _BODY)
+            touch = decode(value)
             state, credits_, change = step(overlay.get(key) or begin(touch), touch)
             overlay.put(key, state, 0)
             for credit in credits_:

@@ -57,4 +57,4 @@ class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
     after: str = msgspec.field(name="to")
 
 
-decode_body = compile_decoder(SCHEMA, {"Touch": Touch, "Product": Product})
+decode = compile_decoder(SCHEMA, {"Touch": Touch, "Product": Product}, len(HEADER))
