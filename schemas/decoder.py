@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Schema = str | list[Any] | dict[str, Any]
 
-_VARINT_BYTES_MAX = 10
+_VARINT_BYTES_MAX, _LONG_BITS = 10, 64
 _MORE = 128
 """A varint's byte from here on says that another one follows."""
 _LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
@@ -60,9 +60,9 @@ def _bytewise(data: bytes, at: int) -> tuple[int, int]:
     for place in range(_VARINT_BYTES_MAX - 3):
         byte = data[at + place]
         value |= (byte & 127) << 21 + 7 * place
-        if byte < _MORE:
+        if byte < _MORE and value < 1 << _LONG_BITS:
             return value, at + place + 1
-    message = "a varint of more than 10 bytes"
+    message = "a varint of more than 64 bits"
     raise Malformed(message)
 
 

@@ -84,6 +84,14 @@ def test_fastavro_agrees_on_a_long_whatever_was_read_before(number: int, kept: i
         assert fastavro.schemaless_reader(io.BytesIO(spoilt), parsed_schema("mark"), None) == {"time_ms": read.time_ms}
 
 
+def test_a_number_that_fits_no_long_is_malformed() -> None:
+    header = wire.SINGLE_OBJECT.header(Mark)
+    assert wire.decode(header + b"\xff" * 9 + b"\x01") == Mark(time_ms=-(1 << 63))
+    for ending in (b"\x02", b"\x7f", b"\xff\x01"):
+        with pytest.raises(WireError, match="64 bits"):
+            wire.decode(header + b"\xff" * 9 + ending)
+
+
 def test_a_truncated_record_is_refused_at_every_length() -> None:
     whole = wire.encode(
         Touchpoint(
