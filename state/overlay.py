@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from state.codec import DUE_MS_MAX, due_of
 from state.timers import Timers
@@ -93,16 +93,15 @@ class Overlay(Generic[T]):
 
         Nothing may be put between `freeze` and `committed` or `drop`.
         """
-        encode = self._codec.encode
-        self._frozen = [
-            (key, None if value is None else encode(key, value)) for key, value in self._dirty.items()
-        ]
-        for key, framed in self._frozen:
-            if framed is not None and due_of(framed) != self._dirty_due[key]:
+        encode, dues = self._codec.encode, self._dirty_due
+        self._frozen = []
+        for key, value in self._dirty.items():
+            framed = None if value is None else encode(key, value)
+            if framed is not None and due_of(framed) != dues[key]:
                 raise ValueError(
-                    f"the value of {key!r} is framed with due_ms {due_of(framed)},"
-                    f" but was put with {self._dirty_due[key]}"
+                    f"the value of {key!r} is framed with due_ms {due_of(framed)}, but was put with {dues[key]}"
                 )
+            self._frozen.append((key, framed))
         return self._frozen
 
     def committed(self, position: int) -> None:
@@ -110,12 +109,12 @@ class Overlay(Generic[T]):
         if self._frozen or self._timers.passed:
             self.store.write(self._frozen, position, self._timers.passed)
         self._timers.committed((due_ms, key) for key, due_ms in self._dirty_due.items() if due_ms)
-        for key, value in self._dirty.items():
-            if value is None:
-                self._young.pop(key, None)
-                self._old.pop(key, None)
-            else:
-                self._remember(key, value)
+        for key in [key for key, value in self._dirty.items() if value is None]:
+            del self._dirty[key]
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+        self._young.update(cast("dict[bytes, T]", self._dirty))
+        self._turn()
         self._forget_changes()
 
     def drop(self) -> None:
@@ -130,6 +129,9 @@ class Overlay(Generic[T]):
 
     def _remember(self, key: bytes, value: T) -> None:
         self._young[key] = value
+        self._turn()
+
+    def _turn(self) -> None:
         if len(self._young) >= self._generation_max:
             self._old, self._young = self._young, {}
 

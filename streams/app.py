@@ -62,7 +62,7 @@ def build(prefix: Prefix) -> Worker:
         inputs,
         web_port=settings.web_port,
         web_host=settings.web_host,
-        on_committed=lambda _: observer.observe_commit(status.commit_seconds),
+        on_committed=lambda: observer.observe_commit(status.commit_seconds),
         status=status,
     )
     for source, agent in zip(inputs, (agents.collect, agents.profiles, agents.insights), strict=True):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import faust
+import msgspec
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
@@ -21,7 +22,7 @@ GENERATION = 0
 """Faust's generation of the assignment stays the same: the poller's tags tell what is stale."""
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to be sent; partition -1 is chosen by murmur2 of the key, by chance without a key."""
 
     topic: str

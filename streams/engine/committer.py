@@ -13,7 +13,7 @@ from streams.engine.cycle import Cycle, make_durable
 from streams.engine.transaction import MustAbort, MustEnd, Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping
 
     from streams.engine.assignment import Assignment
     from streams.engine.batch import Batch, Output
@@ -47,7 +47,7 @@ class Committer:
     worker is to end, and nothing is committed any more.
     """
 
-    def __init__(self, assignment: Assignment, on_committed: Callable[[Sequence[Output]], None]) -> None:
+    def __init__(self, assignment: Assignment, on_committed: Callable[[], None]) -> None:
         self.cycle = Cycle(assignment.settings)
         self.is_broken = False
         self.is_dead = False
@@ -71,7 +71,7 @@ class Committer:
         if batch.messages or outputs:
             # set before sending: what is sent by half must be aborted
             self.is_broken = True
-            self.cycle.add(len(batch.messages), outputs)
+            self.cycle.add(len(batch.messages), len(outputs))
             self._transactions.send(outputs)
             self.is_broken = False
 
@@ -138,11 +138,11 @@ class Committer:
             numbers = self._assignment.numbers(source)
             outputs = list(source.processor.conclude(numbers)) if numbers else []
             if outputs:
-                self.cycle.outputs.extend(outputs)
+                self.cycle.outputs += len(outputs)
                 self._transactions.send(outputs)
 
     def _has_work(self, partitions: Collection[Partition]) -> bool:
-        return bool(self.cycle.outputs) or any(
+        return self.cycle.outputs > 0 or any(
             part.pending is not None or (part.overlay is not None and part.overlay.is_changed)
             for part in partitions
         )
@@ -157,7 +157,7 @@ class Committer:
         for source in self._assignment.inputs:
             source.processor.committed()
         if outputs:
-            self._on_committed(outputs)
+            self._on_committed()
 
     async def _on_commit_failure(self, error: Exception) -> None:
         self._aborts_in_a_row += 1

@@ -30,7 +30,7 @@ class EngineSettings:
     state_dir: Path
     commit_interval_ms: int = 100
     commit_early_ms: int = 20
-    cycle_records_max: int = 20_000
+    cycle_records_max: int = 50_000
     batch_records_max: int = 1_000
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 8_000
@@ -96,7 +96,8 @@ def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchst
 def producer_config(settings: EngineSettings) -> ClientConfig:
     """Configure the worker's one producer."""
     config: ClientConfig = {
-        "linger.ms": 5,
+        # a flush does not wait for it; without it requests would be many and small
+        "linger.ms": 50,
         "batch.size": 1 << 20,
         "queue.buffering.max.messages": 1_000_000,
         "compression.type": "lz4",

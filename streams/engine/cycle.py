@@ -11,7 +11,6 @@ from streams.engine.transaction import MustAbort, MustEnd
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from streams.engine.batch import Output
     from streams.engine.config import EngineSettings
     from streams.engine.partition import Partition, Place
     from streams.engine.transaction import Transactions
@@ -34,7 +33,7 @@ class Cycle:
         self._records_max = settings.cycle_records_max
         self._opened_s: float | None = None
         self.records = 0
-        self.outputs: list[Output] = []
+        self.outputs = 0
 
     @property
     def is_open(self) -> bool:
@@ -44,10 +43,10 @@ class Cycle:
         if self._opened_s is None:
             self._opened_s = asyncio.get_running_loop().time()
 
-    def add(self, records: int, outputs: Collection[Output]) -> None:
+    def add(self, records: int, outputs: int) -> None:
         self.open()
         self.records += records
-        self.outputs.extend(outputs)
+        self.outputs += outputs
 
     def seconds_left(self, *, idle: bool) -> float:
         """Until the commit is due: `idle` says that nothing else waits to be processed."""
@@ -65,7 +64,7 @@ class Cycle:
     def close(self) -> None:
         self._opened_s = None
         self.records = 0
-        self.outputs = []
+        self.outputs = 0
 
 
 def make_durable(

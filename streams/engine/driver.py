@@ -26,7 +26,6 @@ from streams.engine.topics import check_inputs
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-    from streams.engine.batch import Output
     from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input
     from streams.engine.partition import Place
@@ -181,12 +180,12 @@ TRANSPORTS.aliases[SCHEME] = f"{__name__}:{Transport.__name__}"
 
 def create_app(  # noqa: PLR0913 - each a choice of the caller
     name: str, settings: EngineSettings, inputs: Sequence[Input], *, web_port: int, web_host: str = "0.0.0.0",  # noqa: S104
-    on_committed: Callable[[Sequence[Output]], None] = lambda _: None, status: Status | None = None,
+    on_committed: Callable[[], None] = lambda: None, status: Status | None = None,
 ) -> App:
     """Make an app that reads `inputs`, without agents: attach one to `batches(app, input)` for each.
 
-    `on_committed` is told what each cycle sent, after its commit, in the order of sending. The topics must be
-    there when it starts (`streams.engine.topics`). A processor that needs the `status` is given it before.
+    `on_committed` is called after the commit of each cycle that sent something. The topics must be there when
+    it starts (`streams.engine.topics`). A processor that needs the `status` is given it before.
     """
     app = App(
         name, broker=f"{SCHEME}://engine", store="memory://", datadir=settings.state_dir / "faust",

@@ -20,7 +20,7 @@ from streams.engine.transaction import MustAbort, MustEnd
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from streams.engine.batch import Batch, Output
+    from streams.engine.batch import Batch
     from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input, Watcher
     from streams.engine.partition import Partition, Place
@@ -58,7 +58,7 @@ class Engine:
 
     def __init__(
         self, settings: EngineSettings, inputs: Sequence[Input], status: Status,
-        on_committed: Callable[[Sequence[Output]], None], outside: Outside | None = None,
+        on_committed: Callable[[], None], outside: Outside | None = None,
     ) -> None:
         self.settings = settings
         self.inputs = inputs

@@ -205,23 +205,27 @@ class Poller:
 
     def _chunk(self, messages: Iterable[Message]) -> list[Tagged]:
         batches: dict[Place, Batch] = {}
+        batch: Batch | None = None
         for message in messages:
-            place = message.topic(), message.partition()
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
                 if error.fatal() or error.code() in _REFUSALS:
                     raise KafkaException(error)
                 _log.warning("consumer", error=str(error))
                 continue
-            batch = batches.get(place)
-            if batch is None:
-                batch = batches[place] = Batch(*place, [], 0)
+            topic, partition = message.topic(), message.partition()
+            # they come in runs of one partition
+            if batch is None or batch.partition != partition or batch.topic != topic:
+                batch = batches.get((topic, partition))
+                if batch is None:
+                    batch = batches[topic, partition] = Batch(topic, partition, [], 0)
             if error is None:
                 batch.messages.append(message)
-                batch.next_offset = message.offset() + 1
             else:
-                batch.next_offset = max(batch.next_offset, message.offset())
+                batch.next_offset = message.offset()
         for place, batch in batches.items():
+            if batch.messages:
+                batch.next_offset = max(batch.next_offset, batch.messages[-1].offset() + 1)
             if place in self._owned:
                 self._handed[place] = batch.next_offset
         return [(self._tags[place], batch) for place, batch in batches.items()]

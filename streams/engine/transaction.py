@@ -75,12 +75,11 @@ class Transactions:
         self.begin()
         produce = self._producer.produce
         for output in outputs:
-            topic, key, value, headers, partition = output
             try:
-                if headers is None:
-                    produce(topic, value, key, partition)
+                if output.headers is None:
+                    produce(output.topic, output.value, output.key, output.partition)
                 else:
-                    produce(topic, value, key, partition, headers=headers)
+                    produce(output.topic, output.value, output.key, output.partition, headers=output.headers)
             except BufferError:
                 self._send_when_there_is_room(output)
             except KafkaException as error:
@@ -97,10 +96,10 @@ class Transactions:
         self._send_when_there_is_room(output, on_delivery=delivered)
 
     def _send_when_there_is_room(self, output: Output, **how: Any) -> None:  # noqa: ANN401 - produce's own
-        topic, key, value, headers, partition = output
+        headers = output.headers or []
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers or [], **how)
+                self._producer.produce(output.topic, output.value, output.key, output.partition, headers=headers, **how)
             except BufferError:
                 self._producer.poll(_FULL_SECONDS)
             except KafkaException as error:

@@ -24,7 +24,7 @@ def seconds_left(*, idle: bool, commit_s: float = 0.0, records: int = 1) -> floa
     async def ask() -> float:
         cycle = Cycle(SETTINGS)
         cycle.commit_s = commit_s
-        cycle.add(records, [])
+        cycle.add(records, 0)
         return cycle.seconds_left(idle=idle)
 
     with asyncio.Runner(loop_factory=StillLoop) as runner:

@@ -12,7 +12,7 @@ from streams.engine.batch import Output
 from tests.bench.yardstick.touch import HEADER, Credit, SegmentChanged, Touch, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from state.overlay import Overlay
     from streams.engine.batch import Batch
@@ -23,6 +23,9 @@ RECENCY_MS = (3 * DAY_MS, 10 * DAY_MS, 20 * DAY_MS)
 FREQUENCY = (1, 2, 5, 10)
 MONETARY_MINOR = (1, 10_000, 50_000, 200_000)
 
+Ring = tuple[tuple[str, int], ...]
+
+_RECENCIES = ("r4", "r3", "r2", "r1")
 _VERSION = 1
 _BODY = len(HEADER)
 
@@ -36,7 +39,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     spend: int
     ordered: int
     cart: tuple[str, ...]
-    ring: tuple[tuple[str, int], ...]
+    ring: Ring
     segment: str
 
 
@@ -44,31 +47,36 @@ def begin(touch: Touch) -> State:
     return State(touch.time, touch.time, 0, 0, 0, (), (), "r0f0m0")
 
 
-def step(state: State, touch: Touch) -> tuple[State, list[Credit], SegmentChanged | None]:
+def step(state: State, touch: Touch) -> tuple[State, Sequence[Credit], SegmentChanged | None]:
     """One touch: the state that follows, an order's credits, and a change of segment."""
     time, kind = touch.time, touch.type
     ring = (*state.ring[1 - RING_MAX :], (touch.channel, time))
-    orders, spend, ordered, cart = state.orders, state.spend, state.ordered, state.cart
-    credits_: list[Credit] = []
+    if kind == "order_completed":
+        return _order(state, touch, ring)
+    cart, segment = state.cart, state.segment
     if kind == "product_added":
         cart += tuple([product.sku for product in touch.products])
-    elif kind == "order_completed":
-        orders, spend, ordered = orders + 1, spend + (touch.total_minor or 0), time
-        due = [entry for entry in ring if time - entry[1] <= WINDOW_MS]
-        customer, order, weight = touch.customer_id, touch.order_id, 1 / len(due)
-        credits_ = [Credit(customer, order, channel, at, weight) for channel, at in due]
-        cart = ring = ()
-    segment = _segment(orders, spend, time - ordered)
+    if state.orders:
+        # frequency and money change with an order only
+        recency = _RECENCIES[bisect_left(RECENCY_MS, time - state.ordered)]
+        if recency != segment[:2]:
+            segment = recency + segment[2:]
+    after = State(state.first, time, state.orders, state.spend, state.ordered, cart, ring, segment)
+    return after, (), _change(state, touch, segment)
+
+
+def _order(state: State, touch: Touch, ring: Ring) -> tuple[State, Sequence[Credit], SegmentChanged | None]:
+    time, orders, spend = touch.time, state.orders + 1, state.spend + (touch.total_minor or 0)
+    due = [entry for entry in ring if time - entry[1] <= WINDOW_MS]
+    customer, order, weight = touch.customer_id, touch.order_id, 1 / len(due)
+    credits_ = [Credit(customer, order, channel, at, weight) for channel, at in due]
+    segment = f"r4f{bisect_right(FREQUENCY, orders)}m{bisect_right(MONETARY_MINOR, spend)}"
+    return State(state.first, time, orders, spend, time, (), (), segment), credits_, _change(state, touch, segment)
+
+
+def _change(state: State, touch: Touch, segment: str) -> SegmentChanged | None:
     before = state.segment
-    change = None if segment == before else SegmentChanged(touch.customer_id, time, before, segment)
-    return State(state.first, time, orders, spend, ordered, cart, ring, segment), credits_, change
-
-
-def _segment(orders: int, spend: int, since_ms: int) -> str:
-    if not orders:
-        return "r0f0m0"
-    recency = 4 - bisect_left(RECENCY_MS, since_ms)
-    return f"r{recency}f{bisect_right(FREQUENCY, orders)}m{bisect_right(MONETARY_MINOR, spend)}"
+    return None if segment == before else SegmentChanged(touch.customer_id, touch.time, before, segment)
 
 
 class StateCodec:
@@ -95,13 +103,14 @@ class Rfm:
         credits_topic, segments_topic = self._topics
         if overlay is None:
             raise ValueError("the touches are an input with state")
+        get, put = overlay.get, overlay.put
         for message in batch.messages:
             key, value = message.key(), message.value()
             if value is None or value[:_BODY] != HEADER:
                 raise ValueError(f"not a touch: {value!r}")
             touch = decode(value)
-            state, credits_, change = step(overlay.get(key) or begin(touch), touch)
-            overlay.put(key, state, 0)
+            state, credits_, change = step(get(key) or begin(touch), touch)
+            put(key, state, 0)
             for credit in credits_:
                 yield Output(credits_topic, key, encode(credit))
             if change is not None:
