@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from confluent_kafka.admin import ClusterMetadata, ConsumerGroupDescription
 
     from streams.engine.partition import Place
     from streams.settings import DomainSettings, WorkerSettings
 
+T = TypeVar("T")
+
 _SECONDS = 20.0
+_PAUSE_SECONDS = 0.2
+_SOON = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +75,20 @@ class Cluster:
         """By input partition: where the group stands; negative where it has committed nothing."""
         asked = [TopicPartition(*place) for place in self.inputs]
         request = ConsumerGroupTopicPartitions(self.settings.prefix, asked)
-        [answer] = self.admin.list_consumer_group_offsets([request], request_timeout=_SECONDS).values()
-        return {(each.topic, each.partition): each.offset for each in answer.result().topic_partitions}
+
+        def ask() -> dict[Place, int]:
+            [answer] = self.admin.list_consumer_group_offsets([request], request_timeout=_SECONDS).values()
+            return {(each.topic, each.partition): each.offset for each in answer.result().topic_partitions}
+
+        return _patiently(ask)
 
     def group(self) -> ConsumerGroupDescription:
         name = self.settings.prefix
-        return self.admin.describe_consumer_groups([name], request_timeout=_SECONDS)[name].result()
+
+        def ask() -> ConsumerGroupDescription:
+            return self.admin.describe_consumer_groups([name], request_timeout=_SECONDS)[name].result()
+
+        return _patiently(ask)
 
     def topic_configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -75,6 +98,18 @@ class Cluster:
     def broker_config(self, number: int) -> dict[str, str]:
         resource = ConfigResource(ResourceType.BROKER, str(number))
         return _values(self.admin.describe_configs([resource], request_timeout=_SECONDS)[resource].result())
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Asks again while a coordinator is on its way, as it is for the first group of a new cluster."""
+    give_up_at = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _SOON or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def open_cluster(settings: WorkerSettings, domain: DomainSettings, metadata: ClusterMetadata) -> Cluster:
