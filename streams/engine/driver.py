@@ -15,6 +15,8 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.types import TP
 from faust.types.tuples import RecordMetadata
 from mode import Service
+from mode.utils.objects import cached_property
+from mode.utils.queues import FlowControlEvent
 
 from streams.engine.batch import GENERATION, Batch, BatchMessage, BatchSchema
 from streams.engine.config import client_config
@@ -34,10 +36,24 @@ SCHEME = "touchstream"
 _FLUSH_SECONDS = 10.0
 
 
+class Flow(FlowControlEvent):
+    """Lets batches flow again after a rebalance as they are.
+
+    Faust would empty the agents' queues, and the engine wait for ever for the batch that it had just put in. Which
+    batches are stale the poller's tags tell.
+    """
+
+    def clear(self) -> None: ...
+
+
 class App(faust.App):
     """A Faust app that runs on the engine."""
 
     engine: Engine
+
+    @cached_property
+    def flow_control(self) -> FlowControlEvent:
+        return Flow()
 
     @property
     def status(self) -> Status:
