@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import signal
+import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,13 @@ def _agent(name: str) -> None:
 
 def _show_tasks(*_: object) -> None:
     for task in asyncio.all_tasks():
-        task.print_stack()
+        awaited: Any = task.get_coro()
+        places = []
+        while awaited is not None:
+            frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+            places.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}" if frame else repr(awaited)[:80])
+            awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
+        print(task.get_name()[:20], " > ".join(places), file=sys.stderr)  # noqa: T201 - to the log
 
 
 def main() -> None:
