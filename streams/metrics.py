@@ -50,6 +50,10 @@ class EngineStatus(Protocol):
         """Cycles aborted since the start."""
 
     @property
+    def unsent(self) -> int:
+        """Records handed to the producer that the brokers have not taken yet."""
+
+    @property
     def restore_s(self) -> float:
         """How long the last restore of a partition took."""
 
@@ -192,6 +196,8 @@ class _Engine(Collector):
         yield _gauge("touchstream_committed_timestamp_seconds", "Last commit", status.committed_s)
         # Minutes: local state was lost, or is far behind; keep the state's folder over restarts.
         yield _gauge("touchstream_restore_seconds", "Duration of the last restore", status.restore_s)
+        # Stays high: the brokers do not take what is sent. A cycle has a bound, so the worker waits with it.
+        yield _gauge("touchstream_unsent_records", "Records sent that the brokers have not taken yet", status.unsent)
         lags = status.lags()
         # Grows: more comes than is worked off; add workers, up to the number of partitions.
         yield _by_partition("touchstream_lag_records", "Records not yet processed", lags)

@@ -60,6 +60,7 @@ class Committer:
         """Fence an earlier worker of the same slot."""
         self._loop = asyncio.get_running_loop()
         self._transactions = Transactions(self._assignment.settings, self._assignment.outside.producer)
+        self._assignment.status.transactions = self._transactions
         await self._off_loop(self._transactions.start)
 
     def close(self) -> None:

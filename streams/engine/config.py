@@ -21,7 +21,8 @@ class EngineSettings:
 
     `client` passes librdkafka's own settings (SASL, TLS, ...) to every client; those on which exactly-once
     rests stay ours. A local state not written for `state_age_ms_max` is rebuilt; keep it below the
-    changelogs' delete.retention.ms, after which their tombstones are gone.
+    changelogs' delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts what a
+    cycle reads and what it sends.
     """
 
     brokers: str
@@ -30,7 +31,7 @@ class EngineSettings:
     state_dir: Path
     commit_interval_ms: int = 100
     commit_early_ms: int = 20
-    cycle_records_max: int = 50_000
+    cycle_records_max: int = 150_000
     batch_records_max: int = 1_000
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 8_000
@@ -100,6 +101,7 @@ def producer_config(settings: EngineSettings) -> ClientConfig:
         "linger.ms": 50,
         "batch.size": 1 << 20,
         "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 131_072,
         "compression.type": "lz4",
         # the topics' own limits decide what is too large
         "message.max.bytes": 16 << 20,

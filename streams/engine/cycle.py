@@ -52,7 +52,7 @@ class Cycle:
         """Until the commit is due: `idle` says that nothing else waits to be processed."""
         if self._opened_s is None:
             return self._interval_s
-        if self.records >= self._records_max:
+        if self.records + self.outputs >= self._records_max:
             return 0.0
         if idle:
             wait_s = min(max(self._early_s, self.commit_s), self._interval_s)

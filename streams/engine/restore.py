@@ -140,7 +140,8 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
 ) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
-    records, logged_s = 0, time.monotonic()
+    records, began_s = 0, time.monotonic()
+    logged_s = began_s
     if position >= high:
         return 0
     with _consumer(settings, outside) as consumer:
@@ -168,6 +169,6 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
                 logged_s = time.monotonic()
                 _log.info(
                     "restoring", topic=changelog[0], partition=changelog[1], records=records,
-                    position=position, until=high,
+                    position=position, until=high, seconds=round(logged_s - began_s, 1),
                 )
     return records

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from streams.engine.partition import Partition, Place
     from streams.engine.poller import Poller
+    from streams.engine.transaction import Transactions
 
 
 class End(NamedTuple):
@@ -33,6 +34,7 @@ class Status:
         self.shares: dict[Place, float] = {}
         self.partitions: dict[Place, Partition] = {}
         self.poller: Poller | None = None
+        self.transactions: Transactions | None = None
 
     @property
     def ready(self) -> bool:
@@ -43,6 +45,11 @@ class Status:
     def polled_s(self) -> float:
         """When the poller last came round, with or without records."""
         return self.poller.polled_s if self.poller else 0.0
+
+    @property
+    def unsent(self) -> int:
+        """Records handed to the producer that the brokers have not taken yet."""
+        return self.transactions.unsent if self.transactions else 0
 
     @property
     def positions(self) -> dict[Place, int]:

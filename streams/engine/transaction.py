@@ -57,6 +57,11 @@ class Transactions:
         if error is not None:
             self._failed = error
 
+    @property
+    def unsent(self) -> int:
+        """Records that the brokers have not taken yet."""
+        return len(self._producer)
+
     def start(self) -> None:
         """Fence an earlier producer of the same transactional id and wait until its transaction is over."""
         if self.exactly_once:

@@ -62,7 +62,7 @@ def _greatest_rate(place: Place) -> float:
     subprocess.run([*_sending(place), str(BACKLOG), "1"], check=True)
     with a_worker(place):
         ready_s = time.monotonic()
-        for _ in _read(place, "triggers", BACKLOG // ADD_EVERY):
+        for _ in read_on(place, "triggers", BACKLOG // ADD_EVERY):
             pass
         return BACKLOG / (time.monotonic() - ready_s)
 
@@ -91,11 +91,11 @@ def _follow(place: Place, topic: str, rate: int, written_ms: Callable[[Message],
     wanted = int(rate * SECONDS) // (ADD_EVERY if topic == "triggers" else 1)
     began_s = time.time()
     with subprocess.Popen([*_sending(place), str(rate), str(SECONDS)]):
-        ages = [(time.time(), time.time() * 1_000 - written_ms(message)) for message in _read(place, topic, wanted)]
+        ages = [(time.time(), time.time() * 1_000 - written_ms(message)) for message in read_on(place, topic, wanted)]
     return [age for read_s, age in ages if read_s - began_s > SETTLED_SECONDS]
 
 
-def _read(place: Place, topic: str, wanted: int) -> Iterator[Message]:
+def read_on(place: Place, topic: str, wanted: int) -> Iterator[Message]:
     """Committed records as they become readable, until there are as many as wanted."""
     consumer = Consumer(reader_config(place.settings.brokers, {}))
     consumer.assign([TopicPartition(getattr(place.topics, topic), number, 0) for number in range(PARTITIONS)])

@@ -44,23 +44,24 @@ def main(profiles: int = PROFILES) -> None:
         with worker:
             wait_worked_off(place)  # the group has offsets from here on
         rmtree(worker.folder / "state")
-        fill(place, profiles)
-        floor_s = _bare(place)
+        value = a_profile()
+        fill(place, profiles, lambda _: value)
+        floor_s = bare(place)
         began_s = time.monotonic()
         with worker:
-            _wait(lambda: _ready(worker) == PARTITIONS)
+            wait(lambda: ready(worker) == PARTITIONS)
             restored_s = time.monotonic() - began_s
             worker.kill()
         began_s = time.monotonic()
         with worker:
-            _wait(lambda: _ready(worker) == PARTITIONS)
+            wait(lambda: ready(worker) == PARTITIONS)
             restarted_s = time.monotonic() - began_s
             with other:
-                _wait(lambda: _owned(other) > 0 and _ready(worker) + _ready(other) == PARTITIONS)
-                moved = _ready(worker)
+                wait(lambda: _owned(other) > 0 and ready(worker) + ready(other) == PARTITIONS)
+                moved = ready(worker)
                 worker.kill()
                 began_s = time.monotonic()
-                _wait(lambda: _ready(other) == PARTITIONS)
+                wait(lambda: ready(other) == PARTITIONS)
                 taken_s = time.monotonic() - began_s - SESSION_SECONDS
     title = f"{profiles:,} profiles, {PARTITIONS} partitions; seconds from the process's start, or end, to ready"
     keep(title, [
@@ -70,33 +71,32 @@ def main(profiles: int = PROFILES) -> None:
     ])  # fmt: skip
 
 
-def fill(place: Place, profiles: int) -> None:
-    """Writes so many profiles to the changelog, each with a timer in a year."""
-    version, _, payload = open_frame(a_profile())
-    value = frame(version, START_MS + 365 * 86_400_000, payload)
+def fill(place: Place, profiles: int, value: Callable[[int], bytes]) -> None:
+    """Writes so many customers' state to the changelog; `value` gives the bytes of each by its number."""
     producer = Producer({
         "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random", "linger.ms": 50,
         "queue.buffering.max.messages": 1_000_000, "compression.type": "lz4",
     })  # fmt: skip
     for number in range(profiles):
-        producer.produce(place.topics.profiles_changelog, value, b"u:customer-%d" % number)
+        producer.produce(place.topics.profiles_changelog, value(number), b"u:customer-%d" % number)
         if number % 1_000 == 0:
             producer.poll(0)
     producer.flush()
 
 
 def a_profile() -> bytes:
-    """State bytes of a customer with five articles looked at and three orders."""
+    """State bytes of a customer with three orders, and a timer in a year."""
     world = World()
     for day in range(3):
         world.send(an_add(START_MS + day, sku="mug"), an_order(START_MS + day * 86_400_000))
     profile = world.profile("u:1")
     if profile is None:
         raise RuntimeError("the customer of three orders has no profile")
-    return JournalCodec().encode(b"u:1", profile)
+    version, _, payload = open_frame(JournalCodec().encode(b"u:1", profile))
+    return frame(version, START_MS + 365 * 86_400_000, payload)
 
 
-def _bare(place: Place) -> float:
+def bare(place: Place) -> float:
     began_s = time.monotonic()
     for _ in read_committed(place.settings.brokers, place.topics.profiles_changelog):
         pass
@@ -109,7 +109,7 @@ def _a_worker(place: Place, instance: str) -> AWorker:
     return worker
 
 
-def _ready(worker: AWorker) -> int:
+def ready(worker: AWorker) -> int:
     """Journal partitions that it has restored."""
     return sum('.journal"' in line and line.endswith(" 1.0") for line in _shown(worker, "touchstream_restored_ratio{"))
 
@@ -125,7 +125,7 @@ def _shown(worker: AWorker, metric: str) -> list[str]:
     return []
 
 
-def _wait(holds: Callable[[], bool]) -> None:
+def wait(holds: Callable[[], bool]) -> None:
     give_up_s = time.monotonic() + SECONDS_MAX
     while not holds():
         if time.monotonic() > give_up_s:

@@ -54,6 +54,7 @@ class Engine:
     polled_s = committed_s = 1.0
     commits = aborts = 0
     restore_s = 0.0
+    unsent = 0
 
     def lags(self) -> dict[tuple[str, int], int]:
         return {("t.journal", 0): 0}

@@ -18,13 +18,13 @@ class StillLoop(asyncio.SelectorEventLoop):
         return 5.0
 
 
-def seconds_left(*, idle: bool, commit_s: float = 0.0, records: int = 1) -> float:
+def seconds_left(*, idle: bool, commit_s: float = 0.0, records: int = 1, outputs: int = 0) -> float:
     """Of a cycle opened just now, after a commit that took so long."""
 
     async def ask() -> float:
         cycle = Cycle(SETTINGS)
         cycle.commit_s = commit_s
-        cycle.add(records, 0)
+        cycle.add(records, outputs)
         return cycle.seconds_left(idle=idle)
 
     with asyncio.Runner(loop_factory=StillLoop) as runner:
@@ -50,5 +50,6 @@ def test_a_commit_that_hung_does_not_put_the_next_one_off_for_long() -> None:
     assert seconds_left(idle=False, commit_s=30.0) == pytest.approx(STRETCHED_SECONDS_MAX)
 
 
-def test_a_full_cycle_is_committed_at_once() -> None:
-    assert seconds_left(idle=False, commit_s=1.0, records=1_000) == 0
+@pytest.mark.parametrize(("records", "outputs"), [(1_000, 0), (1, 999)])
+def test_a_cycle_that_is_full_of_what_it_read_or_sends_is_committed_at_once(records: int, outputs: int) -> None:
+    assert seconds_left(idle=False, commit_s=1.0, records=records, outputs=outputs) == 0

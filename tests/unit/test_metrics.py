@@ -36,6 +36,7 @@ class Engine:
     commits: int = 7
     aborts: int = 1
     restore_s: float = 2.5
+    unsent: int = 7
     owned: dict[tuple[str, int], int] = field(default_factory=lambda: {("t.journal", 0): 5})
 
     def lags(self) -> dict[tuple[str, int], int]:
@@ -228,6 +229,7 @@ def test_the_engine_is_asked_at_each_scrape_and_a_partition_that_left_leaves_no_
     metrics.watch(engine)
     assert value(metrics, "lag_records", topic="t.journal", partition="0") == 5
     assert value(metrics, "commits_total") == 7
+    assert value(metrics, "unsent_records") == 7
     engine.owned = {}
     assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
     assert value(metrics, "partitions_owned") == 0

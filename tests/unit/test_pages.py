@@ -32,6 +32,7 @@ class Engine:
     commits: int = 1
     aborts: int = 0
     restore_s: float = 0.0
+    unsent: int = 0
     lag: int = 0
     share: float = 1.0
 

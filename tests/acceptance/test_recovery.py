@@ -1,0 +1,57 @@
+"""A worker that was killed comes back by what lies on its disk, and without the disk by the changelog."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer
+
+from schemas import wire
+from streams.collect.keys import key_of
+from tests.support.running import AWorker, Place, make_place, wait_worked_off
+from tests.support.world import START_MS, an_add
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.acceptance
+
+CUSTOMERS = 2_000
+
+
+def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    place = make_place(kafka, prefix, tmp_path, clock="wall")
+    worker = AWorker(place, membership="static")
+    with worker:
+        send(place)
+        wait_worked_off(place)
+        worker.kill()
+    started = len(worker.log.read_text())
+    with worker:
+        at_restart = restored(worker, started)
+        worker.kill()
+    shutil.rmtree(worker.folder / "state")
+    started = len(worker.log.read_text())
+    with worker:
+        at_rebuild = restored(worker, started)
+    assert at_restart <= CUSTOMERS // 10
+    assert at_rebuild >= CUSTOMERS
+
+
+def send(place: Place) -> None:
+    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
+    for number in range(CUSTOMERS):
+        add = an_add(START_MS, user=f"{number}")
+        producer.produce(place.topics.touchpoints, wire.encode(add), key_of(add))
+    assert producer.flush(30) == 0
+
+
+def restored(worker: AWorker, start: int) -> int:
+    """Records that were read back since the log had `start` characters."""
+    lines = [json.loads(line) for line in worker.log.read_text()[start:].splitlines() if '"partition ready"' in line]
+    return sum(line["restored_records"] for line in lines if line["topic"].endswith(".journal"))
