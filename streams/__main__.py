@@ -11,6 +11,7 @@ from streams.cli.demo import demo
 from streams.cli.doctor import doctor
 from streams.cli.explain import explain
 from streams.cli.generate import generate
+from streams.cli.repartition import repartition
 from streams.cli.replay import replay
 from streams.cli.settings import settings
 from streams.cli.topics import topics
@@ -46,7 +47,7 @@ def _every_command(
 app.command()(worker)
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters, name="dead-letters")
-for _command in (replay, generate, demo, explain, verify, settings, doctor):
+for _command in (replay, generate, demo, explain, verify, repartition, settings, doctor):
     app.command()(_command)
 
 

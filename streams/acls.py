@@ -39,7 +39,7 @@ def acls(prefix: str) -> Mapping[str, Sequence[Acl]]:
         ),
         "admin": (
             Acl("topic", ours, ("Create", "Read", "Write", "DescribeConfigs"), is_prefixed=True),
-            Acl("group", prefix, ("Describe",)),
+            Acl("group", prefix, ("Read",)),
             Acl("transactional-id", ours, ("Write",), is_prefixed=True),
             Acl("cluster", "kafka-cluster", ("DescribeConfigs",)),
         ),

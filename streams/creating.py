@@ -52,14 +52,19 @@ def create_prefix(settings: WorkerSettings, domain: DomainSettings, replication:
     published = _published(settings)
     if published is not None:
         _check_fixed(settings.prefix, published, domain)
+    made = make_topics(settings, domain, replication)
+    is_new = published != domain or Topics(settings.prefix).settings in made
+    if is_new:
+        publish(settings, domain)
+    return Created(tuple(made), is_new)
+
+
+def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:
+    """Makes those that are missing; their names. WrongTopics as `create_prefix`."""
     wanted = [
         TopicSpec(spec.name, spec.partitions, replication, spec.config) for spec in specs(settings.prefix, domain)
     ]
-    made = create_topics(settings.brokers, wanted, settings.kafka)
-    is_new = published != domain or Topics(settings.prefix).settings in made
-    if is_new:
-        _publish(settings, domain)
-    return Created(tuple(made), is_new)
+    return create_topics(settings.brokers, wanted, settings.kafka)
 
 
 def read_domain(settings: WorkerSettings) -> DomainSettings:
@@ -75,6 +80,13 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
             f"prefix {settings.prefix} has no topics or no settings at {settings.brokers}: "
             f"make them with `touchstream topics create --prefix {settings.prefix}`"
             + (", or allow this user to see them (`touchstream topics acls`)" if settings.kafka else "")
+        )
+    journal = Topics(settings.prefix).journal
+    count = partition_counts(settings.brokers, settings.kafka)[journal]
+    if count != published.journal_partitions:
+        raise NotCreated(
+            f"topic {journal} has {count} partitions, its settings say {published.journal_partitions}: "
+            "`touchstream repartition` has not finished; run it again"
         )
     return published
 
@@ -108,7 +120,7 @@ def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings)
             )
 
 
-def _publish(settings: WorkerSettings, domain: DomainSettings) -> None:
+def publish(settings: WorkerSettings, domain: DomainSettings) -> None:
     """One record in each journal partition, in facts and in settings, all or none; read without a registry."""
     topics = Topics(settings.prefix)
     value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))

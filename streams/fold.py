@@ -53,6 +53,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     received_ms: int
     """Of a touchpoint: its receive time."""
     hops: int
+    is_copy: bool = False
+    """Copied from another prefix, with what it led to: that is not to be appended again."""
 
     @property
     def is_of_customer(self) -> bool:

@@ -21,6 +21,10 @@ MUST_STOP = (NewerState, StateUnreadable, RegistryUnusable, FlowError, SettingsE
 """No fault of the record that met it: the worker, or whoever folds again, has to stop, and the record stays."""
 
 
+COPIED = "copied"
+"""Header of what was copied from another prefix (its offset there), and of outputs that repeat what was said there."""
+
+
 def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
     """Facts to add one to for a record that could not be folded; the accounts of touchpoints then balance.
 
@@ -42,9 +46,12 @@ def read_record(message: Message, wire: Wire) -> Record:
     raw = message.value() or b""
     key = message.key()
     received_ms = hops = 0
+    is_copy = False
     for name, value in message.headers() or ():
         if name == "received_at_ms":
             received_ms = int.from_bytes(value or b"", "big")
         elif name == "hops":
             hops = (value or b"\x00")[0]
-    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops)
+        elif name == COPIED:
+            is_copy = True
+    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy)

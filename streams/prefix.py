@@ -66,6 +66,11 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
 
 
 def partition_of(customer: str, partitions: int) -> int:
-    """Journal partition of a customer's key, as every Kafka client with murmur2 has it."""
-    hashed: int = murmur2(customer.encode()) & 0x7FFFFFFF
+    """Journal partition of a customer, as every Kafka client with murmur2 has it."""
+    return partition_of_key(customer.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """The same, of a customer's key."""
+    hashed: int = murmur2(key) & 0x7FFFFFFF
     return hashed % partitions

@@ -11,6 +11,7 @@ from schemas.journal import Unparked
 from schemas.outputs import Retried
 from streams.engine.publisher import Publisher
 from streams.fold import TIMER
+from streams.journal import COPIED
 from streams.letters import NOT_WHOLE, read_letters
 from streams.prefix import partition_of
 from streams.topics import Topics
@@ -114,7 +115,7 @@ def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
         raise CannotRetry("its record was too large to be kept whole: the producer has to send it again")
     if held.key is None and held.source_topic != topics.touchpoints:
         raise CannotRetry("it is of the partition, not of a customer, and what followed it has taken its place")
-    headers = tuple((name, value) for name, value in held.headers.items() if name != "hops")
+    headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
     return Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
 
 

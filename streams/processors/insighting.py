@@ -9,6 +9,7 @@ from schemas.journal import Configured
 from schemas.wire import WireError
 from streams.engine.batch import Output
 from streams.insights.fold import configured, fold_facts
+from streams.journal import COPIED
 from streams.processors.letters import dead_letter
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Insighting:
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
         for message in batch.messages:
+            if COPIED in dict(message.headers() or ()):
+                continue  # the state that was copied with the journal has counted it
             try:
                 record = self._wire.decode(message.value() or b"")
             except WireError as error:

@@ -10,7 +10,7 @@ from schemas.wire import WireError
 from streams.engine.batch import Output
 from streams.fold import Fold
 from streams.folding.moment import Rejected
-from streams.journal import MUST_STOP, counted_as_letter, read_record
+from streams.journal import COPIED, MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.processors.settling import Settling
 from streams.profiles.effects import TOPIC_OF, added_up
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from streams.topics import Topics
 
 
+_COPY = [(COPIED, b"")]
+
+
 class Tally:
     """Facts of one journal partition since its last commit."""
 
@@ -43,6 +46,7 @@ class Tally:
 
     def add(self, effects: Effects) -> None:
         """Adds what one record counted."""
+        self.folded = True
         self.ones += effects.ones
         if effects.increments:
             self.increments += effects.increments
@@ -65,19 +69,21 @@ class Profiling:
         self._topic_names = {struct: getattr(topics, name) for struct, name in TOPIC_OF.items()}
         self._wire = wire
         self._observer = observer
-        self._tallies: dict[int, Tally] = {}
+        self._tallies: dict[int, tuple[Tally, Tally]] = {}
+        """Of what is new, and of what was copied and counted where it came from."""
         self._settling = Settling()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
         """Folds each record; one that cannot be folded is a dead letter, and the rest goes on."""
         partition, wire, outputs = batch.partition, self._wire, list[Output]()
-        fold, tally = self.folds[partition], self._tallies[partition]
-        tally.folded = tally.folded or bool(batch.messages)
+        fold, (new, copied) = self.folds[partition], self._tallies[partition]
         for message in batch.messages:
-            record = None
+            record, tally = None, new
             try:
                 record = read_record(message, wire)
+                if record.is_copy:
+                    tally = copied
                 effects = fold(record)
             except MUST_STOP:
                 raise
@@ -91,8 +97,8 @@ class Profiling:
                 continue
             tally.add(effects)
             if effects.outputs:
-                self._send(effects.outputs, outputs)
-            if effects.journal:
+                self._send(effects.outputs, outputs, _COPY if record.is_copy else None)
+            if effects.journal and not record.is_copy:
                 self._append(effects.journal, partition, outputs)
         return outputs
 
@@ -104,16 +110,21 @@ class Profiling:
             told = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
             outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(told)), None, partition))
         for partition in partitions:
-            tally = self._tallies.get(partition)
-            if tally is None or not tally.folded:
-                continue
-            fold = self.folds[partition]
-            self._settling.note(partition, fold.collected())
-            facts = tally.facts(partition, fold.complete_to_ms())
-            self._pending.append(facts)
-            self._tallies[partition] = Tally()
-            outputs.append(Output(self._topics.facts, b"%d" % partition, self._wire.encode(facts), None, 0))
+            if partition in self._tallies:
+                self._tell_facts(partition, outputs)
         return outputs
+
+    def _tell_facts(self, partition: int, outputs: list[Output]) -> None:
+        fold, (new, copied) = self.folds[partition], self._tallies[partition]
+        if not (new.folded or copied.folded):
+            return
+        self._settling.note(partition, fold.collected())
+        for tally, headers in ((copied, _COPY), (new, None)):
+            if tally.folded:
+                facts = tally.facts(partition, fold.complete_to_ms())
+                self._pending.append(facts)
+                outputs.append(Output(self._topics.facts, b"%d" % partition, self._wire.encode(facts), headers, 0))
+        self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:
         """Time has come that is to be told; nothing else happens here but by records."""
@@ -137,14 +148,14 @@ class Profiling:
         """The records come again."""
         self._settling.dropped()
         self._pending = []
-        self._tallies = {partition: Tally() for partition in self._tallies}
+        self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """A fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
         fold = self.folds[partition] = Fold(overlay)
-        self._tallies[partition] = Tally()
+        self._tallies[partition] = Tally(), Tally()
         self._settling.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
@@ -154,14 +165,19 @@ class Profiling:
         self._settling.forget(partition)
         self._observer.withdraw_partition(partition)
 
-    def _send(self, emitted: Iterable[tuple[str, msgspec.Struct | None]], outputs: list[Output]) -> None:
+    def _send(
+        self,
+        emitted: Iterable[tuple[str, msgspec.Struct | None]],
+        outputs: list[Output],
+        headers: list[tuple[str, bytes]] | None,
+    ) -> None:
         encode, topics = self._wire.encode, self._topic_names
         for customer, record in emitted:
             if record is None:
-                outputs.append(Output(self._topics.profiles, customer.encode(), None))
+                outputs.append(Output(self._topics.profiles, customer.encode(), None, headers))
                 continue
             self._pending.append(record)
-            outputs.append(Output(topics[type(record)], customer.encode(), encode(record)))
+            outputs.append(Output(topics[type(record)], customer.encode(), encode(record), headers))
 
     def _append(self, appended: Iterable[Appended], partition: int, outputs: list[Output]) -> None:
         for key, record, headers in appended:
@@ -172,6 +188,7 @@ class Profiling:
                 outputs.append(Output(self._topics.journal, key.encode(), value, list(headers) or None))
 
     def _letter(self, reason: str, detail: str, message: Message, tally: Tally) -> Output:
+        tally.folded = True
         tally.ones += counted_as_letter(message)
         letter = dead_letter("fold", reason, detail, message)
         self._pending.append(letter)

@@ -48,9 +48,10 @@ def with_a_bug(function, is_met):
 streams.processors.collecting.collect = with_a_bug(
     streams.processors.collecting.collect, lambda value, *_: b"poison at the door" in (value or b""))
 streams.fold.fold_touchpoint = with_a_bug(
-    streams.fold.fold_touchpoint, lambda _, event, *__: event.source == "poison in the fold")
+    streams.fold.fold_touchpoint,
+    lambda *given: "poison in the fold" in (getattr(each, "source", "") for each in given))
 streams.folding.timers.flow_due = with_a_bug(
-    streams.folding.timers.flow_due, lambda _, run, *given: given[3] == "u:cart")
+    streams.folding.timers.flow_due, lambda *given: "u:cart" in given)
 """
 DIES = """
 import os, signal

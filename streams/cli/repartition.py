@@ -1,0 +1,42 @@
+"""touchstream repartition."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told, worker_settings
+
+
+def repartition(
+    to: Annotated[int, typer.Option(help="Partitions of the new journal: a multiple of the present number.")],
+    into: Annotated[str, typer.Option(help="The new prefix.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the journal of a prefix whose workers are stopped into a new one with more partitions."""
+    from state.codec import NewerState
+    from streams.creating import NotCreated
+    from streams.engine.topics import WrongTopics
+    from streams.prefix import open_prefix
+    from streams.repartitioning import CannotRepartition
+    from streams.repartitioning import repartition as copy
+
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated, WrongTopics, CannotRepartition, NewerState, *registry_errors(settings)):
+        source = open_prefix(settings)
+        target = worker_settings(brokers, into)
+        with console(stderr=True).status("copying") as status:
+            count = source.domain.journal_partitions
+            copied = copy(source, target, to, lambda done: status.update(f"copied partition {done + 1} of {count}"))
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(copied).decode())
+        return
+    typer.echo(
+        f"copied {copied.journal} records of the journal and {copied.dead_letters} dead letters; "
+        f"prefix {into} is ready: start workers with TOUCHSTREAM_PREFIX={into}"
+    )
