@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-yardstick acceptance chaos clean
+.PHONY: help setup demo test simulate lint bench bench-yardstick acceptance chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ acceptance: setup ## every acceptance test, the slow ones too
 
 chaos: setup ## kill -9, zombies, broken state and full disks on a real Kafka: KILLS=n SEED=s; the same again goes on
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
+
+simulate: setup ## SEEDS cases from SEED on: engine and fold on a model broker, with crashes at every step
+	@$(BIN)/python -m tests.simulation $(or $(SEEDS),5000) $(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom))
 
 lint: $(READY) ## ruff, mypy, layers, spelling
 	@echo "== ruff"

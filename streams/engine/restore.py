@@ -79,6 +79,12 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
         store.close()
         return None
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
+        # who was held up since it asked may find another worker's first commit; it is no member any more then
+        committed = _committed(settings, outside, (source.topic, number), cancelled)
+    if committed is None:
+        store.close()
+        return None
+    if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
         store.close()
         raise OffsetMissing(
             f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"

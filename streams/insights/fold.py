@@ -50,7 +50,7 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
     Raises:
         SettingsError: they cannot be used.
     """
-    parse_domain(record.settings)
+    _parsed(record.settings)
     state.put(SETTINGS, Settings(record.settings), 0)
     return InsightEffects()
 

@@ -1,0 +1,120 @@
+"""What must hold after a run, whatever went wrong in it."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from threading import Event
+from typing import TYPE_CHECKING, NamedTuple
+
+from schemas.journal import Progress
+from schemas.touchpoint import Touchpoint
+from schemas.wire import SINGLE_OBJECT
+from streams.engine.outside import Outside
+from streams.engine.restore import restore
+from streams.journal import read_record
+from tests.simulation.calm import calm_run, refolded
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.history import domain
+from tests.simulation.model_client import ModelMessage
+from tests.simulation.model_consumer import ModelConsumer
+from tests.simulation.outcome import differences, held, of_customers
+from tests.simulation.scheduler import Process
+from tests.simulation.worker import TOPICS, inputs
+from tests.simulation.world import Broken, Case, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from streams.engine.partition import Place
+    from streams.fold import Record
+    from tests.simulation.disk import ModelDisk
+    from tests.simulation.model_broker import Entry, Log
+    from tests.simulation.outcome import Outcome
+
+
+class Finding(NamedTuple):
+    """A case in which something does not hold: the first thing, and the faults that had happened by then."""
+
+    case: Case
+    what: str
+    happened: tuple[Fault, ...]
+
+
+def find_of(seed: int) -> Finding | None:
+    """Play the case of a seed."""
+    return find(Case.of(seed))
+
+
+def find(case: Case) -> Finding | None:
+    """Play a case; the first thing that does not hold, if there is one."""
+    world = World(case)
+    try:
+        world.run()
+        what = next(flaws(world), None)
+    except Broken as broken:
+        what = str(broken)
+    except Exception:  # noqa: BLE001 - a bug, in the engine or in the model
+        what = traceback.format_exc()
+    return None if what is None else Finding(case, what, tuple(world.faults.happened))
+
+
+def flaws(world: World) -> Iterator[str]:
+    """Say what does not hold of a world in which everything is worked off.
+
+    1. No worker ended but for what it was told.
+    2. What the topics hold is what a calm fold of the same inputs makes of them: effects and their ids in order by
+       key, what loops back, letters, sums of the facts, state.
+    3. Every disk that is left, restored, has that state.
+    4. Where nothing crosses partitions, all of it equals a calm run of what was sent.
+    5. Where nothing comes late, time has not overtaken what was forwarded.
+    """
+    yield from world.ended
+    there = held(world.broker)
+    yield from differences(there, refolded(world.broker))
+    for slot, disk in enumerate(world.disks):
+        yield from _restored(world, slot, disk, there)
+    if not world.case.has_devices:
+        yield from differences(of_customers(there), of_customers(calm_run(world.sent)))
+    elif not world.case.has_late:
+        yield from _overtaken(world.broker.topics[TOPICS.journal])
+
+
+def _restored(world: World, slot: int, disk: ModelDisk, there: Outcome) -> Iterator[str]:
+    process, faults = Process(world.scheduler), Faults((), lambda *_: None)
+    disk.process = process
+    outside = Outside(consumer=lambda config: ModelConsumer(config, process, world.broker, faults), disk=disk)
+    for source in inputs(domain()):
+        for number in range(len(world.broker.topics[source.topic])):
+            place: Place = source.topic, number
+            found = restore(world.settings(slot), outside, source, number, Event(), lambda _: None)
+            if found is None or found.store is None:
+                continue
+            if dict(found.store.items()) != there.state[place]:
+                yield f"the disk of worker {slot} does not have the state of {place}"
+            if found.committed != world.broker.offsets.get(place, -1):
+                yield f"{place} is committed up to {found.committed}"
+
+
+def _overtaken(logs: Iterable[Log]) -> Iterator[str]:
+    """Look for touchpoints that were forwarded after time had been told to have passed them."""
+    journal = [[(offset, _read(entry)) for offset, entry in log.committed()] for log in logs]
+    collected = Counter(
+        record.value.event_id
+        for records in journal
+        for _, record in records
+        if isinstance(record.value, Touchpoint) and not record.hops
+    )
+    for records in journal:
+        come: dict[int, int] = {}
+        for offset, record in records:
+            if isinstance(record.value, Progress):
+                come |= {each.partition: each.time_ms for each in record.value.partitions}
+            elif isinstance(record.value, Touchpoint) and record.hops and collected[record.value.event_id] == 1:
+                now_ms = min(come.values(), default=-1)
+                if record.received_ms <= now_ms:
+                    yield f"{record.value.event_id} came at {offset}, after time had come to {now_ms}"
+
+
+def _read(entry: Entry) -> Record:
+    return read_record(ModelMessage("", 0, 0, entry.key, entry.value, entry.headers), SINGLE_OBJECT)
