@@ -18,6 +18,7 @@ from streams.collect.keys import key_of
 
 VIEWERS = 20_000
 ADD_EVERY = 10
+BURST = 20_000
 _TICK_SECONDS = 0.01
 
 
@@ -27,11 +28,13 @@ def main() -> None:
     count = int(rate * seconds)
     started_s, sent = time.monotonic(), 0
     while sent < count:
-        due = min(count, int((time.monotonic() - started_s) * rate))
+        due = min(count, sent + BURST, int((time.monotonic() - started_s) * rate))
         for number in range(sent, due):
             event = touchpoint(number, time.time_ns() // 1_000_000)
             producer.produce(topic, SINGLE_OBJECT.encode(event), key_of(event))
         sent = max(sent, due)
+        if len(producer) > BURST:
+            producer.flush()
         producer.poll(0)
         time.sleep(_TICK_SECONDS)
     producer.flush()
