@@ -23,7 +23,6 @@ def a_round(folder: Path, kills: int, guarantee: str) -> Round:
     print(order)  # noqa: T201 - shown when the test fails
     found = run_round(order, folder, print)
     assert {fault.kind for fault in found.faults} == KINDS.keys()
-    assert found.kills >= kills
     return found
 
 

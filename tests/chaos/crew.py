@@ -40,9 +40,6 @@ class Slot:
     settings: dict[str, object]
     server: Server | None = None
     starts: int = 0
-    is_held: bool = False
-    """Its end is a fault's own affair, not the supervisor's."""
-    is_paused: bool = False
     limit_bytes: int = _NO_LIMIT
     """No file of its may grow beyond."""
     ended_at: float | None = None
@@ -58,11 +55,20 @@ class Slot:
         """Folders of the local state, by partition."""
         return sorted(each for each in self.folder.glob("state/*/*/*-[0-9]*") if ".unreadable-" not in each.name)
 
+    @property
+    def works(self) -> bool:
+        """It has got a partition in this life."""
+        return self.running and b'"partition ready"' in self.log.read_bytes()
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.starts:03}.log"
+
     def start(self) -> None:
         self.starts += 1
         variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in self.settings.items()]
         command = ["env", *variables, sys.executable, "-m", "tests.chaos.worker"]
-        self.server = Server(command, self.folder / f"{self.starts:03}.log", folder=PROJECT)
+        self.server = Server(command, self.log, folder=PROJECT)
         self.ended_at = None
         self.limit()
 
@@ -112,7 +118,7 @@ class Crew:
         """Start those that ended a moment ago."""
         for slot in self.slots:
             slot.note_end()
-            if slot.is_held or slot.running:
+            if slot.running:
                 continue
             if slot.ended_at is None or time.monotonic() - slot.ended_at > _RESTART_SECONDS:
                 slot.start()

@@ -42,6 +42,9 @@ class Stage:
     def any_slot(self) -> Slot:
         return self.chance.choice([slot for slot in self.crew.slots if slot.running] or self.crew.slots)
 
+    def working_slot(self) -> Slot:
+        return self.chance.choice([slot for slot in self.crew.slots if slot.works] or self.crew.slots)
+
 
 def kill(stage: Stage) -> float:
     """SIGKILL at any moment; the supervisor starts it again."""
@@ -138,13 +141,13 @@ def fill_disk(stage: Stage) -> float:
 
 def fail_batch(stage: Stage) -> float:
     """A processor raises in the middle of a batch."""
-    stage.any_slot().signal(RAISE_IN_BATCH)
+    stage.working_slot().signal(RAISE_IN_BATCH)
     return time.time()
 
 
 def fail_agent(stage: Stage) -> float:
     """An agent raises, and Faust starts another."""
-    stage.any_slot().signal(RAISE_IN_AGENT)
+    stage.working_slot().signal(RAISE_IN_AGENT)
     return time.time()
 
 
