@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from confluent_kafka import KafkaException
 
 from state.overlay import Overlay
-from streams.engine.partition import Partition
+from streams.engine.partition import NOT_COMMITTED, Partition
 from streams.engine.restore import restore
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from streams.engine.status import Status
 
 RESTORES_AT_ONCE = 2
+_PAUSE_SECONDS = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +69,11 @@ class Assignment:
         try:
             started_s = time.monotonic()
             restored = await self._restore_off_loop(partition)
-            if restored is None or not await self._make_ready(partition, restored):
+            if restored is None:
+                return
+            if restored.store is not None and restored.committed == NOT_COMMITTED:
+                await self._commit_beginning(partition)
+            if not await self._make_ready(partition, restored):
                 return
             # ready first: once it is resumed a batch may come at any moment
             await self.poller.resume(partition.place, partition.tag)
@@ -79,6 +85,17 @@ class Assignment:
             )
         except Exception as error:  # noqa: BLE001 - a partition that cannot be restored ends the worker
             await self.crash(error)
+
+    async def _commit_beginning(self, partition: Partition) -> None:
+        """Without transactions a crash in the first cycle would leave state without the offset it belongs to."""
+        while self.settings.guarantee == "at_least_once" and not partition.cancelled.is_set():
+            try:
+                await self.poller.commit({partition.place: 0})
+            except KafkaException as error:
+                _log.warning("first offset not committed: tried again", error=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     async def _restore_off_loop(self, partition: Partition) -> Restored | None:
         return await asyncio.get_running_loop().run_in_executor(

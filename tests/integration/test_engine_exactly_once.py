@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.engine_bench import Bench, stop, wait_until
+from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,3 +195,9 @@ def test_at_least_once_loses_nothing(bench: Bench) -> None:
         everything = {key: set(sent) for key, sent in bench.sent.items()}
         with bench.worker(0, "guarantee=at_least_once", *options):
             wait_until(lambda: values() == everything, "every record")  # noqa: B023 - called at once
+
+
+def test_at_least_once_state_never_stands_without_an_offset(bench: Bench) -> None:
+    with bench.worker(0, "guarantee=at_least_once"):
+        wait_until(lambda: bench.log(0).read_text().count("partition ready") == 2 * PARTITIONS, "its partitions")
+        assert bench.committed_offsets() == [0] * PARTITIONS
