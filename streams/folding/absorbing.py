@@ -53,10 +53,11 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     """The user's profile with the device's taken in; what both had counted is taken out of the facts once."""
     before = profile
     device = decode_profile(absorbed.profile)
-    profile, twice, lost = united(
-        _settled(profile, device.orders, at), _settled(device, profile.orders, at), absorbed.source
-    )
+    mine, theirs = _settled(profile, device.orders, at), _settled(device, profile.orders, at)
+    profile, twice, lost = united(mine, theirs, absorbed.source)
     _count_once(before, device, twice, at)
+    if mine.cart is not None and theirs.cart is not None:
+        at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)
     for run in lost:
         lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)

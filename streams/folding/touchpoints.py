@@ -121,7 +121,7 @@ def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     at.effects.count("adds", event.time_ms)
     if was_ordered_since(profile, event.time_ms):
         return profile
-    filled = cart.added(profile.cart, event.products, at.now_ms)
+    filled = cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
     if profile.cart is None and filled is not None:
         at.effects.count("carts_opened", event.time_ms)
     return _replace(profile, cart=filled)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Product
 
 
-def added(cart: Cart | None, products: tuple[Product, ...], now_ms: int) -> Cart | None:
-    """The cart with products added; None where there is nothing in it. Beyond CART_ITEMS_MAX the oldest go."""
+def added(cart: Cart | None, products: tuple[Product, ...], time_ms: int, now_ms: int) -> Cart | None:
+    """The cart with products added at time_ms; None when it stays empty. Beyond CART_ITEMS_MAX the oldest go."""
     items = {item.sku: item for item in cart.items} if cart is not None else {}
     for product in products:
         known = items.pop(product.sku, None)
@@ -22,7 +22,7 @@ def added(cart: Cart | None, products: tuple[Product, ...], now_ms: int) -> Cart
     if not items:
         return None
     kept = tuple(items.values())[-CART_ITEMS_MAX:]
-    return Cart(cart.opened_ms if cart is not None else now_ms, now_ms, kept)
+    return Cart(cart.opened_ms if cart is not None else time_ms, now_ms, kept)
 
 
 def removed(cart: Cart | None, products: tuple[Product, ...]) -> Cart | None:

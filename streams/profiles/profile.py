@@ -54,7 +54,9 @@ class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What lies in the cart; never empty."""
 
     opened_ms: int
+    """Time of the touchpoint that opened it, and was counted."""
     added_ms: int
+    """The customer's clock at the last add."""
     items: tuple[CartItem, ...]
 
 

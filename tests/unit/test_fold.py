@@ -200,6 +200,17 @@ def test_of_two_carts_that_turn_out_to_be_one_customers_the_later_add_begins_the
     assert [d.outcome for d in world.emitted(Decision)] == ["entered", "entered", "exited", "sent"]
 
 
+def test_two_carts_that_turn_out_to_be_one_customers_were_opened_once_at_the_earlier_hour() -> None:
+    world = World()
+    world.send(an_add(START_MS + HOUR_MS, user="1"))
+    world.append("a:phone", an_add(START_MS, user=None, anonymous_id="phone"), received_ms=START_MS + 2 * HOUR_MS)
+    world.send(a_touchpoint("signed_up", START_MS + 3 * HOUR_MS, "1", anonymous_id="phone"))
+    opened = {hour_ms: count for (name, hour_ms, _), count in world.counts.items() if name == "carts_opened"}
+    assert opened == {START_MS: 1, START_MS + HOUR_MS: 0}
+    world.send(an_order(START_MS + 4 * HOUR_MS))
+    assert (world.total("carts_opened"), world.total("carts_ordered")) == (1, 1)
+
+
 def test_an_add_that_arrives_after_the_order_it_led_to_reminds_nobody(flows: tuple[dict[str, object], ...]) -> None:
     world = World(flows=flows)
     world.send(an_order(START_MS + HOUR_MS), an_add(START_MS + 59 * MINUTE_MS))
