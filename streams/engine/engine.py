@@ -13,7 +13,7 @@ from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.config import client_config, consumer_config
 from streams.engine.ends import ASK_SECONDS, EndOffsets
-from streams.engine.group import LOOK_SECONDS, GroupOffsets
+from streams.engine.group import LOOK_SECONDS_MAX, LOOK_SECONDS_MIN, GroupOffsets
 from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
 
@@ -204,17 +204,21 @@ class Engine:
                     self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
 
     async def _look(self, offsets: GroupOffsets, topic: str, watcher: Watcher) -> None:
+        wait_s = LOOK_SECONDS_MIN
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(wait_s)
             if not watcher.wants_look():
+                wait_s = LOOK_SECONDS_MIN
                 continue
             try:
                 standing = await asyncio.to_thread(offsets.ask, topic)
             except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
                 _log.warning("where the group stands is unknown", topic=topic, error=str(error))
-                await asyncio.sleep(ASK_SECONDS)
+                wait_s = ASK_SECONDS
             else:
                 watcher.looked(standing)
+                self._wake.set()
+                wait_s = min(2 * wait_s, LOOK_SECONDS_MAX)
 
 
 def _named(places: Iterable[Place]) -> list[str]:

@@ -118,7 +118,6 @@ class Profiling:
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         if not (new.folded or copied.folded):
             return
-        self._settling.note(partition, fold.collected())
         for tally, headers in ((copied, _COPY), (new, None)):
             if tally.folded:
                 facts = tally.facts(partition, fold.complete_to_ms())
@@ -142,6 +141,8 @@ class Profiling:
         """Metrics count what is durable."""
         self._observer.observe_committed(self._pending)
         self._pending = []
+        for partition, fold in self.folds.items():
+            self._settling.note(partition, fold.collected())
         self._observer.observe_held_back(self._settling.held_back_ms())
 
     def dropped(self) -> None:

@@ -9,9 +9,6 @@ from streams.profiles.effects import hash_64
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
-# from the user's partition to the device's, and back
-_ROUNDS = 2
-
 
 class Links:
     """Takes in touchpoints in the order of time; remembers each device's last user."""
@@ -19,7 +16,7 @@ class Links:
     def __init__(self) -> None:
         self._user_of: dict[int, int] = {}
         self._is_told = False
-        self._rounds_left = 0
+        self._was_told = False
 
     def note(self, touchpoint: Touchpoint) -> None:
         """A device told with a user links the two, unless it was told with him last."""
@@ -32,7 +29,6 @@ class Links:
 
     def are_under_way(self) -> bool:
         """Asked once before each mark: whether links told before the last mark may still be on their way."""
-        are_under_way = self._rounds_left > 0
-        self._rounds_left = _ROUNDS if self._is_told else max(0, self._rounds_left - 1)
-        self._is_told = False
+        are_under_way = self._was_told
+        self._was_told, self._is_told = self._is_told, False
         return are_under_way

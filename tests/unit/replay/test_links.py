@@ -6,10 +6,10 @@ from streams.replay.links import Links
 from tests.support.world import START_MS, a_touchpoint
 
 
-def test_a_link_told_in_an_hour_is_awaited_at_the_two_marks_after_the_next() -> None:
+def test_a_link_told_in_an_hour_is_awaited_at_the_mark_after_the_next() -> None:
     links = Links()
     links.note(a_touchpoint("signed_up", START_MS, "1", anonymous_id="phone"))
-    assert [links.are_under_way() for _ in range(4)] == [False, True, True, False]
+    assert [links.are_under_way() for _ in range(3)] == [False, True, False]
 
 
 def test_what_was_told_before_is_no_link() -> None:
