@@ -8,25 +8,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from streams.engine.topics import TopicSpec, create_topics
 from streams.places import bench_dir
 from tests.bench.floor import MESSAGES, PARTITIONS, TOPIC
 from tests.bench.yardstick.checking import check_outputs, output_topics
+from tests.bench.yardstick.measure import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _OPENS = ("java.base/java.lang", "java.base/java.util", "java.base/java.nio", "java.base/sun.nio.ch")
-
-
-class PeerRun(NamedTuple):
-    """Of one run; rate and cost count from the first touch to the last, as the peer's own stamps have it."""
-
-    events_per_second: float
-    cpu_us_per_event: float
-    rss_mb: float
 
 
 def commands() -> dict[str, list[str]]:
@@ -42,8 +35,8 @@ def commands() -> dict[str, list[str]]:
     return found
 
 
-def run(brokers: str, name: str, folder: Path, command: list[str]) -> PeerRun:
-    """Works off the whole topic on core 0; raises WrongOutput."""
+def run(brokers: str, name: str, folder: Path, command: list[str]) -> Run:
+    """Works off the whole topic on core 0, timed by the peer's own stamps; raises WrongOutput."""
     create_topics(brokers, [TopicSpec(topic, PARTITIONS) for topic in output_topics(name)])
     folder.mkdir(parents=True)
     out = folder / "out.json"
@@ -61,4 +54,5 @@ def run(brokers: str, name: str, folder: Path, command: list[str]) -> PeerRun:
     (begun, begun_s, begun_cpu_s), *_, (done, done_s, done_cpu_s) = json.loads(out.read_text("utf-8"))["stamps"]
     check_outputs(brokers, name)
     events = done - begun
-    return PeerRun(events / (done_s - begun_s), (done_cpu_s - begun_cpu_s) / events * 1e6, usage.ru_maxrss / 1024)
+    cpu_us = (done_cpu_s - begun_cpu_s) / events * 1e6
+    return Run(events / (done_s - begun_s), cpu_us, usage.ru_maxrss / 1024, cpu_us)

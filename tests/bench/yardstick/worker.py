@@ -47,7 +47,7 @@ class Stamped(Rfm):
         super().__init__(credits_topic, segments_topic)
         self._stamps = stamps
         self._begun = False
-        self._records = 0
+        self._records = self._committed = 0
         self._owned: set[int] = set()
 
     def process(self, batch: Batch) -> Iterator[Output]:
@@ -58,8 +58,12 @@ class Stamped(Rfm):
         return super().process(batch)
 
     def committed(self) -> None:
+        self._committed = self._records
         if self._begun:
             self._stamp()
+
+    def dropped(self) -> None:
+        self._records = self._committed
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:  # noqa: ARG002 - of the protocol
         self._owned.add(partition)
