@@ -90,10 +90,12 @@ def test_settings_of_a_later_release_are_refused_before_anything_is_read(
 
 
 def publish(place: Place, settings: dict[str, object]) -> None:
+    value = encode(Configured(json.dumps(settings), 0))
     publisher = Publisher(place.settings, "test")
     with publisher.transaction():
         for partition in range(place.domain.journal_partitions):
-            publisher.send(place.topics.journal, partition, None, encode(Configured(json.dumps(settings), 0)))
+            publisher.send(place.topics.journal, partition, None, value)
+        publisher.send(place.topics.settings, 0, b"settings", value)
 
 
 def test_a_profile_that_an_earlier_release_stored_goes_on(kafka: str, prefix: str, tmp_path: Path) -> None:
