@@ -149,9 +149,9 @@ def _may_concern(touch: Touch, conversion: Conversion, settings: DomainSettings)
 def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
     """The touches in the lookback of a conversion; views have their own."""
     first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
-    return tuple(
+    return tuple([
         touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms
-    )
+    ])
 
 
 def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], entry: _Entry) -> Conversion:
@@ -185,7 +185,7 @@ def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
                 has_written = True
         if kept is None:
             for touch, amount_minor in wanted:
-                _write(model, touch, amount_minor, new, _Written("credit", "", ""), entry)
+                _write(model, touch, amount_minor, new, _CREDIT, entry)
                 has_written = True
     return has_written
 
@@ -200,7 +200,7 @@ def _rows(model: str, conversion: Conversion) -> Rows:
     if not path:
         return ((None, value_minor),) if value_minor else ()
     amounts = MODELS[model].split(value_minor, path)
-    return tuple((touch, amount) for touch, amount in zip(path, amounts, strict=True) if amount)
+    return tuple([(touch, amount) for touch, amount in zip(path, amounts, strict=True) if amount])
 
 
 class _Written(NamedTuple):
@@ -209,6 +209,9 @@ class _Written(NamedTuple):
     """Where there is no touch; empty: direct."""
     apart: str
     """Keeps apart rows of one order, model, touch, revision and kind; mostly empty."""
+
+
+_CREDIT = _Written("credit", "", "")
 
 
 def _write(  # noqa: PLR0913, PLR0917 - a row's parts
@@ -244,5 +247,10 @@ def _write(  # noqa: PLR0913, PLR0917 - a row's parts
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:
     """In order, no older than OPEN_MS, at most the newest CONVERSIONS_MAX."""
-    standing = (conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS)
-    return tuple(sorted(standing, key=lambda conversion: (conversion.time_ms, conversion.order_id)))[-CONVERSIONS_MAX:]
+    standing = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
+    standing.sort(key=_by_time)
+    return tuple(standing[-CONVERSIONS_MAX:])
+
+
+def _by_time(conversion: Conversion) -> tuple[int, str]:
+    return conversion.time_ms, conversion.order_id

@@ -45,7 +45,7 @@ def compile_condition(condition: Condition) -> Holds:
 
 def cart_total_minor(cart: Cart | None) -> int:
     """What lies in the cart, in minor units."""
-    return 0 if cart is None else sum(item.price_minor * item.quantity for item in cart.items)
+    return 0 if cart is None else sum([item.price_minor * item.quantity for item in cart.items])
 
 
 def _cart_total_minor(profile: Profile, _event: Touchpoint) -> int:

@@ -70,7 +70,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
 
     A customer who entered an older version is decided by the published one, and the records name that.
     """
-    runs = tuple(other for other in profile.runs if other is not run)
+    runs = tuple([other for other in profile.runs if other is not run])
     flow = flow_set.flows.get(run.flow_id)
     if flow is None:
         gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
@@ -81,7 +81,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     verdict = _decide(profile, run, flow, now_ms, settings, arm)
     messages = profile.messages
     if verdict.outcome == "sent":
-        effects.emit(customer, _trigger(profile, run, flow, now_ms, customer, verdict.reason))
+        effects.emit(customer, _trigger(profile, run, flow, now_ms, customer, arm, verdict))
         effects.count("triggers")
         messages = with_message(messages, flow, now_ms)
     give_receipt(verdict, run, arm, now_ms, customer, effects)
@@ -211,6 +211,9 @@ def _why_sent(flow: Flow, cart: Cart | None) -> str:
     return f"{waited}." if cart is None else f"{waited}; articles in the cart: {len(cart.items)}."
 
 
+_CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")
+
+
 def _cart_facts(cart: Cart | None) -> dict[str, str]:
     if cart is None:
         return {"cart_items": "0"}
@@ -221,7 +224,9 @@ def _cart_facts(cart: Cart | None) -> dict[str, str]:
     }
 
 
-def _trigger(profile: Profile, run: Run, flow: Flow, now_ms: int, customer: str, reason: str) -> Trigger:  # noqa: PLR0913, PLR0917 - as on_event
+def _trigger(  # noqa: PLR0913, PLR0917 - as on_event
+    profile: Profile, run: Run, flow: Flow, now_ms: int, customer: str, arm: str, verdict: Verdict
+) -> Trigger:
     cart = profile.cart
     return Trigger(
         trigger_id=derived_id(run.cause, customer, flow.id, flow.version, run.step),
@@ -231,14 +236,14 @@ def _trigger(profile: Profile, run: Run, flow: Flow, now_ms: int, customer: str,
         channel=flow.channel,
         flow_id=flow.id,
         flow_version=flow.version,
-        arm=arm_of(flow, customer),
+        arm=arm,
         step=run.step,
         decided_ms=now_ms,
         due_ms=run.due_ms,
         expires_ms=run.due_ms + flow.expires_after_ms,
-        reason=reason,
-        products=tuple(TriggerProduct(item.sku, item.price_minor, item.quantity) for item in cart.items)
+        reason=verdict.reason,
+        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in cart.items])
         if cart is not None
         else (),
-        facts={} if cart is None else _cart_facts(cart),
+        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
     )
