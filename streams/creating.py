@@ -82,7 +82,12 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
             + (", or allow this user to see them (`touchstream topics acls`)" if settings.kafka else "")
         )
     journal = Topics(settings.prefix).journal
-    count = partition_counts(settings.brokers, settings.kafka)[journal]
+    count = partition_counts(settings.brokers, settings.kafka).get(journal)
+    if count is None:
+        raise NotCreated(
+            f"topic {journal} is missing: make it with `touchstream topics create --prefix {settings.prefix}`;"
+            " what it held is lost"
+        )
     if count != published.journal_partitions:
         raise NotCreated(
             f"topic {journal} has {count} partitions, its settings say {published.journal_partitions}: "

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from schemas.journal import Configured
-from schemas.wire import decode
+from schemas.wire import decode, encode
 from streams.creating import CannotChange, NotCreated, create_prefix, read_domain
 from streams.engine.reader import read_committed
 from streams.engine.topics import TopicSpec as EngineSpec
@@ -68,10 +68,20 @@ def test_other_settings_are_published_after_the_first(settings: WorkerSettings) 
     assert read_domain(settings) == granted
 
 
-def test_the_settings_are_found_however_long_the_journal_is(settings: WorkerSettings) -> None:
+def test_the_settings_are_found_without_reading_the_journal(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    granted = DOMAIN.model_copy(update={"consent_default": "granted"})
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    producer.produce(Topics(settings.prefix).journal, encode(Configured(granted.model_dump_json(), 0)), partition=0)
+    assert producer.flush(30) == 0
+    assert read_domain(settings) == DOMAIN
+
+
+def test_a_prefix_that_has_lost_its_journal_is_told_so(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     delete(settings, Topics(settings.prefix).journal)
-    assert read_domain(settings) == DOMAIN
+    with pytest.raises(NotCreated, match=r"journal is missing: make it with `touchstream topics create"):
+        read_domain(settings)
 
 
 def test_a_prefix_that_has_its_settings_in_the_journal_only_is_brought_up_to_date(settings: WorkerSettings) -> None:
