@@ -25,7 +25,7 @@ demo: setup ## real data through a real Kafka, with a report; KEEP=1 leaves ever
 
 test: setup ## unit, contract, integration and the quick acceptance tests
 	@echo "== tests"
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow and not heavy"
 
 acceptance: setup ## every acceptance test, the slow ones too
 	@echo "== acceptance tests"

@@ -26,6 +26,7 @@ def a_round(folder: Path, kills: int, guarantee: str) -> Round:
     return found
 
 
+@pytest.mark.heavy
 def test_twenty_faults_of_every_kind_lose_and_double_nothing(tmp_path: Path) -> None:
     found = a_round(tmp_path, 12, "exactly_once")
     assert len(found.faults) >= 20

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 DIES = """
 import os, signal

@@ -11,7 +11,9 @@ from confluent_kafka import Producer
 
 from schemas import wire
 from streams.collect.keys import key_of
+from streams.prefix import open_prefix
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
+from tests.support.watching import until
 from tests.support.world import START_MS, an_add
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
     with worker:
         send(place)
         wait_worked_off(place)
+        wait_written(place)
         worker.kill()
     started = len(worker.log.read_text())
     with worker:
@@ -41,6 +44,16 @@ def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
         at_rebuild = restored(worker, started)
     assert at_restart <= CUSTOMERS // 10
     assert at_rebuild >= CUSTOMERS
+
+
+def wait_written(place: Place) -> None:
+    """The local state follows a commit, and comes before the next one, which brings the next second of time."""
+    opened = open_prefix(place.settings)
+    before = opened.folded_to()
+    until(
+        lambda: all(now > then for now, then in zip(opened.folded_to(), before, strict=True)),
+        "one more commit in every partition",
+    )
 
 
 def send(place: Place) -> None:

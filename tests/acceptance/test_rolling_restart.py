@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 CUSTOMERS = 60
 BURST = 20

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.secured import Secured
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 PREFIX = "shop"
 ROLES = acls(PREFIX)

@@ -17,7 +17,7 @@ from tests.integration.engine_bench import stop, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 TOPIC, TOUCHES = "touch100k", 100_000
 
