@@ -36,12 +36,12 @@ def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
         worker.kill()
     started = len(worker.log.read_text())
     with worker:
-        at_restart = restored(worker, started)
+        at_restart = restored(place, worker, started)
         worker.kill()
     shutil.rmtree(worker.folder / "state")
     started = len(worker.log.read_text())
     with worker:
-        at_rebuild = restored(worker, started)
+        at_rebuild = restored(place, worker, started)
     assert at_restart <= CUSTOMERS // 10
     assert at_rebuild >= CUSTOMERS
 
@@ -64,7 +64,12 @@ def send(place: Place) -> None:
     assert producer.flush(30) == 0
 
 
-def restored(worker: AWorker, start: int) -> int:
-    """Records that were read back since the log had `start` characters."""
-    lines = [json.loads(line) for line in worker.log.read_text()[start:].splitlines() if '"partition ready"' in line]
-    return sum(line["restored_records"] for line in lines if line["topic"].endswith(".journal"))
+def restored(place: Place, worker: AWorker, start: int) -> int:
+    """Records that were read back for the journal's partitions since the log had `start` characters."""
+
+    def ready() -> dict[int, int]:
+        lines = [json.loads(line) for line in worker.log.read_text()[start:].splitlines() if "partition ready" in line]
+        return {line["partition"]: line["restored_records"] for line in lines if line["topic"] == place.topics.journal}
+
+    until(lambda: len(ready()) == place.domain.journal_partitions, "every partition of the journal is ready")
+    return sum(ready().values())

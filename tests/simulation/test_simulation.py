@@ -46,13 +46,20 @@ def test_a_crash_at_any_step_of_the_cycle_leaves_no_trace(call: str, when: str) 
         assert next(flaws(world), None) is None, f"seed {seed}, {kind}"
 
 
-def test_calm_workers_abort_nothing_and_end_only_when_they_are_told() -> None:
+def test_a_calm_worker_aborts_nothing() -> None:
+    seed = randrange(1 << 32)
+    world = World(a_case(seed, workers=1))
+    world.run()
+    assert not any(log.aborted for logs in world.broker.topics.values() for log in logs), f"seed {seed}"
+
+
+def test_calm_workers_end_only_when_they_are_told() -> None:
     seed = randrange(1 << 32)
     world = World(a_case(seed, workers=3))
     world.run()
     assert len(world.workers) == 3
-    assert not any(log.aborted for logs in world.broker.topics.values() for log in logs), f"seed {seed}"
-    assert world.ended == []
+    # a cycle that meets another one's joining may be aborted, and comes again
+    assert world.ended == [], f"seed {seed}"
 
 
 def test_a_seed_gives_the_same_run_in_every_process() -> None:
