@@ -30,7 +30,7 @@ class EngineSettings:
     transactional_id: str
     state_dir: Path
     commit_interval_ms: int = 100
-    commit_early_ms: int = 20
+    commit_early_ms: int = 5
     cycle_records_max: int = 150_000
     batch_records_max: int = 1_000
     session_timeout_ms: int = 10_000

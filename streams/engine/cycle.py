@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COMMITS_SHARE_MAX = 0.25
 """Of the time while records wait, what commits may take: where brokers are slow, cycles become longer."""
 STRETCHED_SECONDS_MAX = 1.0
+IDLE_SHARE_MAX = 0.75
+"""Of the time while none wait: what is waited for more records delays those that are there."""
 
 _GENERATION = slice(7, 11)
 """Where librdkafka's written group metadata, `CGMDv2:`, has the generation: 4 bytes, little-endian."""
@@ -55,7 +57,7 @@ class Cycle:
         if self.records + self.outputs >= self._records_max:
             return 0.0
         if idle:
-            wait_s = min(max(self._early_s, self.commit_s), self._interval_s)
+            wait_s = min(max(self._early_s, self.commit_s * (1 / IDLE_SHARE_MAX - 1)), self._interval_s)
         else:
             stretched_s = min(self.commit_s * (1 / COMMITS_SHARE_MAX - 1), STRETCHED_SECONDS_MAX)
             wait_s = max(self._interval_s, stretched_s)

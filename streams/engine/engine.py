@@ -13,7 +13,7 @@ from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.config import client_config, consumer_config
 from streams.engine.ends import ASK_SECONDS, EndOffsets
-from streams.engine.group import LOOK_SECONDS_MAX, LOOK_SECONDS_MIN, GroupOffsets
+from streams.engine.group import LOOK_SECONDS, GroupOffsets
 from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
 
@@ -71,7 +71,7 @@ class Engine:
     async def start(self, host: Host) -> None:
         """Fence the slot's earlier worker and start to poll; call `subscribe` then."""
         self._host = host
-        self._lock, self._wake = asyncio.Lock(), asyncio.Event()
+        self._lock, self._wake, self._moved = asyncio.Lock(), asyncio.Event(), asyncio.Event()
         consumer = self._outside.consumer(consumer_config(self.settings))
         self._poller = self._outside.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
@@ -105,12 +105,16 @@ class Engine:
                     async with self._lock:
                         await self._take(tag, batch)
                         if cycle.is_open and not cycle.seconds_left(idle=False):
-                            await to_the_end(self._committer.close_cycle())
+                            await self._close_cycle()
             async with self._lock:
                 if not cycle.is_open and self._is_wanted():
                     cycle.open()
                 if cycle.is_open and not cycle.seconds_left(idle=True):
-                    await to_the_end(self._committer.close_cycle())
+                    await self._close_cycle()
+
+    async def _close_cycle(self) -> None:
+        await to_the_end(self._committer.close_cycle())
+        self._moved.set()
 
     async def stop(self) -> None:
         """Finish the open cycle and leave the group."""
@@ -204,21 +208,20 @@ class Engine:
                     self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
 
     async def _look(self, offsets: GroupOffsets, topic: str, watcher: Watcher) -> None:
-        wait_s = LOOK_SECONDS_MIN
         while True:
-            await asyncio.sleep(wait_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS)
+            self._moved.clear()
             if not watcher.wants_look():
-                wait_s = LOOK_SECONDS_MIN
                 continue
             try:
                 standing = await asyncio.to_thread(offsets.ask, topic)
             except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
                 _log.warning("where the group stands is unknown", topic=topic, error=str(error))
-                wait_s = ASK_SECONDS
+                await asyncio.sleep(ASK_SECONDS)
             else:
                 watcher.looked(standing)
                 self._wake.set()
-                wait_s = min(2 * wait_s, LOOK_SECONDS_MAX)
 
 
 def _named(places: Iterable[Place]) -> list[str]:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AdminClient
 
-LOOK_SECONDS_MIN, LOOK_SECONDS_MAX = 0.01, 0.1
-"""From one look to the next while one is wanted, soon at first: each costs the brokers two requests."""
+LOOK_SECONDS = 0.1
+"""From one look to the next at most while one is wanted: other workers commit too."""
 _ANSWER_SECONDS = 10.0
 
 

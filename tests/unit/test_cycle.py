@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.engine.config import EngineSettings
-from streams.engine.cycle import COMMITS_SHARE_MAX, STRETCHED_SECONDS_MAX, Cycle
+from streams.engine.cycle import COMMITS_SHARE_MAX, IDLE_SHARE_MAX, STRETCHED_SECONDS_MAX, Cycle
 
 SETTINGS = EngineSettings("", "", "", Path(), commit_interval_ms=100, commit_early_ms=20, cycle_records_max=1_000)
 
@@ -37,7 +37,8 @@ def test_a_cycle_with_nothing_else_to_do_is_committed_early() -> None:
 
 
 def test_slow_commits_come_less_often_up_to_the_interval_while_nothing_waits() -> None:
-    assert seconds_left(idle=True, commit_s=0.05) == pytest.approx(0.05)
+    waited_s = seconds_left(idle=True, commit_s=0.09)
+    assert 0.09 / (waited_s + 0.09) == pytest.approx(IDLE_SHARE_MAX)
     assert seconds_left(idle=True, commit_s=3.0) == pytest.approx(0.1)
 
 
