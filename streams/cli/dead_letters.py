@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, fail, ready_settings, registry_errors, told
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def list_letters(
             count += 1
             shown.append(_row(letter))
     if as_json:
-        _echo_json({"letters": list(shown), "found": count})
+        echo_json({"letters": list(shown), "found": count})
         return
     _print_table(list(shown))
     typer.echo(f"{count} dead letters" + (f", the newest {limit} shown" if count > limit else ""))
@@ -69,7 +69,7 @@ def show(
             fail(f"position {position}: prefix {opened.settings.prefix} has no such letter; see `dead-letters list`")
         fields = {**_row(letter), **_contents(letter, opened, with_bytes=with_bytes)}
     if as_json:
-        _echo_json(fields)
+        echo_json(fields)
         return
     for name, value in fields.items():
         console().print(f"{name:<9} {_shown(value)}", markup=False, soft_wrap=True)
@@ -98,7 +98,7 @@ def retry(
     if positions and not (reason or stage or since) and missing:
         fail(f"{missing} of the positions are no dead letters; of the others: {_summary(done)}")
     if as_json:
-        _echo_json(done)
+        echo_json(done)
         return
     for refusal in done.refused:
         typer.echo(f"{refusal.position} stays: {refusal.reason}")
@@ -205,12 +205,6 @@ def _shown(value: object) -> str:
     if isinstance(value, str):
         return f"\n{value}" if "\n" in value else value
     return msgspec.json.encode(value).decode()
-
-
-def _echo_json(value: object) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())
 
 
 def _summary(done: Retries) -> str:

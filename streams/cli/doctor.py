@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, told, worker_settings
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, told, worker_settings
 
 if TYPE_CHECKING:
     from streams.doctor.finding import Finding
@@ -24,9 +24,7 @@ def doctor(brokers: Brokers = None, prefix: Prefix = None, as_json: AsJson = Fal
         with console(stderr=True).status("examining"):
             findings = list(examine(settings))
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode({"findings": findings}).decode())
+        echo_json({"findings": findings})
     else:
         for finding in findings:
             _print(finding)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,9 +35,7 @@ def explain(
     with told(NotCreated, *registry_errors(settings)):
         explanation = read(open_prefix(settings), key)
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(explanation).decode())
+        echo_json(explanation)
     elif explanation.is_empty:
         typer.echo(f"{key}: prefix {settings.prefix} knows no such customer")
     else:

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told, worker_settings
+from streams.cli.shared import (
+    AsJson,
+    Brokers,
+    Prefix,
+    console,
+    echo_json,
+    ready_settings,
+    registry_errors,
+    told,
+    worker_settings,
+)
 
 
 def repartition(
@@ -32,9 +42,7 @@ def repartition(
             count = source.domain.journal_partitions
             copied = copy(source, target, to, lambda done: status.update(f"copied partition {done + 1} of {count}"))
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(copied).decode())
+        echo_json(copied)
         return
     typer.echo(
         f"copied {copied.journal} records of the journal and {copied.dead_letters} dead letters; "

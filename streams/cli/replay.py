@@ -14,6 +14,7 @@ from streams.cli.shared import (
     Brokers,
     Prefix,
     console,
+    echo_json,
     fail,
     ready_settings,
     registry_errors,
@@ -60,9 +61,7 @@ def replay(
         with _progress(files) as on_step:
             summary = run(sources, target, ReplayOptions(speed=speed, barriers=barriers), on_step)
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(summary).decode())
+        echo_json(summary)
     else:
         _print_summary(summary)
     if summary.interrupted:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, console
+from streams.cli.shared import AsJson, console, echo_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,8 +20,6 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Tables for a document.")] = False,
 ) -> None:
     """List every TOUCHSTREAM_* variable with its default and what it does."""
-    import msgspec
-
     from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
 
     from_files = (f"{ENVIRONMENT_PREFIX}<NAME>_FILE", "", "A file that holds the value of such a variable.")
@@ -32,7 +30,7 @@ def settings(
     if as_json:
         rows = [row for group in groups.values() for row in group]
         keys = ("variable", "default", "meaning")
-        typer.echo(msgspec.json.encode([dict(zip(keys, row, strict=True)) for row in rows]).decode())
+        echo_json([dict(zip(keys, row, strict=True)) for row in rows])
     elif markdown:
         for title, rows in groups.items():
             typer.echo(f"{title}:\n\n| variable | default | meaning |\n|---|---|---|")

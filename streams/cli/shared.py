@@ -78,6 +78,13 @@ def reach(settings: WorkerSettings) -> None:
         ask_brokers(settings)
 
 
+def echo_json(value: object) -> None:
+    """One JSON value, on one line."""
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
 def console(*, stderr: bool = False) -> Console:
     """Where text for people goes."""
     from rich.console import Console

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, ready_settings, registry_errors, told
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
     from streams.replay.verify import Verification
@@ -34,9 +34,7 @@ def verify(
             found = verify_prefix(opened, lambda done: status.update(f"folded partition {done + 1} of {count}"))
             again = hashes_of(opened) if twice else None
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode({"verification": found, "folded_again": again}).decode())
+        echo_json({"verification": found, "folded_again": again})
     else:
         _print(found, again)
     if not found.holds or again not in (None, found.folded):
