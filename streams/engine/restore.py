@@ -81,17 +81,15 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
         # who was held up since it asked may find another worker's first commit; it is no member any more then
         committed = _committed(settings, outside, (source.topic, number), cancelled)
-    if committed is None:
-        store.close()
-        return None
-    if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
-        store.close()
-        raise OffsetMissing(
-            f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"
-            " committed offset: it was deleted or has expired. Starting at the beginning would count every"
-            " record twice; set the group's offset, or begin with a new prefix"
-        )
-    return Restored(store, committed, records)
+        if committed is None or committed == NOT_COMMITTED:
+            store.close()
+        if committed == NOT_COMMITTED:
+            raise OffsetMissing(
+                f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"
+                " committed offset: it was deleted or has expired. Starting at the beginning would count every"
+                " record twice; set the group's offset, or begin with a new prefix"
+            )
+    return None if committed is None else Restored(store, committed, records)
 
 
 @contextmanager
