@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.creating import BROKERS_DEFAULT, make_topics, publish
 from streams.engine.config import reader_config
-from streams.engine.publisher import Publisher
+from streams.engine.publisher import Publisher, in_chunks
 from streams.engine.reader import read_committed
 from streams.engine.topics import partition_counts
 from streams.engine.watermarks import watermarks
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from streams.settings import WorkerSettings
 
 _RECORDS_MAX = 5_000
-_BYTES_MAX = 8 << 20
 """Of one transaction."""
 _TAIL = 64
 _ANSWER_SECONDS = 30.0
@@ -98,7 +97,7 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
     name = getattr(Topics(target.prefix), topic)
     reached = {number: _reached(target, name, number) for number in parts}
     count = 0
-    for chunk in _chunks(records):
+    for chunk in in_chunks(records, lambda record: len(record.value or b""), _RECORDS_MAX):
         with publisher.transaction():
             for record in chunk:
                 headers = [*record.headers, (COPIED, record.offset.to_bytes(_OFFSET_BYTES, "big"))]
@@ -107,19 +106,6 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
                         publisher.send(name, number, record.key, record.value, headers)
                         count += 1
     return count
-
-
-def _chunks(records: Iterable[_Record]) -> Iterator[list[_Record]]:
-    chunk: list[_Record] = []
-    size = 0
-    for record in records:
-        chunk.append(record)
-        size += len(record.value or b"")
-        if len(chunk) >= _RECORDS_MAX or size >= _BYTES_MAX:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _records(source: Prefix, number: int, parts: range, left_out: Collection[int]) -> Iterator[_Record]:

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.journal import Unparked
 from schemas.outputs import Retried
-from streams.engine.publisher import Publisher
+from streams.engine.publisher import Publisher, in_chunks
 from streams.fold import TIMER
 from streams.journal import COPIED
 from streams.letters import NOT_WHOLE, read_letters
@@ -17,11 +17,12 @@ from streams.prefix import partition_of
 from streams.topics import Topics
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.letters import Letter, Wanted
     from streams.prefix import Prefix
 
 _RECORDS_MAX = 500
-_BYTES_MAX = 8 << 20
 """Of one transaction: it holds up the readers of the journal."""
 
 
@@ -71,25 +72,22 @@ def retry(prefix: Prefix, wanted: Wanted) -> Retries:
     publisher = Publisher(prefix.settings, "dead-letters-retry")
     brought: Counter[str] = Counter()
     refused: list[Refusal] = []
-    before = size = 0
-    pending: list[tuple[int, Outgoing]] = []
-    for letter in read_letters(prefix, wanted):
-        if letter.retried_ms is not None:
-            before += 1
-            continue
-        try:
-            outgoing = record_of(letter, prefix)
-        except CannotRetry as why:
-            refused.append(Refusal(letter.position, str(why)))
-            continue
-        pending.append((letter.position, outgoing))
-        brought[outgoing.topic] += 1
-        size += len(outgoing.value or b"")
-        if len(pending) >= _RECORDS_MAX or size >= _BYTES_MAX:
-            _bring_back(publisher, prefix, pending)
-            pending, size = [], 0
-    if pending:
-        _bring_back(publisher, prefix, pending)
+    before = 0
+
+    def pending() -> Iterator[tuple[int, Outgoing]]:
+        nonlocal before
+        for letter in read_letters(prefix, wanted):
+            if letter.retried_ms is not None:
+                before += 1
+                continue
+            try:
+                yield letter.position, record_of(letter, prefix)
+            except CannotRetry as why:
+                refused.append(Refusal(letter.position, str(why)))
+
+    for chunk in in_chunks(pending(), lambda each: len(each[1].value or b""), _RECORDS_MAX):
+        _bring_back(publisher, prefix, chunk)
+        brought.update(outgoing.topic for _, outgoing in chunk)
     return Retries(dict(brought), before, tuple(refused))
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from confluent_kafka import Message
 
     from streams.settings import WorkerSettings
 
+T = TypeVar("T")
+
+BYTES_MAX = 8 << 20
+"""Of one transaction, about: it holds up those who read committed."""
 _ANSWER_SECONDS = 60.0
 _FULL_SECONDS = 0.01
 
@@ -82,6 +86,20 @@ class Publisher:
         """Returns when the brokers have what was sent; KafkaException if they do not take it."""
         if self._producer.flush(_ANSWER_SECONDS):
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"not taken in {_ANSWER_SECONDS:.0f} s"))  # noqa: SLF001 - its name
+
+
+def in_chunks(items: Iterable[T], bytes_of: Callable[[T], int], items_max: int) -> Iterator[list[T]]:
+    """Groups what is to be sent into transactions' worth, in order; one ends with the item that fills it."""
+    chunk: list[T] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        size += bytes_of(item)
+        if len(chunk) >= items_max or size >= BYTES_MAX:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _delivered(error: KafkaError | None, _: Message) -> None:

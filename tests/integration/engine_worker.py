@@ -25,11 +25,10 @@ from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.run import run
 from streams.engine.status import Status
+from tests.support.quiet import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-
-    from state.overlay import Overlay
 
 PULSE_SECONDS = 0.2
 
@@ -40,24 +39,6 @@ class CountCodec:
 
     def decode(self, key: bytes, value: bytes) -> int:  # noqa: ARG002 - of the protocol
         return int(open_frame(value)[2])
-
-
-class Quiet:
-    """A processor's bookkeeping where there is nothing to keep."""
-
-    def conclude(self, partitions: Collection[int]) -> Iterator[Output]:  # noqa: ARG002 - of the protocol
-        yield from ()
-
-    def wants_cycle(self) -> bool:
-        return False
-
-    def committed(self) -> None: ...
-
-    def dropped(self) -> None: ...
-
-    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None: ...
-
-    def revoked(self, partition: int) -> None: ...
 
 
 class Counting(Quiet):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from state.codec import frame, open_frame
 from streams.engine.batch import Output
 from tests.bench.yardstick.touch import HEADER, Credit, SegmentChanged, Touch, decode
+from tests.support.quiet import Quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from state.overlay import Overlay
     from streams.engine.batch import Batch
 
 DAY_MS = 86_400_000
@@ -91,7 +91,7 @@ class StateCodec:
         return self._decode(open_frame(value)[2])
 
 
-class Rfm:
+class Rfm(Quiet):
     """Processor of the touches."""
 
     def __init__(self, credits_topic: str, segments_topic: str) -> None:
@@ -115,17 +115,3 @@ class Rfm:
                 yield Output(credits_topic, key, encode(credit))
             if change is not None:
                 yield Output(segments_topic, key, encode(change))
-
-    def conclude(self, partitions: Collection[int]) -> Iterable[Output]:  # noqa: ARG002 - of the protocol
-        return ()
-
-    def wants_cycle(self) -> bool:
-        return False
-
-    def committed(self) -> None: ...
-
-    def dropped(self) -> None: ...
-
-    def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None: ...
-
-    def revoked(self, partition: int) -> None: ...
