@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
 
 
-MUST_STOP = (NewerState, StateUnreadable, RegistryUnusable, FlowError, SettingsError)
+OF_LATER = (NewerState, FlowError, SettingsError)
+"""A later release wrote the state, or the settings: no restart helps."""
+MUST_STOP = (*OF_LATER, StateUnreadable, RegistryUnusable)
 """No fault of the record that met it: the worker, or whoever folds again, has to stop, and the record stays."""
 
 

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from state.codec import NewerState
 from streams import logs
 from streams.app import build
 from streams.engine.run import run
-from streams.flows.definition import FlowError
+from streams.journal import OF_LATER
 from streams.prefix import open_prefix, partition_of
 from streams.profiles.view import view
-from streams.settings import SettingsError
 from streams.web.pages import NotOwned, register
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
     try:
         run(app)
     except SystemExit:
-        if isinstance(app.crash_reason, (NewerState, FlowError, SettingsError)):
+        if isinstance(app.crash_reason, OF_LATER):
             raise app.crash_reason from None
         raise
 

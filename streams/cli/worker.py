@@ -19,11 +19,10 @@ def worker(
 ) -> None:
     """Run a worker until SIGTERM; every other setting comes from TOUCHSTREAM_* (see `touchstream settings`)."""
     settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
-    from state.codec import NewerState
     from streams.creating import NotCreated
     from streams.engine.topics import WrongTopics
-    from streams.flows.definition import FlowError
+    from streams.journal import OF_LATER
     from streams.worker import run_worker
 
-    with told(NotCreated, WrongTopics, NewerState, FlowError, *registry_errors(settings)):
+    with told(NotCreated, WrongTopics, *OF_LATER, *registry_errors(settings)):
         run_worker(settings)
