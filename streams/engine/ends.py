@@ -11,7 +11,7 @@ from confluent_kafka.admin import OffsetSpec
 from streams.engine.status import End
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from confluent_kafka.admin import AdminClient
 
@@ -36,9 +36,21 @@ class EndOffsets:
             wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS
         )
         ends: dict[Place, End] = {}
+        unknown = set()
         for asked, answer in answers.items():
             try:
                 ends[asked.topic, asked.partition] = End(answer.result().offset, asked_ms)
             except KafkaException:
-                continue
+                unknown.add(asked.topic)
+        find_leaders(self._admin, unknown)
         return ends
+
+
+def find_leaders(admin: AdminClient, topics: Iterable[str]) -> None:
+    """Have the client ask who leads their partitions, after a question about them was refused; blocks.
+
+    librdkafka's admin asks with the leader and its epoch that it knows, is refused, and does not ask for the new
+    one until its metadata are 15 minutes old.
+    """
+    for topic in topics:
+        admin.list_topics(topic, _ANSWER_SECONDS)

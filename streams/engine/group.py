@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
+
+from streams.engine.ends import find_leaders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,4 +51,9 @@ class GroupOffsets:
             {place: OffsetSpec.latest() for place in places},
             isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS,
         )
-        return Standing(committed, {place.partition: answer.result().offset for place, answer in answers.items()})
+        try:
+            ends = {place.partition: answer.result().offset for place, answer in answers.items()}
+        except KafkaException:
+            find_leaders(self._admin, [topic])
+            raise
+        return Standing(committed, ends)
