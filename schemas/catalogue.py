@@ -59,7 +59,13 @@ def raw_schema(name: str) -> dict[str, Any]:
 
 def single_object_header(schema: dict[str, Any]) -> bytes:
     """10 bytes: C3 01 and the CRC-64-AVRO of the canonical form, little-endian (Avro 1.11, single-object encoding)."""
-    return SINGLE_OBJECT_MARK + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+    return _header(to_parsing_canonical_form(schema))
+
+
+@cache
+def _header(canonical: str) -> bytes:
+    # fastavro reckons it byte by byte in Python, and a worker's start asks for each schema several times
+    return SINGLE_OBJECT_MARK + bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 @cache

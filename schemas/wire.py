@@ -58,9 +58,12 @@ class _Type:
         self._struct = RECORDS[name]
         self._writer = fastavro.parse_schema(writer_schema)
         same = single_object_header(writer_schema) == single_object_header(raw_schema(name))
-        self.read: Callable[[bytes], Any] = (
-            compile_decoder(raw_schema(name), STRUCTS, len(header)) if same else self.general
-        )
+        self.read: Callable[[bytes], Any] = self._first if same else self.general
+
+    def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        # written when it is needed: a worker's start need not wait for all of them
+        self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
+        return self.read(value)
 
     def general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         body = io.BytesIO(value)

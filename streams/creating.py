@@ -16,6 +16,8 @@ from streams.settings import parse_domain
 from streams.topics import Topics, specs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from streams.settings import DomainSettings, WorkerSettings
 
 BROKERS_DEFAULT = -1
@@ -49,7 +51,7 @@ def create_prefix(settings: WorkerSettings, domain: DomainSettings, replication:
         WrongTopics: a topic cannot be made, or is there with another number of partitions.
         KafkaException: no broker answers, or the records were not taken.
     """
-    published = _published(settings)
+    published = _published(settings, partition_counts(settings.brokers, settings.kafka))
     if published is not None:
         _check_fixed(settings.prefix, published, domain)
     made = make_topics(settings, domain, replication)
@@ -74,7 +76,8 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
         NotCreated: the prefix has no topics, or no settings in them.
         KafkaException: no broker answers.
     """
-    published = _published(settings)
+    counts = partition_counts(settings.brokers, settings.kafka)
+    published = _published(settings, counts)
     if published is None:
         raise NotCreated(
             f"prefix {settings.prefix} has no topics or no settings at {settings.brokers}: "
@@ -82,7 +85,7 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
             + (", or allow this user to see them (`touchstream topics acls`)" if settings.kafka else "")
         )
     journal = Topics(settings.prefix).journal
-    count = partition_counts(settings.brokers, settings.kafka).get(journal)
+    count = counts.get(journal)
     if count is None:
         raise NotCreated(
             f"topic {journal} is missing: make it with `touchstream topics create --prefix {settings.prefix}`;"
@@ -96,8 +99,8 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
     return published
 
 
-def _published(settings: WorkerSettings) -> DomainSettings | None:
-    topics, there = Topics(settings.prefix), partition_counts(settings.brokers, settings.kafka)
+def _published(settings: WorkerSettings, there: Collection[str]) -> DomainSettings | None:
+    topics = Topics(settings.prefix)
     # a prefix made by 0.1 has them in its journal only, which may be long
     for topic in (topics.settings, topics.journal):
         last = _last_published(settings, topic) if topic in there else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import confluent_kafka
 import faust
 from confluent_kafka import Producer as KafkaProducer
+from faust.tables import TableManager
 from faust.transport.base import Transport as FaustTransport
 from faust.transport.consumer import Fetcher as FaustFetcher
 from faust.transport.drivers import TRANSPORTS
@@ -44,6 +45,14 @@ class Flow(FlowControlEvent):
     """
 
     def clear(self) -> None: ...
+
+
+class Tables(TableManager):
+    """None: the engine keeps the state. So there are none to wait a second for, as Faust does at a start."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class App(faust.App):
@@ -207,7 +216,7 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
         name, broker=f"{SCHEME}://engine", store="memory://", datadir=settings.state_dir / "faust",
         web_port=web_port, web_host=web_host, web_bind=web_host, topic_allow_declare=False,
         topic_disable_leader=True, stream_wait_empty=False, stream_recovery_delay=0.0,
-        worker_redirect_stdouts=False, autodiscover=False,
+        worker_redirect_stdouts=False, autodiscover=False, TableManager=Tables,
     )
     app.engine = Engine(settings, inputs, status or Status(), on_committed)
     return app

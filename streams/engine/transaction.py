@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -64,8 +65,12 @@ class Transactions:
 
     def start(self) -> None:
         """Fence an earlier producer of the same transactional id and wait until its transaction is over."""
-        if self.exactly_once:
-            self._call(self._producer.init_transactions, INIT_SECONDS_MAX)
+        if not self.exactly_once:
+            return
+        with suppress(KafkaException):
+            # without a connection librdkafka would look for the coordinator only half a second later
+            self._producer.list_topics(timeout=_CALL_SECONDS)
+        self._call(self._producer.init_transactions, INIT_SECONDS_MAX)
 
     def begin(self) -> None:
         """Open a transaction unless one is open; local, does not block."""
