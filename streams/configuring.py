@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from streams.flows.definition import FlowError, compile_flows, library_documents, load_flow, read_document
+from streams.flows.files import library_documents, load_flow, read_document
+from streams.flows.flow_set import compile_flows
+from streams.flows.mistakes import FlowError
 from streams.settings import DOMAIN_PREFIX, DomainSettings, SettingsError, domain_variables
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.wire import RegistryUnusable
 from state.codec import NewerState
 from state.store import StateUnreadable
-from streams.flows.definition import FlowError
+from streams.flows.mistakes import FlowError
 from streams.fold import Record
 from streams.settings import SettingsError
 

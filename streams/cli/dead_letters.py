@@ -118,7 +118,7 @@ def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
 def _wanted(positions: Any, reason: str | None, stage: str | None, since: str | None) -> Wanted:  # noqa: ANN401 - of ints
     import time
 
-    from streams.flows.definition import parse_duration
+    from streams.flows.durations import parse_duration
     from streams.letters import Wanted
 
     since_ms = 0

@@ -29,7 +29,7 @@ def create(
     from streams.configuring import configured
     from streams.creating import CannotChange, create_prefix
     from streams.engine.topics import WrongTopics
-    from streams.flows.definition import FlowError
+    from streams.flows.mistakes import FlowError
 
     with told(FlowError, CannotChange, WrongTopics):
         worker = worker_settings(brokers, prefix)

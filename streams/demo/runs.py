@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import fastavro
 
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.replay.container import SUFFIX
 from streams.replay.generator import ShopParameters
 from streams.replay.mapping import load_mapping

@@ -1,4 +1,4 @@
-"""Arms of a flow's holdout: chance is a hash of (flow, customer)."""
+"""Arms: chance is a hash of (flow, customer), so that a customer is in one arm of a flow for as long as he lives."""
 
 from __future__ import annotations
 
@@ -18,8 +18,19 @@ _PARTS = 10_000
 
 
 def arm_of(flow: Flow, customer: str) -> str:
-    """The arm of the customer, the same in every version of the flow with the same share held out."""
-    if not flow.holdout_percent:
+    """The arm of the customer, the same in every version of the flow with the same shares."""
+    if flow.holdout_percent and _is_below(flow.holdout_percent, f"{flow.id}\x1f{customer}"):
+        return HOLDOUT
+    split = flow.split
+    if split is None:
         return TREATMENT
-    part = hash_64(f"{flow.id}\x1f{customer}") % _PARTS
-    return HOLDOUT if part < flow.holdout_percent * _PARTS / 100 else TREATMENT
+    upto = 0.0
+    for arm in split.arms[:-1]:
+        upto += arm.percent
+        if _is_below(upto, f"{flow.id}\x1fsplit\x1f{customer}"):
+            return arm.name
+    return split.arms[-1].name
+
+
+def _is_below(percent: float, text: str) -> bool:
+    return hash_64(text) % _PARTS < percent * _PARTS / 100

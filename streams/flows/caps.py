@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.flows.definition import LOG_MS
+from streams.flows.durations import duration_text
 from streams.profiles.profile import MESSAGES_MAX, Sent
 from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.flows.definition import Flow
 
-LOG_MS = 30 * DAY_MS
 WEEK_MS = 7 * DAY_MS
 
 
@@ -18,32 +21,44 @@ class Counted(NamedTuple):
     """Promotional messages in the rolling windows that end now; one a whole window ago is out of it."""
 
     channel: int
-    """By the flow's channel, in its hours."""
+    """By this channel, in the flow's hours."""
     week: int
     """By any channel, in seven days."""
 
 
-def counted(messages: tuple[Sent, ...], flow: Flow, now_ms: int) -> Counted:
+def counted(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> Counted:
     """What the flow's caps have to count."""
     promotional = [message for message in messages if message.is_promotional]
     after_ms = now_ms - flow.caps.per_channel_hours * HOUR_MS
     return Counted(
-        sum(message.channel == flow.channel and message.time_ms > after_ms for message in promotional),
-        sum(message.time_ms > now_ms - WEEK_MS for message in promotional),
+        _count(promotional, channel, after_ms),
+        _count(promotional, None, now_ms - WEEK_MS),
     )
 
 
-def cap_reached(count: Counted, flow: Flow) -> str | None:
+def cap_reached(messages: tuple[Sent, ...], count: Counted, flow: Flow, channel: str, now_ms: int) -> str | None:
     """A sentence that names the cap in the way of one more message; None: none is."""
     hours, week = flow.caps.per_channel_hours, flow.caps.per_week
     if hours and count.channel:
-        return f"A promotional message went out by {flow.channel} in the last {hours} h; the cap is one."
+        return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
     if count.week >= week:
         return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
+    promotional = [message for message in messages if message.is_promotional]
+    for cap in flow.caps.rolling:
+        if cap.channel in {None, channel}:
+            found = _count(promotional, cap.channel, now_ms - cap.within_ms)
+            if found >= cap.messages:
+                by = f" by {cap.channel}" if cap.channel else ""
+                within = duration_text(cap.within_ms)
+                return f"{found} promotional messages went out{by} in the last {within}; the cap is {cap.messages}."
     return None
 
 
-def with_message(messages: tuple[Sent, ...], flow: Flow, now_ms: int) -> tuple[Sent, ...]:
+def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
+    return sum(channel in {None, message.channel} and message.time_ms > after_ms for message in messages)
+
+
+def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
     """The log with one more message; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
     standing = tuple(message for message in messages if message.time_ms > now_ms - LOG_MS)
-    return (*standing, Sent(now_ms, flow.channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
+    return (*standing, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]

@@ -1,24 +1,20 @@
-"""A flow as its file describes it, checked hard, and the set of flows as events look them up."""
+"""A flow as its file describes it: what may stand there, and what each field means."""
 
 from __future__ import annotations
 
-import re
-from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, get_args
+import json
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from streams.flows.conditions import Condition, compile_condition
+from streams.flows.conditions import Condition, Part, check_of_profile
+from streams.flows.durations import Clock, Duration, parse_duration
+from streams.flows.fields import SEGMENTS
+from streams.flows.steps import CheckGoalStep, Name, SplitStep, Step, check_ways
+from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from importlib.abc import Traversable
-    from pathlib import Path
-
-    from pydantic_core import ErrorDetails
-
-    from streams.flows.conditions import Holds
+    from datetime import datetime
 
 EventType = Literal[
     "ad_clicked", "ad_impression", "checkout_started", "consent_changed", "email_bounced", "email_clicked",
@@ -27,6 +23,7 @@ EventType = Literal[
     "promotion_clicked", "promotion_viewed", "push_opened", "signed_up", "sms_clicked", "sms_delivered",
     "ticket_closed", "ticket_opened",
 ]  # fmt: skip
+Channel: TypeAlias = Literal["email", "sms", "push"]
 
 PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "order_completed",
@@ -35,108 +32,195 @@ PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "email_unsubscribed",
 )
 """What ends a promotional flow unless its file names other events; a transactional one has no default."""
-
-_LIBRARY = resources.files("streams.flows") / "library"
-_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-
-
-class FlowError(ValueError):
-    """A flow that cannot be used; the message names the file, the path in it, the value and what is allowed."""
+LOG_MS = 30 * DAY_MS
+"""For how long the messages of a customer are known."""
+NEVER_MS = 1 << 62
 
 
-def parse_duration(value: object) -> int:
-    """Milliseconds of a text such as 30m, 2h or 7d."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("allowed are a whole number and one of s, m, h, d, such as 30m, 2h or 7d")
-    return int(match[1]) * _UNITS_MS[match[2]]
+def _parse_reentry(value: object) -> int:
+    if value in {"always", "never"}:
+        return NEVER_MS if value == "never" else 0
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError("allowed are always, never and how long after an entry the next one counts, as 30d") from None
 
 
-def duration_text(duration_ms: int) -> str:
-    """The shortest text that parse_duration reads as so many milliseconds; whole seconds."""
-    unit = next(unit for unit in "dhms" if duration_ms % _UNITS_MS[unit] == 0)
-    return f"{duration_ms // _UNITS_MS[unit]}{unit}"
+def _is_logged(duration_ms: int) -> int:
+    if not 0 < duration_ms <= LOG_MS:
+        raise ValueError("allowed is more than 0s and at most 30d, for which messages are known")
+    return duration_ms
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration), Field(json_schema_extra={"pattern": _DURATION.pattern})]
+Logged = Annotated[Duration, AfterValidator(_is_logged)]
+"""A duration as long as messages are known."""
+Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=str)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Goal(_Part):
+class Goal(Part):
     """What the flow is for: this event within this time of the last message."""
 
     event: EventType
     window_ms: Duration = Field(alias="window")
 
 
-class Entry(_Part):
-    """What makes a customer a candidate."""
+class Entry(Part):
+    """What makes a customer a candidate: an event, or his coming into one of these segments."""
 
-    event: EventType
+    event: EventType | None = None
+    segment: tuple[str, ...] | None = Field(default=None, min_length=1)
     condition: Condition | None = None
 
+    @model_validator(mode="after")
+    def _is_one(self) -> Entry:
+        if (self.event is None) == (self.segment is None):
+            raise ValueError("an entry is an event or a segment, one of the two")
+        for name in self.segment or ():
+            if name not in SEGMENTS:
+                raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
+        if self.segment is not None:
+            check_of_profile(self.condition)
+        return self
 
-class Wait(_Part):
+    @property
+    def words(self) -> str:
+        """For a sentence: what happened."""
+        return self.event or "a new segment"
+
+
+class Wait(Part):
     """How long after the entry the steps begin; one that restarts counts from the last entry event."""
 
     for_ms: Duration = Field(default=0, alias="for")
     restarts: bool = True
 
 
-class Needs(_Part):
-    """What must hold when the wait is over; otherwise the candidate has left."""
+class Needs(Part):
+    """What must hold at each message; otherwise the customer has left the flow."""
 
     cart: Literal["not_empty"] | None = None
+    condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None
 
 
-class Caps(_Part):
+class RollingCap(Part):
+    """Most promotional messages, of all flows, by one channel or by any, in every window of this length."""
+
+    channel: Channel | None = None
+    messages: int = Field(ge=1, le=100)
+    within_ms: Logged = Field(alias="within")
+
+
+class Caps(Part):
     """Most promotional messages of a customer, of all flows: one a channel in so many hours, so many in seven days."""
 
     per_channel_hours: int = Field(default=20, ge=0, le=720)
     per_week: int = Field(default=3, ge=0, le=100)
+    rolling: tuple[RollingCap, ...] = ()
 
 
-class TriggerStep(_Part):
-    """Sends a trigger."""
+class QuietHours(Part):
+    """Times of day, where the customer is, in which no promotional message goes out; over midnight where from > to."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")
-    do: Literal["trigger"]
+    from_minute: Clock = Field(alias="from")
+    to_minute: Clock = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> QuietHours:
+        if self.from_minute == self.to_minute:
+            raise ValueError("from and to are the same time of day: no hour is quiet")
+        return self
 
 
-class Flow(_Part):
+class Validity(Part):
+    """When customers may enter and messages may go out: from on, until before to; times with their offset from UTC."""
+
+    from_time: AwareDatetime | None = Field(default=None, alias="from")
+    to_time: AwareDatetime | None = Field(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _is_a_period(self) -> Validity:
+        if self.from_time is None and self.to_time is None:
+            raise ValueError("a period of validity needs from, to or both")
+        if self.from_time is not None and self.to_time is not None and self.from_time >= self.to_time:
+            raise ValueError("from is not before to: the flow would never be valid")
+        return self
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether a time lies in the period."""
+        return _ms(self.from_time, 0) <= now_ms < _ms(self.to_time, NEVER_MS)
+
+
+def _ms(time: datetime | None, default: int) -> int:
+    return default if time is None else round(time.timestamp() * 1000)
+
+
+class Flow(Part):
     """One version of one flow. Durations are written as 30m, 2h, 7d, and read as milliseconds."""
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")
+    id: Name
     version: int = Field(ge=1)
     owner: str = Field(min_length=1)
     goal: Goal
     stage: Literal["any", "prospect", "first_time", "active", "at_risk", "lapsed", "reactivated"]
+    """Whom it is for, for people to read; a condition on lifecycle lets others not in."""
     priority: int = Field(ge=0, le=100)
+    """The higher one is decided first where two are due at once."""
     message_class: Literal["transactional", "promotional"] = Field(alias="class")
     entry: Entry
+    reentry_ms: Reentry = Field(default=0, alias="reentry")
+    """How long after his last entry a customer may enter again; NEVER_MS: he enters once."""
     wait: Wait = Wait()
     needs: Needs = Needs()
-    channel: Literal["email", "sms", "push"]
+    channel: Channel | None = None
+    channels: tuple[Channel, ...] | None = Field(default=None, min_length=1)
+    """In order: the first to which there is consent."""
     expires_after_ms: Duration = Field(alias="expires_after")
+    products: Literal["cart", "entry"] = "cart"
+    """What a message shows: the cart as it is then, or the articles of the last entry event."""
     exits: tuple[EventType, ...] | None = None
     caps: Caps = Caps()
+    quiet_hours: QuietHours | None = None
+    suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
+    """For so long after its message no other flow sends a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
-    steps: tuple[TriggerStep, ...] = Field(min_length=1, max_length=1)
+    valid: Validity | None = None
+    steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
 
     @model_validator(mode="after")
-    def _entry_is_no_exit(self) -> Flow:
+    def _agrees(self) -> Flow:
         if self.exits is not None and self.entry.event in self.exits:
             raise ValueError(f"exits must not name {self.entry.event}: the event of the entry is never an exit")
+        if (self.channel is None) == (self.channels is None):
+            raise ValueError("a flow has a channel, or channels in order, one of the two")
+        if self.channels is not None and len(set(self.channels)) < len(self.channels):
+            raise ValueError("channels names one twice")
+        if not self.is_promotional and self.quiet_hours is not None:
+            raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
+        if self.products == "entry" and self.entry.event is None:
+            raise ValueError("products is entry, and the entry is no event: it has no articles to show")
+        if self.checks_goal and self.goal.event in self.exit_events:
+            raise ValueError(f"check_goal finds nothing: {self.goal.event}, the goal, ends the flow by itself (exits)")
         return self
 
     @property
     def is_promotional(self) -> bool:
-        """Bound by caps, and by consent given."""
+        """Bound by caps, quiet hours, and by consent given."""
         return self.message_class == "promotional"
+
+    @property
+    def ordered_channels(self) -> tuple[Channel, ...]:
+        """Those that a message may go out by, best first."""
+        return self.channels or (self.channel or get_args(Channel)[0],)
+
+    @property
+    def checks_goal(self) -> bool:
+        """Whether a step asks for the goal."""
+        return any(isinstance(step, CheckGoalStep) for step in self.steps)
+
+    @property
+    def split(self) -> SplitStep | None:
+        """The step that puts customers into arms."""
+        return next((step for step in self.steps if isinstance(step, SplitStep)), None)
 
     @property
     def exit_events(self) -> frozenset[EventType]:
@@ -144,121 +228,10 @@ class Flow(_Part):
         named = self.exits
         if named is None:
             named = PROMOTIONAL_EXITS if self.is_promotional else ()
-        return frozenset(named) - {self.entry.event}
+        return frozenset(event for event in named if event != self.entry.event)
 
 
-class Listening(NamedTuple):
-    """What one type of event does."""
-
-    entries: tuple[tuple[Flow, Holds | None], ...]
-    """Flows that it may enter, by id, each with its condition compiled."""
-    exits: frozenset[str]
-    """Ids of the flows that it ends."""
-
-
-class FlowSet(NamedTuple):
-    """Published flows, indexed so that an event costs the flows that listen to it, not all there are."""
-
-    flows: dict[str, Flow]
-    listening: dict[str, Listening]
-
-
-def compile_flows(documents: Iterable[Mapping[str, JsonValue]]) -> FlowSet:
-    """The flows of these documents, in order of their ids.
-
-    Raises:
-        FlowError: one is not a flow, or two have the same id.
-    """
-    flows: dict[str, Flow] = {}
-    for place, document in enumerate(documents):
-        flow = _parse(document, f"flows[{place}]")
-        if flow.id in flows:
-            raise FlowError(f"flows[{place}]: id is {flow.id!r}, which another flow has; ids must differ")
-        flows[flow.id] = flow
-    ordered = {flow_id: flows[flow_id] for flow_id in sorted(flows)}
-    entries: dict[str, list[tuple[Flow, Holds | None]]] = {}
-    exits: dict[str, set[str]] = {}
-    for flow in ordered.values():
-        condition = flow.entry.condition
-        holds = None if condition is None else compile_condition(condition)
-        entries.setdefault(flow.entry.event, []).append((flow, holds))
-        for event in flow.exit_events:
-            exits.setdefault(event, set()).add(flow.id)
-    listening = {
-        event: Listening(tuple(entries.get(event, ())), frozenset(exits.get(event, ()))) for event in {*entries, *exits}
-    }
-    return FlowSet(ordered, listening)
-
-
-def load_flow(path: Path) -> Flow:
-    """The flow in a YAML file.
-
-    Raises:
-        FlowError: the file cannot be read, or holds no flow.
-    """
-    return _parse(read_document(path), str(path))
-
-
-def read_document(path: Path | Traversable) -> dict[str, JsonValue]:
-    """What a YAML file holds, as it is published (DomainSettings.flows); its fields are not checked.
-
-    Raises:
-        FlowError: the file cannot be read, or is no mapping.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FlowError(f"{path}: {error.strerror}; a flow is a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FlowError(f"{path}: not YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise FlowError(f"{path}: holds {type(document).__name__}; a flow is a mapping of {_fields(Flow)}")
-    return document
-
-
-def library_documents() -> tuple[dict[str, JsonValue], ...]:
-    """The flows that come with the product, by file name."""
-    files = sorted((file for file in _LIBRARY.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return tuple(read_document(file) for file in files)
-
-
-def _parse(document: Mapping[str, JsonValue], where: str) -> Flow:
-    try:
-        return Flow.model_validate(document)
-    except ValidationError as error:
-        items = error.errors()
-        # that a list is short is what follows from an item that was refused, not a mistake of its own
-        causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
-        raise FlowError("; ".join(f"{where}: {_explain(item)}" for item in causes)) from None
-
-
-def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
-    return len(location) > len(outer) and location[: len(outer)] == outer
-
-
-def _explain(item: ErrorDetails) -> str:
-    location, message = item["loc"], item["msg"].removeprefix("Value error, ")
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    if not path:
-        return message
-    if item["type"] == "missing":
-        return f"{path} is missing; it stands beside {_fields(_part_at(location[:-1]))}"
-    if item["type"] == "extra_forbidden":
-        return f"{path} is {item['input']!r}: not a field; allowed are {_fields(_part_at(location[:-1]))}"
-    return f"{path} is {item['input']!r}: {message}"
-
-
-def _fields(part: type[BaseModel]) -> str:
-    return ", ".join(field.alias or name for name, field in part.model_fields.items())
-
-
-def _part_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model whose field stands at a place in the document."""
-    part: type[BaseModel] = Flow
-    for name in location:
-        if isinstance(name, int):
-            continue
-        field = next(field for known, field in part.model_fields.items() if name in {known, field.alias})
-        kinds = (field.annotation, *get_args(field.annotation))
-        part = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return part
+def schema_text() -> str:
+    """JSON Schema of a flow file, as deploy/flow.schema.json holds it."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Flow.model_json_schema()}
+    return json.dumps(schema, indent=1) + "\n"

@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Run
 
-Outcome = Literal["entered", "sent", "held_out", "capped", "no_consent", "exited", "expired", "too_old"]
+Outcome = Literal[
+    "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
+    "too_old",
+]  # fmt: skip
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+_OPEN = {"entered", "deferred"}
+_OPENED = {"entered": 1, "deferred": 0, "too_old": 0}
 
 
 class Verdict(NamedTuple):
@@ -21,6 +26,10 @@ class Verdict(NamedTuple):
     reason: str
     """One sentence for people."""
     evidence: dict[str, str]
+    channel: str = ""
+    """By which the message goes out, where one does."""
+    until_ms: int = 0
+    """When a deferred one is due again."""
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
@@ -36,7 +45,7 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: st
             run.step,
             arm,
             outcome,
-            outcome != "entered",
+            outcome not in _OPEN,
             verdict.reason,
             run.cause,
             now_ms,
@@ -44,5 +53,6 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: st
         ),
     )
     effects.count("decisions", by=f"outcome={outcome}")
-    if outcome != "too_old":
-        effects.count("decisions_open", value=1 if outcome == "entered" else -1)
+    opened = _OPENED.get(outcome, -1)
+    if opened:
+        effects.count("decisions_open", value=opened)

@@ -1,4 +1,4 @@
-"""Customers' ways through flows: entry, wait, exit, and the decision when a candidate is due."""
+"""Customers' ways through flows: entry, exit, and the steps that are due."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.outputs import Trigger, TriggerProduct
-from streams.flows.arms import HOLDOUT, UNASSIGNED, arm_of
-from streams.flows.caps import cap_reached, counted, with_message
-from streams.flows.conditions import cart_total_minor
-from streams.flows.consent import allowed
-from streams.flows.definition import duration_text
+from streams.flows.arms import UNASSIGNED, arm_of
+from streams.flows.caps import with_message
+from streams.flows.deciding import decide, trigger
+from streams.flows.entering import entered_by_event, entered_by_segment
+from streams.flows.hours import until_ms, zone_of
 from streams.flows.receipts import Verdict, give_receipt
+from streams.flows.steps import END, BranchStep, CheckGoalStep, SplitStep, TriggerStep, WaitStep, WaitUntilStep
 from streams.profiles.effects import derived_id
 from streams.profiles.orders import was_ordered_since
-from streams.profiles.profile import Run
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.definition import Flow, FlowSet
+    from streams.flows.flow_set import FlowSet, Place, Plan
     from streams.profiles.effects import Effects
-    from streams.profiles.profile import Cart, Profile
+    from streams.profiles.profile import Profile, Run
     from streams.settings import DomainSettings
 
 _ORDERED = "order_completed"
+_ENDING = frozenset({"exited", "held_out", "no_consent"})
+"""Outcomes of one message after which the flow has no further one for the customer."""
 _replace = msgspec.structs.replace
 
 
@@ -43,18 +44,33 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
     if listening is None:
         return profile
     runs = profile.runs
+    if runs and listening.goals:
+        runs = tuple([_with_goal(run, event) if run.flow_id in listening.goals else run for run in runs])
     if runs and listening.exits:
         runs = _without_exited(runs, listening.exits, event, now_ms, flow_set, customer, effects)
+    if runs is not profile.runs:
+        profile = _replace(profile, runs=runs)
     # an address is no customer: it has no clock of its own and no one to send to
     if listening.entries and not customer.startswith("e:"):
         is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
         is_bought = was_ordered_since(profile, event.time_ms)
-        for flow, holds in listening.entries:
-            if is_bought and _ORDERED in flow.exit_events:
+        for plan in listening.entries:
+            if is_bought and _ORDERED in plan.flow.exit_events:
                 continue  # it came late, from a device or a client; what it would start has ended already
-            if holds is None or holds(profile, event):
-                runs = _with_entry(runs, flow, event, now_ms, customer, effects, is_old=is_old)
-    return profile if runs is profile.runs else _replace(profile, runs=runs)
+            if plan.entry is None or plan.entry(profile, event, now_ms):
+                profile = entered_by_event(profile, plan, event, now_ms, customer, effects, is_old=is_old)
+    return profile
+
+
+def on_segment(  # noqa: PLR0913, PLR0917 - as on_event
+    profile: Profile, segment: str, cause: str, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects, *,
+    is_old: bool = False,
+) -> Profile:  # fmt: skip
+    """The profile, which has just come into the segment, with flows entered; the same object if none was."""
+    for plan in flow_set.segments.get(segment, ()):
+        if plan.entry is None or plan.entry(profile, None, now_ms):
+            profile = entered_by_segment(profile, plan, segment, cause, now_ms, customer, effects, is_old=is_old)
+    return profile
 
 
 def on_due(  # noqa: PLR0913, PLR0917 - as on_event
@@ -66,26 +82,42 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     customer: str,
     effects: Effects,
 ) -> Profile:
-    """The profile after the run, one of its own, was decided: the run is over, a message may be in the log.
+    """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
-    A customer who entered an older version is decided by the published one, and the records name that.
+    A customer who entered an older version goes on in the published one, at the step of the same name, and the
+    records name that version. Each message is a candidate of its own: the first comes with the entry, a further one
+    with what was decided about the one before.
     """
-    runs = tuple([other for other in profile.runs if other is not run])
-    flow = flow_set.flows.get(run.flow_id)
-    if flow is None:
+    plan = flow_set.plans.get(run.flow_id)
+    if plan is None:
         gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
         give_receipt(gone, run, UNASSIGNED, now_ms, customer, effects)
-        return _replace(profile, runs=runs)
-    run = _replace(run, flow_version=flow.version, step=flow.steps[0].name)
-    arm = arm_of(flow, customer)
-    verdict = _decide(profile, run, flow, now_ms, settings, arm)
-    messages = profile.messages
-    if verdict.outcome == "sent":
-        effects.emit(customer, _trigger(profile, run, flow, now_ms, customer, arm, verdict))
-        effects.count("triggers")
-        messages = with_message(messages, flow, now_ms)
-    give_receipt(verdict, run, arm, now_ms, customer, effects)
-    return _replace(profile, runs=runs, messages=messages)
+        return _with_run(profile, run, None)
+    step = run.step if run.step in plan.places else plan.first if len(plan.places) == 1 else END
+    arm = arm_of(plan.flow, customer)
+    going: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
+    if step == END:
+        give_receipt(
+            Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}),
+            run, arm, now_ms, customer, effects,
+        )  # fmt: skip
+        going = None
+    while going is not None and going.due_ms <= now_ms:
+        place = plan.places[going.step]
+        if isinstance(place.step, TriggerStep):
+            before = going
+            verdict = decide(profile, before, plan, now_ms, flow_set, settings, arm)
+            if verdict.outcome == "sent":
+                effects.emit(customer, trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict))
+                effects.count("triggers")
+                messages = with_message(profile.messages, plan.flow, verdict.channel, now_ms)
+                profile = _replace(profile, messages=messages)
+            give_receipt(verdict, before, arm, now_ms, customer, effects)
+            going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
+        else:
+            zone = profile.time_zone, settings.reporting_time_zone
+            going = _stepped(going, place, plan, profile, zone, arm, now_ms, customer, effects)
+    return _with_run(profile, run, going)
 
 
 def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
@@ -95,12 +127,18 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
 
 
 def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet) -> tuple[Run, ...]:
-    """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
+    """The candidates that go on after a merge: what a lost one had entered by begins their first wait anew."""
     for gone in lost:
-        flow = flow_set.flows.get(gone.flow_id)
-        if flow is not None and flow.wait.restarts:
+        plan = flow_set.plans.get(gone.flow_id)
+        if plan is not None and plan.flow.wait.restarts and gone.step == plan.first:
             runs = tuple(
-                _replace(run, due_ms=max(run.due_ms, gone.due_ms)) if run.flow_id == gone.flow_id else run
+                _replace(
+                    run,
+                    due_ms=max(run.due_ms, gone.due_ms),
+                    last_entry_ms=max(run.last_entry_ms, gone.last_entry_ms),
+                )
+                if run.flow_id == gone.flow_id and run.step == plan.first
+                else run
                 for run in runs
             )
     return runs
@@ -118,18 +156,29 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
         return runs
     kept = []
     for run in runs:
-        flow = flow_set.flows.get(run.flow_id)
-        if flow is None or run.flow_id not in listening.exits or _last_entry_ms(run, flow) > order_ms:
+        plan = flow_set.plans.get(run.flow_id)
+        if plan is None or run.flow_id not in listening.exits or _last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
         evidence = {"event": _ORDERED, "event_time_ms": str(order_ms)}
         verdict = Verdict("exited", f"{_ORDERED} ends this flow.", evidence)
-        give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
+        give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
     return tuple(kept)
 
 
-def _last_entry_ms(run: Run, flow: Flow) -> int:
-    return run.due_ms - flow.wait.for_ms if flow.wait.restarts else run.entered_ms
+def _last_entry_ms(run: Run, plan: Plan) -> int:
+    if run.last_entry_ms:
+        return run.last_entry_ms
+    return run.due_ms - plan.flow.wait.for_ms if plan.flow.wait.restarts else run.entered_ms
+
+
+def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
+    runs = [after if run is before else run for run in profile.runs]
+    return _replace(profile, runs=tuple([run for run in runs if run is not None]))
+
+
+def _with_goal(run: Run, event: Touchpoint) -> Run:
+    return run if run.goal_ms or event.time_ms < run.entered_ms else _replace(run, goal_ms=event.time_ms)
 
 
 def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
@@ -152,98 +201,53 @@ def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
     return runs if len(kept) == len(runs) else tuple(kept)
 
 
-def _with_entry(  # noqa: PLR0913, PLR0917 - as on_event
-    runs: tuple[Run, ...],
-    flow: Flow,
-    event: Touchpoint,
+def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run, verdict: Verdict, following: str, arm: str, now_ms: int, customer: str, effects: Effects
+) -> Run | None:
+    """The run after a message was decided: it comes again later, or its next message is a candidate now."""
+    if verdict.outcome == "deferred":
+        return _replace(run, due_ms=verdict.until_ms)
+    if verdict.outcome in _ENDING or following == END:
+        return None
+    candidate_id = derived_id(run.cause, customer, run.flow_id, run.flow_version, following)
+    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms)
+    give_receipt(
+        Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
+        after, arm, now_ms, customer, effects,
+    )  # fmt: skip
+    return after
+
+
+def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run,
+    place: Place,
+    plan: Plan,
+    profile: Profile,
+    zone: tuple[str | None, str],
+    arm: str,
     now_ms: int,
     customer: str,
     effects: Effects,
-    *,
-    is_old: bool,
-) -> tuple[Run, ...]:
-    due_ms = max(event.time_ms + flow.wait.for_ms, now_ms)
-    for place, known in enumerate(runs):
-        if known.flow_id == flow.id:
-            if is_old or not flow.wait.restarts or due_ms <= known.due_ms:
-                return runs
-            return (*runs[:place], _replace(known, due_ms=due_ms), *runs[place + 1 :])
-    candidate_id = derived_id(event.event_id, customer, flow.id, flow.version)
-    run = Run(flow.id, flow.version, candidate_id, event.event_id, event.time_ms, due_ms, flow.steps[0].name)
-    evidence = {"event": event.type, "event_time_ms": str(event.time_ms)}
-    if is_old:
-        verdict = Verdict("too_old", f"{event.type} came too late to start anything.", evidence)
-    else:
-        verdict = Verdict("entered", f"{event.type} starts this flow.", evidence | {"due_ms": str(due_ms)})
-        runs = (*runs, run)
-    give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
-    return runs
-
-
-def _decide(  # noqa: PLR0913, PLR0917 - as on_event
-    profile: Profile, run: Run, flow: Flow, now_ms: int, settings: DomainSettings, arm: str
-) -> Verdict:
-    """The first no in a fixed order: needs, expiry, consent, arm, caps; else the message is sent."""
-    cart = profile.cart
-    evidence = {"arm": arm, **_cart_facts(cart)}
-    if cart is None and flow.needs.cart == "not_empty":
-        return Verdict("exited", "The cart is empty.", evidence)
-    if now_ms > run.due_ms + flow.expires_after_ms:
-        return Verdict("expired", "The time to send this has passed.", evidence)
-    # what was bought has to be confirmed: only a withdrawal stops a transactional message
-    default = settings.consent_default if flow.is_promotional else "granted"
-    is_allowed, evidence["consent"] = allowed(profile.consents, flow.channel, default)
-    if not is_allowed:
-        return Verdict("no_consent", f"There is no consent to messages by {flow.channel}.", evidence)
-    if arm == HOLDOUT:
-        return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
-    if flow.is_promotional:
-        count = counted(profile.messages, flow, now_ms)
-        evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
-        reached = cap_reached(count, flow)
-        if reached is not None:
-            return Verdict("capped", reached, evidence)
-    return Verdict("sent", _why_sent(flow, cart), evidence)
-
-
-def _why_sent(flow: Flow, cart: Cart | None) -> str:
-    waited = f"{duration_text(flow.wait.for_ms)} after {flow.entry.event} nothing had ended the flow"
-    return f"{waited}." if cart is None else f"{waited}; articles in the cart: {len(cart.items)}."
-
-
-_CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")
-
-
-def _cart_facts(cart: Cart | None) -> dict[str, str]:
-    if cart is None:
-        return {"cart_items": "0"}
-    return {
-        "cart_items": str(len(cart.items)),
-        "cart_total_minor": str(cart_total_minor(cart)),
-        "cart_added_ms": str(cart.added_ms),
-    }
-
-
-def _trigger(  # noqa: PLR0913, PLR0917 - as on_event
-    profile: Profile, run: Run, flow: Flow, now_ms: int, customer: str, arm: str, verdict: Verdict
-) -> Trigger:
-    cart = profile.cart
-    return Trigger(
-        trigger_id=derived_id(run.cause, customer, flow.id, flow.version, run.step),
-        customer=customer,
-        user_id=profile.user_id,
-        email_hash=profile.email_hash,
-        channel=flow.channel,
-        flow_id=flow.id,
-        flow_version=flow.version,
-        arm=arm,
-        step=run.step,
-        decided_ms=now_ms,
-        due_ms=run.due_ms,
-        expires_ms=run.due_ms + flow.expires_after_ms,
-        reason=verdict.reason,
-        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in cart.items])
-        if cart is not None
-        else (),
-        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
-    )
+) -> Run | None:
+    """The run after a step that sends nothing; None: it was the last one."""
+    following, due_ms = place.nexts[0], now_ms
+    ended = Verdict("exited", f"The flow ends after the step {run.step}.", {})
+    match place.step:
+        case WaitStep(for_ms=for_ms):
+            due_ms = now_ms + for_ms
+        case WaitUntilStep():
+            due_ms = until_ms(place.step, now_ms, zone_of(*zone))
+        case BranchStep():
+            is_so = place.holds is not None and place.holds(profile, None, now_ms)
+            following = place.nexts[0 if is_so else 1]
+        case SplitStep(arms=arms):
+            # who is held out goes the first way, to be told so at the first message
+            names = [each.name for each in arms]
+            following = place.nexts[names.index(arm) if arm in names else 0]
+        case CheckGoalStep() if run.goal_ms:
+            reached = f"The goal, {plan.flow.goal.event}, is reached."
+            following, ended = END, Verdict("exited", reached, {"goal_time_ms": str(run.goal_ms)})
+    if following == END:
+        give_receipt(ended, run, arm, now_ms, customer, effects)
+        return None
+    return _replace(run, step=following, due_ms=due_ms)

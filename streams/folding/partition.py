@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
 from state.codec import frame, open_version
-from streams.flows.definition import FlowSet, compile_flows
+from streams.flows.flow_set import FlowSet, compile_flows
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel

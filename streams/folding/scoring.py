@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.outputs import SegmentChanged
+from streams.flows.runner import on_segment
 from streams.profiles.effects import derived_id
 from streams.profiles.features import features, nearest
 from streams.profiles.lifecycle import lifecycle
 from streams.profiles.rfm import score, segment_of
-from streams.profiles.segments import NO_ORDER
+from streams.profiles.segments import NO_ORDER, UNSCORED
 from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
 from streams.profiles.view import is_public, may_differ, view
 
@@ -78,6 +79,19 @@ def published(before: Profile, after: Profile, at: Moment) -> None:
     shown = view(at.customer, after)
     if before.orders is not after.orders or not before.first_ms or view(at.customer, before) != shown:
         at.effects.emit(at.customer, shown)
+
+
+def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool = False) -> Profile:
+    """The profile with the flows entered that a new segment starts; the same object if none was.
+
+    The first cuts of all put everyone into a segment: that is no move of the customer's.
+    """
+    if before.score is after.score or not at.known.flows.segments or not is_public(at.customer):
+        return after
+    segment, left = segment_of(after.score), segment_of(before.score)
+    if left in {segment, UNSCORED}:
+        return after
+    return on_segment(after, segment, at.cause, at.now_ms, at.known.flows, at.customer, at.effects, is_old=is_old)
 
 
 def withdrawn(profile: Profile, at: Moment) -> None:

@@ -1,4 +1,4 @@
-"""A customer's timers: derived from his profile, fired in order (due, name) on his own clock."""
+"""A customer's timers: derived from his profile, fired in order of due time, then rank, on his own clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from streams.flows.runner import on_due as flow_due
 from streams.folding.moment import Moment
-from streams.folding.scoring import on_slot, published, rescored
+from streams.folding.scoring import on_slot, published, rescored, segment_entered
 from streams.profiles.effects import Effects
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
     for _ in range(FIRES_MAX):
         if not 0 < next_due_ms(profile) <= until_ms:
             return profile
-        due_ms, name = min(timers(profile))
+        order = known.flows.order
+        due_ms, name = min(timers(profile), key=lambda timer: (timer[0], order.get(timer[1], timer[1])))
         if name == "expire":
             return None
         now_ms = max(profile.clock_ms, due_ms)
@@ -87,6 +88,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         try:
             after = _fire(before, name, due_ms, at)
             published(profile, after, at)
+            after = segment_entered(profile, after, at)
         except Exception as error:
             raise TimerFailed(name, due_ms, profile) from error
         effects.take(own)

@@ -11,7 +11,7 @@ from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.consent import with_consent
 from streams.flows.runner import on_event
-from streams.folding.scoring import is_score_stale, published, rescored
+from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
 from streams.profiles import cart
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
@@ -71,6 +71,9 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     published(before, profile, at)
+    if profile.score is not before.score:
+        is_old = received_ms - event.time_ms > at.known.settings.entry_age_max_ms
+        profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
 
 
@@ -80,6 +83,8 @@ def _identify(
     """Notes what the touchpoint says of who the customer is, and tells devices and addresses."""
     if not profile.first_ms or event.time_ms < profile.first_ms:
         changes["first_ms"] = event.time_ms
+    if event.time_zone is not None and event.time_zone != profile.time_zone:
+        changes["time_zone"] = event.time_zone
     linked = profile.linked
     if event.user_id is not None:
         if profile.user_id is None:

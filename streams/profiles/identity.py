@@ -14,6 +14,7 @@ from streams.profiles.profile import (
     ORDERS_MAX,
     Adjustment,
     ConsentState,
+    Entered,
     OrderMonth,
     PlacedOrder,
     Profile,
@@ -74,6 +75,8 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         consents=united_consents((*user.consents, *device.consents)),
         runs=runs,
         messages=_united_messages(user.messages, device.messages),
+        time_zone=user.time_zone or device.time_zone,
+        entries=_united_entries(user.entries, device.entries),
     )
     return bounded(profile), twice, lost
 
@@ -122,6 +125,13 @@ def _united_messages(one: tuple[Sent, ...], other: tuple[Sent, ...]) -> tuple[Se
     return tuple(Sent(time_ms, channel, flow, promo) for time_ms, flow, channel, promo in sorted(set(key)))[
         -MESSAGES_MAX:
     ]
+
+
+def _united_entries(one: tuple[Entered, ...], other: tuple[Entered, ...]) -> tuple[Entered, ...]:
+    last: dict[str, int] = {}
+    for item in (*one, *other):
+        last[item.flow_id] = max(item.time_ms, last.get(item.flow_id, 0))
+    return tuple(Entered(flow_id, last[flow_id]) for flow_id in sorted(last))
 
 
 def _united_runs(one: tuple[Run, ...], other: tuple[Run, ...]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:

@@ -11,6 +11,7 @@ CONVERSIONS_MAX = 100
 MESSAGES_MAX = 200
 CART_ITEMS_MAX = 50
 SESSIONS_MAX = 8
+ENTRIES_MAX = 200
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -106,6 +107,20 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entered_ms: int
     due_ms: int
     step: str
+    """What is done when it is due."""
+    last_entry_ms: int = 0
+    """Time of the entry event from which the first wait counts; 0: of a release that did not keep it."""
+    goal_ms: int = 0
+    """Time of the flow's goal, where a step asks for it; 0: not reached."""
+    products: tuple[CartItem, ...] = ()
+    """Of the last entry event, where the flow shows them."""
+
+
+class Entered(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last entry into a flow that asks when the customer was in it before."""
+
+    flow_id: str
+    time_ms: int
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -176,6 +191,10 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Due time in the timer index: at or before the earliest timer, so that a busy cart does not rewrite the index."""
     parked: tuple[str, ...] = ()
     """Names of timers whose code raised: out of the index until a release mends it."""
+    time_zone: str | None = None
+    """IANA name of where the customer was last."""
+    entries: tuple[Entered, ...] = ()
+    """By flow."""
 
 
 EMPTY = Profile()

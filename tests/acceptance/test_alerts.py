@@ -17,7 +17,7 @@ from schemas.insights import Anomaly, Facts, Kpi
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
 from streams.demo.fetching import Unavailable
 from streams.demo.prometheus import fetch_prometheus
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.gauges import HELD_S
 from streams.places import data_dir, in_ci
 from streams.replay.generator import Shop, ShopParameters

@@ -20,7 +20,7 @@ from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import encode
 from streams.collect.keys import key_of
 from streams.engine.config import reader_config
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.prefix import partition_of
 from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off
 from tests.support.watching import until

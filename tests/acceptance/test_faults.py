@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.engine.config import reader_config
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.places import data_dir
 from streams.prefix import open_prefix
 from streams.replay.columns import map_file

@@ -16,7 +16,7 @@ from schemas.wire import encode
 from streams.__main__ import app
 from streams.collect.keys import key_of
 from streams.engine.publisher import Publisher
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.insights.state import CLOCK, SETTINGS, InsightCodec
 from streams.journal import COPIED
 from streams.prefix import open_prefix, partition_of

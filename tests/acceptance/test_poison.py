@@ -19,7 +19,7 @@ from streams.demo.accounting import Account, account_of, balances
 from streams.demo.reading import read_records
 from streams.engine.publisher import Publisher
 from streams.engine.reader import read_committed
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.prefix import open_prefix
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source

@@ -12,7 +12,7 @@ from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import encode
 from streams.collect.keys import key_of
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from tests.support.running import Place, a_worker, make_place, wait_worked_off
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, a_touchpoint, an_add, an_order
 

@@ -20,7 +20,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.demo.registry import Registry
 from streams.engine.registry import registry_wire
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
 from tests.support.running import Place, a_worker, make_place, play, wait_worked_off

@@ -21,7 +21,7 @@ from schemas.outputs import Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
 from streams.engine.config import reader_config
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from tests.bench.results import Figure, keep
 from tests.bench.sending import ADD_EVERY
 from tests.support.running import Place, a_worker, make_place

@@ -20,7 +20,7 @@ import msgspec
 from schemas.outputs import Decision
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.folding.partition import JournalCodec
 from tests.bench.latency import read_on
 from tests.bench.recovery import PARTITIONS, bare, fill, ready, wait

@@ -18,7 +18,7 @@ from streams.collect.keys import key_of
 from streams.creating import create_prefix
 from streams.demo.server import free_port
 from streams.engine.reader import read_committed
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.fold import journal_headers
 from streams.settings import HOUR_MS, DomainSettings, WorkerSettings
 from streams.topics import Topics

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.configuring import configured
-from streams.flows.definition import FlowError, library_documents
+from streams.flows.files import library_documents
+from streams.flows.mistakes import FlowError
 from streams.settings import SettingsError, parse_domain
 
 if TYPE_CHECKING:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from pathlib import Path
+from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from streams.flows.definition import (
-    FlowError,
-    compile_flows,
-    duration_text,
-    library_documents,
-    load_flow,
-    parse_duration,
-    read_document,
-)
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from streams.flows.definition import schema_text
+from streams.flows.durations import duration_text, parse_duration
+from streams.flows.files import LIBRARY, library_documents, load_flow, read_document
+from streams.flows.flow_set import compile_flows
+from streams.flows.mistakes import FlowError
 
 
 def a_document(**changes: Any) -> dict[str, Any]:
@@ -63,8 +59,8 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
         ({"wait": {"fore": "2h"}}, r"wait\.fore is '2h': not a field; allowed are for, restarts"),
         ({"channel": "fax"}, r"channel is 'fax': Input should be 'email', 'sms' or 'push'"),
         ({"steps": []}, r"steps is \[\]: Tuple should have at least 1 item .*"),
-        ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': Input should be 'trigger'"),
-        ({"steps": [{"name": "a", "do": "trigger", "x": 1}]}, r"steps\[0\]\.x is 1: not a field; allowed are name, do"),
+        ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': allowed are trigger, wait, .*"),
+        ({"steps": [{"name": "a", "do": "trigger", "x": 1}]}, r"steps\[0\]\.x is 1: not a field; .* name, next, do"),
         ({"holdout_percent": 101}, r"holdout_percent is 101: Input should be less than or equal to 100"),
         ({"caps": {"per_week": -1}}, r"caps\.per_week is -1: Input should be greater than or equal to 0"),
         ({"entry": {"event": "product_aded"}}, r"entry\.event is 'product_aded': Input should be 'ad_clicked', .*"),
@@ -110,5 +106,23 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 def test_an_event_looks_up_only_the_flows_that_listen_to_it() -> None:
     flows = [a_document(id=f"flow_{number}", entry={"event": "signed_up"}) for number in range(100)]
     listening = compile_flows([*flows, a_document()]).listening
-    assert [flow.id for flow, _ in listening["product_added"].entries] == ["abandoned_cart"]
+    assert [plan.flow.id for plan in listening["product_added"].entries] == ["abandoned_cart"]
     assert "page_viewed" not in listening
+
+
+def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() -> None:
+    """If this fails: `touchstream flows schema > deploy/flow.schema.json`."""
+    text = (Path(__file__).parents[2] / "deploy" / "flow.schema.json").read_text(encoding="utf-8")
+    assert text == schema_text()
+    validator = jsonschema.Draft202012Validator(json.loads(text))
+    for file in LIBRARY.iterdir():
+        assert list(validator.iter_errors(read_document(file))) == []
+    assert list(validator.iter_errors(a_document(steps=[{"name": "a", "do": "dance"}])))
+
+
+def test_times_of_day_need_no_quotes_and_a_time_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "night.yaml"
+    path.write_text("{from: 21:00, to: 08:00, since: 2026-01-01T00:00:00Z, count: 21, none: 0}", encoding="utf-8")
+    assert read_document(path) == {
+        "from": "21:00", "to": "08:00", "since": "2026-01-01T00:00:00Z", "count": 21, "none": 0,
+    }  # fmt: skip

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
 from streams.flows.consent import allowed, with_consent
-from streams.flows.definition import compile_flows, library_documents
+from streams.flows.files import library_documents
+from streams.flows.flow_set import compile_flows
 from streams.flows.runner import on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
@@ -79,7 +80,7 @@ class Life:
             before = self.profile
             sent = len(self.triggers)
             self.profile = on_due(before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects)
-            channel = FLOWS.flows[run.flow_id].channel
+            (channel,) = FLOWS.flows[run.flow_id].ordered_channels
             if len(self.triggers) > sent:
                 assert allowed(before.consents, channel, SETTINGS.consent_default)[0]
 

@@ -19,6 +19,7 @@ from streams.profiles.profile import (
     CartItem,
     ConsentState,
     Conversion,
+    Entered,
     OrderMonth,
     PlacedOrder,
     Profile,
@@ -52,6 +53,21 @@ BY_VERSION_2 = bytes.fromhex(
     "76daa800cf0000019b76daa805a872656d696e6465729194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f636172"
     "74c3cf0000019b76daa806cf0000019b76daa80591a4736c6f74"
 )
+"""As `a_full_profile`, without what came with version 3."""
+
+BY_VERSION_3 = bytes.fromhex(
+    "030000019b76daa805dc001bcf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
+    "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
+    "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
+    "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
+    "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
+    "6d61696cc3cf0000019b76daa800919aae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc019194cf"
+    "0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b76daa80591a4736c6f"
+    "74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa800"
+)
 """As `a_full_profile`."""
 
 PARTITION_BY_VERSION_1 = bytes.fromhex(
@@ -83,9 +99,13 @@ def a_full_profile() -> Profile:
         cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),)), touches=(touch,),
         conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),), answers=((20_454, 2),),
         consents=(ConsentState("email", granted=True, time_ms=START_MS),),
-        runs=(Run("abandoned_cart", 1, "candidate", "event", START_MS, START_MS + 5, "reminder"),),
+        runs=(
+            Run("abandoned_cart", 1, "candidate", "event", START_MS, START_MS + 5, "reminder", START_MS + 3,
+                START_MS + 4, (CartItem("cup", 700, 1),)),
+        ),
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
-        expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",),
+        expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
+        entries=(Entered("welcome", START_MS),),
     )  # fmt: skip
 
 
@@ -104,14 +124,23 @@ def test_a_profile_of_version_1_is_read_with_its_last_visit() -> None:
 
 
 def test_a_profile_of_version_2_is_read() -> None:
-    assert decode_profile(BY_VERSION_2) == a_full_profile()
+    """It knew no time zone and no earlier entries, and of a candidate nothing since it entered."""
+    full = a_full_profile()
+    (run,) = full.runs
+    known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=())
+    expected = msgspec.structs.replace(full, runs=(known,), time_zone=None, entries=())
+    assert decode_profile(BY_VERSION_2) == expected
+
+
+def test_a_profile_of_version_3_is_read() -> None:
+    assert decode_profile(BY_VERSION_3) == a_full_profile()
 
 
 def test_whoever_changes_how_profiles_are_stored_raises_the_version() -> None:
     """If this fails: raise VERSION, upgrade from the bytes above, and add those of the new version to them."""
     full = a_full_profile()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(EMPTY, name)] == []
-    assert encode_profile(full).hex() == BY_VERSION_2.hex()
+    assert encode_profile(full).hex() == BY_VERSION_3.hex()
 
 
 def a_full_partition() -> PartitionState:
@@ -143,7 +172,7 @@ def test_a_profile_that_an_earlier_release_sent_to_a_user_is_taken_in() -> None:
 
 @pytest.mark.parametrize("version", [VERSION + 1, 255])
 def test_a_profile_of_a_later_release_is_refused_with_both_versions(version: int) -> None:
-    _, due_ms, payload = open_frame(BY_VERSION_2)
+    _, due_ms, payload = open_frame(BY_VERSION_3)
     later = frame(version, due_ms, payload + b"\x00")
     with pytest.raises(NewerState, match=rf"a profile of version {version}, .* reads up to {VERSION}$"):
         decode_profile(later)

@@ -11,7 +11,7 @@ from schemas import wire
 from schemas.insights import Facts
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
-from streams.flows.definition import library_documents
+from streams.flows.files import library_documents
 from streams.fold import journal_headers
 from streams.replay.refold import COMPARED
 from streams.replay.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify

@@ -1,0 +1,151 @@
+"""The decision about one message: the first no in a fixed order, or yes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.outputs import Trigger, TriggerProduct
+from streams.flows.arms import HOLDOUT
+from streams.flows.caps import cap_reached, counted
+from streams.flows.consent import allowed
+from streams.flows.durations import duration_text
+from streams.flows.fields import cart_total_minor
+from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from streams.flows.receipts import Verdict
+from streams.profiles.effects import derived_id
+
+if TYPE_CHECKING:
+    from streams.flows.definition import Flow
+    from streams.flows.flow_set import FlowSet, Plan
+    from streams.profiles.profile import Cart, Profile, Run
+    from streams.settings import DomainSettings
+
+
+def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named, and each no is a return
+    profile: Profile, run: Run, plan: Plan, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
+) -> Verdict:
+    """In this order: needs, period, expiry, consent, arm, quiet hours, suppression, caps; else the message is sent."""
+    flow, cart = plan.flow, profile.cart
+    evidence = {"arm": arm, **_cart_facts(cart)}
+    if cart is None and flow.needs.cart == "not_empty":
+        return Verdict("exited", "The cart is empty.", evidence)
+    if plan.needs is not None and not plan.needs(profile, None, now_ms):
+        return Verdict("exited", "What the flow needs no longer holds.", evidence)
+    if flow.valid is not None and not flow.valid.holds(now_ms):
+        return Verdict("exited", "The flow's period of validity is over.", evidence)
+    if now_ms > run.due_ms + flow.expires_after_ms:
+        return Verdict("expired", "The time to send this has passed.", evidence)
+    channel, evidence["consent"] = _channel(profile, flow, settings)
+    if channel is None:
+        channels = " or ".join(flow.ordered_channels)
+        return Verdict("no_consent", f"There is no consent to messages by {channels}.", evidence)
+    if arm == HOLDOUT:
+        return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
+    if flow.is_promotional:
+        return _promotional(profile, run, flow, now_ms, flow_set, settings, channel, evidence)
+    return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
+
+
+def _promotional(  # noqa: PLR0913, PLR0917 - as decide
+    profile: Profile,
+    run: Run,
+    flow: Flow,
+    now_ms: int,
+    flow_set: FlowSet,
+    settings: DomainSettings,
+    channel: str,
+    evidence: dict[str, str],
+) -> Verdict:
+    """What only a promotional message has to pass."""
+    if flow.quiet_hours is not None:
+        zone = zone_of(profile.time_zone, settings.reporting_time_zone)
+        until_ms = quiet_until_ms(flow.quiet_hours, now_ms, zone)
+        if until_ms is not None:
+            evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
+            if until_ms > run.due_ms + flow.expires_after_ms:
+                return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
+            return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
+    suppressing = _suppressing(profile, flow, now_ms, flow_set)
+    if suppressing is not None:
+        return Verdict("suppressed", f"The flow {suppressing} keeps others silent for a while.", evidence)
+    count = counted(profile.messages, flow, channel, now_ms)
+    evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
+    reached = cap_reached(profile.messages, count, flow, channel, now_ms)
+    if reached is not None:
+        return Verdict("capped", reached, evidence)
+    return Verdict("sent", _why_sent(run, flow_set.plans[flow.id], profile.cart), evidence, channel)
+
+
+def trigger(  # noqa: PLR0913, PLR0917 - as decide
+    profile: Profile, run: Run, flow: Flow, now_ms: int, settings: DomainSettings, customer: str, arm: str,
+    verdict: Verdict,
+) -> Trigger:  # fmt: skip
+    """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
+    cart = profile.cart if flow.products == "cart" else None
+    items = run.products if cart is None else cart.items
+    expires_ms = run.due_ms + flow.expires_after_ms
+    if flow.quiet_hours is not None:
+        zone = zone_of(profile.time_zone, settings.reporting_time_zone)
+        expires_ms = min(expires_ms, next_quiet_ms(flow.quiet_hours, now_ms, zone))
+    return Trigger(
+        trigger_id=derived_id(run.cause, customer, flow.id, flow.version, run.step),
+        customer=customer,
+        user_id=profile.user_id,
+        email_hash=profile.email_hash,
+        channel=verdict.channel,
+        flow_id=flow.id,
+        flow_version=flow.version,
+        arm=arm,
+        step=run.step,
+        decided_ms=now_ms,
+        due_ms=run.due_ms,
+        expires_ms=expires_ms,
+        reason=verdict.reason,
+        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
+        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
+    )
+
+
+def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[str | None, str]:
+    """The first channel with consent, and on what that rests; None, and why the last one has none."""
+    # what was bought has to be confirmed: only a withdrawal stops a transactional message
+    default = settings.consent_default if flow.is_promotional else "granted"
+    resting = ""
+    for channel in flow.ordered_channels:
+        is_allowed, resting = allowed(profile.consents, channel, default)
+        if is_allowed:
+            return channel, resting
+    return None, resting
+
+
+def _suppressing(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet) -> str | None:
+    """The id of another flow whose message keeps this one silent."""
+    for message in profile.messages:
+        other = flow_set.flows.get(message.flow_id)
+        if other is None or other.suppresses_ms is None or other.id == flow.id:
+            continue
+        if message.time_ms > now_ms - other.suppresses_ms:
+            return other.id
+    return None
+
+
+def _why_sent(run: Run, plan: Plan, cart: Cart | None) -> str:
+    flow = plan.flow
+    if run.step == plan.first:
+        waited = f"{duration_text(flow.wait.for_ms)} after {flow.entry.words} nothing had ended the flow"
+    else:
+        waited = f"At the step {run.step} nothing had ended the flow"
+    return f"{waited}." if cart is None else f"{waited}; articles in the cart: {len(cart.items)}."
+
+
+_CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")
+
+
+def _cart_facts(cart: Cart | None) -> dict[str, str]:
+    if cart is None:
+        return {"cart_items": "0"}
+    return {
+        "cart_items": str(len(cart.items)),
+        "cart_total_minor": str(cart_total_minor(cart)),
+        "cart_added_ms": str(cart.added_ms),
+    }

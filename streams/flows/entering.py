@@ -1,0 +1,97 @@
+"""Entry into a flow: the customer becomes a candidate, or his first wait begins anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from streams.flows.arms import arm_of
+from streams.flows.receipts import Verdict, give_receipt
+from streams.profiles.effects import derived_id
+from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Run
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+    from streams.flows.flow_set import Plan
+    from streams.profiles.effects import Effects
+
+PRODUCTS_MAX = 10
+"""Articles of the entry event that a run keeps to show."""
+_replace = msgspec.structs.replace
+
+
+class _What(NamedTuple):
+    """What lets a customer in."""
+
+    words: str
+    evidence: str
+    cause: str
+    time_ms: int
+    is_old: bool
+    products: tuple[CartItem, ...]
+
+
+def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, event: Touchpoint, now_ms: int, customer: str, effects: Effects, *, is_old: bool
+) -> Profile:
+    """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
+    products: tuple[CartItem, ...] = ()
+    if plan.flow.products == "entry":
+        shown = event.products[:PRODUCTS_MAX]
+        products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
+    what = _What(event.type, event.type, event.event_id, event.time_ms, is_old, products)
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
+def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, segment: str, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    is_old: bool,
+) -> Profile:  # fmt: skip
+    """As `entered_by_event`, at the time of his own clock."""
+    what = _What(f"The segment {segment}", f"segment {segment}", cause, now_ms, is_old, ())
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
+def _entered(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, what: _What, now_ms: int, customer: str, effects: Effects
+) -> Profile:
+    flow, runs = plan.flow, profile.runs
+    due_ms = max(what.time_ms + flow.wait.for_ms, now_ms)
+    for place, known in enumerate(runs):
+        if known.flow_id == flow.id:
+            is_waiting = known.step == plan.first
+            if what.is_old or not flow.wait.restarts or not is_waiting or due_ms <= known.due_ms:
+                return profile
+            anew = _replace(known, due_ms=due_ms, last_entry_ms=what.time_ms, products=what.products)
+            return _replace(profile, runs=(*runs[:place], anew, *runs[place + 1 :]))
+    if flow.valid is not None and not flow.valid.holds(now_ms):
+        return profile
+    if flow.reentry_ms and _is_too_soon(profile, plan, what.time_ms):
+        return profile
+    candidate_id = derived_id(what.cause, customer, flow.id, flow.version)
+    run = Run(
+        flow.id, flow.version, candidate_id, what.cause, what.time_ms, due_ms, plan.first, what.time_ms, 0,
+        what.products,
+    )  # fmt: skip
+    evidence = {"event": what.evidence, "event_time_ms": str(what.time_ms)}
+    if what.is_old:
+        verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
+    else:
+        verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
+        entries = _with_entry(profile.entries, flow.id, what.time_ms) if flow.reentry_ms else profile.entries
+        profile = _replace(profile, runs=(*runs, run), entries=entries)
+    give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
+    return profile
+
+
+def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:
+    return any(
+        last.flow_id == plan.flow.id and time_ms - last.time_ms < plan.flow.reentry_ms for last in profile.entries
+    )
+
+
+def _with_entry(entries: tuple[Entered, ...], flow_id: str, time_ms: int) -> tuple[Entered, ...]:
+    others = [last for last in entries if last.flow_id != flow_id]
+    newest = sorted([*others, Entered(flow_id, time_ms)], key=lambda last: (last.time_ms, last.flow_id))[-ENTRIES_MAX:]
+    return tuple(sorted(newest, key=lambda last: last.flow_id))

@@ -1,0 +1,101 @@
+"""What conditions may ask of a profile and of an event, and how each is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from streams.profiles.orders import first_order_ms, last_order_ms, window_sums
+from streams.profiles.rfm import segment_of
+from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from schemas.touchpoint import Touchpoint
+    from streams.profiles.profile import Cart, Profile
+
+NumberField = Literal["cart_items", "cart_total_minor", "orders", "spend_minor"]
+CountField = Literal["answers", "messages", "orders", "spend_minor", "touches"]
+AgeField = Literal["cart_age", "first_order_age", "first_seen_age", "last_message_age", "last_order_age"]
+TextField = Literal["lifecycle", "segment"]
+EventNumberField = Literal["event.order.discount_minor", "event.order.total_minor"]
+EventTextField = Literal[
+    "event.channel", "event.country", "event.message.flow_id", "event.products.category", "event.products.sku",
+    "event.source",
+]  # fmt: skip
+PROPERTY = "event.properties."
+"""Begins the name of an event's property, whose own name follows."""
+
+SEGMENTS = (*GRID_SEGMENTS, "Others", NO_ORDER, UNSCORED)
+STAGES = ("prospect", "first_time", "active", "at_risk", "lapsed", "reactivated")
+
+
+def cart_total_minor(cart: Cart | None) -> int:
+    """What lies in the cart, in minor units."""
+    return 0 if cart is None else sum([item.price_minor * item.quantity for item in cart.items])
+
+
+def _spend_minor(profile: Profile) -> int:
+    """Of all time: orders less refunds, by the orders that count."""
+    orders = sum(order.total_minor - order.refunded_minor for order in profile.orders if order.counts)
+    return orders + sum(month.minor for month in profile.months) - sum(item.minor for item in profile.adjustments)
+
+
+def _answers(profile: Profile, now_ms: int, within_ms: int) -> int:
+    """By whole days (UTC), as the profile keeps them; today is one."""
+    oldest = (now_ms - within_ms) // DAY_MS
+    return sum(count for day, count in profile.answers if day > oldest)
+
+
+def _since(times: Iterable[int], after_ms: int) -> int:
+    return sum(time_ms > after_ms for time_ms in times)
+
+
+NUMBERS: dict[NumberField, Callable[[Profile], int]] = {
+    "cart_items": lambda profile: 0 if profile.cart is None else len(profile.cart.items),
+    "cart_total_minor": lambda profile: cart_total_minor(profile.cart),
+    "orders": lambda profile: len(profile.orders) + sum(month.orders for month in profile.months),
+    "spend_minor": _spend_minor,
+}
+
+COUNTS: dict[CountField, Callable[[Profile, int, int], int]] = {
+    "answers": _answers,
+    "messages": lambda profile, now, within: _since((one.time_ms for one in profile.messages), now - within),
+    "orders": lambda profile, now, within: window_sums(profile, now, within).orders,
+    "spend_minor": lambda profile, now, within: window_sums(profile, now, within).minor,
+    "touches": lambda profile, now, within: _since((one.time_ms for one in profile.touches), now - within),
+}
+"""(profile, now_ms, within_ms): what happened after now - within."""
+
+KEPT_DAYS: dict[CountField, int] = {"answers": 90, "messages": 30, "touches": 90}
+"""How far back the profile goes; orders of any age are kept, or their sums by month."""
+
+AGES: dict[AgeField, Callable[[Profile], int | None]] = {
+    "cart_age": lambda profile: None if profile.cart is None else profile.cart.added_ms,
+    "first_order_age": first_order_ms,
+    "first_seen_age": lambda profile: profile.first_ms or None,
+    "last_message_age": lambda profile: profile.messages[-1].time_ms if profile.messages else None,
+    "last_order_age": last_order_ms,
+}
+"""The time from which the age counts; None: it never was."""
+
+TEXTS: dict[TextField, Callable[[Profile], str]] = {
+    "lifecycle": lambda profile: profile.lifecycle,
+    "segment": lambda profile: segment_of(profile.score),
+}
+
+EVENT_NUMBERS: dict[EventNumberField, Callable[[Touchpoint], int | None]] = {
+    "event.order.discount_minor": lambda event: event.order.discount_minor if event.order else None,
+    "event.order.total_minor": lambda event: event.order.total_minor if event.order else None,
+}
+
+EVENT_TEXTS: dict[EventTextField, Callable[[Touchpoint], Iterable[str | None]]] = {
+    "event.channel": lambda event: (event.channel,),
+    "event.country": lambda event: (event.country,),
+    "event.message.flow_id": lambda event: (event.message.flow_id,) if event.message else (),
+    "event.products.category": lambda event: [product.category for product in event.products],
+    "event.products.sku": lambda event: [product.sku for product in event.products],
+    "event.source": lambda event: (event.source,),
+}
+"""The values that an event has of it: of its products, each one's."""

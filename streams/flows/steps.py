@@ -1,0 +1,159 @@
+"""The steps of a flow: what happens to a customer after his entry and the first wait."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, Tag, model_validator
+
+from streams.flows.conditions import Condition, Part, check_of_profile
+from streams.flows.durations import Clock, Duration
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+END = "end"
+"""As the name of a step that comes next: the customer has left the flow."""
+RESERVED_ARMS = ("treatment", "holdout", "unassigned")
+_SHARES = 100
+
+
+def _is_some(duration_ms: int) -> int:
+    if not duration_ms:
+        raise ValueError("allowed is more than 0s")
+    return duration_ms
+
+
+class _Step(Part):
+    name: Name
+
+
+class _Linear(_Step):
+    next: Name | None = None
+    """A later step, or END; None: the one that follows in the file."""
+
+
+class TriggerStep(_Linear):
+    """Sends a trigger, if nothing is in the way."""
+
+    do: Literal["trigger"]
+
+
+class WaitStep(_Linear):
+    """Lets time pass."""
+
+    do: Literal["wait"]
+    for_ms: Annotated[Duration, AfterValidator(_is_some)] = Field(alias="for")
+
+
+class WaitUntilStep(_Linear):
+    """Waits for a time of day where the customer is; on these days of the week, Monday being 1."""
+
+    do: Literal["wait_until"]
+    time: Clock
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] | None = Field(default=None, min_length=1)
+
+
+class BranchStep(_Step):
+    """Goes on with one of two steps."""
+
+    do: Literal["branch"]
+    condition: Annotated[Condition, AfterValidator(check_of_profile)] = Field(alias="if")
+    then: Name | None = None
+    otherwise: Name | None = Field(default=None, alias="else")
+
+    @model_validator(mode="after")
+    def _leads_to_two(self) -> BranchStep:
+        if self.then == self.otherwise:
+            raise ValueError("then and else name the same step: there is nothing to choose")
+        return self
+
+
+class Arm(Part):
+    """A share of the customers, by hash, and the step that they go on with."""
+
+    name: Name
+    percent: float = Field(gt=0, le=100)
+    next: Name | None = None
+
+
+class SplitStep(_Step):
+    """Puts each customer into one arm, the same in every version of the flow with the same arms."""
+
+    do: Literal["split"]
+    arms: tuple[Arm, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> SplitStep:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names) or not set(names).isdisjoint(RESERVED_ARMS):
+            raise ValueError(f"the names of arms differ, and are none of {', '.join(RESERVED_ARMS)}")
+        total = sum(arm.percent for arm in self.arms)
+        if abs(total - _SHARES) > 1 / _SHARES:
+            raise ValueError(f"the percent of its arms add up to {total:g}; they add up to 100")
+        return self
+
+
+class CheckGoalStep(_Linear):
+    """Ends the flow for who has reached its goal since he entered."""
+
+    do: Literal["check_goal"]
+
+
+Step: TypeAlias = Annotated[
+    Annotated[TriggerStep, Tag("trigger")]
+    | Annotated[WaitStep, Tag("wait")]
+    | Annotated[WaitUntilStep, Tag("wait_until")]
+    | Annotated[BranchStep, Tag("branch")]
+    | Annotated[SplitStep, Tag("split")]
+    | Annotated[CheckGoalStep, Tag("check_goal")],
+    Field(discriminator="do"),
+]
+STEPS: dict[str, type[Part]] = {
+    "trigger": TriggerStep,
+    "wait": WaitStep,
+    "wait_until": WaitUntilStep,
+    "branch": BranchStep,
+    "split": SplitStep,
+    "check_goal": CheckGoalStep,
+}
+"""By the tag that stands in the place of an error."""
+
+
+def targets(step: Step) -> tuple[str | None, ...]:
+    """Names of the steps that may come next; None: the one that follows in the file."""
+    match step:
+        case BranchStep(then=then, otherwise=otherwise):
+            return then, otherwise
+        case SplitStep(arms=arms):
+            return tuple(arm.next for arm in arms)
+        case _:
+            return (step.next,)
+
+
+def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, if every one can be reached, leads forward only, and is followed by a message or is one.
+
+    Raises:
+        ValueError: the message names the step.
+    """
+    places = {step.name: place for place, step in enumerate(steps)}
+    if len(places) < len(steps) or (END in places and len(steps) > 1):
+        raise ValueError(f"the names of steps differ, and none is {END}")
+    if sum(isinstance(step, SplitStep) for step in steps) > 1:
+        raise ValueError("one step at most splits into arms: a customer is in one arm of a flow")
+    if not isinstance(steps[-1], TriggerStep):
+        last = steps[-1].name
+        raise ValueError(f"{last} is last and sends nothing; the last step is a trigger")  # noqa: TRY004 - a value
+    reached = {0}
+    for place, step in enumerate(steps):
+        if place not in reached:
+            raise ValueError(f"no step leads to {step.name}")
+        for name in targets(step):
+            if name == END:
+                continue
+            to = place + 1 if name is None else places.get(name, -1)
+            if to <= place:
+                raise ValueError(f"{step.name} leads to {name!r}; allowed are {END} and the names of later steps")
+            reached.add(to)
+        if not isinstance(step, TriggerStep) and set(targets(step)) == {END}:
+            raise ValueError(f"nothing is sent after {step.name}: it leads to {END} only")
+    return steps
