@@ -20,7 +20,7 @@ from streams.folding.touchpoints import fold_touchpoint, stated
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
 from streams.profiles.profile import EMPTY, Profile
-from streams.profiles.seen import event_hash, is_seen, with_seen
+from streams.profiles.seen import event_hash, with_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,9 +127,9 @@ class Fold:
         Raises:
             Rejected: no settings have been published in this partition.
         """
-        partition = self._read()
-        if partition is not self._partition or self._known is None:
-            if not partition.settings:
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        if self._known is None or partition is not self._partition or partition is None:
+            if partition is None or not partition.settings:
                 raise Rejected(
                     "not_configured", "no Configured record precedes this one: run `touchstream topics create`"
                 )
@@ -158,13 +158,14 @@ class Fold:
         now_ms = max(profile.clock_ms, record.received_ms)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
         digest = event_hash(event.event_id)
-        if is_seen(profile.seen, digest):
+        seen = with_seen(profile.seen, digest, now_ms)
+        if seen is None:
             effects.count("duplicates")
             self._keep(customer, profile)
             return
         effects.count("folded")
         effects.count("touchpoints", event.time_ms)
-        changes: dict[str, object] = {"clock_ms": now_ms, "seen": with_seen(profile.seen, digest, now_ms)}
+        changes: dict[str, object] = {"clock_ms": now_ms, "seen": seen}
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))

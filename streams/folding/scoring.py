@@ -63,7 +63,7 @@ def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
 
 def published(before: Profile, after: Profile, at: Moment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
-    if not is_public(at.customer) or not after.first_ms or not may_differ(before, after):
+    if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
         return
     old, new = segment_of(before.score), segment_of(after.score)
     if old != new:

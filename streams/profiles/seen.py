@@ -18,20 +18,19 @@ def event_hash(event_id: str) -> bytes:
     return xxh3_64_digest(event_id.encode())
 
 
-def is_seen(seen: Seen, digest: bytes) -> bool:
-    """Whether the hash stands in a bucket, at a multiple of its length."""
+def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
+    """Adds a hash under the day of now_ms and lets go of what is over the bounds; None: it stood there already."""
+    size = HASH_BYTES
     for _, hashes in seen:
-        if digest in hashes and any(hashes[at : at + HASH_BYTES] == digest for at in range(0, len(hashes), HASH_BYTES)):
-            return True
-    return False
-
-
-def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen:
-    """Adds a hash under the day of now_ms and lets go of what is over the bounds."""
+        if digest in hashes and _stands_in(hashes, digest):
+            return None
+        size += len(hashes)
     day = now_ms // DAY_MS
     if seen and seen[-1][0] == day:
-        return _bounded((*seen[:-1], (day, seen[-1][1] + digest)))
-    return _bounded((*(bucket for bucket in seen if bucket[0] > day - DAYS_KEPT), (day, digest)))
+        seen = (*seen[:-1], (day, seen[-1][1] + digest))
+    else:
+        seen = (*[bucket for bucket in seen if bucket[0] > day - DAYS_KEPT], (day, digest))
+    return _bounded(seen) if size > SEEN_MAX * HASH_BYTES else seen
 
 
 def united(one: Seen, other: Seen) -> Seen:
@@ -40,8 +39,17 @@ def united(one: Seen, other: Seen) -> Seen:
     for day, hashes in other:
         known = days.get(day, b"")
         fresh = (hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES))
-        days[day] = known + b"".join(digest for digest in fresh if not is_seen(one, digest))
+        days[day] = known + b"".join(digest for digest in fresh if not _is_seen(one, digest))
     return _bounded(tuple(sorted((day, hashes) for day, hashes in days.items() if hashes)))
+
+
+def _is_seen(seen: Seen, digest: bytes) -> bool:
+    return any(digest in hashes and _stands_in(hashes, digest) for _, hashes in seen)
+
+
+def _stands_in(hashes: bytes, digest: bytes) -> bool:
+    """Whether bytes that are in there are one of the hashes, not the end of one and the beginning of another."""
+    return any(hashes[at : at + HASH_BYTES] == digest for at in range(0, len(hashes), HASH_BYTES))
 
 
 def _bounded(seen: Seen) -> Seen:

@@ -11,9 +11,10 @@ Sessions = tuple[Session, ...]
 
 def has_met(sessions: Sessions, id_hash: int) -> bool:
     """Whether the session was counted; nearly always it is the last one."""
-    if not sessions:
-        return False
-    return sessions[-1].id_hash == id_hash or any(session.id_hash == id_hash for session in sessions)
+    for session in reversed(sessions):  # noqa: SIM110 - all() would make a generator for each touchpoint
+        if session.id_hash == id_hash:
+            return True
+    return False
 
 
 def met(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
