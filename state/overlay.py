@@ -34,6 +34,8 @@ class Overlay(Generic[T]):
         self._young: dict[bytes, T] = {}
         self._old: dict[bytes, T] = {}
         self._frozen: list[tuple[bytes, bytes | None]] = []
+        self._read: dict[bytes, bytes] = {}
+        """Values that `due` has looked at: who is due is what the caller gets next."""
         self._timers = Timers(store)
 
     def get(self, key: bytes) -> T | None:
@@ -44,7 +46,7 @@ class Overlay(Generic[T]):
             return value
         value = self._old.get(key)
         if value is None:
-            framed = self.store.get(key)
+            framed = self._read.pop(key, None) or self.store.get(key)
             if framed is None:
                 return None
             value = self._codec.decode(key, framed)
@@ -69,6 +71,7 @@ class Overlay(Generic[T]):
 
         One stays due until its value is put with another due time, or deleted.
         """
+        self._read.clear()
         return self._timers.due(until_ms, limit, self._is_valid)
 
     def first_due_ms(self) -> int | None:
@@ -125,6 +128,7 @@ class Overlay(Generic[T]):
     def _forget_changes(self) -> None:
         self._dirty.clear()
         self._dirty_due.clear()
+        self._read.clear()
         self._frozen = []
 
     def _remember(self, key: bytes, value: T) -> None:
@@ -139,5 +143,9 @@ class Overlay(Generic[T]):
         expected = self._dirty_due.get(key)
         if expected is None:
             framed = self.store.get(key)
-            expected = due_of(framed) if framed is not None else 0
+            if framed is None:
+                return False
+            expected = due_of(framed)
+            if expected == due_ms:
+                self._read[key] = framed
         return expected == due_ms

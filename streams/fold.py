@@ -15,7 +15,7 @@ from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
 from streams.folding.partition import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.folding.scoring import published
-from streams.folding.timers import TimerFailed, fired, indexed
+from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms
 from streams.folding.touchpoints import fold_touchpoint, stated
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
@@ -207,25 +207,21 @@ class Fold:
             return
         due = self._state.due(now_ms, WAKES_MAX)
         for _, key in due:
-            customer = key.decode()
-            self._fire_idle(customer, self._state.get(key), now_ms, known, effects)
+            self._fire_idle(key, self._state.get(key), now_ms, known, effects)
         if len(due) == WAKES_MAX:
             self._write(_replace(self._read(), is_waking=True))
             effects.append(None, Wake(time_ms=now_ms))
 
-    def _fire_idle(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
-        after = self._caught_up(customer, profile, now_ms, known, effects)
-        if after is EMPTY:
-            self._state.delete(customer.encode())
-        else:
-            self._keep_fired(customer, after, now_ms)
-
-    def _keep_fired(self, customer: str, profile: Profile, now_ms: int) -> None:
-        """As _keep, for an index entry that has passed: it moves to the next timer, wherever the clock stands."""
-        profile = indexed(_replace(profile, wake_ms=0))
-        if 0 < profile.wake_ms <= now_ms:
-            raise RuntimeError(f"a timer due {profile.wake_ms} stands after all until {now_ms} have fired")
-        self._state.put(customer.encode(), profile, profile.wake_ms)
+    def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
+        """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
+        profile = self._caught_up(key.decode(), profile, now_ms, known, effects)
+        if profile is EMPTY:
+            self._state.delete(key)
+            return
+        wake_ms = next_due_ms(profile)
+        if 0 < wake_ms <= now_ms:
+            raise RuntimeError(f"a timer due {wake_ms} stands after all until {now_ms} have fired")
+        self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _link(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
@@ -261,7 +257,7 @@ class Fold:
         # what is due is decided as of now, not as of then: a message may have expired
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
         profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
-        self._fire_idle(record.key, profile, now_ms, self.known(), effects)
+        self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))

@@ -189,7 +189,7 @@ class Observer:
             metrics.anomalies.labels(self._kpi(kpi))
 
     def _trigger(self, trigger: Trigger) -> None:
-        self._metrics.triggers.labels(self._flow(trigger.flow_id)).inc()
+        self._sums[self._metrics.triggers, self._flow(trigger.flow_id)] += 1
 
     def _decision(self, decision: Decision) -> None:
         self._sums[self._metrics.decisions, self._flow(decision.flow_id), decision.outcome] += 1

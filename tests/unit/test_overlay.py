@@ -230,3 +230,33 @@ def test_many_timers_due_at_once_are_each_given_once(store: Store) -> None:
     commit(overlay)
     assert seen == expected
     assert list(store.due()) == []
+
+
+def test_who_is_due_is_read_from_the_store_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Overlay(store, TextCodec())
+    put(first, b"anna", "cart", 10)
+    commit(first)
+    reads: list[bytes] = []
+    read = store.get
+
+    def counted(key: bytes) -> bytes | None:
+        reads.append(key)
+        return read(key)
+
+    monkeypatch.setattr(store, "get", counted)
+    overlay = Overlay(store, TextCodec())
+    assert [overlay.get(key) for _, key in overlay.due(10, 1)] == [("cart", 10)]
+    assert reads == [b"anna"]
+
+
+def test_a_value_that_was_due_and_changed_is_not_remembered_as_it_was(store: Store) -> None:
+    overlay = Overlay(store, TextCodec(), cached_max=2)
+    put(overlay, b"anna", "cart", 10)
+    for number in range(4):
+        put(overlay, b"%d" % number, "other")
+    commit(overlay)
+    assert overlay.due(10, 1) == [(10, b"anna")]
+    put(overlay, b"anna", "ordered", 20)
+    commit(overlay)
+    assert [overlay.get(b"%d" % number) for number in range(4)] == [("other", 0)] * 4
+    assert overlay.get(b"anna") == ("ordered", 20)
