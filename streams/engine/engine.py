@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from streams.engine.poller import Tagged
     from streams.engine.status import Status
 
-_LOOK_SECONDS = 0.05
+_IDLE_SECONDS = 0.5
+"""From one look to the next where nothing woke us: what is to be done at once wakes us."""
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +99,8 @@ class Engine:
         cycle = self._committer.cycle
         while not is_stopping():
             await self._wait()
+            # first: what is learnt while a cycle is closed is looked at once more
+            self._wake.clear()
             while self._chunks and not is_stopping():
                 chunk = self._chunks.popleft()
                 self._poller.release()
@@ -132,8 +135,8 @@ class Engine:
     async def _wait(self) -> None:
         if self._chunks:
             return
-        self._wake.clear()
-        wait_s = min(_LOOK_SECONDS, self._committer.cycle.seconds_left(idle=True))
+        cycle = self._committer.cycle
+        wait_s = cycle.seconds_left(idle=True) if cycle.is_open else _IDLE_SECONDS
         if wait_s:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)
@@ -206,13 +209,16 @@ class Engine:
                     _log.warning("end offsets unknown", error=str(error))
                 else:
                     self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
+                    self._wake.set()
 
     async def _look(self, offsets: GroupOffsets, topic: str, watcher: Watcher) -> None:
+        is_wanted = False
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS if is_wanted else _IDLE_SECONDS)
             self._moved.clear()
-            if not watcher.wants_look():
+            is_wanted = watcher.wants_look()
+            if not is_wanted:
                 continue
             try:
                 standing = await asyncio.to_thread(offsets.ask, topic)

@@ -30,7 +30,7 @@ class Processor(Protocol):
         ...
 
     def wants_cycle(self) -> bool:
-        """Ask for a cycle although no record has come; polled about every 50 ms."""
+        """Ask for a cycle although no record has come; asked when something was learnt, and twice a second."""
         ...
 
     def committed(self) -> None:
