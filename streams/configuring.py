@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from streams.flows.files import library_documents, load_flow, read_document
+from streams.flows.files import flow_files, library_documents, load_flow, read_document
 from streams.flows.flow_set import compile_flows
 from streams.flows.mistakes import FlowError
 from streams.settings import DOMAIN_PREFIX, DomainSettings, SettingsError, domain_variables
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-_FLOW_SUFFIXES = {".yaml", ".yml"}
 
 
 def configured(
@@ -68,10 +67,7 @@ def _read_settings(file: Path) -> dict[str, Any]:
 def _read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
     documents = []
     for path in paths:
-        files = sorted(each for each in path.iterdir() if each.suffix in _FLOW_SUFFIXES) if path.is_dir() else [path]
-        if not files:
-            raise FlowError(f"{path}: no flow files; their names end in .yaml or .yml")
-        for file in files:
+        for file in flow_files(path) if path.is_dir() else [path]:
             load_flow(file)  # an error names the file only here
             documents.append(read_document(file))
     return tuple(documents)

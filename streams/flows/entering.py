@@ -60,10 +60,12 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     due_ms = max(what.time_ms + flow.wait.for_ms, now_ms)
     for place, known in enumerate(runs):
         if known.flow_id == flow.id:
-            is_waiting = known.step == plan.first
-            if what.is_old or not flow.wait.restarts or not is_waiting or due_ms <= known.due_ms:
+            goes_back = flow.wait.restarts and known.step in plan.opening
+            if what.is_old or not goes_back or what.time_ms <= last_entry_ms(known, plan):
                 return profile
-            anew = _replace(known, due_ms=due_ms, last_entry_ms=what.time_ms, products=what.products)
+            anew = _replace(
+                known, step=plan.first, due_ms=due_ms, last_entry_ms=what.time_ms, products=what.products
+            )  # fmt: skip
             return _replace(profile, runs=(*runs[:place], anew, *runs[place + 1 :]))
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return profile
@@ -83,6 +85,13 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
         profile = _replace(profile, runs=(*runs, run), entries=entries)
     give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
     return profile
+
+
+def last_entry_ms(run: Run, plan: Plan) -> int:
+    """Time of the entry event from which the first wait counts."""
+    if run.last_entry_ms:
+        return run.last_entry_ms
+    return run.due_ms - plan.flow.wait.for_ms if plan.flow.wait.restarts else run.entered_ms
 
 
 def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from streams.profiles.orders import first_order_ms, last_order_ms, window_sums
+from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, window_sums
 from streams.profiles.rfm import segment_of
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 from streams.settings import DAY_MS
@@ -24,6 +24,7 @@ EventTextField = Literal[
     "event.channel", "event.country", "event.message.flow_id", "event.products.category", "event.products.sku",
     "event.source",
 ]  # fmt: skip
+DateField = Literal["next_order"]
 PROPERTY = "event.properties."
 """Begins the name of an event's property, whose own name follows."""
 
@@ -84,6 +85,16 @@ TEXTS: dict[TextField, Callable[[Profile], str]] = {
     "lifecycle": lambda profile: profile.lifecycle,
     "segment": lambda profile: segment_of(profile.score),
 }
+
+
+def _next_order_ms(profile: Profile) -> int | None:
+    """The last order and the mean time between orders; None with fewer than two."""
+    last_ms, gap_ms = last_order_ms(profile), mean_gap_ms(profile)
+    return None if last_ms is None or not gap_ms else last_ms + gap_ms
+
+
+DATES: dict[DateField, Callable[[Profile], int | None]] = {"next_order": _next_order_ms}
+"""Times that a profile foresees; None: it does not."""
 
 EVENT_NUMBERS: dict[EventNumberField, Callable[[Touchpoint], int | None]] = {
     "event.order.discount_minor": lambda event: event.order.discount_minor if event.order else None,

@@ -34,7 +34,7 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9_]*)$"), list("-+0123456789"))
 
 
-def load_flow(path: Path) -> Flow:
+def load_flow(path: Path | Traversable) -> Flow:
     """The flow in a YAML file.
 
     Raises:
@@ -72,3 +72,15 @@ def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - whatever stand
 def library_documents(*ids: str) -> tuple[dict[str, JsonValue], ...]:
     """The product's flows of these ids, in their order; none named: those that are published by default."""
     return tuple(read_document(LIBRARY / f"{flow_id}.yaml") for flow_id in ids or _PUBLISHED)
+
+
+def flow_files(folder: Path | Traversable) -> list[Path | Traversable]:
+    """The flow files of a folder, by name.
+
+    Raises:
+        FlowError: there are none.
+    """
+    files = [file for file in folder.iterdir() if file.is_file() and file.name.endswith((".yaml", ".yml"))]
+    if not files:
+        raise FlowError(f"{folder}: no flow files; their names end in .yaml or .yml")
+    return sorted(files, key=lambda file: file.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.compiling import compile_condition
 from streams.flows.mistakes import FlowError, parse_flow
-from streams.flows.steps import END, BranchStep, targets
+from streams.flows.steps import END, BranchStep, TriggerStep, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,6 +36,8 @@ class Plan(NamedTuple):
     needs: Holds | None
     """At each message."""
     first: str
+    opening: frozenset[str]
+    """Steps at which no message has been decided yet: another entry takes the customer back to the first."""
     places: dict[str, Place]
 
 
@@ -115,5 +117,17 @@ def _planned(flow: Flow) -> Plan:
         None if entry is None else compile_condition(entry),
         None if needs is None else compile_condition(needs),
         steps[0].name,
+        _opening(steps[0].name, places),
         places,
     )
+
+
+def _opening(first: str, places: dict[str, Place]) -> frozenset[str]:
+    """Steps that are reached without a trigger before them, and on no way with one."""
+    before, after = {first}, set[str]()
+    for name, place in places.items():  # in order, and steps lead forward only
+        if name in before and not isinstance(place.step, TriggerStep):
+            before.update(place.nexts)
+        if name in after or isinstance(place.step, TriggerStep):
+            after.update(place.nexts)
+    return frozenset(before - after - {END})

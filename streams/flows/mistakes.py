@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Place = tuple[int | str, ...]
 
+P = TypeVar("P", bound=BaseModel)
+
 _TAGGED: dict[str, type[BaseModel]] = {**CONDITIONS, **STEPS}
 
 
@@ -31,13 +33,22 @@ def parse_flow(document: Mapping[str, JsonValue], where: str) -> Flow:
     Raises:
         FlowError: it is no flow.
     """
+    return parse_part(Flow, document, where)
+
+
+def parse_part(kind: type[P], document: Any, where: str) -> P:  # noqa: ANN401 - what a file holds
+    """What a document that came from `where` holds.
+
+    Raises:
+        FlowError: it holds something else.
+    """
     try:
-        return Flow.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         items = error.errors()
         # that a list is short is what follows from an item that was refused, not a mistake of its own
         causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
-        raise FlowError("; ".join(f"{where}: {_explain(item, document)}" for item in causes)) from None
+        raise FlowError("; ".join(f"{where}: {_explain(item, document, kind)}" for item in causes)) from None
 
 
 def flow_fields() -> str:
@@ -49,7 +60,7 @@ def _is_inside(location: Place, outer: Place) -> bool:
     return len(location) > len(outer) and location[: len(outer)] == outer
 
 
-def _explain(item: ErrorDetails, document: Mapping[str, JsonValue]) -> str:
+def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  # noqa: ANN401 - what a file holds
     location, message = item["loc"], item["msg"].removeprefix("Value error, ")
     if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         place = f"{_path(location, document, is_missing=False)}.do"
@@ -59,9 +70,9 @@ def _explain(item: ErrorDetails, document: Mapping[str, JsonValue]) -> str:
     if not path:
         return message
     if item["type"] == "missing":
-        return f"{path} is missing; it stands beside {_fields(_part_at(location[:-1]))}"
+        return f"{path} is missing; it stands beside {_fields(_part_at(location[:-1], kind))}"
     if item["type"] == "extra_forbidden":
-        return f"{path} is {item['input']!r}: not a field; allowed are {_fields(_part_at(location[:-1]))}"
+        return f"{path} is {item['input']!r}: not a field; allowed are {_fields(_part_at(location[:-1], kind))}"
     return f"{path} is {item['input']!r}: {message}"
 
 
@@ -82,9 +93,8 @@ def _fields(part: type[BaseModel]) -> str:
     return ", ".join(field.alias or name for name, field in part.model_fields.items())
 
 
-def _part_at(location: Place) -> type[BaseModel]:
+def _part_at(location: Place, part: type[BaseModel]) -> type[BaseModel]:
     """The model whose field stands at a place in the document."""
-    part: type[BaseModel] = Flow
     is_tag = False
     for name in location:
         if isinstance(name, int):

@@ -9,10 +9,20 @@ import msgspec
 from streams.flows.arms import UNASSIGNED, arm_of
 from streams.flows.caps import with_message
 from streams.flows.deciding import decide, trigger
-from streams.flows.entering import entered_by_event, entered_by_segment
+from streams.flows.entering import entered_by_event, entered_by_segment, last_entry_ms
+from streams.flows.fields import DATES
 from streams.flows.hours import until_ms, zone_of
 from streams.flows.receipts import Verdict, give_receipt
-from streams.flows.steps import END, BranchStep, CheckGoalStep, SplitStep, TriggerStep, WaitStep, WaitUntilStep
+from streams.flows.steps import (
+    END,
+    BranchStep,
+    CheckGoalStep,
+    SplitStep,
+    TriggerStep,
+    WaitForDateStep,
+    WaitStep,
+    WaitUntilStep,
+)
 from streams.profiles.effects import derived_id
 from streams.profiles.orders import was_ordered_since
 
@@ -127,21 +137,21 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
 
 
 def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet) -> tuple[Run, ...]:
-    """The candidates that go on after a merge: what a lost one had entered by begins their first wait anew."""
+    """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
     for gone in lost:
         plan = flow_set.plans.get(gone.flow_id)
-        if plan is not None and plan.flow.wait.restarts and gone.step == plan.first:
-            runs = tuple(
-                _replace(
-                    run,
-                    due_ms=max(run.due_ms, gone.due_ms),
-                    last_entry_ms=max(run.last_entry_ms, gone.last_entry_ms),
-                )
-                if run.flow_id == gone.flow_id and run.step == plan.first
-                else run
-                for run in runs
-            )
+        if plan is not None and plan.flow.wait.restarts and gone.step in plan.opening:
+            runs = tuple(_taking_over(run, gone, plan) if run.flow_id == gone.flow_id else run for run in runs)
     return runs
+
+
+def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
+    if run.step not in plan.opening or last_entry_ms(gone, plan) <= last_entry_ms(run, plan):
+        return run
+    due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
+    return _replace(
+        run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products
+    )  # fmt: skip
 
 
 def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
@@ -157,19 +167,13 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
     kept = []
     for run in runs:
         plan = flow_set.plans.get(run.flow_id)
-        if plan is None or run.flow_id not in listening.exits or _last_entry_ms(run, plan) > order_ms:
+        if plan is None or run.flow_id not in listening.exits or last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
         evidence = {"event": _ORDERED, "event_time_ms": str(order_ms)}
         verdict = Verdict("exited", f"{_ORDERED} ends this flow.", evidence)
         give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
     return tuple(kept)
-
-
-def _last_entry_ms(run: Run, plan: Plan) -> int:
-    if run.last_entry_ms:
-        return run.last_entry_ms
-    return run.due_ms - plan.flow.wait.for_ms if plan.flow.wait.restarts else run.entered_ms
 
 
 def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
@@ -237,6 +241,12 @@ def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
             due_ms = now_ms + for_ms
         case WaitUntilStep():
             due_ms = until_ms(place.step, now_ms, zone_of(*zone))
+        case WaitForDateStep(field=field, before_ms=before_ms):
+            date_ms = DATES[field](profile)
+            if date_ms is None:
+                following, ended = END, Verdict("exited", f"The profile foresees no {field}.", {})
+            else:
+                due_ms = max(date_ms - before_ms, now_ms)
         case BranchStep():
             is_so = place.holds is not None and place.holds(profile, None, now_ms)
             following = place.nexts[0 if is_so else 1]

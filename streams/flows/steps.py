@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, Tag, model_validator
 
 from streams.flows.conditions import Condition, Part, check_of_profile
 from streams.flows.durations import Clock, Duration
+from streams.flows.fields import DateField
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 END = "end"
@@ -50,6 +51,14 @@ class WaitUntilStep(_Linear):
     do: Literal["wait_until"]
     time: Clock
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] | None = Field(default=None, min_length=1)
+
+
+class WaitForDateStep(_Linear):
+    """Waits for a time that the profile foresees; who has none leaves the flow."""
+
+    do: Literal["wait_for_date"]
+    field: DateField
+    before_ms: Duration = Field(default=0, alias="before")
 
 
 class BranchStep(_Step):
@@ -102,6 +111,7 @@ Step: TypeAlias = Annotated[
     Annotated[TriggerStep, Tag("trigger")]
     | Annotated[WaitStep, Tag("wait")]
     | Annotated[WaitUntilStep, Tag("wait_until")]
+    | Annotated[WaitForDateStep, Tag("wait_for_date")]
     | Annotated[BranchStep, Tag("branch")]
     | Annotated[SplitStep, Tag("split")]
     | Annotated[CheckGoalStep, Tag("check_goal")],
@@ -111,6 +121,7 @@ STEPS: dict[str, type[Part]] = {
     "trigger": TriggerStep,
     "wait": WaitStep,
     "wait_until": WaitUntilStep,
+    "wait_for_date": WaitForDateStep,
     "branch": BranchStep,
     "split": SplitStep,
     "check_goal": CheckGoalStep,

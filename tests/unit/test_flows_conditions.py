@@ -143,6 +143,7 @@ def test_every_field_that_may_be_named_is_read() -> None:
         (fields.CountField, fields.COUNTS),
         (fields.AgeField, fields.AGES),
         (fields.TextField, fields.TEXTS),
+        (fields.DateField, fields.DATES),
         (fields.EventNumberField, fields.EVENT_NUMBERS),
         (fields.EventTextField, fields.EVENT_TEXTS),
     )

@@ -14,7 +14,7 @@ from schemas.touchpoint import Product, Touchpoint
 from streams.flows.arms import arm_of
 from streams.flows.flow_set import compile_flows
 from streams.flows.mistakes import FlowError
-from streams.profiles.profile import ConsentState, Sent
+from streams.profiles.profile import ConsentState, PlacedOrder, Sent
 from streams.settings import DAY_MS, HOUR_MS
 from tests.unit.test_flows import START_MS, Journey, a_flow, an_event
 from tests.unit.test_flows_definition import a_document
@@ -162,6 +162,39 @@ def test_a_wait_until_ends_at_that_time_of_day_where_the_customer_is() -> None:
     journey.comes_due()
     journey.comes_due()
     assert journey.triggers[0].due_ms == at("2026-03-30 10:00")
+
+
+FORESEEN = ({"name": "next", "do": "wait_for_date", "field": "next_order", "before": "2d"}, SERIES[0])
+
+
+def test_a_wait_for_the_next_order_ends_before_it_is_expected() -> None:
+    journey = Journey(a_series(*FORESEEN))
+    journey.has(orders=tuple(PlacedOrder(START_MS - days * DAY_MS, 1, 0, days) for days in (25, 13, 5)))
+    journey.meets(an_event())
+    journey.comes_due()
+    journey.comes_due()
+    assert [item.due_ms for item in journey.triggers] == [START_MS + (10 - 5 - 2) * DAY_MS]
+
+
+def test_who_is_expected_at_no_date_leaves_the_flow() -> None:
+    journey = Journey(a_series(*FORESEEN)).has(orders=(PlacedOrder(START_MS - DAY_MS, 1, 0, 1),))
+    journey.meets(an_event())
+    journey.comes_due()
+    assert journey.decisions[-1].reason == "The profile foresees no next_order."
+    assert (journey.triggers, journey.open) == ([], 0)
+
+
+def test_another_entry_takes_who_has_had_no_message_back_to_the_first_step() -> None:
+    steps = (SERIES[1], {"name": "more", "do": "wait", "for": "2h"}, SERIES[0], {**SERIES[1], "name": "b"}, SERIES[2])
+    journey = Journey(a_series(*steps))
+    journey.meets(an_event())
+    journey.comes_due()
+    journey.comes_due()
+    assert journey.profile.runs[0].step == "first"
+    journey.meets(an_event(time_ms=START_MS + 27 * HOUR_MS))
+    run = journey.profile.runs[0]
+    assert (run.step, run.due_ms) == ("a_day", START_MS + 29 * HOUR_MS)
+    assert journey.outcomes == ["entered"]
 
 
 GOAL = {"goal": {"event": "signed_up", "window": "3d"}}
