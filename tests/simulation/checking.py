@@ -15,7 +15,7 @@ from streams.engine.restore import restore
 from streams.journal import read_record
 from tests.simulation.calm import calm_run, refolded
 from tests.simulation.faults import Fault, Faults
-from tests.simulation.history import domain
+from tests.simulation.history import TOUCHPOINT_PARTITIONS, domain
 from tests.simulation.model_client import ModelMessage
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.outcome import differences, held, of_customers
@@ -111,7 +111,7 @@ def _overtaken(logs: Iterable[Log]) -> Iterator[str]:
             if isinstance(record.value, Progress):
                 come |= {each.partition: each.time_ms for each in record.value.partitions}
             elif isinstance(record.value, Touchpoint) and record.hops and collected[record.value.event_id] == 1:
-                now_ms = min(come.values(), default=-1)
+                now_ms = min(come.values()) if len(come) == TOUCHPOINT_PARTITIONS else -1
                 if record.received_ms <= now_ms:
                     yield f"{record.value.event_id} came at {offset}, after time had come to {now_ms}"
 

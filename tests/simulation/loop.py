@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.simulation.scheduler import Process
 
 
+_GIVES_WAY_SHARE = 0.3
+"""Of the passes through what is ready: threads run between this one and the next."""
+
+
 class VirtualLoop(asyncio.AbstractEventLoop):
     """What asyncio's tasks, futures, locks and timeouts ask of a loop; `run_in_executor` starts a fiber."""
 
@@ -117,19 +121,25 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._process.after(0, self._run_ready)
 
     def _run_ready(self) -> None:
-        self._is_armed = False
         asyncio._set_running_loop(self)  # noqa: SLF001 - for those who write event loops
         try:
-            for _ in range(len(self._ready)):
-                if not self._process.is_alive:
-                    return
-                handle = self._ready.popleft()
-                if not handle.cancelled():
-                    handle._run()  # noqa: SLF001 - as asyncio's own loops do
+            self._pass()
+            while self._ready and self._process.scheduler.chance.random() > _GIVES_WAY_SHARE:
+                self._pass()
         finally:
             asyncio._set_running_loop(None)  # noqa: SLF001 - as above
+        self._is_armed = False
         if self._ready:
             self._arm()
+
+    def _pass(self) -> None:
+        for _ in range(len(self._ready)):
+            if not self._process.is_alive:
+                self._ready.clear()
+                return
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - as asyncio's own loops do
 
     def bury(self) -> None:
         """Close what will never go on, so that nothing of it runs at some later collection."""

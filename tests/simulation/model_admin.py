@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.simulation.model_broker import ModelBroker
+
+
+class Answer:
+    """A future whose answer is there."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def result(self) -> Any:
+        return self._value
 
 
 class ModelAdmin:
@@ -24,22 +35,16 @@ class ModelAdmin:
         partitions = dict.fromkeys(range(len(self._broker.topics[topic])))
         return SimpleNamespace(topics={topic: SimpleNamespace(partitions=partitions)})
 
-    def list_offsets(self, wanted: Mapping[TopicPartition, Any], **_: Any) -> dict[TopicPartition, Future[Any]]:
+    def list_offsets(self, wanted: Mapping[TopicPartition, Any], **_: Any) -> dict[TopicPartition, Answer]:
         return {
-            each: _answer(SimpleNamespace(offset=len(self._broker.log((each.topic, each.partition)).entries)))
+            each: Answer(SimpleNamespace(offset=len(self._broker.log((each.topic, each.partition)).entries)))
             for each in wanted
         }
 
-    def list_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Future[Any]]:
+    def list_consumer_group_offsets(self, asked: Any, **_: Any) -> dict[str, Answer]:
         [group] = asked
         found = [
             TopicPartition(each.topic, each.partition, self._broker.offsets.get((each.topic, each.partition), -1))
             for each in group.topic_partitions
         ]
-        return {group.group_id: _answer(SimpleNamespace(topic_partitions=found))}
-
-
-def _answer(value: Any) -> Future[Any]:
-    answer: Future[Any] = Future()
-    answer.set_result(value)
-    return answer
+        return {group.group_id: Answer(SimpleNamespace(topic_partitions=found))}

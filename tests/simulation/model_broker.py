@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.scheduler import Scheduler
 
 FENCED = KafkaError(KafkaError._FENCED, "a newer producer has this transactional.id", fatal=True)  # noqa: SLF001
-_MARKER_SECONDS, _SLOW_MARKER_SECONDS = 0.002, 0.3
-_SLOW_MARKER_SHARES = (0.01, 0.1, 0.5)
+_MARKER_SECONDS, _SLOW_MARKER_SECONDS = 0.002, 0.2
+_SLOW_MARKER_SHARES = (0.01, 0.1, 0.3)
 
 
 class Busy(Exception):

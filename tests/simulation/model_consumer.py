@@ -24,7 +24,7 @@ _END = KafkaError(KafkaError._PARTITION_EOF, "end of partition")  # noqa: SLF001
 _WAIT_S = 0.005
 _TOGETHER_MAX = 8
 _SERVED_LATE_SHARE = 0.3
-_LET_IN_AGAIN_SHARE = 0.3
+_LET_IN_AGAIN_SHARE = 0.5
 """As a coordinator does with static members that it has forgotten."""
 
 
@@ -85,7 +85,7 @@ class ModelConsumer(ModelClient):
             self.places.clear()
             self._is_lost = False
             self._member = self._group.add(self, self._topics, self._session_s)
-        elif member.target is not None:
+        elif member.target is not None and self.process.scheduler.now_s >= member.served_from_s:
             gone = sorted(self.places.keys() - member.target)
             new = sorted(member.target - self.places.keys())
             if gone:
@@ -139,10 +139,10 @@ class ModelConsumer(ModelClient):
             self._serve()
         message = self._fetched()
         self.returned = 0 if message is None else 1
-        if message is None:
-            self._wait(min(timeout, _WAIT_S))
-        else:
+        if message is not None:
             self._called("poll")
+        elif timeout:
+            self._wait(min(timeout, _WAIT_S))
         return message
 
     def consume(self, count: int, timeout: float) -> list[ModelMessage]:  # noqa: ARG002 - the engine never waits here

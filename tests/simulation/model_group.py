@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.model_consumer import ModelConsumer
 
 _ASK_AGAIN_S = 0.01
+_SERVED_LATE_SHARE, _SERVED_LATE_S = 0.2, 0.3
 _HEAD = b"CGMDv2:"
 NO_GENERATION = -1
 
@@ -33,6 +34,8 @@ class Member:
     has_joined: bool = False
     target: set[Place] | None = None
     """What it was told to have, until its callbacks have seen to it."""
+    served_from_s: float = 0.0
+    """Its callbacks come no sooner: records that were fetched before are handed out first."""
     claims: set[Place] = field(default_factory=set)
 
 
@@ -119,6 +122,9 @@ class Group:
     def _sync(self, member: Member, generation: int, target: set[Place]) -> None:
         if member.name in self.members and generation == self.generation and not self._is_rebalancing:
             member.generation, member.target = generation, target
+            chance, now_s = self._broker.scheduler.chance, self._broker.scheduler.now_s
+            is_late = chance.random() < _SERVED_LATE_SHARE
+            member.served_from_s = now_s + chance.random() * _SERVED_LATE_S * is_late
 
     def _shares(self) -> Mapping[str, set[Place]]:
         """Share out, each member keeping what it may; what has to move is nobody's until its owner let go."""

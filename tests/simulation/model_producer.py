@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     Report = Callable[[KafkaError | None, ModelMessage], None]
 
-_WAIT_S = 0.005
+_WAIT_S = 0.02
+"""As librdkafka waits while a transaction's markers are being written."""
 _NOT_DELIVERED = KafkaError(KafkaError._MSG_TIMED_OUT, "not delivered")  # noqa: SLF001 - its name
 _MUST_ABORT = KafkaError(KafkaError._STATE, "the transaction has failed", txn_requires_abort=True)  # noqa: SLF001
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from streams.engine.partition import Place
     from tests.simulation.model_broker import ModelBroker
 
+# each is a text that is put together anew
+_JOURNAL, _FACTS, _DEAD_LETTERS = TOPICS.journal, TOPICS.facts, TOPICS.dead_letters
 ORDERED = (TOPICS.triggers, TOPICS.decisions, TOPICS.credits, TOPICS.segments, TOPICS.profiles, TOPICS.kpis,
            TOPICS.anomalies, TOPICS.models)  # fmt: skip
 """Of these every value counts, in order by key."""
@@ -53,15 +55,15 @@ class Outcome:
     def take(self, output: Output, partitions: int) -> None:
         """Take in a record that was sent."""
         topic, key, value = output.topic, output.key, output.value
-        if topic == TOPICS.journal:
+        if topic == _JOURNAL:
             number = output.partition if output.partition >= 0 else partition_of(key or b"", partitions)
             self._take_journal(number, key, value, as_headers(output.headers))
-        elif topic == TOPICS.facts:
+        elif topic == _FACTS:
             facts = SINGLE_OBJECT.decode_as(Facts, value or b"")
             self.counts.update({(facts.partition, c.name, c.hour_ms, c.by): c.value for c in facts.counts})
             self.panel.update((facts.partition, row) for row in facts.panel)
             self.complete_to_ms[facts.partition] = facts.complete_to_ms
-        elif topic == TOPICS.dead_letters:
+        elif topic == _DEAD_LETTERS:
             self.letters[value] += 1
         else:
             self.said[topic, key].append(value)
@@ -78,20 +80,20 @@ class Outcome:
             return
         self.journal[number, key, value, headers] += 1
         if [name for name, _ in headers] == ["received_at_ms"]:
-            self.touched[TOPICS.journal, key].append(value)
+            self.touched[_JOURNAL, key].append(value)
 
 
 def held(broker: ModelBroker) -> Outcome:
     """Read what the topics hold: what was committed, and the state as the changelogs have it."""
     outcome = Outcome()
-    partitions = len(broker.topics[TOPICS.journal])
-    for topic in (*ORDERED, TOPICS.dead_letters, TOPICS.facts, TOPICS.journal):
+    partitions = len(broker.topics[_JOURNAL])
+    for topic in (*ORDERED, _DEAD_LETTERS, _FACTS, _JOURNAL):
         for number, log in enumerate(broker.topics[topic]):
             # the settings are the first record of each partition of facts and journal
-            for _, entry in log.committed(1 if topic in {TOPICS.facts, TOPICS.journal} else 0):
+            for _, entry in log.committed(1 if topic in {_FACTS, _JOURNAL} else 0):
                 output = Output(topic, entry.key, entry.value, list(entry.headers), number)
                 outcome.take(output, partitions)
-    for topic, changelog in ((TOPICS.journal, TOPICS.profiles_changelog), (TOPICS.facts, TOPICS.insights_changelog)):
+    for topic, changelog in ((_JOURNAL, TOPICS.profiles_changelog), (_FACTS, TOPICS.insights_changelog)):
         for number, log in enumerate(broker.topics[changelog]):
             last = {entry.key or b"": entry.value for _, entry in log.committed()}
             outcome.state[topic, number] = {key: value for key, value in last.items() if value is not None}
@@ -116,7 +118,7 @@ def of_customers(outcome: Outcome) -> Outcome:
         state={
             place: {key: value for key, value in state.items() if key != PARTITION_KEY}
             for place, state in outcome.state.items()
-            if place[0] == TOPICS.journal
+            if place[0] == _JOURNAL
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -35,17 +36,16 @@ class Scheduler:
         heappush(self._steps, (time_s, self._number, step))
 
     def after(self, wait_s: float, step: Callable[[], None]) -> None:
-        self.at(self.now_s + wait_s + self.delay_s(), step)
-
-    def delay_s(self) -> float:
-        """Draw how long something takes that takes no time worth speaking of."""
         share = self.chance.random()
-        return share * (_SLOW_S if share < _SLOW_SHARE else _QUICK_S)
+        self.at(self.now_s + wait_s + share * (_SLOW_S if share < _SLOW_SHARE else _QUICK_S), step)
 
-    def advance(self) -> None:
-        """Take the next step."""
-        self.now_s, _, step = heappop(self._steps)
-        step()
+    def pass_time(self, seconds: float) -> None:
+        """Take all steps of that time."""
+        until_s, steps = self.now_s + seconds, self._steps
+        while steps and steps[0][0] <= until_s:
+            self.now_s, _, step = heappop(steps)
+            step()
+        self.now_s = until_s
 
 
 class Process:
@@ -63,13 +63,13 @@ class Process:
 
     def after(self, wait_s: float, step: Callable[[], None]) -> None:
         """Take a step of this process, unless it has ended; later, if it is held up."""
-        self.scheduler.after(wait_s, lambda: self._take(step))
+        self.scheduler.after(wait_s, partial(self._take, step))
 
     def _take(self, step: Callable[[], None]) -> None:
         if not self.is_alive:
             return
         if self.held_until_s > self.scheduler.now_s:
-            self.scheduler.at(self.held_until_s, lambda: self._take(step))
+            self.scheduler.at(self.held_until_s, partial(self._take, step))
             return
         step()
 

@@ -66,7 +66,7 @@ class Shop(RuleBasedStateMachine):
     @rule(tenths=some.integers(1, 8))
     def wait(self, tenths: int) -> None:
         assert self.world is not None
-        self.world.pass_time(tenths / 10)
+        self.world.scheduler.pass_time(tenths / 10)
 
     @rule(
         kind=some.sampled_from((*ENDS, *WORLD)),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WORKERS_MAX = 3
 FAULTS_MAX = 8
-TOUCHPOINTS = (8, 30)
+TOUCHPOINTS = (6, 24)
 SETTLE_S = 60.0
 HOLD_S_MAX = 2.0
 """Longer than a session, and than a transaction may last."""
@@ -116,7 +116,7 @@ class World:
         last_s = max((sent.at_s for sent in self.sent), default=0.0)
         until_s = last_s + SETTLE_S
         while self.scheduler.now_s < last_s or not self._is_settled():
-            self.pass_time(_LOOK_S)
+            self.scheduler.pass_time(_LOOK_S)
             if self.scheduler.now_s > until_s:
                 raise Broken(f"not worked off after {SETTLE_S:.0f} s: {self._left()}")
         self.stop()
@@ -134,15 +134,9 @@ class World:
         for worker in self._all:
             worker.is_stopping = True
         while any(worker.process.is_alive for worker in self._all) or not self.broker.is_idle():
-            self.pass_time(_LOOK_S)
+            self.scheduler.pass_time(_LOOK_S)
             if self.scheduler.now_s > until_s:
                 raise Broken("a worker does not stop")
-
-    def pass_time(self, seconds: float) -> None:
-        until_s = self.scheduler.now_s + seconds
-        self.scheduler.at(until_s, lambda: None)
-        while self.scheduler.now_s < until_s:
-            self.scheduler.advance()
 
     def _configure(self) -> None:
         for place in [(TOPICS.facts, 0), *((TOPICS.journal, number) for number in range(JOURNAL_PARTITIONS))]:
