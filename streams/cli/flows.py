@@ -7,12 +7,60 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import told
+from streams.cli.shared import Brokers, Prefix, ready_settings, told
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
+    from streams.flows.definition import Flow
+
 flows = typer.Typer(help="Look at flow files before they are published.", no_args_is_help=True)
+
+Files = Annotated[list[Path] | None, typer.Argument(help="Flow files, or folders of them; else the product's.")]
+
+
+@flows.command("list")
+def list_flows(files: Files = None) -> None:
+    """List flows and their files; those of the product are there to be copied."""
+    for file, flow in _loaded(files):
+        messages = ", ".join(step.name for step in flow.steps if step.do == "trigger")
+        typer.echo(f"{flow.id} v{flow.version}: {flow.message_class}, priority {flow.priority}, for {flow.owner}")
+        typer.echo(f"  entered by {flow.entry.event or ', '.join(flow.entry.segment or ())}")
+        typer.echo(f"  sends {messages} by {', '.join(flow.ordered_channels)}")
+        typer.echo(f"  {file}")
+
+
+@flows.command()
+def lint(files: Files = None) -> None:
+    """Check flow files, each and against each other: audiences, exits, messages within a day, cycles; exit code 1."""
+    from streams.flows.conflicts import conflicts
+
+    found = conflicts([flow for _, flow in _loaded(files)])
+    for conflict in found:
+        typer.echo(str(conflict))
+    typer.echo(f"conflicts: {len(found)}" if found else "no conflicts")
+    if found:
+        raise typer.Exit(1)
+
+
+@flows.command()
+def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Say what publishing these files would change in a prefix; exit code 1 where anything would."""
+    from streams.creating import NotCreated, read_domain
+    from streams.flows.comparing import differences
+    from streams.flows.files import read_document
+
+    documents = [read_document(file) for file, _ in _loaded(files)]
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated):
+        published = read_domain(settings).flows
+    found = differences(published, documents)
+    for difference in found:
+        for line in difference.lines:
+            typer.echo(f"{difference.flow_id}: {line}")
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"prefix {settings.prefix}: published as in these files")
 
 
 @flows.command()
@@ -45,3 +93,28 @@ def play_stories(
     typer.echo(f"{len(played)} stories, {failed} failed")
     if failed:
         raise typer.Exit(1)
+
+
+def _loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
+    """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
+    from streams.flows.files import LIBRARY, flow_files, load_flow
+    from streams.flows.mistakes import FlowError
+
+    wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
+    loaded: list[tuple[Path | Traversable, Flow]] = []
+    wrong: list[str] = []
+    with told(FlowError):
+        for file in (file for path in wanted for file in (flow_files(path) if path.is_dir() else [path])):
+            try:
+                loaded.append((file, load_flow(file)))
+            except FlowError as error:
+                wrong.append(str(error))
+        files = {flow.id: file for file, flow in loaded}
+        wrong += [
+            f"{file}: id is {flow.id!r}, which {files[flow.id]} has too; ids must differ"
+            for file, flow in loaded
+            if files[flow.id] is not file
+        ]
+        if wrong:
+            raise FlowError("; ".join(wrong))
+    return loaded

@@ -130,6 +130,11 @@ class QuietHours(Part):
             raise ValueError("from and to are the same time of day: no hour is quiet")
         return self
 
+    def holds(self, minute: int) -> bool:
+        """Whether a time of day, in minutes since midnight, is quiet."""
+        start, end = self.from_minute, self.to_minute
+        return start <= minute < end if start < end else start <= minute or minute < end
+
 
 class Validity(Part):
     """When customers may enter and messages may go out: from on, until before to; times with their offset from UTC."""

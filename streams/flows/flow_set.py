@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.compiling import compile_condition
 from streams.flows.mistakes import FlowError, parse_flow
-from streams.flows.steps import END, BranchStep, TriggerStep, targets
+from streams.flows.steps import END, BranchStep, TriggerStep, next_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,10 +107,8 @@ def _planned(flow: Flow) -> Plan:
     steps = flow.steps
     places: dict[str, Place] = {}
     for at, step in enumerate(steps):
-        following = steps[at + 1].name if at + 1 < len(steps) else END
-        nexts = tuple(name or following for name in targets(step))
         holds = compile_condition(step.condition) if isinstance(step, BranchStep) else None
-        places[step.name] = Place(step, nexts, holds)
+        places[step.name] = Place(step, next_names(steps, at), holds)
     entry, needs = flow.entry.condition, flow.needs.condition
     return Plan(
         flow,

@@ -30,11 +30,10 @@ def quiet_until_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int | None
     """When the quiet hours end in which now lies; None: it lies in none."""
     local = datetime.fromtimestamp(now_ms / 1000, zone)
     minute = local.hour * 60 + local.minute
-    start, end = hours.from_minute, hours.to_minute
-    is_overnight = start > end
-    if not (start <= minute or minute < end if is_overnight else start <= minute < end):
+    if not hours.holds(minute):
         return None
-    return _at(local.date() + (_DAY if is_overnight and minute >= start else 0 * _DAY), end, now_ms, zone)
+    ends_tomorrow = hours.to_minute <= minute
+    return _at(local.date() + (_DAY if ends_tomorrow else 0 * _DAY), hours.to_minute, now_ms, zone)
 
 
 def next_quiet_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, Tag, model_validator
 
 from streams.flows.conditions import Condition, Part, check_of_profile
 from streams.flows.durations import Clock, Duration
 from streams.flows.fields import DateField
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 END = "end"
@@ -138,6 +141,12 @@ def targets(step: Step) -> tuple[str | None, ...]:
             return tuple(arm.next for arm in arms)
         case _:
             return (step.next,)
+
+
+def next_names(steps: Sequence[Step], place: int) -> tuple[str, ...]:
+    """Names of what may come after the step at a place: one, or one for each way out; END: nothing."""
+    following = steps[place + 1].name if place + 1 < len(steps) else END
+    return tuple(name or following for name in targets(steps[place]))
 
 
 def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ from schemas.outputs import SegmentChanged, Trigger
 from schemas.wire import decode, encode
 from streams.__main__ import app
 from streams.demo.worker import Worker, wait_until_idle
+from streams.flows.files import LIBRARY, flow_files
 from streams.prefix import Prefix, open_prefix
 from streams.settings import parse_worker
 
@@ -54,8 +55,8 @@ def shop(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def replayed(run: Run, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Prefix:
-    """The prefix after the replay; its worker has been stopped and left in order."""
-    assert run("topics", "create").exit_code == 0
+    """The prefix after the replay, with all flows of the product; its worker has been stopped and left in order."""
+    assert run("topics", "create", "--flows", str(LIBRARY)).exit_code == 0
     prefix = open_prefix(parse_worker(run.variables))
     with Worker(prefix.settings, tmp_path_factory.mktemp("worker")) as worker:
         result = run("replay", str(shop), "--json")
@@ -90,7 +91,7 @@ def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     result = run("explain", trigger.customer)
     assert result.exit_code == 0, result.output
     assert trigger.reason in result.stdout
-    assert "abandoned_cart v1 reminder: sent." in result.stdout
+    assert f"{trigger.flow_id} v1 {trigger.step}: sent." in result.stdout
 
 
 def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
@@ -107,6 +108,37 @@ def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replaye
     assert f"under {change.cuts_version}, that is, last order" in sentence
     assert explained["profile"]["customer"] == change.customer
     assert any(f"These are the cuts {explained['profile']['cuts_version']}" in why for why in explained["why"])
+
+
+def test_flows_of_several_kinds_have_decided(replayed: Prefix) -> None:
+    decided = [
+        decode(message.value() or b"")
+        for partition in range(replayed.domain.journal_partitions)
+        for message in replayed.read("decisions", partition)
+    ]
+    sent = {decision.flow_id for decision in decided if decision.outcome == "sent"}
+    assert {"abandoned_browse", "abandoned_cart"} < sent
+    assert {"deferred", "capped", "exited", "held_out"} < {decision.outcome for decision in decided}
+    entered = sum(decision.outcome in {"entered", "too_old"} for decision in decided)
+    final = sum(decision.final for decision in decided)
+    assert 0 < final <= entered
+
+
+@pytest.mark.usefixtures("replayed")
+def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> None:
+    same = run("flows", "diff")
+    assert (same.exit_code, same.stdout) == (
+        0,
+        f"prefix {run.variables['TOUCHSTREAM_PREFIX']}: published as in these files\n",
+    )
+    for file in flow_files(LIBRARY):
+        text = file.read_text(encoding="utf-8").replace("priority: 40", "priority: 41")
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    changed = run("flows", "diff", str(tmp_path))
+    assert (changed.exit_code, changed.stdout.splitlines()) == (1, [
+        "abandoned_browse: priority: 40 would become 41",
+        "abandoned_browse: version stays 1: give the change a version of its own",
+    ])  # fmt: skip
 
 
 @pytest.mark.usefixtures("replayed")

@@ -1,0 +1,53 @@
+"""Flow files beside those that are published: what a publication would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pydantic import JsonValue
+
+
+class Difference(NamedTuple):
+    """One flow that would not stay as it is."""
+
+    flow_id: str
+    lines: tuple[str, ...]
+    """What would change, one place in the file each."""
+
+
+def differences(
+    published: Iterable[Mapping[str, JsonValue]], files: Iterable[Mapping[str, JsonValue]]
+) -> list[Difference]:
+    """By id. A change under the same version is told: records name a flow by its version."""
+    before, after = ({str(flow["id"]): flow for flow in flows} for flows in (published, files))
+    found = []
+    for flow_id in sorted({*before, *after}):
+        old, new = before.get(flow_id), after.get(flow_id)
+        if old is None:
+            found.append(Difference(flow_id, ("is new",)))
+        elif new is None:
+            found.append(Difference(flow_id, ("would no longer be published: its customers leave it",)))
+        elif lines := tuple(_changes(old, new, "")):
+            same = (f"version stays {old['version']}: give the change a version of its own",)
+            found.append(Difference(flow_id, lines if old["version"] != new["version"] else (*lines, *same)))
+    return found
+
+
+def _changes(old: Any, new: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - pieces of documents
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in [*old, *(name for name in new if name not in old)]:
+            place = f"{path}.{name}".removeprefix(".")
+            if name not in new:
+                yield f"{place}: {old[name]!r} would go"
+            elif name not in old:
+                yield f"{place}: {new[name]!r} would come"
+            else:
+                yield from _changes(old[name], new[name], place)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _changes(one, other, f"{path}[{number}]")
+    elif old != new:
+        yield f"{path}: {old!r} would become {new!r}"
