@@ -16,6 +16,7 @@ from streams.engine.ends import ASK_SECONDS, EndOffsets
 from streams.engine.group import LOOK_SECONDS, GroupOffsets
 from streams.engine.outside import Outside
 from streams.engine.transaction import MustAbort, MustEnd
+from streams.engine.unowned import Unowned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -87,6 +88,9 @@ class Engine:
             asyncio.create_task(self._look(GroupOffsets(admin, self.settings.group), source.topic, source.watcher))
             for source in self.inputs if source.watcher is not None
         ]
+        if self.settings.instance_id is not None:
+            topics = [source.topic for source in self.inputs]
+            self._asking.append(asyncio.create_task(self._claim(Unowned(admin, self.settings.group, topics))))
         self._poller.start()
         self._started = True
 
@@ -228,6 +232,22 @@ class Engine:
             else:
                 watcher.looked(standing)
                 self._wake.set()
+
+    async def _claim(self, unowned: Unowned) -> None:
+        """Have what nobody owns shared out again."""
+        before: set[Place] = set()
+        while True:
+            await asyncio.sleep(self.settings.session_timeout_ms / 1_000)
+            try:
+                found = await asyncio.to_thread(unowned.ask)
+            except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
+                _log.warning("the group's owners are unknown", error=str(error))
+                continue
+            if found & before:
+                _log.warning("partitions without an owner: joining anew", places=_named(found))
+                await self._poller.rejoin()
+                found = set()
+            before = found
 
 
 def _named(places: Iterable[Place]) -> list[str]:

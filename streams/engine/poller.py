@@ -79,6 +79,7 @@ class Poller:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._tags: dict[Place, int] = {}
+        self._topics: list[str] = []
         self._owned: set[Place] = set()
         self._handed: dict[Place, int] = {}
         self._members: dict[Place, bytes] = {}
@@ -114,14 +115,24 @@ class Poller:
         return metadata
 
     async def subscribe(self, topics: Iterable[str]) -> None:
-        names = sorted(topics)
-        await self._call(
-            lambda: self._consumer.subscribe(
-                names,
-                on_assign=self._on_assign,
-                on_revoke=lambda _, partitions: self._give_up(partitions, lost=False),
-                on_lost=lambda _, partitions: self._give_up(partitions, lost=True),
-            )
+        self._topics = sorted(topics)
+        await self._call(self._subscribe)
+
+    async def rejoin(self) -> None:
+        """Leave the group, a static member too, and join it again: so everything is shared out anew."""
+
+        def rejoin() -> None:
+            self._consumer.unsubscribe()
+            self._subscribe()
+
+        await self._call(rejoin)
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=lambda _, partitions: self._give_up(partitions, lost=False),
+            on_lost=lambda _, partitions: self._give_up(partitions, lost=True),
         )
 
     async def resume(self, place: Place, tag: int) -> None:
@@ -153,7 +164,7 @@ class Poller:
         done: Future[T] = Future()
         self._commands.append((done, command))
         if self._ended.is_set():
-            self._serve_commands()  # to raise what a closed consumer has to say
+            self._serve_commands()  # to refuse it
         return await asyncio.wait_for(asyncio.wrap_future(done), _COMMAND_SECONDS_MAX)
 
     def _run(self) -> None:
@@ -178,6 +189,9 @@ class Poller:
             if not done.set_running_or_notify_cancel():
                 continue
             try:
+                if self._ended.is_set():
+                    # pause() and resume() of a closed consumer end the process with a segmentation fault
+                    raise RuntimeError("the consumer is closed")  # noqa: TRY301 - one way
                 done.set_result(command())
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller
                 done.set_exception(error)

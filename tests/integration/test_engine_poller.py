@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from confluent_kafka import Consumer, Producer
 
 from streams.engine.config import EngineSettings, consumer_config
@@ -30,6 +31,7 @@ class Listening:
         self.values: list[bytes] = []
         self.reached: dict[Place, int] = {}
         self.owned: set[Place] = set()
+        self.revoked = 0
         self.holds = False
         self._held = 0
 
@@ -40,6 +42,7 @@ class Listening:
 
     async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:  # noqa: ARG002 - of the protocol
         self.owned.difference_update(places)
+        self.revoked += len(places)
 
     def on_chunk(self, chunk: Sequence[Tagged]) -> None:
         for _, batch in chunk:
@@ -99,6 +102,45 @@ def test_ends_of_partitions_fetched_together_do_not_make_a_rebalance_skip_record
         assert len(listening.values) == len(set(listening.values))
         other.close()
         await poller.stop()
+
+    asyncio.run(scenario())
+
+
+def test_who_joins_anew_gives_up_what_it_has_and_goes_on_where_the_group_stands(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    create_topics(kafka, [TopicSpec(prefix, 1)])
+    producer = Producer({"bootstrap.servers": kafka})
+
+    async def scenario() -> None:
+        settings = EngineSettings(kafka, prefix, prefix, tmp_path, instance_id="0")
+        listening = Listening()
+        poller = listening.poller = Poller(Consumer(consumer_config(settings)), 1_000, listening)
+        poller.start()
+        await poller.subscribe([prefix])
+        for value in (b"first", b"second"):
+            producer.produce(prefix, value)
+            producer.flush()
+            await until(lambda: value in listening.values)  # noqa: B023 - called at once
+            await poller.commit({(prefix, 0): len(listening.values)})
+            await poller.rejoin()
+        await until(lambda: listening.revoked == 2 and listening.owned == {(prefix, 0)})
+        assert listening.values == [b"first", b"second"]
+        await poller.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_command_that_comes_too_late_is_refused(kafka: str, prefix: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        listening = Listening()
+        consumer = Consumer(consumer_config(EngineSettings(kafka, prefix, prefix, tmp_path)))
+        poller = listening.poller = Poller(consumer, 1_000, listening)
+        poller._tags[prefix, 0] = 1  # noqa: SLF001 - as after an assignment
+        poller.start()
+        await poller.stop()
+        with pytest.raises(RuntimeError, match="closed"):
+            await poller.resume((prefix, 0), 1)
 
     asyncio.run(scenario())
 
