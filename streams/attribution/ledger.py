@@ -89,7 +89,8 @@ def refunded(  # noqa: PLR0913, PLR0917 - as converted
             return (*known[:place], new, *known[place + 1 :])
     unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
-        _write(model, None, -refund_minor, unknown, _Written("credit", UNATTRIBUTED_REFUND, event.event_id), entry)
+        written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
+        _write(model, ((None, -refund_minor),), unknown, written, entry)
     return known
 
 
@@ -175,18 +176,19 @@ def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
     has_written = False
     for model in MODELS:
         wanted = _rows(model, new)
-        kept = next((old for old in olds if _is_dated_alike(old, new) and _rows(model, old) == wanted), None)
+        kept = None
+        if olds:
+            kept = next((old for old in olds if _is_dated_alike(old, new) and _rows(model, old) == wanted), None)
         for place, old in enumerate(olds):
             if old is kept:
                 continue
-            for touch, amount_minor in _rows(model, old):
-                written = _Written("reversal", "", str(place) if place else "")
-                _write(model, touch, -amount_minor, _replace(old, revision=new.revision), written, entry)
-                has_written = True
+            rows = tuple([(touch, -amount_minor) for touch, amount_minor in _rows(model, old)])
+            written = _Written("reversal", "", str(place) if place else "")
+            _write(model, rows, _replace(old, revision=new.revision), written, entry)
+            has_written = has_written or bool(rows)
         if kept is None:
-            for touch, amount_minor in wanted:
-                _write(model, touch, amount_minor, new, _CREDIT, entry)
-                has_written = True
+            _write(model, wanted, new, _CREDIT, entry)
+            has_written = has_written or bool(wanted)
     return has_written
 
 
@@ -214,35 +216,42 @@ class _Written(NamedTuple):
 _CREDIT = _Written("credit", "", "")
 
 
-def _write(  # noqa: PLR0913, PLR0917 - a row's parts
-    model: str, touch: Touch | None, amount_minor: int, conversion: Conversion, written: _Written, entry: _Entry
-) -> None:
-    touch_id = None if touch is None else f"{touch.id_hash & _UNSIGNED_64:016x}"
-    channel = touch.channel if touch is not None else written.channel or DIRECT
-    parts = (entry.customer, conversion.order_id, model, touch_id or channel, conversion.revision, written.kind)
-    row = Credit(
-        derived_id(*parts, written.apart) if written.apart else derived_id(*parts),
-        entry.customer,
-        conversion.order_id,
-        model,
-        MODELS[model].version,
-        written.kind,
-        channel,
-        amount_minor,
-        conversion.currency,
-        conversion.time_ms,
-        entry.now_ms,
-        conversion.revision,
-        entry.cause,
-        None if touch is None else touch.campaign_id,
-        touch_id,
-        None if touch is None else touch.time_ms,
-    )
-    entry.effects.emit(entry.customer, row)
-    by = f"model={model},channel={channel}"
-    if conversion.currency != entry.settings.reporting_currency:
-        by += f",currency={conversion.currency}"
-    entry.effects.count("credited_minor", conversion.time_ms, amount_minor, by)
+def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, entry: _Entry) -> None:
+    now_ms, settings, customer, cause, effects = entry
+    order_id, time_ms, currency, revision = (
+        conversion.order_id, conversion.time_ms, conversion.currency, conversion.revision,
+    )  # fmt: skip
+    kind, channel_without, apart = written
+    by_currency = "" if currency == settings.reporting_currency else f",currency={currency}"
+    for touch, amount_minor in rows:
+        if touch is None:
+            touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None
+        else:
+            touch_id, channel = f"{touch.id_hash & _UNSIGNED_64:016x}", touch.channel
+            campaign_id, touch_ms = touch.campaign_id, touch.time_ms
+        parts = (customer, order_id, model, touch_id or channel, revision, kind)
+        effects.emit(
+            customer,
+            Credit(
+                derived_id(*parts, apart) if apart else derived_id(*parts),
+                customer,
+                order_id,
+                model,
+                MODELS[model].version,
+                kind,
+                channel,
+                amount_minor,
+                currency,
+                time_ms,
+                now_ms,
+                revision,
+                cause,
+                campaign_id,
+                touch_id,
+                touch_ms,
+            ),
+        )
+        effects.count("credited_minor", time_ms, amount_minor, f"model={model},channel={channel}{by_currency}")
 
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:

@@ -43,6 +43,8 @@ def cap_reached(messages: tuple[Sent, ...], count: Counted, flow: Flow, channel:
         return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
     if count.week >= week:
         return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
+    if not flow.caps.rolling:
+        return None
     promotional = [message for message in messages if message.is_promotional]
     for cap in flow.caps.rolling:
         if cap.channel in {None, channel}:
@@ -55,10 +57,11 @@ def cap_reached(messages: tuple[Sent, ...], count: Counted, flow: Flow, channel:
 
 
 def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
-    return sum(channel in {None, message.channel} and message.time_ms > after_ms for message in messages)
+    of_channel = [message for message in messages if channel is None or message.channel == channel]
+    return len([message for message in of_channel if message.time_ms > after_ms])
 
 
 def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
     """The log with one more message; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
-    standing = tuple(message for message in messages if message.time_ms > now_ms - LOG_MS)
+    standing = [message for message in messages if message.time_ms > now_ms - LOG_MS]
     return (*standing, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]

@@ -88,21 +88,21 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
         zone = zone_of(profile.time_zone, settings.reporting_time_zone)
         expires_ms = min(expires_ms, next_quiet_ms(flow.quiet_hours, now_ms, zone))
     return Trigger(
-        trigger_id=derived_id(run.cause, customer, flow.id, flow.version, run.step),
-        customer=customer,
-        user_id=profile.user_id,
-        email_hash=profile.email_hash,
-        channel=verdict.channel,
-        flow_id=flow.id,
-        flow_version=flow.version,
-        arm=arm,
-        step=run.step,
-        decided_ms=now_ms,
-        due_ms=run.due_ms,
-        expires_ms=expires_ms,
-        reason=verdict.reason,
-        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
-        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
+        derived_id(run.cause, customer, flow.id, flow.version, run.step),
+        customer,
+        verdict.channel,
+        flow.id,
+        flow.version,
+        arm,
+        run.step,
+        now_ms,
+        run.due_ms,
+        expires_ms,
+        verdict.reason,
+        profile.user_id,
+        profile.email_hash,
+        tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
+        {} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
     )
 
 

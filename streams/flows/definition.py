@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
@@ -207,12 +208,12 @@ class Flow(Part):
             raise ValueError(f"check_goal finds nothing: {self.goal.event}, the goal, ends the flow by itself (exits)")
         return self
 
-    @property
+    @cached_property
     def is_promotional(self) -> bool:
         """Bound by caps, quiet hours, and by consent given."""
         return self.message_class == "promotional"
 
-    @property
+    @cached_property
     def ordered_channels(self) -> tuple[Channel, ...]:
         """Those that a message may go out by, best first."""
         return self.channels or (self.channel or get_args(Channel)[0],)
@@ -222,12 +223,12 @@ class Flow(Part):
         """Whether a step asks for the goal."""
         return any(isinstance(step, CheckGoalStep) for step in self.steps)
 
-    @property
+    @cached_property
     def split(self) -> SplitStep | None:
         """The step that puts customers into arms."""
         return next((step for step in self.steps if isinstance(step, SplitStep)), None)
 
-    @property
+    @cached_property
     def exit_events(self) -> frozenset[EventType]:
         """The file's exits, or else those of its class; never the event of the entry."""
         named = self.exits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -19,6 +20,7 @@ def parse_duration(value: object) -> int:
     return int(match[1]) * _UNITS_MS[match[2]]
 
 
+@lru_cache(maxsize=256)
 def duration_text(duration_ms: int) -> str:
     """The shortest text that parse_duration reads as so many milliseconds; whole seconds."""
     unit = next(unit for unit in "dhms" if duration_ms % _UNITS_MS[unit] == 0)

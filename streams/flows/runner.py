@@ -177,8 +177,9 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
 
 
 def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
-    runs = [after if run is before else run for run in profile.runs]
-    return _replace(profile, runs=tuple([run for run in runs if run is not None]))
+    if after is None:
+        return _replace(profile, runs=tuple([run for run in profile.runs if run is not before]))
+    return _replace(profile, runs=tuple([after if run is before else run for run in profile.runs]))
 
 
 def _with_goal(run: Run, event: Touchpoint) -> Run:

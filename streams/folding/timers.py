@@ -12,6 +12,8 @@ from streams.folding.scoring import on_slot, published, rescored, segment_entere
 from streams.profiles.effects import Effects
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.folding.partition import Knowledge
     from streams.profiles.profile import Profile
 
@@ -76,8 +78,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
     for _ in range(FIRES_MAX):
         if not 0 < next_due_ms(profile) <= until_ms:
             return profile
-        order = known.flows.order
-        due_ms, name = min(timers(profile), key=lambda timer: (timer[0], order.get(timer[1], timer[1])))
+        due_ms, name = _first(profile, known.flows.order)
         if name == "expire":
             return None
         now_ms = max(profile.clock_ms, due_ms)
@@ -94,6 +95,16 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         effects.take(own)
         profile = after
     raise TimerFailed(name, due_ms, profile)
+
+
+def _first(profile: Profile, order: Mapping[str, str]) -> tuple[int, str]:
+    """The timer that fires next; of several due at once the flows' own order says which."""
+    standing = timers(profile)
+    if len(standing) == 1:
+        return standing[0]
+    first_ms = min([due_ms for due_ms, _ in standing])
+    names = [name for due_ms, name in standing if due_ms == first_ms]
+    return first_ms, names[0] if len(names) == 1 else min(names, key=lambda name: order.get(name, name))
 
 
 def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:

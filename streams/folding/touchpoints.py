@@ -63,9 +63,9 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
-    profile = on_event(
-        profile, event, at.now_ms, received_ms, at.known.flows, at.known.settings, at.customer, at.effects
-    )
+    flows = at.known.flows
+    if event.type in flows.listening:
+        profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
         profile = rescored(profile, at, ordered=event.type == "order_completed")
     elif is_score_stale(profile, at):

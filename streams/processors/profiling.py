@@ -173,12 +173,15 @@ class Profiling:
         headers: list[tuple[str, bytes]] | None,
     ) -> None:
         encode, topics = self._wire.encode, self._topic_names
+        last, key = "", b""
         for customer, record in emitted:
+            if customer is not last:
+                last, key = customer, customer.encode()
             if record is None:
-                outputs.append(Output(self._topics.profiles, customer.encode(), None, headers))
+                outputs.append(Output(self._topics.profiles, key, None, headers))
                 continue
             self._pending.append(record)
-            outputs.append(Output(topics[type(record)], customer.encode(), encode(record), headers))
+            outputs.append(Output(topics[type(record)], key, encode(record), headers))
 
     def _append(self, appended: Iterable[Appended], partition: int, outputs: list[Output]) -> None:
         for key, record, headers in appended:

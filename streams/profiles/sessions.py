@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from streams.profiles.profile import SESSIONS_MAX, Session
 
 Sessions = tuple[Session, ...]
@@ -24,12 +22,11 @@ def met(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
 
 def ordered(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
     """With an order in the session; the same object where it had one."""
-    if not any(session.id_hash == id_hash and not session.ordered_ms for session in sessions):
-        return sessions
-    return tuple(
-        msgspec.structs.replace(session, ordered_ms=time_ms) if session.id_hash == id_hash else session
-        for session in sessions
-    )
+    for place, session in enumerate(sessions):
+        if session.id_hash == id_hash and not session.ordered_ms:
+            told = Session(session.time_ms, id_hash, time_ms)
+            return (*sessions[:place], told, *sessions[place + 1 :])
+    return sessions
 
 
 def united_sessions(one: Sessions, other: Sessions) -> tuple[Sessions, Sessions]:
