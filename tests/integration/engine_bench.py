@@ -40,6 +40,9 @@ class Bench:
     folder: Path
     sent: dict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     _number: int = 0
+    _account: Account = field(default_factory=lambda: defaultdict(list))
+    _read_to: dict[int, int] = field(default_factory=dict)
+    """By partition of the outputs: the next offset to be read."""
 
     def __post_init__(self) -> None:
         compacted = {"cleanup.policy": "compact"}
@@ -83,12 +86,12 @@ class Bench:
         return self.folder / f"state-{slot}"
 
     def account(self) -> Account:
-        """Read back the committed outputs."""
-        by_key: Account = defaultdict(list)
-        for message in read_committed(self.brokers, f"{self.prefix}-out"):
+        """Read back the committed outputs; those read before are kept."""
+        for message in read_committed(self.brokers, f"{self.prefix}-out", start=self._read_to):
             value, count = message.value().split(b",")
-            by_key[message.key()].append((value, int(count)))
-        return by_key
+            self._account[message.key()].append((value, int(count)))
+            self._read_to[message.partition()] = message.offset() + 1
+        return self._account
 
     def expected(self) -> Account:
         """Each record once, in order, with the counts 1, 2, 3, ..."""

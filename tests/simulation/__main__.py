@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import multiprocessing
 import os
 import sys
@@ -13,13 +12,11 @@ from rich.console import Console
 from rich.progress import track
 
 from tests.simulation.checking import find, find_of
-from tests.simulation.quiet import quiet
+from tests.simulation.quiet import begin, quiet
 from tests.simulation.report import shown
 from tests.simulation.shrinking import shrunken
 
 _TOGETHER = 10
-_GARBAGE = 100_000
-"""Of objects before it is looked for: a case makes much of it, and little memory is at stake."""
 
 
 def main() -> int:
@@ -30,7 +27,7 @@ def main() -> int:
     console, began_s = Console(), time.monotonic()
     quiet()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(os.cpu_count(), _begin) as pool:
+    with context.Pool(os.cpu_count(), begin) as pool:
         found = pool.imap(find_of, range(given.seed, given.seed + given.seeds), _TOGETHER)
         for finding in track(found, "simulating", given.seeds, console=console):
             if finding is not None:
@@ -41,12 +38,6 @@ def main() -> int:
     took_s = time.monotonic() - began_s
     console.print(f"{given.seeds} seeds from {given.seed}: nothing lost, nothing twice ({took_s:.0f} s)")
     return 0
-
-
-def _begin() -> None:
-    quiet()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,12 @@ def test_a_finding_is_shrunken_and_says_how_to_see_it_again(monkeypatch: pytest.
     assert found.what[:100] in text
 
 
+def test_the_command_plays_many_seeds() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "3", "7"]
+    shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "3 seeds from 7: nothing lost, nothing twice" in shown.stdout
+
+
 def test_the_faults_of_many_seeds_are_of_every_kind_and_at_every_step() -> None:
     faults = [fault for seed in range(2_000) for fault in Case.of(seed).faults]
     calls = {(fault.kind, fault.call) for fault in faults}
