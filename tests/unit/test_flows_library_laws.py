@@ -1,0 +1,175 @@
+"""Laws of all flows of the product at once, over random histories in the fold."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.outputs import Decision, Trigger
+from schemas.touchpoint import Consent, Product
+from streams.flows.files import LIBRARY, flow_files, read_document
+from streams.flows.flow_set import compile_flows
+from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+
+ZONE = "America/New_York"
+CUTS = {
+    "recency_ms": [20 * DAY_MS, 40 * DAY_MS, 60 * DAY_MS, 80 * DAY_MS],
+    "frequency": [2, 3, 4, 5],
+    "monetary_minor": [5_000, 10_000, 20_000, 40_000],
+}
+THANKS = {
+    "id": "thanks", "version": 1, "owner": "us", "goal": {"event": "product_viewed", "window": "1d"}, "stage": "any",
+    "priority": 0, "class": "transactional", "entry": {"event": "order_completed"}, "channel": "email",
+    "expires_after": "1h", "steps": [{"name": "now", "do": "trigger"}],
+}  # fmt: skip
+DOCUMENTS: list[dict[str, Any]] = [*(read_document(file) for file in flow_files(LIBRARY)), THANKS]
+FLOWS = compile_flows(DOCUMENTS).flows
+KINDS = ["product_viewed", "product_added", "order_completed", "signed_up", "ticket_opened", "denied", "granted"]
+
+histories = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2"]),
+        st.sampled_from(KINDS),
+        st.one_of(st.integers(0, 3 * HOUR_MS), st.integers(0, 40 * DAY_MS)),
+        st.sampled_from([0, 0, 0, HOUR_MS, 25 * HOUR_MS]),
+    ),
+    max_size=30,
+)
+History = list[tuple[str, str, int, int]]
+
+
+def a_thing(number: int, user: str, kind: str, at_ms: int) -> Touchpoint:
+    fields: dict[str, Any] = {"event_id": f"e{number}", "time_zone": ZONE}
+    if kind == "order_completed":
+        return an_order(at_ms, 1_000 * (number % 20 + 1), user, order_id=f"o{number}", **fields)
+    if kind == "product_added":
+        return an_add(at_ms, user=user, **fields)
+    if kind in {"denied", "granted"}:
+        consent = Consent("email", granted=kind == "granted")
+        return a_touchpoint("consent_changed", at_ms, user, consent=consent, **fields)
+    return a_touchpoint(kind, at_ms, user, products=(Product("mug", 900, 1),), **fields)
+
+
+def lived(history: History, users: tuple[str, ...] = ("1", "2")) -> World:
+    """What the users do; of the others nothing, though the time is theirs."""
+    world = World(flows=DOCUMENTS, cuts_fixed=CUTS)
+    now_ms = START_MS
+    for number, (user, kind, later_ms, late_ms) in enumerate(history):
+        now_ms += later_ms
+        if user in users:
+            world.send(a_thing(number, user, kind, now_ms - late_ms), received_ms=now_ms)
+    world.pass_time(now_ms + 30 * DAY_MS)
+    return world
+
+
+def promoted(world: World, customer: str) -> list[Trigger]:
+    return [sent for sent in world.emitted(Trigger, customer) if FLOWS[sent.flow_id].is_promotional]
+
+
+def customers(world: World) -> list[str]:
+    return [customer for customer in ("u:1", "u:2") if world.profile(customer) is not None]
+
+
+law = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@law
+@given(histories)
+def test_no_cap_is_exceeded_in_any_rolling_window(history: History) -> None:
+    world = lived(history)
+    for customer in customers(world):
+        sent = promoted(world, customer)
+        for first in sent:
+            after = [other for other in sent if other.decided_ms >= first.decided_ms]
+            assert sum(other.decided_ms - first.decided_ms < 7 * DAY_MS for other in after) <= 3
+            near = Counter(other.channel for other in after if other.decided_ms - first.decided_ms < 20 * HOUR_MS)
+            assert max(near.values()) == 1
+
+
+@law
+@given(histories)
+def test_no_promotion_goes_out_in_quiet_hours_or_may_wait_into_them(history: History) -> None:
+    world = lived(history)
+    zone = zone_of(ZONE, "UTC")
+    for customer in customers(world):
+        for sent in promoted(world, customer):
+            hours = FLOWS[sent.flow_id].quiet_hours
+            if hours is not None:
+                assert quiet_until_ms(hours, sent.decided_ms, zone) is None
+                assert sent.expires_ms <= next_quiet_ms(hours, sent.decided_ms, zone)
+
+
+@law
+@given(histories)
+def test_every_candidate_is_final_once_or_open(history: History) -> None:
+    world = lived(history)
+    decisions = world.emitted(Decision)
+    entered = Counter(item.candidate_id for item in decisions if item.outcome in {"entered", "too_old"})
+    final = Counter(item.candidate_id for item in decisions if item.final)
+    runs = [run for customer in customers(world) for run in world.profile(customer).runs]  # type: ignore[union-attr]
+    still_open = Counter(run.candidate_id for run in runs)
+    assert set(entered.values()) <= {1}
+    assert entered == final + still_open
+    assert world.total("decisions_open") == len(runs)
+    assert {run.step for run in runs} <= {step.name for flow in FLOWS.values() for step in flow.steps}
+    assert {item.candidate_id for item in decisions} == set(entered)
+
+
+@law
+@given(histories)
+def test_a_customer_is_in_one_arm_of_a_flow_and_who_is_held_out_gets_nothing(history: History) -> None:
+    world = lived(history)
+    arms: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for item in world.emitted(Decision):
+        arms[item.customer, item.flow_id].add(item.arm)
+    for sent in world.emitted(Trigger):
+        assert arms[sent.customer, sent.flow_id] == {sent.arm}
+        assert sent.arm != "holdout"
+    assert all(len(each) == 1 for each in arms.values())
+
+
+@law
+@given(histories)
+def test_a_win_back_silences_the_others_and_nothing_delays_a_transactional_message(history: History) -> None:
+    world = lived(history)
+    for customer in customers(world):
+        sent = world.emitted(Trigger, customer)
+        for loud in (one for one in sent if one.flow_id == "win_back"):
+            for other in promoted(world, customer):
+                is_silenced = 0 < other.decided_ms - loud.decided_ms < 7 * DAY_MS
+                assert other.flow_id == "win_back" or not is_silenced
+        for item in world.emitted(Decision, customer):
+            if item.flow_id == "thanks":
+                assert item.outcome in {"entered", "sent", "no_consent", "too_old"}
+        assert all(one.decided_ms == one.due_ms for one in sent if one.flow_id == "thanks")
+
+
+@law
+@given(histories)
+def test_who_has_to_wait_for_a_re_entry_waits(history: History) -> None:
+    world = lived(history)
+    times: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in world.emitted(Decision):
+        if item.outcome == "entered" and "event_time_ms" in item.evidence:
+            times[item.customer, item.flow_id].append(int(item.evidence["event_time_ms"]))
+    for (_, flow_id), entered in times.items():
+        reentry_ms = FLOWS[flow_id].reentry_ms
+        assert not reentry_ms or all(later - first >= reentry_ms for first, later in pairwise(entered))
+
+
+@law
+@given(histories)
+def test_what_one_customer_gets_does_not_hang_on_another(history: History) -> None:
+    together = lived(history)
+    for user in ("1", "2"):
+        alone = lived(history, (user,))
+        assert alone.emitted(Trigger, f"u:{user}") == together.emitted(Trigger, f"u:{user}")
+        assert alone.emitted(Decision, f"u:{user}") == together.emitted(Decision, f"u:{user}")
