@@ -35,6 +35,8 @@ WORLD = ("hold", "hold", "hold briefly", "replace", "stop", "rebalance", "rebala
 _RARE = {"init": 3, "subscribe": 2, "assign": 4, "unassign": 3, "abort": 3, "open": 6, "committed": 10, "watermarks": 6,
          "resume": 8, "read": 4, "produce": 150, "poll": 40}  # fmt: skip
 _OFTEN = 20
+FAULTS_MAX = 8
+_HELD_SHARE = 0.15
 
 
 class Fault(NamedTuple):
@@ -46,6 +48,14 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.call} #{self.number}"
+
+
+def some_faults(chance: Random) -> tuple[Fault, ...]:
+    """Draw what goes wrong in a case: of every kind, or a worker that is stopped for long again and again."""
+    count = chance.randint(1, FAULTS_MAX)
+    if chance.random() < _HELD_SHARE:
+        return tuple(Fault("hold", chance.choice(CYCLE), chance.randint(1, _OFTEN)) for _ in range(count))
+    return tuple(a_fault(chance) for _ in range(count))
 
 
 def a_fault(chance: Random) -> Fault:

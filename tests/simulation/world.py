@@ -11,7 +11,7 @@ from schemas.journal import Progress
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.transaction import MustEnd
 from tests.simulation.disk import ModelDisk
-from tests.simulation.faults import ENDS, Fault, Faults, a_fault
+from tests.simulation.faults import ENDS, Fault, Faults, some_faults
 from tests.simulation.history import (
     JOURNAL_PARTITIONS,
     TOUCHPOINT_PARTITIONS,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tests.simulation.model_broker import Log
 
 WORKERS_MAX = 3
-FAULTS_MAX = 8
 TOUCHPOINTS = (6, 24)
 SETTLE_S = 60.0
 HOLD_S_MAX = 2.0
@@ -80,7 +79,7 @@ class Case:
         return Case(
             seed,
             tuple(shop.history(chance.randint(*TOUCHPOINTS))),
-            tuple(a_fault(chance) for _ in range(chance.randint(1, FAULTS_MAX))),
+            some_faults(chance),
             chance.randint(1, WORKERS_MAX),
             chance.choice((1, 2, 5, 20)),
             chance.choice((20, 60, 150)),
