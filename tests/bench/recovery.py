@@ -118,6 +118,11 @@ def _owned(worker: AWorker) -> float:
     return sum(float(line.split()[1]) for line in _shown(worker, "touchstream_partitions_owned "))
 
 
+def counted(worker: AWorker, metric: str) -> float:
+    """The sum of a metric over its labels; 0 while the worker does not answer."""
+    return sum(float(line.split()[-1]) for line in _shown(worker, metric))
+
+
 def _shown(worker: AWorker, metric: str) -> list[str]:
     with suppress(httpx.HTTPError):
         lines = httpx.get(f"{worker.address}/metrics", timeout=2.0, trust_env=False).text.splitlines()
@@ -125,11 +130,11 @@ def _shown(worker: AWorker, metric: str) -> list[str]:
     return []
 
 
-def wait(holds: Callable[[], bool]) -> None:
-    give_up_s = time.monotonic() + SECONDS_MAX
+def wait(holds: Callable[[], bool], seconds_max: float = SECONDS_MAX) -> None:
+    give_up_s = time.monotonic() + seconds_max
     while not holds():
         if time.monotonic() > give_up_s:
-            raise RuntimeError(f"not so within {SECONDS_MAX:.0f} s")
+            raise RuntimeError(f"not so within {seconds_max:.0f} s")
         time.sleep(0.1)
 
 
