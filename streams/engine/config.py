@@ -83,6 +83,8 @@ def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchst
     return {
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 10,
+        # librdkafka would hold four times as much of each partition that is restored, and malloc would keep it
+        "queued.max.messages.kbytes": 16_384,
         **client,
         "bootstrap.servers": brokers,
         "group.id": group,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
 from streams.flows.files import library_documents
 from streams.folding.partition import JournalCodec
-from tests.bench.recovery import PARTITIONS, bare, counted, fill, ready, wait
+from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait
 from tests.bench.results import Figure, keep
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import World, an_add
@@ -75,7 +74,7 @@ def _peak_of_backlog(place: Place, worker: AWorker, records: int) -> float:
     )  # fmt: skip
     with worker:
         wait(lambda: counted(worker, "touchstream_folded_total") >= records, PATIENCE_SECONDS)
-        return _peak_mb(worker)
+        return peak_mb(worker)
 
 
 def _keep_flood(brokers: str, folder: Path, customers: int) -> None:
@@ -154,11 +153,6 @@ def _share(worker: AWorker) -> float:
 def _cpu_seconds(worker: AWorker) -> float:
     fields = Path(f"/proc/{worker.pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_mb(worker: AWorker) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text("utf-8"))
-    return int(found[1]) / 1_024 if found else 0.0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ One profile's bytes under varied keys make the changelog. The floor is a bare co
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import time
@@ -50,7 +51,7 @@ def main(profiles: int = PROFILES) -> None:
         began_s = time.monotonic()
         with worker:
             wait(lambda: ready(worker) == PARTITIONS)
-            restored_s = time.monotonic() - began_s
+            restored_s, restored_mb = time.monotonic() - began_s, peak_mb(worker)
             worker.kill()
         began_s = time.monotonic()
         with worker:
@@ -66,6 +67,7 @@ def main(profiles: int = PROFILES) -> None:
     title = f"{profiles:,} profiles, {PARTITIONS} partitions; seconds from the process's start, or end, to ready"
     keep(title, [
         Figure("restore, s", restored_s, floor_s, FLOOR_IS),
+        Figure("peak RSS of the restore, MB", restored_mb, 250.0, "what a worker may take"),
         Figure("restart on the same disk after kill -9, s", restarted_s, floor_s, FLOOR_IS),
         Figure(f"failover of {moved} partitions beyond the session timeout, s", taken_s, floor_s, FLOOR_IS),
     ])  # fmt: skip
@@ -128,6 +130,11 @@ def _shown(worker: AWorker, metric: str) -> list[str]:
         lines = httpx.get(f"{worker.address}/metrics", timeout=2.0, trust_env=False).text.splitlines()
         return [line for line in lines if line.startswith(metric)]
     return []
+
+
+def peak_mb(worker: AWorker) -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text("utf-8"))
+    return int(found[1]) / 1_024 if found else 0.0
 
 
 def wait(holds: Callable[[], bool], seconds_max: float = SECONDS_MAX) -> None:
