@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.replay.shop.truth import Truth
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(600)]
 
 CAP_MS = 20 * HOUR_MS
 CAP_WEEK = 3

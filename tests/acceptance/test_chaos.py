@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.results import Round
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.chaos, pytest.mark.timeout(1_200)]
 
 
 def a_round(folder: Path, kills: int, guarantee: str) -> Round:
@@ -34,6 +34,7 @@ def test_twenty_faults_of_every_kind_lose_and_double_nothing(tmp_path: Path) -> 
     assert (found.lost, found.doubled) == (0, 0)
 
 
+@pytest.mark.slow
 def test_at_least_once_loses_nothing_and_repeats_carry_equal_ids(tmp_path: Path) -> None:
     found = a_round(tmp_path, 6, "at_least_once")
     assert found.broken == []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 QUICK = ShopParameters(seed=11, start=date(2025, 9, 4), days=3, orders_per_hour=8, customers=200, outages=())
 DEVICES = ShopParameters(seed=13, start=date(2025, 9, 6), days=4, orders_per_hour=6, customers=150, outages=())

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from streams.demo.broker import Broker
 from tests.integration.engine_bench import Bench, stop
 
@@ -21,6 +23,7 @@ STALLED_SECONDS = 12.0
 GROWTH_MB_MAX = 100
 
 
+@pytest.mark.heavy
 def test_brokers_that_take_nothing_hold_a_worker_up_in_bounded_memory(prefix: str, tmp_path: Path) -> None:
     with Broker() as broker, ExitStack() as stack:
         bench = Bench(broker.bootstrap, prefix, tmp_path)
