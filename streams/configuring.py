@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from streams.flows.files import flow_files, library_documents, load_flow, read_document
+from streams.flows.files import files_of, library_documents, read_document
 from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError
+from streams.flows.mistakes import FlowError, parse_flow
 from streams.settings import DOMAIN_PREFIX, DomainSettings, SettingsError, domain_variables
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import JsonValue
-
 
 
 def configured(
@@ -66,10 +65,9 @@ def _read_settings(file: Path) -> dict[str, Any]:
 
 def _read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
     documents = []
-    for path in paths:
-        for file in flow_files(path) if path.is_dir() else [path]:
-            load_flow(file)  # an error names the file only here
-            documents.append(read_document(file))
+    for file in files_of(paths):
+        documents.append(read_document(file))
+        parse_flow(documents[-1], str(file))  # an error names the file only here
     return tuple(documents)
 
 

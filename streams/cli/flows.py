@@ -97,14 +97,14 @@ def play_stories(
 
 def _loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
     """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
-    from streams.flows.files import LIBRARY, flow_files, load_flow
+    from streams.flows.files import LIBRARY, files_of, load_flow
     from streams.flows.mistakes import FlowError
 
     wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
     loaded: list[tuple[Path | Traversable, Flow]] = []
     wrong: list[str] = []
     with told(FlowError):
-        for file in (file for path in wanted for file in (flow_files(path) if path.is_dir() else [path])):
+        for file in files_of(wanted):
             try:
                 loaded.append((file, load_flow(file)))
             except FlowError as error:

@@ -11,6 +11,7 @@ import yaml
 from streams.flows.mistakes import FlowError, flow_fields, parse_flow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from importlib.abc import Traversable
     from pathlib import Path
 
@@ -72,6 +73,16 @@ def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - whatever stand
 def library_documents(*ids: str) -> tuple[dict[str, JsonValue], ...]:
     """The product's flows of these ids, in their order; none named: those that are published by default."""
     return tuple(read_document(LIBRARY / f"{flow_id}.yaml") for flow_id in ids or _PUBLISHED)
+
+
+def files_of(paths: Iterable[Path | Traversable]) -> Iterator[Path | Traversable]:
+    """The paths themselves, and of those that are folders their flow files.
+
+    Raises:
+        FlowError: a folder has none.
+    """
+    for path in paths:
+        yield from flow_files(path) if path.is_dir() else [path]
 
 
 def flow_files(folder: Path | Traversable) -> list[Path | Traversable]:
