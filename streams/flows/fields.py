@@ -32,15 +32,12 @@ SEGMENTS = (*GRID_SEGMENTS, "Others", NO_ORDER, UNSCORED)
 STAGES = ("prospect", "first_time", "active", "at_risk", "lapsed", "reactivated")
 
 
+_ALL_TIME_MS = 1 << 62
+
+
 def cart_total_minor(cart: Cart | None) -> int:
     """What lies in the cart, in minor units."""
     return 0 if cart is None else sum([item.price_minor * item.quantity for item in cart.items])
-
-
-def _spend_minor(profile: Profile) -> int:
-    """Of all time: orders less refunds, by the orders that count."""
-    orders = sum(order.total_minor - order.refunded_minor for order in profile.orders if order.counts)
-    return orders + sum(month.minor for month in profile.months) - sum(item.minor for item in profile.adjustments)
 
 
 def _answers(profile: Profile, now_ms: int, within_ms: int) -> int:
@@ -57,7 +54,7 @@ NUMBERS: dict[NumberField, Callable[[Profile], int]] = {
     "cart_items": lambda profile: 0 if profile.cart is None else len(profile.cart.items),
     "cart_total_minor": lambda profile: cart_total_minor(profile.cart),
     "orders": lambda profile: len(profile.orders) + sum(month.orders for month in profile.months),
-    "spend_minor": _spend_minor,
+    "spend_minor": lambda profile: window_sums(profile, 0, _ALL_TIME_MS).minor,
 }
 
 COUNTS: dict[CountField, Callable[[Profile, int, int], int]] = {
