@@ -10,7 +10,7 @@ from streams.profiles.profile import MESSAGES_MAX, Sent
 from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from streams.flows.definition import Flow
 
@@ -26,9 +26,8 @@ class Counted(NamedTuple):
     """By any channel, in seven days."""
 
 
-def counted(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> Counted:
+def counted(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) -> Counted:
     """What the flow's caps have to count."""
-    promotional = [message for message in messages if message.is_promotional]
     after_ms = now_ms - flow.caps.per_channel_hours * HOUR_MS
     return Counted(
         _count(promotional, channel, after_ms),
@@ -36,16 +35,13 @@ def counted(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -
     )
 
 
-def cap_reached(messages: tuple[Sent, ...], count: Counted, flow: Flow, channel: str, now_ms: int) -> str | None:
+def cap_reached(promotional: Sequence[Sent], count: Counted, flow: Flow, channel: str, now_ms: int) -> str | None:
     """A sentence that names the cap in the way of one more message; None: none is."""
     hours, week = flow.caps.per_channel_hours, flow.caps.per_week
     if hours and count.channel:
         return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
     if count.week >= week:
         return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
-    if not flow.caps.rolling:
-        return None
-    promotional = [message for message in messages if message.is_promotional]
     for cap in flow.caps.rolling:
         if cap.channel in {None, channel}:
             found = _count(promotional, cap.channel, now_ms - cap.within_ms)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.flows.conditions import All, NumberIs, TextIs
 from streams.flows.durations import duration_text
-from streams.flows.steps import TriggerStep, WaitStep, WaitUntilStep, next_names
+from streams.flows.steps import TriggerStep, WaitForDateStep, WaitStep, WaitUntilStep, next_names
 from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
             continue
         if isinstance(step, TriggerStep):
             found.append((step.name, at_ms[step.name]))
-        elif isinstance(step, WaitUntilStep) or step.do == "wait_for_date":
+        elif isinstance(step, WaitUntilStep | WaitForDateStep):
             continue
         after_ms = at_ms[step.name] + (step.for_ms if isinstance(step, WaitStep) else 0)
         for name in next_names(flow.steps, place):
@@ -149,7 +149,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
             after_ms = 0
         elif isinstance(step, WaitStep):
             after_ms += step.for_ms
-        elif isinstance(step, WaitUntilStep) or step.do == "wait_for_date":
+        elif isinstance(step, WaitUntilStep | WaitForDateStep):
             after_ms = float("inf")
         for name in next_names(flow.steps, place):
             since_ms[name] = max(after_ms, since_ms.get(name, 0))

@@ -68,9 +68,10 @@ def _promotional(  # noqa: PLR0913, PLR0917 - as decide
     suppressing = _suppressing(profile, flow, now_ms, flow_set)
     if suppressing is not None:
         return Verdict("suppressed", f"The flow {suppressing} keeps others silent for a while.", evidence)
-    count = counted(profile.messages, flow, channel, now_ms)
+    promotional = [message for message in profile.messages if message.is_promotional]
+    count = counted(promotional, flow, channel, now_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
-    reached = cap_reached(profile.messages, count, flow, channel, now_ms)
+    reached = cap_reached(promotional, count, flow, channel, now_ms)
     if reached is not None:
         return Verdict("capped", reached, evidence)
     return Verdict("sent", _why_sent(run, flow_set.plans[flow.id], profile.cart), evidence, channel)

@@ -166,13 +166,10 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
         return runs
     kept = []
     for run in runs:
-        plan = flow_set.plans.get(run.flow_id)
-        if plan is None or run.flow_id not in listening.exits or last_entry_ms(run, plan) > order_ms:
+        if run.flow_id not in listening.exits or last_entry_ms(run, flow_set.plans[run.flow_id]) > order_ms:
             kept.append(run)
             continue
-        evidence = {"event": _ORDERED, "event_time_ms": str(order_ms)}
-        verdict = Verdict("exited", f"{_ORDERED} ends this flow.", evidence)
-        give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
+        _ended(run, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, flow_set, customer, effects)
     return tuple(kept)
 
 
@@ -201,9 +198,15 @@ def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        verdict = Verdict("exited", f"{event.type} ends this flow.", evidence)
-        give_receipt(verdict, run, arm_of(flow_set.flows[run.flow_id], customer), now_ms, customer, effects)
+        _ended(run, evidence, now_ms, flow_set, customer, effects)
     return runs if len(kept) == len(runs) else tuple(kept)
+
+
+def _ended(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run, evidence: dict[str, str], now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+) -> None:
+    verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
+    give_receipt(verdict, run, arm_of(flow_set.flows[run.flow_id], customer), now_ms, customer, effects)
 
 
 def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event

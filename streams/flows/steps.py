@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from streams.flows.arms import HOLDOUT, TREATMENT, UNASSIGNED
 from streams.flows.conditions import Condition, Part, check_of_profile
 from streams.flows.durations import Clock, Duration
 from streams.flows.fields import DateField
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 END = "end"
 """As the name of a step that comes next: the customer has left the flow."""
-RESERVED_ARMS = ("treatment", "holdout", "unassigned")
+_RESERVED_ARMS = (TREATMENT, HOLDOUT, UNASSIGNED)
 _SHARES = 100
 
 
@@ -96,8 +97,8 @@ class SplitStep(_Step):
     @model_validator(mode="after")
     def _shares_are_whole(self) -> SplitStep:
         names = [arm.name for arm in self.arms]
-        if len(set(names)) < len(names) or not set(names).isdisjoint(RESERVED_ARMS):
-            raise ValueError(f"the names of arms differ, and are none of {', '.join(RESERVED_ARMS)}")
+        if len(set(names)) < len(names) or not set(names).isdisjoint(_RESERVED_ARMS):
+            raise ValueError(f"the names of arms differ, and are none of {', '.join(_RESERVED_ARMS)}")
         total = sum(arm.percent for arm in self.arms)
         if abs(total - _SHARES) > 1 / _SHARES:
             raise ValueError(f"the percent of its arms add up to {total:g}; they add up to 100")
@@ -111,13 +112,7 @@ class CheckGoalStep(_Linear):
 
 
 Step: TypeAlias = Annotated[
-    Annotated[TriggerStep, Tag("trigger")]
-    | Annotated[WaitStep, Tag("wait")]
-    | Annotated[WaitUntilStep, Tag("wait_until")]
-    | Annotated[WaitForDateStep, Tag("wait_for_date")]
-    | Annotated[BranchStep, Tag("branch")]
-    | Annotated[SplitStep, Tag("split")]
-    | Annotated[CheckGoalStep, Tag("check_goal")],
+    TriggerStep | WaitStep | WaitUntilStep | WaitForDateStep | BranchStep | SplitStep | CheckGoalStep,
     Field(discriminator="do"),
 ]
 STEPS: dict[str, type[Part]] = {
