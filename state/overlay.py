@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from state.cache import Cache
 from state.codec import DUE_MS_MAX, due_of
 from state.timers import Timers
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CACHED_MAX = 20_000
-
 
 class Overlay(Generic[T]):
     """Decoded frozen values over a store; what is put is seen at once and kept only if it is committed.
@@ -24,15 +23,13 @@ class Overlay(Generic[T]):
     Not thread-safe: the caller orders `freeze`, `committed` and `drop` after the work on it.
     """
 
-    def __init__(self, store: Store, codec: Codec[T], cached_max: int = _CACHED_MAX) -> None:
-        """Keep up to `cached_max` decoded committed values in memory."""
+    def __init__(self, store: Store, codec: Codec[T]) -> None:
         self.store = store
+        self.cache = Cache[T]()
+        """Committed values, decoded."""
         self._codec = codec
-        self._generation_max = max(1, cached_max // 2)
         self._dirty: dict[bytes, T | None] = {}
         self._dirty_due: dict[bytes, int] = {}
-        self._young: dict[bytes, T] = {}
-        self._old: dict[bytes, T] = {}
         self._frozen: list[tuple[bytes, bytes | None]] = []
         self._read: dict[bytes, bytes] = {}
         """Values that `due` has looked at: who is due is what the caller gets next."""
@@ -41,16 +38,13 @@ class Overlay(Generic[T]):
     def get(self, key: bytes) -> T | None:
         if key in self._dirty:
             return self._dirty[key]
-        value = self._young.get(key)
-        if value is not None:
-            return value
-        value = self._old.get(key)
+        value = self.cache.get(key)
         if value is None:
             framed = self._read.pop(key, None) or self.store.get(key)
             if framed is None:
                 return None
             value = self._codec.decode(key, framed)
-        self._remember(key, value)
+            self.cache.put(key, value, len(framed))
         return value
 
     def put(self, key: bytes, value: T, due_ms: int) -> None:
@@ -112,12 +106,12 @@ class Overlay(Generic[T]):
         if self._frozen or self._timers.passed:
             self.store.write(self._frozen, position, self._timers.passed)
         self._timers.committed((due_ms, key) for key, due_ms in self._dirty_due.items() if due_ms)
-        for key in [key for key, value in self._dirty.items() if value is None]:
-            del self._dirty[key]
-            self._young.pop(key, None)
-            self._old.pop(key, None)
-        self._young.update(cast("dict[bytes, T]", self._dirty))
-        self._turn()
+        for key, framed in self._frozen:
+            value = self._dirty[key]
+            if value is None or framed is None:
+                self.cache.pop(key)
+            else:
+                self.cache.put(key, value, len(framed))
         self._forget_changes()
 
     def drop(self) -> None:
@@ -130,14 +124,6 @@ class Overlay(Generic[T]):
         self._dirty_due.clear()
         self._read.clear()
         self._frozen = []
-
-    def _remember(self, key: bytes, value: T) -> None:
-        self._young[key] = value
-        self._turn()
-
-    def _turn(self) -> None:
-        if len(self._young) >= self._generation_max:
-            self._old, self._young = self._young, {}
 
     def _is_valid(self, due_ms: int, key: bytes) -> bool:
         expected = self._dirty_due.get(key)

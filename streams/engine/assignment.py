@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from confluent_kafka import KafkaException
 
+from state.cache import share
 from state.overlay import Overlay
 from streams.engine.partition import NOT_COMMITTED, Partition
 from streams.engine.restore import restore
@@ -113,6 +114,7 @@ class Assignment:
             codec = partition.input.codec
             if restored.store is not None and codec is not None:
                 partition.overlay = Overlay[Any](restored.store, codec)
+                self._share_memory()
             partition.input.processor.assigned(partition.number, partition.overlay)
             partition.ready = True
             return True
@@ -135,7 +137,12 @@ class Assignment:
                 tasks.append(task)
             self.status.shares.pop(place, None)
             self.status.ends.pop(place, None)
+        self._share_memory()
         return tasks
+
+    def _share_memory(self) -> None:
+        overlays = (partition.overlay for partition in self.partitions.values())
+        share([overlay.cache for overlay in overlays if overlay is not None])
 
     def close(self) -> None:
         self._restorers.shutdown(wait=False, cancel_futures=True)

@@ -92,7 +92,8 @@ def test_a_deleted_value_stays_deleted_after_the_commit(store: Store) -> None:
 
 
 def test_a_small_cache_still_gives_right_values(store: Store) -> None:
-    overlay = Overlay(store, TextCodec(), cached_max=4)
+    overlay = Overlay(store, TextCodec())
+    overlay.cache.bytes_max = 40
     for number in range(50):
         put(overlay, b"%d" % number, f"v{number}")
         if number % 7 == 0:
@@ -210,7 +211,8 @@ def test_due_agrees_with_a_search_through_all_values(store: Store, chunk: int) -
 
 
 def an_overlay(store: Store, chunk: int) -> Overlay[Value]:
-    overlay = Overlay(store, TextCodec(), cached_max=10)
+    overlay = Overlay(store, TextCodec())
+    overlay.cache.bytes_max = 200
     overlay._timers = Timers(store, chunk)  # noqa: SLF001 - small chunks meet their edges sooner
     return overlay
 
@@ -250,7 +252,8 @@ def test_who_is_due_is_read_from_the_store_once(store: Store, monkeypatch: pytes
 
 
 def test_a_value_that_was_due_and_changed_is_not_remembered_as_it_was(store: Store) -> None:
-    overlay = Overlay(store, TextCodec(), cached_max=2)
+    overlay = Overlay(store, TextCodec())
+    overlay.cache.bytes_max = 20
     put(overlay, b"anna", "cart", 10)
     for number in range(4):
         put(overlay, b"%d" % number, "other")
