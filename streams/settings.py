@@ -45,6 +45,29 @@ class Cuts(BaseModel):
     monetary_minor: tuple[int, int, int, int]
 
 
+class Canary(BaseModel):
+    """A version of a flow for a share of the customers; at 0 % it decides beside the others and sends nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flow: dict[str, JsonValue]
+    percent: float = Field(ge=0, lt=100)
+    since_ms: int
+
+
+class FlowState(BaseModel):
+    """How a published flow stands, beside its document; times are of the publisher's clock, for people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since_ms: int = 0
+    """When its version was published; 0: by a release that did not keep it."""
+    paused_ms: int | None = None
+    canary: Canary | None = None
+    older: tuple[dict[str, JsonValue], ...] = ()
+    """Versions that their customers finish, oldest first."""
+
+
 class DomainSettings(BaseModel):
     """What decides. A journal record, so that a replay decides alike; changed only by a new record."""
 
@@ -77,6 +100,9 @@ class DomainSettings(BaseModel):
     lookback_ms: int = Field(30 * DAY_MS, ge=0, description="Clicks and visits before an order that earn credit.")
     view_lookback_ms: int = Field(DAY_MS, ge=0, description="Ad views before an order that earn credit.")
     flows: tuple[dict[str, JsonValue], ...] = Field((), description="Published flows, from their files.")
+    flow_states: dict[str, FlowState] = Field(
+        default_factory=dict, description="By flow: paused, canary, older versions; `touchstream flows` writes it."
+    )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -11,7 +11,7 @@ from streams.cli.shared import AsJson, console, echo_json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_NOT_VARIABLES = {"flows"}
+_NOT_VARIABLES = {"flows", "flow_states"}
 _MARK = "KAFKA_<NAME>"
 
 

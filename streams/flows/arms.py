@@ -13,6 +13,10 @@ TREATMENT = "treatment"
 HOLDOUT = "holdout"
 UNASSIGNED = "unassigned"
 """Of a candidate that ended with no flow at hand to say."""
+SHADOW = "shadow"
+"""Of what is decided and not sent."""
+SHADOW_KEY = f"{SHADOW}:"
+"""Before the id of a flow that decides in the shadow."""
 
 _PARTS = 10_000
 
@@ -30,6 +34,11 @@ def arm_of(flow: Flow, customer: str) -> str:
         if _is_below(upto, f"{flow.id}\x1fsplit\x1f{customer}"):
             return arm.name
     return split.arms[-1].name
+
+
+def is_of_canary(flow: Flow, percent: float, customer: str) -> bool:
+    """Whether the customer is of those who get this version first; other versions begin with others."""
+    return _is_below(percent, f"{flow.id}\x1fcanary\x1f{flow.version}\x1f{customer}")
 
 
 def _is_below(percent: float, text: str) -> bool:

@@ -13,6 +13,7 @@ from streams.flows.fields import cart_total_minor
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
 from streams.flows.receipts import Verdict
 from streams.profiles.effects import derived_id
+from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
     from streams.flows.definition import Flow
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 
+HELD_MS_MIN = HOUR_MS // 60
+HELD_MS_MAX = HOUR_MS // 4
+"""How long until a message that a pause holds is looked at again, whether it may go."""
+
+
 def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named, and each no is a return
     profile: Profile, run: Run, plan: Plan, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
 ) -> Verdict:
-    """In this order: needs, period, expiry, consent, arm, quiet hours, suppression, caps; else the message is sent."""
+    """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, caps; else it is sent."""
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": arm, **_cart_facts(cart)}
     if cart is None and flow.needs.cart == "not_empty":
@@ -33,7 +39,9 @@ def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named
         return Verdict("exited", "What the flow needs no longer holds.", evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return Verdict("exited", "The flow's period of validity is over.", evidence)
-    if now_ms > run.due_ms + flow.expires_after_ms:
+    if plan.is_paused:
+        return _paused(run, flow, now_ms, evidence)
+    if now_ms > expires_ms(run, flow):
         return Verdict("expired", "The time to send this has passed.", evidence)
     channel, evidence["consent"] = _channel(profile, flow, settings)
     if channel is None:
@@ -42,14 +50,30 @@ def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named
     if arm == HOLDOUT:
         return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
     if flow.is_promotional:
-        return _promotional(profile, run, flow, now_ms, flow_set, settings, channel, evidence)
+        return _promotional(profile, run, plan, now_ms, flow_set, settings, channel, evidence)
     return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
+
+
+def expires_ms(run: Run, flow: Flow) -> int:
+    """The last time at which a message may go out; a pause does not put it off."""
+    return (run.held_ms or run.due_ms) + flow.expires_after_ms
+
+
+def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verdict:
+    """It is looked at again after as long as it has waited: often at first, and seldom in a long pause."""
+    last_ms = expires_ms(run, flow)
+    if now_ms > last_ms:
+        return Verdict("paused", "The time to send this passed while a person had paused the flow.", evidence)
+    waited_ms = now_ms - (run.held_ms or run.due_ms)
+    until_ms = now_ms + min(max(waited_ms, HELD_MS_MIN), HELD_MS_MAX)
+    reason = "It waits: a person has paused the flow."
+    return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
 def _promotional(  # noqa: PLR0913, PLR0917 - as decide
     profile: Profile,
     run: Run,
-    flow: Flow,
+    plan: Plan,
     now_ms: int,
     flow_set: FlowSet,
     settings: DomainSettings,
@@ -57,24 +81,28 @@ def _promotional(  # noqa: PLR0913, PLR0917 - as decide
     evidence: dict[str, str],
 ) -> Verdict:
     """What only a promotional message has to pass."""
+    flow = plan.flow
     if flow.quiet_hours is not None:
         zone = zone_of(profile.time_zone, settings.reporting_time_zone)
         until_ms = quiet_until_ms(flow.quiet_hours, now_ms, zone)
         if until_ms is not None:
             evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
-            if until_ms > run.due_ms + flow.expires_after_ms:
+            if until_ms > expires_ms(run, flow):
                 return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
             return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
     suppressing = _suppressing(profile, flow, now_ms, flow_set)
     if suppressing is not None:
         return Verdict("suppressed", f"The flow {suppressing} keeps others silent for a while.", evidence)
     promotional = [message for message in profile.messages if message.is_promotional]
+    if plan.is_shadow:
+        # it would stand in the place of the version that sends
+        promotional = [message for message in promotional if message.flow_id != flow.id]
     count = counted(promotional, flow, channel, now_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
     reached = cap_reached(promotional, count, flow, channel, now_ms)
     if reached is not None:
         return Verdict("capped", reached, evidence)
-    return Verdict("sent", _why_sent(run, flow_set.plans[flow.id], profile.cart), evidence, channel)
+    return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel)
 
 
 def trigger(  # noqa: PLR0913, PLR0917 - as decide
@@ -84,10 +112,10 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
     """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
     cart = profile.cart if flow.products == "cart" else None
     items = run.products if cart is None else cart.items
-    expires_ms = run.due_ms + flow.expires_after_ms
+    last_ms = expires_ms(run, flow)
     if flow.quiet_hours is not None:
         zone = zone_of(profile.time_zone, settings.reporting_time_zone)
-        expires_ms = min(expires_ms, next_quiet_ms(flow.quiet_hours, now_ms, zone))
+        last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, now_ms, zone))
     return Trigger(
         derived_id(run.cause, customer, flow.id, flow.version, run.step),
         customer,
@@ -98,7 +126,7 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
         run.step,
         now_ms,
         run.due_ms,
-        expires_ms,
+        last_ms,
         verdict.reason,
         profile.user_id,
         profile.email_hash,

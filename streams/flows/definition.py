@@ -190,6 +190,8 @@ class Flow(Part):
     """For so long after its message no other flow sends a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
     valid: Validity | None = None
+    running_customers: Literal["move", "finish"] = "move"
+    """What those do who are in an older version: go on in this one at the step of the same name, or finish theirs."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
 
     @model_validator(mode="after")

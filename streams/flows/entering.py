@@ -59,21 +59,22 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     flow, runs = plan.flow, profile.runs
     due_ms = max(what.time_ms + flow.wait.for_ms, now_ms)
     for place, known in enumerate(runs):
-        if known.flow_id == flow.id:
+        if known.flow_id == plan.key:
             goes_back = flow.wait.restarts and known.step in plan.opening
             if what.is_old or not goes_back or what.time_ms <= last_entry_ms(known, plan):
                 return profile
             anew = _replace(
-                known, step=plan.first, due_ms=due_ms, last_entry_ms=what.time_ms, products=what.products
+                known, flow_version=flow.version, step=plan.first, due_ms=due_ms, last_entry_ms=what.time_ms,
+                products=what.products, held_ms=0,
             )  # fmt: skip
             return _replace(profile, runs=(*runs[:place], anew, *runs[place + 1 :]))
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return profile
     if flow.reentry_ms and _is_too_soon(profile, plan, what.time_ms):
         return profile
-    candidate_id = derived_id(what.cause, customer, flow.id, flow.version)
+    candidate_id = derived_id(what.cause, customer, plan.key, flow.version)
     run = Run(
-        flow.id, flow.version, candidate_id, what.cause, what.time_ms, due_ms, plan.first, what.time_ms, 0,
+        plan.key, flow.version, candidate_id, what.cause, what.time_ms, due_ms, plan.first, what.time_ms, 0,
         what.products,
     )  # fmt: skip
     evidence = {"event": what.evidence, "event_time_ms": str(what.time_ms)}
@@ -81,7 +82,7 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
         verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
     else:
         verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
-        entries = _with_entry(profile.entries, flow.id, what.time_ms) if flow.reentry_ms else profile.entries
+        entries = _with_entry(profile.entries, plan.key, what.time_ms) if flow.reentry_ms else profile.entries
         profile = _replace(profile, runs=(*runs, run), entries=entries)
     give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
     return profile
@@ -96,7 +97,7 @@ def last_entry_ms(run: Run, plan: Plan) -> int:
 
 def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:
     return any(
-        last.flow_id == plan.flow.id and time_ms - last.time_ms < plan.flow.reentry_ms for last in profile.entries
+        last.flow_id == plan.key and time_ms - last.time_ms < plan.flow.reentry_ms for last in profile.entries
     )
 
 

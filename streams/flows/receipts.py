@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from schemas.outputs import Decision
+from streams.flows.arms import SHADOW, SHADOW_KEY
 
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal[
     "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
-    "too_old",
+    "too_old", "paused", "shadow",
 ]  # fmt: skip
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _OPEN = {"entered", "deferred"}
@@ -30,17 +31,21 @@ class Verdict(NamedTuple):
     """By which the message goes out, where one does."""
     until_ms: int = 0
     """When a deferred one is due again."""
+    is_held: bool = False
+    """A deferred one whose time to expire goes on, and of which one record is enough."""
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
     """Emits the decision about a run; candidates = final + open, where too_old is both at once."""
-    outcome = verdict.outcome
+    outcome, flow_id = verdict.outcome, run.flow_id
+    if flow_id.startswith(SHADOW_KEY):
+        flow_id, arm = flow_id.removeprefix(SHADOW_KEY), SHADOW
     effects.emit(
         customer,
         Decision(
             run.candidate_id,
             customer,
-            run.flow_id,
+            flow_id,
             run.flow_version,
             run.step,
             arm,

@@ -55,7 +55,9 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
         return profile
     runs = profile.runs
     if runs and listening.goals:
-        runs = tuple([_with_goal(run, event) if run.flow_id in listening.goals else run for run in runs])
+        runs = tuple(
+            [_with_goal(run, event, flow_set, customer) if run.flow_id in listening.goals else run for run in runs]
+        )
     if runs and listening.exits:
         runs = _without_exited(runs, listening.exits, event, now_ms, flow_set, customer, effects)
     if runs is not profile.runs:
@@ -65,6 +67,8 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
         is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
         is_bought = was_ordered_since(profile, event.time_ms)
         for plan in listening.entries:
+            if not flow_set.may_enter(plan, customer):
+                continue
             if is_bought and _ORDERED in plan.flow.exit_events:
                 continue  # it came late, from a device or a client; what it would start has ended already
             if plan.entry is None or plan.entry(profile, event, now_ms):
@@ -78,7 +82,7 @@ def on_segment(  # noqa: PLR0913, PLR0917 - as on_event
 ) -> Profile:  # fmt: skip
     """The profile, which has just come into the segment, with flows entered; the same object if none was."""
     for plan in flow_set.segments.get(segment, ()):
-        if plan.entry is None or plan.entry(profile, None, now_ms):
+        if flow_set.may_enter(plan, customer) and (plan.entry is None or plan.entry(profile, None, now_ms)):
             profile = entered_by_segment(profile, plan, segment, cause, now_ms, customer, effects, is_old=is_old)
     return profile
 
@@ -94,11 +98,11 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
 ) -> Profile:
     """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
-    A customer who entered an older version goes on in the published one, at the step of the same name, and the
-    records name that version. Each message is a candidate of its own: the first comes with the entry, a further one
+    Who entered an older version and is to move goes on in the newer one, at the step of the same name, and the records
+    name that version. Each message is a candidate of its own: the first comes with the entry, a further one
     with what was decided about the one before.
     """
-    plan = flow_set.plans.get(run.flow_id)
+    plan = flow_set.plan_of(run, customer)
     if plan is None:
         gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
         give_receipt(gone, run, UNASSIGNED, now_ms, customer, effects)
@@ -117,12 +121,15 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
         if isinstance(place.step, TriggerStep):
             before = going
             verdict = decide(profile, before, plan, now_ms, flow_set, settings, arm)
+            if verdict.outcome == "sent" and plan.is_shadow:
+                verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
             if verdict.outcome == "sent":
                 effects.emit(customer, trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict))
                 effects.count("triggers")
                 messages = with_message(profile.messages, plan.flow, verdict.channel, now_ms)
                 profile = _replace(profile, messages=messages)
-            give_receipt(verdict, before, arm, now_ms, customer, effects)
+            if not (verdict.is_held and before.held_ms):
+                give_receipt(verdict, before, arm, now_ms, customer, effects)
             going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
         else:
             zone = profile.time_zone, settings.reporting_time_zone
@@ -136,10 +143,12 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
 
 
-def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet) -> tuple[Run, ...]:
+def waiting_anew(
+    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
+) -> tuple[Run, ...]:
     """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
     for gone in lost:
-        plan = flow_set.plans.get(gone.flow_id)
+        plan = flow_set.plan_of(gone, customer)
         if plan is not None and plan.flow.wait.restarts and gone.step in plan.opening:
             runs = tuple(_taking_over(run, gone, plan) if run.flow_id == gone.flow_id else run for run in runs)
     return runs
@@ -150,7 +159,7 @@ def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
         return run
     due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
     return _replace(
-        run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products
+        run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products, held_ms=0
     )  # fmt: skip
 
 
@@ -166,10 +175,11 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
         return runs
     kept = []
     for run in runs:
-        if run.flow_id not in listening.exits or last_entry_ms(run, flow_set.plans[run.flow_id]) > order_ms:
+        plan = flow_set.plan_of(run, customer) if run.flow_id in listening.exits else None
+        if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
-        _ended(run, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, flow_set, customer, effects)
+        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, customer, effects)
     return tuple(kept)
 
 
@@ -179,8 +189,11 @@ def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
     return _replace(profile, runs=tuple([after if run is before else run for run in profile.runs]))
 
 
-def _with_goal(run: Run, event: Touchpoint) -> Run:
-    return run if run.goal_ms or event.time_ms < run.entered_ms else _replace(run, goal_ms=event.time_ms)
+def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) -> Run:
+    if run.goal_ms or event.time_ms < run.entered_ms:
+        return run
+    plan = flow_set.plan_of(run, customer)
+    return run if plan is None or plan.flow.goal.event != event.type else _replace(run, goal_ms=event.time_ms)
 
 
 def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
@@ -194,19 +207,20 @@ def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
 ) -> tuple[Run, ...]:
     kept = []
     for run in runs:
-        if run.flow_id not in exits:
+        plan = flow_set.plan_of(run, customer) if run.flow_id in exits else None
+        if plan is None or event.type not in plan.flow.exit_events:
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        _ended(run, evidence, now_ms, flow_set, customer, effects)
+        _ended(run, plan, evidence, now_ms, customer, effects)
     return runs if len(kept) == len(runs) else tuple(kept)
 
 
 def _ended(  # noqa: PLR0913, PLR0917 - as on_event
-    run: Run, evidence: dict[str, str], now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+    run: Run, plan: Plan, evidence: dict[str, str], now_ms: int, customer: str, effects: Effects
 ) -> None:
     verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
-    give_receipt(verdict, run, arm_of(flow_set.flows[run.flow_id], customer), now_ms, customer, effects)
+    give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
 
 
 def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
@@ -214,11 +228,11 @@ def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
 ) -> Run | None:
     """The run after a message was decided: it comes again later, or its next message is a candidate now."""
     if verdict.outcome == "deferred":
-        return _replace(run, due_ms=verdict.until_ms)
+        return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) if verdict.is_held else 0)
     if verdict.outcome in _ENDING or following == END:
         return None
     candidate_id = derived_id(run.cause, customer, run.flow_id, run.flow_version, following)
-    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms)
+    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms, held_ms=0)
     give_receipt(
         Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
         after, arm, now_ms, customer, effects,

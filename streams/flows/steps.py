@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from streams.flows.arms import HOLDOUT, TREATMENT, UNASSIGNED
+from streams.flows.arms import HOLDOUT, SHADOW, TREATMENT, UNASSIGNED
 from streams.flows.conditions import Condition, Part, check_of_profile
 from streams.flows.durations import Clock, Duration
 from streams.flows.fields import DateField
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 END = "end"
 """As the name of a step that comes next: the customer has left the flow."""
-_RESERVED_ARMS = (TREATMENT, HOLDOUT, UNASSIGNED)
+_RESERVED_ARMS = (TREATMENT, HOLDOUT, SHADOW, UNASSIGNED)
 _SHARES = 100
 
 

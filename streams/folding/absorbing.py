@@ -61,7 +61,7 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
     for run in lost:
         lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
-    runs = waiting_anew(profile.runs, lost, at.known.flows)
+    runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
     if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):

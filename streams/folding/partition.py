@@ -66,7 +66,7 @@ class Knowledge(NamedTuple):
 @lru_cache(maxsize=8)
 def _parsed_settings(text: str) -> tuple[DomainSettings, FlowSet]:
     settings = parse_domain(text)
-    return settings, compile_flows(settings.flows)
+    return settings, compile_flows(settings.flows, settings.flow_states)
 
 
 @lru_cache(maxsize=8)

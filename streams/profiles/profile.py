@@ -101,6 +101,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A candidate of a flow on its way; at most one a flow."""
 
     flow_id: str
+    """Of a flow that decides in the shadow: shadow:<id>, so that it does not meet the one that sends."""
     flow_version: int
     candidate_id: str
     cause: str
@@ -114,6 +115,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time of the flow's goal, where a step asks for it; 0: not reached."""
     products: tuple[CartItem, ...] = ()
     """Of the last entry event, where the flow shows them."""
+    held_ms: int = 0
+    """When its message came due first, where a person's pause has put it off; 0: it was not put off so."""
 
 
 class Entered(msgspec.Struct, frozen=True, array_like=True, gc=False):

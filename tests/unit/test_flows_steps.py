@@ -421,7 +421,7 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
         (
             {"steps": [{"name": "t", "do": "split", "arms": [{"name": "holdout", "percent": 50},
                                                              {"name": "b", "percent": 50}]}, SERIES[0]]},
-            r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, unassigned",
+            r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, shadow, unassigned",
         ),
         ({"steps": CHECKED}, r"check_goal finds nothing: order_completed, the goal, ends the flow by itself \(exits\)"),
         ({"entry": {}}, r"entry is {}: an entry is an event or a segment, one of the two"),

@@ -63,10 +63,10 @@ BY_VERSION_3 = bytes.fromhex(
     "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
     "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
     "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
-    "6d61696cc3cf0000019b76daa800919aae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
-    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc019194cf"
-    "0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b76daa80591a4736c6f"
-    "74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa800"
+    "6d61696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
+    "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b"
+    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa800"
 )
 """As `a_full_profile`."""
 
@@ -101,7 +101,7 @@ def a_full_profile() -> Profile:
         consents=(ConsentState("email", granted=True, time_ms=START_MS),),
         runs=(
             Run("abandoned_cart", 1, "candidate", "event", START_MS, START_MS + 5, "reminder", START_MS + 3,
-                START_MS + 4, (CartItem("cup", 700, 1),)),
+                START_MS + 4, (CartItem("cup", 700, 1),), START_MS + 2),
         ),
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
         expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
@@ -127,7 +127,7 @@ def test_a_profile_of_version_2_is_read() -> None:
     """It knew no time zone and no earlier entries, and of a candidate nothing since it entered."""
     full = a_full_profile()
     (run,) = full.runs
-    known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=())
+    known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
     expected = msgspec.structs.replace(full, runs=(known,), time_zone=None, entries=())
     assert decode_profile(BY_VERSION_2) == expected
 
