@@ -84,8 +84,8 @@ def place(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """All ten published, and all their stories told in one run."""
     folder = tmp_path_factory.mktemp("ten-flows")
     settings: dict[str, Any] = {}
-    for stories in FILES.values():
-        settings |= stories.settings
+    for file in FILES.values():
+        settings |= file.settings
     place = make_place(kafka, folder.name, folder, flows=DOCUMENTS, **settings)
     stories = [story for flow_id in FLOWS for story in told(flow_id)]
     events = sorted((event for story in stories for event in story.events), key=lambda event: event.time_ms)
