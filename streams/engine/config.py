@@ -13,6 +13,8 @@ ClientConfig = dict[str, str | int | bool]
 
 _HOUR_MS = 3_600_000
 STATE_AGE_MS_MAX = 20 * _HOUR_MS
+# librdkafka would look for a broker that is back up to ten seconds later, as Kafka's own clients do not
+_RECONNECT: ClientConfig = {"reconnect.backoff.max.ms": 1_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,11 @@ class EngineSettings:
 
 
 def client_config(settings: EngineSettings) -> ClientConfig:
-    """Configure what every client shares."""
+    """Configure what every client of a worker shares."""
     # by it an operator, and `touchstream doctor`, tell a group's members apart
-    return {"client.id": settings.transactional_id, **settings.client, "bootstrap.servers": settings.brokers}
+    return {
+        "client.id": settings.transactional_id, **_RECONNECT, **settings.client, "bootstrap.servers": settings.brokers,
+    }  # fmt: skip
 
 
 def consumer_config(settings: EngineSettings) -> ClientConfig:
@@ -85,6 +89,7 @@ def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchst
         "fetch.wait.max.ms": 10,
         # librdkafka would hold four times as much of each partition that is restored, and malloc would keep it
         "queued.max.messages.kbytes": 16_384,
+        **_RECONNECT,
         **client,
         "bootstrap.servers": brokers,
         "group.id": group,
@@ -94,6 +99,11 @@ def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchst
         "enable.partition.eof": True,
         "auto.offset.reset": "error",
     }
+
+
+def asker_config(settings: EngineSettings) -> ClientConfig:
+    """Configure a consumer that only asks: where partitions end, with open transactions, and where the group stands."""
+    return {**reader_config(settings.brokers, settings.client, settings.group), "isolation.level": "read_uncommitted"}
 
 
 def producer_config(settings: EngineSettings) -> ClientConfig:

@@ -88,14 +88,15 @@ def make_durable(
 
     MustAbort before 5 leaves everything as it was. What fails in 6 is MustEnd: a restart restores.
     """
-    membership = _joined(group_metadata())
+    _joined(group_metadata())
     changelog = ChangelogWriter(transactions)
     transactions.begin()
     for partition in partitions:
         changelog.write(partition)
     transactions.flush()
     if transactions.exactly_once:
-        transactions.commit(_offsets(partitions), membership)
+        # asked again: others may have joined meanwhile, and an earlier generation would be refused
+        transactions.commit(_offsets(partitions), _joined(group_metadata()))
     else:
         commit_plain(_offsets(partitions))
         transactions.close_plain()

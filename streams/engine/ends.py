@@ -1,19 +1,18 @@
-"""Where the owned partitions end, asked of the brokers at intervals."""
+"""Where partitions end, asked of the brokers at intervals."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
 from streams.engine.status import End
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka import Consumer
 
     from streams.engine.partition import Place
 
@@ -22,35 +21,27 @@ _ANSWER_SECONDS = 10.0
 
 
 class EndOffsets:
-    """Asks for high watermarks, in one request for all partitions; blocks."""
+    """Asks for the ends of owned partitions with a consumer that has joined no group; blocks."""
 
-    def __init__(self, admin: AdminClient) -> None:
-        self._admin = admin
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
 
     def ask(self, places: Collection[Place]) -> dict[Place, End]:
-        """Give those that answered. The clock is read first: no record before it lies beyond the end."""
+        """Give all, or raise KafkaException. The clock is read first: no record before it lies beyond the end."""
         asked_ms = int(time.time() * 1_000)
-        wanted = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        # uncommitted: a record of an open transaction is one that will have to be waited for
-        answers = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS
-        )
-        ends: dict[Place, End] = {}
-        unknown = set()
-        for asked, answer in answers.items():
-            try:
-                ends[asked.topic, asked.partition] = End(answer.result().offset, asked_ms)
-            except KafkaException:
-                unknown.add(asked.topic)
-        find_leaders(self._admin, unknown)
-        return ends
+        return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
 
 
-def find_leaders(admin: AdminClient, topics: Iterable[str]) -> None:
-    """Have the client ask who leads their partitions, after a question about them was refused; blocks.
+def end_offsets(consumer: Consumer, places: Collection[Place]) -> dict[Place, int]:
+    """Ask where partitions end, in one request a broker; blocks, raises KafkaException.
 
-    librdkafka's admin asks with the leader and its epoch that it knows, is refused, and does not ask for the new
-    one until its metadata are 15 minutes old.
+    A consumer that reads uncommitted is told of open transactions' records too: they will have to be waited for.
     """
-    for topic in topics:
-        admin.list_topics(topic, _ANSWER_SECONDS)
+    # sorted: librdkafka writes a topic down anew with each run of its partitions
+    wanted = [TopicPartition(*place, OFFSET_END) for place in sorted(places)]
+    answers = consumer.offsets_for_times(wanted, timeout=_ANSWER_SECONDS)
+    for answer in answers:
+        # what is left of a first attempt, though a second was answered
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return {(answer.topic, answer.partition): answer.offset for answer in answers}

@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from confluent_kafka.admin import AdminClient
 
 from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
-from streams.engine.config import client_config, consumer_config
+from streams.engine.config import asker_config, client_config, consumer_config
 from streams.engine.ends import ASK_SECONDS, EndOffsets
 from streams.engine.group import LOOK_SECONDS, GroupOffsets
 from streams.engine.outside import Outside
@@ -82,14 +83,14 @@ class Engine:
         self._committer = Committer(self._assignment, self._on_committed)
         await self._committer.start()
         self.status.poller = self._poller
-        admin = self._outside.admin(client_config(self.settings))
-        self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(admin)))]
+        asker = self._outside.consumer(asker_config(self.settings))
+        self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker)))]
         self._asking += [
-            asyncio.create_task(self._look(GroupOffsets(admin, self.settings.group), source.topic, source.watcher))
+            asyncio.create_task(self._look(GroupOffsets(asker), source.topic, source.watcher))
             for source in self.inputs if source.watcher is not None
         ]
         if self.settings.instance_id is not None:
-            topics = [source.topic for source in self.inputs]
+            admin, topics = AdminClient(client_config(self.settings)), [source.topic for source in self.inputs]
             self._asking.append(asyncio.create_task(self._claim(Unowned(admin, self.settings.group, topics))))
         self._poller.start()
         self._started = True

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import KafkaException, TopicPartition
 
-from streams.engine.ends import find_leaders
+from streams.engine.ends import end_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka import Consumer
 
 LOOK_SECONDS = 0.1
 """From one look to the next at most while one is wanted: other workers commit too."""
@@ -29,31 +28,26 @@ class Standing(NamedTuple):
 
 
 class GroupOffsets:
-    """Asks the brokers where the group stands; blocks."""
+    """Asks the brokers where the group of a consumer stands; blocks.
 
-    def __init__(self, admin: AdminClient, group: str) -> None:
-        self._admin = admin
-        self._group = group
+    The consumer has not joined its group, and reads uncommitted: an offset that a pending transaction will move is
+    given as it still is, which is too low and right here. librdkafka's admin client has the same question, but ends
+    the process when the group's coordinator is away for long (librdkafka #3663, #4605).
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
         self._partitions: dict[str, list[int]] = {}
 
     def ask(self, topic: str) -> Standing:
         """Give committed offsets, and then the ends; raises KafkaException."""
         if topic not in self._partitions:
-            self._partitions[topic] = list(self._admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
-        places = [TopicPartition(topic, number) for number in self._partitions[topic]]
-        # one that a pending transaction will move is given as it still is: too low is right here
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._group, places)], request_timeout=_ANSWER_SECONDS
-        )
-        found = asked[self._group].result().topic_partitions
-        committed = {each.partition: max(each.offset, 0) for each in found}
-        answers = self._admin.list_offsets(
-            {place: OffsetSpec.latest() for place in places},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_ANSWER_SECONDS,
-        )
-        try:
-            ends = {place.partition: answer.result().offset for place, answer in answers.items()}
-        except KafkaException:
-            find_leaders(self._admin, [topic])
-            raise
+            self._partitions[topic] = list(self._consumer.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
+        places = [(topic, number) for number in self._partitions[topic]]
+        answers = self._consumer.committed([TopicPartition(*place) for place in places], timeout=_ANSWER_SECONDS)
+        for answer in answers:
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+        committed = {answer.partition: max(answer.offset, 0) for answer in answers}
+        ends = {number: offset for (_, number), offset in end_offsets(self._consumer, places).items()}
         return Standing(committed, ends)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient
 
 from streams.engine.disk import Disk, LocalDisk
 from streams.engine.poller import Poller
@@ -25,6 +24,5 @@ class Outside:
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer
-    admin: Callable[[ClientConfig], AdminClient] = AdminClient
     poller: Callable[[Consumer, int, Listener], Poller] = Poller
     disk: Disk = field(default_factory=LocalDisk)

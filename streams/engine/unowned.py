@@ -6,12 +6,11 @@ shared out. If it ends in between, its next life is let in without a rebalance, 
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
-from confluent_kafka import ConsumerGroupState
-
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from confluent_kafka.admin import AdminClient
 
@@ -33,14 +32,30 @@ class Unowned:
 
         Between the two halves of a rebalance a group is stable too: only what is found twice counts.
         """
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=_ANSWER_SECONDS)
-        group = asked[self._group].result()
-        if group.state != ConsumerGroupState.STABLE:
+        # deprecated for describe_consumer_groups(), which ends the process when the group's coordinator is away for
+        # longer than an answer may take (librdkafka #4605)
+        groups = self._admin.list_groups(self._group, _ANSWER_SECONDS)
+        members = [member for group in groups if group.state == "Stable" for member in group.members]
+        if not members:
             return set()
-        owned = {(at.topic, at.partition) for member in group.members for at in member.assignment.topic_partitions}
+        owned = {place for member in members for place in _assigned(member.assignment)}
         there = {
             (topic, number)
             for topic in self._topics
             for number in self._admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions
         }
         return there - owned
+
+
+def _assigned(written: bytes) -> Iterator[Place]:
+    """Read what a member was assigned, as Kafka's ConsumerProtocolAssignment, of any version, begins."""
+    reader = BytesIO(written)
+
+    def number(size: int) -> int:
+        return int.from_bytes(reader.read(size), "big")
+
+    number(2)  # the version
+    for _ in range(number(4)):
+        topic = reader.read(number(2)).decode()
+        for _ in range(number(4)):
+            yield topic, number(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -15,7 +16,6 @@ from streams.places import PROJECT
 from streams.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable
     from pathlib import Path
 
@@ -25,6 +25,8 @@ SESSION_MS, TRANSACTION_MS = 5_000, 3_000
 _RESTART_SECONDS = 0.3
 _LOOK_SECONDS = 0.05
 _NO_LIMIT = resource.RLIM_INFINITY
+_CRASHES = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL}
+"""What native code ends a process with; nobody sends it here."""
 
 
 class DidNotHappen(AssertionError):
@@ -45,6 +47,8 @@ class Slot:
     ended_at: float | None = None
     codes: Counter[int] = field(default_factory=Counter)
     """Exit codes of the lives that ended, a signal as its negative."""
+    crashes: list[str] = field(default_factory=list)
+    """What native code said when it ended a life."""
 
     @property
     def running(self) -> bool:
@@ -93,9 +97,19 @@ class Slot:
         return self.server.exit_code
 
     def note_end(self) -> None:
-        if self.server is not None and self.ended_at is None and self.server.exit_code is not None:
-            self.ended_at = time.monotonic()
-            self.codes[self.server.exit_code] += 1
+        if self.server is None or self.ended_at is not None or self.server.exit_code is None:
+            return
+        self.ended_at = time.monotonic()
+        self.codes[self.server.exit_code] += 1
+        if -self.server.exit_code in _CRASHES:
+            name = signal.Signals(-self.server.exit_code).name
+            self.crashes.append(f"worker {self.instance} ended by {name}: {_last_words(self.log)}")
+
+
+def _last_words(log: Path) -> str:
+    """What stands last in a log besides its records."""
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return next((line for line in reversed(lines) if line and line[0] != "{"), "it said nothing")
 
 
 class Crew:
@@ -140,6 +154,10 @@ class Crew:
     def stop(self) -> list[int | None]:
         """All of them, by SIGTERM; the exit codes."""
         return [slot.terminate() for slot in self.slots]
+
+    @property
+    def crashes(self) -> list[str]:
+        return [crash for slot in self.slots for crash in slot.crashes]
 
     def kill(self) -> None:
         for slot in self.slots:

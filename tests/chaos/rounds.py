@@ -142,7 +142,7 @@ def run_round(order: Order, folder: Path, tell: Callable[[str], None]) -> Round:
             membership=run.membership, workers=len(run.crew.slots), devices=run.devices,
             touchpoints=len(run.feed.sent), effects=killed.ids.total(), seconds=round(time.monotonic() - began, 1),
             faults=run.faults, exits={str(code): times for code, times in sorted(run.crew.codes.items())}, notes=notes,
-            lost=found.lost, doubled=found.doubled, broken=[*found.broken, *_ended_wrong(run.stage)],
+            lost=found.lost, doubled=found.doubled, broken=[*found.broken, *_ended_wrong(run.stage), *run.crew.crashes],
         )  # fmt: skip
 
 

@@ -1,24 +1,23 @@
-"""Asking where partitions end and where the group stands, of a real Kafka that has a new leader epoch."""
+"""Asking where partitions end and where the group stands, of a real Kafka whose broker goes and comes back."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.broker import Broker
+from streams.engine.config import EngineSettings, asker_config
 from streams.engine.ends import EndOffsets
-from streams.engine.group import GroupOffsets
+from streams.engine.group import GroupOffsets, Standing
 from streams.engine.topics import TopicSpec, create_topics
+from streams.engine.unowned import Unowned
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0
-
-
-class NotYet(Exception):
-    """Some partitions have not answered."""
 
 
 def answered(ask: Callable[[], T]) -> T:
@@ -27,30 +26,50 @@ def answered(ask: Callable[[], T]) -> T:
     while True:
         try:
             return ask()
-        except (KafkaException, NotYet):
+        except KafkaException:
             if time.monotonic() > give_up_at:
                 raise
             time.sleep(0.1)
 
 
+def an_asker(brokers: str) -> Consumer:
+    settings = EngineSettings(brokers, "workers", "worker-0", Path(), client={"log_level": "0"})
+    return Consumer(asker_config(settings))
+
+
+def a_record(producer: Producer, partition: int) -> None:
+    producer.produce("shop", b"value", partition=partition)
+    assert producer.flush(WAIT_SECONDS) == 0
+
+
 @pytest.mark.chaos
 def test_ends_are_known_again_after_a_broker_was_killed() -> None:
+    places = [("shop", 0), ("shop", 1)]
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
-        config = {"bootstrap.servers": broker.bootstrap, "log_level": "0"}
-        group, ends = GroupOffsets(AdminClient(config), "workers"), EndOffsets(AdminClient(config))
-
-        def known() -> tuple[Mapping[int, int], dict[int, int]]:
-            # a client of its own, so each has to find the new leaders by itself
-            answers = ends.ask([("shop", 0), ("shop", 1)])
-            if len(answers) < 2:
-                raise NotYet
-            return group.ask("shop").ends, {number: end.offset for (_, number), end in answers.items()}
-
-        assert answered(known) == ({0: 0, 1: 0}, {0: 0, 1: 0})
+        # clients of their own, so each has to find the new leaders by itself
+        ends, group = EndOffsets(an_asker(broker.bootstrap)), GroupOffsets(an_asker(broker.bootstrap))
+        assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 0]
+        assert answered(lambda: group.ask("shop")) == Standing({0: 0, 1: 0}, {0: 0, 1: 0})
         broker.kill()
         broker.start()
-        producer = Producer({"bootstrap.servers": broker.bootstrap})
-        producer.produce("shop", b"value", partition=1)
-        assert producer.flush(WAIT_SECONDS) == 0
-        assert answered(known) == ({0: 0, 1: 1}, {0: 0, 1: 1})
+        a_record(Producer({"bootstrap.servers": broker.bootstrap}), partition=1)
+        assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 1]
+        assert answered(lambda: group.ask("shop")) == Standing({0: 0, 1: 0}, {0: 0, 1: 1})
+
+
+@pytest.mark.chaos
+def test_who_asks_outlives_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
+    with Broker() as broker:
+        create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
+        group = GroupOffsets(an_asker(broker.bootstrap))
+        unowned = Unowned(AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0}), "workers", ["shop"])
+        answered(lambda: group.ask("shop"))
+        answered(unowned.ask)
+        broker.kill()
+        for ask in (lambda: group.ask("shop"), unowned.ask):
+            with pytest.raises(KafkaException):
+                ask()
+        broker.start()
+        assert answered(lambda: group.ask("shop")).ends == {0: 0, 1: 0}
+        assert answered(unowned.ask) == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
@@ -223,13 +224,30 @@ class ModelConsumer(ModelClient):
     # questions
 
     def committed(self, partitions: Iterable[TopicPartition], timeout: float) -> list[TopicPartition]:  # noqa: ARG002 - virtual
-        self._call("committed")
         asked = [(each.topic, each.partition) for each in partitions]
-        while self._committed_only and any(self._broker.pending_offsets[place] for place in asked):
+        if not self._committed_only:
+            # who only looks asks often, and nothing would go wrong at another call
+            return self._offsets(asked)
+        self._call("committed")
+        while any(self._broker.pending_offsets[place] for place in asked):
             self._wait(_WAIT_S)
-        answer = [TopicPartition(*place, self._broker.offsets.get(place, OFFSET_INVALID)) for place in asked]
+        answer = self._offsets(asked)
         self._called("committed")
         return answer
+
+    def _offsets(self, asked: Iterable[Place]) -> list[TopicPartition]:
+        return [TopicPartition(*place, self._broker.offsets.get(place, OFFSET_INVALID)) for place in asked]
+
+    def offsets_for_times(self, wanted: Iterable[TopicPartition], timeout: float) -> list[TopicPartition]:  # noqa: ARG002 - virtual
+        """The ends: no other time is asked for."""
+        return [
+            TopicPartition(each.topic, each.partition, len(self._broker.log((each.topic, each.partition)).entries))
+            for each in wanted
+        ]
+
+    def list_topics(self, topic: str, timeout: float) -> Any:  # noqa: ARG002 - virtual
+        partitions = dict.fromkeys(range(len(self._broker.topics[topic])))
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=partitions)})
 
     def get_watermark_offsets(self, of: TopicPartition, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - virtual
         self._call("watermarks")

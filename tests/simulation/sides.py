@@ -8,13 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from streams.engine.config import EngineSettings, client_config, consumer_config, producer_config, reader_config
+from streams.engine.config import EngineSettings, asker_config, consumer_config, producer_config, reader_config
 from streams.engine.group import GroupOffsets
 from streams.engine.topics import TopicSpec, create_topics
 from tests.simulation.faults import Faults
-from tests.simulation.model_admin import ModelAdmin
 from tests.simulation.model_broker import ModelBroker
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import ModelProducer
@@ -50,9 +48,6 @@ class Side:
     def _consumer(self, config: dict[str, Any]) -> Any:
         return Consumer(config)
 
-    def _admin(self, config: dict[str, Any]) -> Any:
-        return AdminClient(config)
-
     def _settings(self, slot: int) -> EngineSettings:
         return EngineSettings(
             self._brokers, self.topic, f"{self.topic}-{slot}", Path(), session_timeout_ms=SESSION_MS,
@@ -83,7 +78,12 @@ class Side:
 
     def standing(self) -> list[Mapping[int, int]]:
         """Committed offsets of the group, and ends of open transactions too."""
-        return list(GroupOffsets(self._admin({**client_config(self._settings(0))}), self.topic).ask(self.topic))
+        group = GroupOffsets(self._consumer({**asker_config(self._settings(0))}))
+        while True:
+            try:
+                return list(group.ask(self.topic))
+            except KafkaException:
+                self.sleep(_WAIT_S / _TRIES)  # a broker just started has no coordinator yet
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         for _ in range(_TRIES):
@@ -136,6 +136,3 @@ class ModelSide(Side):
 
     def _consumer(self, config: dict[str, Any]) -> Any:
         return ModelConsumer(config, self._process, self._broker, self._faults)
-
-    def _admin(self, config: dict[str, Any]) -> Any:  # noqa: ARG002 - it has one broker
-        return ModelAdmin(self._broker)

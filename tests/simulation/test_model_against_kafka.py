@@ -176,6 +176,7 @@ def offsets_are_committed_with_their_transaction_or_not_at_all(side: Side) -> Se
         yield answer(
             producer.send_offsets_to_transaction, [TopicPartition(side.topic, 0, offset)], stranger, 10
         )
+        yield side.standing()
         getattr(producer, ends)(10)
         [committed] = reader.committed([TopicPartition(side.topic, 0)], 10)
         yield committed.offset

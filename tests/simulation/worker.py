@@ -23,7 +23,6 @@ from streams.processors.collecting import Collecting
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.topics import Topics
-from tests.simulation.model_admin import ModelAdmin
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import ModelProducer
 from tests.simulation.scheduler import Process, nap
@@ -115,7 +114,6 @@ class Worker:
         outside = Outside(
             consumer=lambda config: ModelConsumer(config, process, broker, faults),
             producer=lambda config: ModelProducer(config, process, broker, faults),
-            admin=lambda _: ModelAdmin(broker),
             poller=lambda consumer, records_max, listener: SteppedPoller(process, consumer, records_max, listener),
             disk=disk,
         )
