@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.backtest import backtest
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
 from streams.cli.explain import explain
 from streams.cli.flows import flows
 from streams.cli.generate import generate
+from streams.cli.journal import journal
 from streams.cli.repartition import repartition
 from streams.cli.replay import replay
 from streams.cli.settings import settings
@@ -48,8 +50,9 @@ def _every_command(
 app.command()(worker)
 app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
+app.add_typer(journal, name="journal")
 app.add_typer(dead_letters, name="dead-letters")
-for _command in (replay, generate, demo, explain, verify, repartition, settings, doctor):
+for _command in (replay, generate, demo, explain, verify, backtest, repartition, settings, doctor):
     app.command()(_command)
 
 

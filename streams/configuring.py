@@ -35,7 +35,7 @@ def configured(
     texts = domain_variables(environment)
     paths = tuple(flows)
     if paths:
-        values["flows"] = _read_flows(paths)
+        values["flows"] = read_flows(paths)
     elif "flows" not in values:
         values["flows"] = library_documents()
     try:
@@ -63,7 +63,12 @@ def _read_settings(file: Path) -> dict[str, Any]:
     return values
 
 
-def _read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
+def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
+    """What flow files, or folders of them, hold, each checked.
+
+    Raises:
+        FlowError: one cannot be used; the message names it.
+    """
     documents = []
     for file in files_of(paths):
         documents.append(read_document(file))

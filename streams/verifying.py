@@ -20,7 +20,7 @@ class NotStill(Exception):
     """Workers committed while topics were read: stop them, or wait until they have nothing to do."""
 
 
-class _Folded:
+class FoldedPrefix:
     """The prefix with its journal cut off where the workers' committed offsets stand."""
 
     def __init__(self, prefix: Prefix) -> None:
@@ -29,19 +29,20 @@ class _Folded:
 
     def read(self, topic: str, partition: int) -> Iterable[Message]:
         if topic == "journal":
-            return self._journal(partition, 0, self.ends[partition])
+            return self.journal(partition, 0, self.ends[partition])
         return self._prefix.read(topic, partition)
 
     def is_still(self) -> bool:
         """Whether no record has been folded since; offsets also move past the markers of transactions."""
         now = zip(self.ends, self._prefix.folded_to(), strict=True)
         return not any(
-            next(iter(self._journal(partition, before, after)), None)
+            next(iter(self.journal(partition, before, after)), None)
             for partition, (before, after) in enumerate(now)
             if after != before
         )
 
-    def _journal(self, partition: int, start: int, end: int) -> Iterator[Message]:
+    def journal(self, partition: int, start: int, end: int) -> Iterator[Message]:
+        """Records of one partition between two offsets."""
         messages = self._prefix.read("journal", partition, start)
         return takewhile(lambda message: (message.offset() or 0) < end, messages)
 
@@ -52,7 +53,7 @@ def verify_prefix(prefix: Prefix, on_partition: Callable[[int], None] = lambda _
     Raises:
         NotStill: a worker committed meanwhile, so that journal and topics were read at different times.
     """
-    folded = _Folded(prefix)
+    folded = FoldedPrefix(prefix)
     found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition)
     if not folded.is_still():
         raise NotStill(
@@ -64,4 +65,4 @@ def verify_prefix(prefix: Prefix, on_partition: Callable[[int], None] = lambda _
 
 def hashes_of(prefix: Prefix) -> dict[str, str]:
     """Hash by topic of what the journal gives, folded once more into empty state."""
-    return fold_hashes(_Folded(prefix), prefix.domain.journal_partitions, prefix.wire)
+    return fold_hashes(FoldedPrefix(prefix), prefix.domain.journal_partitions, prefix.wire)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
 import msgspec
@@ -13,8 +13,10 @@ from schemas.touchpoint import Touchpoint
 from streams.replay.mapped import MappedTouchpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 SUFFIX = ".avro"
 _MAGIC = b"Obj\x01"
@@ -50,19 +52,30 @@ def read_container(path: Path) -> Iterator[MappedTouchpoint]:
     Raises:
         ContainerError: not to be read, no such container, or one that is cut off or damaged.
     """
+    yield from read_blocks(path, parsed_schema("touchpoint"), _RECORD, _mapped)
+
+
+def _mapped(read: Any) -> MappedTouchpoint:  # noqa: ANN401 - as fastavro reads
+    return MappedTouchpoint(msgspec.convert(read, Touchpoint), 1)
+
+
+def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) -> Iterator[T]:  # noqa: ANN401 - fastavro's own parsed form
+    """What `made` makes of each record in file order, of a whole block or of nothing of it.
+
+    Raises:
+        ContainerError: not to be read, no container of records of that `name`, or one that is cut off or damaged.
+    """
     number = 0
     try:
         with path.open("rb") as file:
             _check_magic(path, file.read(len(_MAGIC)))
             file.seek(0)
-            blocks = fastavro.block_reader(file, parsed_schema("touchpoint"))
-            _check_schema(path, blocks.writer_schema)
+            blocks = fastavro.block_reader(file, schema)
+            _check_schema(path, blocks.writer_schema, name)
             for block in blocks:
-                # a whole block or nothing of it
-                touchpoints = [msgspec.convert(record, Touchpoint) for record in block]
+                records = [made(record) for record in block]
                 number += 1
-                for touchpoint in touchpoints:
-                    yield MappedTouchpoint(touchpoint, 1)
+                yield from records
     except ContainerError:
         raise
     except OSError as error:
@@ -80,8 +93,8 @@ def _check_magic(path: Path, found: bytes) -> None:
         raise ContainerError(message)
 
 
-def _check_schema(path: Path, schema: object) -> None:
+def _check_schema(path: Path, schema: object, expected: str) -> None:
     name = schema.get("name") if isinstance(schema, dict) else schema
-    if name not in {_RECORD, _RECORD.rpartition(".")[2]}:
-        message = f"{path}: holds records of {name}; expected {_RECORD}"
+    if name not in {expected, expected.rpartition(".")[2]}:
+        message = f"{path}: holds records of {name}; expected {expected}"
         raise ContainerError(message)

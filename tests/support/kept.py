@@ -11,7 +11,7 @@ from schemas.journal import Configured
 from streams.fold import journal_headers
 from streams.profiles.effects import TOPIC_OF
 from streams.replay.refold import COMPARED
-from tests.support.world import World
+from tests.support.world import START_MS, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,13 @@ class Kept:
     kept_headers: tuple[tuple[str, bytes], ...] = ()
 
     kept_offset: int = 0
+    kept_partition: int = 0
+
+    def partition(self) -> int:
+        return self.kept_partition
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, START_MS
 
     def offset(self) -> int:
         return self.kept_offset

@@ -1,0 +1,173 @@
+"""touchstream backtest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import Brokers, Prefix, console, fail, ready_settings, registry_errors, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from confluent_kafka import Message
+    from rich.status import Status
+    from rich.table import Table
+
+    from schemas.wire import Wire
+    from streams.replay.backtest import Journal
+    from streams.replay.backtest_report import Report
+
+_DAYS_SHOWN = 40
+_FIRST_MS, _LAST_MS = 0, 1 << 62
+
+
+def backtest(
+    flows: Annotated[list[Path], typer.Option(help="Flow files that are tried, or folders of them.")],
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Publish them then: ISO 8601, UTC unless it says; else at first.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Fold until then; else all of the journal.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A journal that `journal export` wrote; needs no Kafka.")] = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    instead: Annotated[
+        bool, typer.Option("--instead", help="Without the published flows; else those of other ids go on beside.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option(help="Fold by the published flows too, and compare; takes about twice as long.")
+    ] = True,
+    json: Annotated[Path | None, typer.Option(help="Write all figures there as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report there as one HTML page.")] = None,
+) -> None:
+    """Fold the journal's past with other flows: what they would have sent, to whom, and why not; writes nothing."""
+    from state.codec import NewerState
+    from streams.configuring import read_flows
+    from streams.flows.mistakes import FlowError
+    from streams.replay.backtest import Trial
+    from streams.replay.backtest import backtest as fold
+    from streams.replay.backtest_report import report
+    from streams.replay.container import ContainerError
+    from streams.replay.sendings import Sendings
+
+    from_ms = _FIRST_MS if begin is None else _time_ms("--from", begin)
+    to_ms = _LAST_MS if end is None else _time_ms("--to", end)
+    if from_ms >= to_ms:
+        fail(f"--from is {begin} and --to {end}: allowed is an end after the beginning")
+    with told(FlowError):
+        trial = Trial(read_flows(flows), from_ms, to_ms, is_alone=instead)
+    source, wire = _opened(file, brokers, prefix)
+    tried = Sendings(from_ms, to_ms)
+    published = Sendings(from_ms, to_ms) if compare else None
+    with told(NewerState, FlowError, ContainerError), console(stderr=True).status("folding") as status:
+        folded = fold(_Watched(source, status), wire, trial, tried, published)
+    found = report(folded, tried, published)
+    with told(OSError):
+        _write(found, json, html)
+    _print(found)
+    for failure in tried.failures[:1]:
+        typer.echo(f"{found.failures} records or timers made the code raise, the first so:\n{failure}", err=True)
+
+
+class _Watched:
+    """A journal, and on the screen where in it the fold is."""
+
+    def __init__(self, journal: Journal, status: Status) -> None:
+        self._journal = journal
+        self._status = status
+
+    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Message]]]:
+        for partition, messages in self._journal.partitions(starts):
+            self._status.update(f"folding partition {partition}")
+            yield partition, messages
+
+
+def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple[Journal, Wire]:
+    if file is not None:
+        from schemas.wire import SINGLE_OBJECT
+        from streams.replay.journal_file import JournalFile
+
+        if brokers is not None or prefix is not None:
+            fail("--file and --brokers or --prefix: the journal is read from one of the two")
+        return JournalFile(file), SINGLE_OBJECT
+    from streams.backtesting import PrefixJournal
+    from streams.creating import NotCreated
+    from streams.prefix import open_prefix
+
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated, *registry_errors(settings)):
+        opened = open_prefix(settings)
+        return PrefixJournal(opened), opened.wire
+
+
+def _time_ms(option: str, text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{option} is {text!r}: allowed are times in ISO 8601, such as 2026-03-01 or 2026-03-01T09:00+01:00")
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _write(found: Report, json: Path | None, html: Path | None) -> None:
+    import msgspec
+
+    from streams.replay.backtest_report import html_page
+
+    if json is not None:
+        json.write_bytes(msgspec.json.encode(found))
+    if html is not None:
+        html.write_text(html_page(found), encoding="utf-8")
+
+
+def _print(found: Report) -> None:
+    screen = console()
+    screen.print(f"{found.begin} to {found.end}: {found.records:,} records of the journal folded")
+    screen.print(_flows_table(found), "")
+    screen.print(_table(
+        ("flow", "outcome", "decisions"),
+        [(flow.flow_id, *item) for flow in found.flows for item in flow.outcomes.items()],
+    ), "")  # fmt: skip
+    changes = found.changes
+    if changes is not None:
+        screen.print(
+            f"against the published flows: {changes.customers_gained:,} customers more reached, "
+            f"{changes.customers_lost:,} no longer; {changes.customers_more:,} with more messages, "
+            f"{changes.customers_fewer:,} with fewer"
+        )
+    screen.print(_table(("messages to one customer", "customers"), found.fatigue.items()), "")
+    if found.overlap:
+        rows = [(each.flow_id, each.other_flow_id, each.customers) for each in found.overlap]
+        screen.print(_table(("flow", "and flow", "customers reached by both"), rows), "")
+    days = list(found.days)[-_DAYS_SHOWN:]
+    rows_of_days: list[tuple[str | int | None, ...]] = [
+        (day, *(flow.days.get(day, 0) for flow in found.flows)) for day in days
+    ]
+    screen.print(_table((f"day, {found.zone}", *(flow.flow_id for flow in found.flows)), rows_of_days), "")
+    if len(found.days) > len(days):
+        screen.print(f"and {len(found.days) - len(days)} days before; --json and --html have all")
+    for note in found.notes:
+        screen.print(note)
+
+
+def _flows_table(found: Report) -> Table:
+    rows: list[tuple[str | int | None, ...]] = []
+    for flow in found.flows:
+        row = (flow.flow_id, flow.version, flow.sends, flow.customers, flow.goals, f"{flow.goal} in {flow.goal_window}")
+        rows.append(row if flow.published_sends is None else (*row, flow.published_sends))
+    columns = ("flow", "version", "messages", "customers", "followed by the goal", "goal")
+    return _table(columns if found.changes is None else (*columns, "messages of the published"), rows)
+
+
+def _table(columns: Iterable[str], rows: Iterable[tuple[str | int | None, ...]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(cell or "") for cell in row))
+    return table

@@ -1,0 +1,159 @@
+"""Backtest = live: what flows would have sent, foretold from a journal, is what a worker then sends with them."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from schemas.outputs import Decision, Trigger
+from schemas.wire import SINGLE_OBJECT
+from streams.backtesting import PrefixJournal, export_journal
+from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.places import data_dir
+from streams.prefix import Prefix
+from streams.replay.backtest import Trial, backtest
+from streams.replay.container import write_container
+from streams.replay.generator import Shop, ShopParameters
+from streams.replay.journal_file import JournalFile
+from streams.replay.mapping import load_mapping
+from streams.replay.sendings import Sendings
+from streams.replay.sources import open_source
+from tests.support.running import Place, a_worker, make_place, play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from streams.replay.backtest import Journal
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
+
+FLOWS = tuple(read_document(file) for file in flow_files(LIBRARY))
+OTHER_FLOWS = library_documents("abandoned_cart", "post_purchase")
+FOR_EVER_MS = 1 << 62
+
+Said = dict[str, list[Trigger | Decision]]
+
+
+class Stretch(NamedTuple):
+    """Real data, or their first lines."""
+
+    file: str
+    mapping: str
+    zone: str
+    currency: str
+    lines: float
+
+
+RETAIL = Stretch("online_retail/2010-12_2011-06.csv.gz", "online_retail", "Europe/London", "GBP", math.inf)
+REES46 = Stretch("rees46/2019-10-01_first_hours.csv.gz", "rees46", "UTC", "USD", math.inf)
+STRETCHES = [
+    pytest.param(RETAIL._replace(lines=25_000), id="online-retail-first-weeks", marks=pytest.mark.heavy),
+    pytest.param(REES46._replace(lines=8_000), id="rees46-first-hour"),
+    pytest.param(None, id="made-shop", marks=pytest.mark.heavy),
+    pytest.param(RETAIL, id="online-retail", marks=pytest.mark.slow),
+    pytest.param(REES46, id="rees46", marks=pytest.mark.slow),
+]
+
+
+class Lived(NamedTuple):
+    """The same data through two prefixes, each with flows of its own."""
+
+    place: Place
+    other: Place
+
+
+@pytest.fixture(scope="module", params=STRETCHES)
+def lived(request: pytest.FixtureRequest, kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    folder = tmp_path_factory.mktemp("backtest")
+    stretch: Stretch | None = request.param
+    if stretch is None:
+        path, mapping = folder / "shop.avro", None
+        shop = ShopParameters(seed=5, days=6, orders_per_hour=5, customers=150, outages=())
+        write_container(path, Shop(shop).touchpoints())
+        domain = {"reporting_time_zone": "Europe/Berlin", "reporting_currency": "EUR", "panel_rows_min": 20}
+    else:
+        path, mapping = first_lines(stretch, folder), load_mapping(stretch.mapping)
+        domain = {"reporting_time_zone": stretch.zone, "reporting_currency": stretch.currency}
+    places = []
+    for name, flows in (("all", FLOWS), ("other", OTHER_FLOWS)):
+        place = make_place(kafka, f"{folder.name}-{name}", folder / name, flows=flows, **domain)
+        with a_worker(place):
+            play(place, open_source(path, mapping))
+        places.append(place)
+    return Lived(*places)
+
+
+def first_lines(stretch: Stretch, folder: Path) -> Path:
+    whole = data_dir() / stretch.file
+    if not whole.exists():
+        pytest.skip(f"{whole} is not there; TOUCHPOINT_DATA names the folder of the real data")
+    if stretch.lines == math.inf:
+        return whole
+    path = folder / "first_lines.csv"
+    with gzip.open(whole, "rb") as lines:
+        path.write_bytes(b"".join(islice(lines, int(stretch.lines))))
+    return path
+
+
+class Foretold(Sendings):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__(0, FOR_EVER_MS)
+        self.said: Said = defaultdict(list)
+
+    def take(self, outputs: Iterable[tuple[str, Any]]) -> None:
+        heard = list(outputs)
+        super().take(heard)
+        for customer, output in heard:
+            if isinstance(output, Trigger | Decision):
+                self.said[customer].append(output)
+
+
+def foretold(journal: Journal, flows: tuple[Mapping[str, Any], ...]) -> Said:
+    found = Foretold()
+    backtest(journal, SINGLE_OBJECT, Trial(flows, 0, FOR_EVER_MS, is_alone=True), found)
+    return found.said
+
+
+def emitted(place: Place, kind: type[Trigger | Decision]) -> Said:
+    found: Said = defaultdict(list)
+    for customer, record in place.keyed({Trigger: "triggers", Decision: "decisions"}[kind], kind):
+        found[customer].append(record)
+    return found
+
+
+def of_kind(said: Said, kind: type[Trigger | Decision]) -> Said:
+    chosen = {customer: [each for each in own if isinstance(each, kind)] for customer, own in said.items()}
+    return {customer: own for customer, own in chosen.items() if own}
+
+
+def prefix_of(place: Place) -> Prefix:
+    return Prefix(place.settings, place.domain, SINGLE_OBJECT)
+
+
+def test_triggers_and_receipts_foretold_are_those_that_the_worker_emits_customer_by_customer(lived: Lived) -> None:
+    said = foretold(PrefixJournal(prefix_of(lived.place)), FLOWS)
+    assert of_kind(said, Trigger) == emitted(lived.place, Trigger)
+    assert of_kind(said, Decision) == emitted(lived.place, Decision)
+    assert sum(map(len, of_kind(said, Trigger).values())) > 50
+
+
+def test_the_journal_of_a_run_with_other_flows_foretells_the_same(lived: Lived) -> None:
+    said = foretold(PrefixJournal(prefix_of(lived.other)), FLOWS)
+    assert of_kind(said, Trigger) == emitted(lived.place, Trigger)
+    assert of_kind(said, Decision) == emitted(lived.place, Decision)
+
+
+def test_the_journal_in_a_file_foretells_as_on_the_broker(lived: Lived, tmp_path: Path) -> None:
+    path = tmp_path / "journal.avro"
+    assert export_journal(prefix_of(lived.place), path) > 0
+    said = foretold(JournalFile(path), OTHER_FLOWS)
+    assert of_kind(said, Trigger) == emitted(lived.other, Trigger)
+    assert of_kind(said, Decision) == emitted(lived.other, Decision)

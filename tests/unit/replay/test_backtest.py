@@ -1,0 +1,240 @@
+"""A journal's past under other flows is what would have happened had they been published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.journal import Configured
+from schemas.outputs import Decision, Trigger
+from schemas.wire import SINGLE_OBJECT
+from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.replay.backtest import Trial, backtest
+from streams.replay.sendings import Sendings
+from tests.support.kept import KeptWorld
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import msgspec
+
+    from schemas.touchpoint import Touchpoint
+
+CART = library_documents("abandoned_cart")
+ALL = tuple(read_document(file) for file in flow_files(LIBRARY))
+BROWSE = library_documents("abandoned_browse")
+FOR_EVER_MS = 1 << 60
+CUTS = {
+    "recency_ms": [5 * DAY_MS, 10 * DAY_MS, 20 * DAY_MS, 30 * DAY_MS],
+    "frequency": [2, 3, 4, 5],
+    "monetary_minor": [5_000, 10_000, 20_000, 40_000],
+}
+
+
+@dataclass
+class OneJournal:
+    """A world's journal, of one partition."""
+
+    world: KeptWorld
+
+    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Any]]]:
+        yield 0, (record for record in self.world.journal if record.offset() >= starts.get(0, 0))
+
+
+class Heard(Sendings):
+    """Keeps the messages and decisions themselves."""
+
+    def __init__(self, from_ms: int = 0, to_ms: int = FOR_EVER_MS) -> None:
+        super().__init__(from_ms, to_ms)
+        self.said: list[Trigger | Decision] = []
+
+    def take(self, outputs: Any) -> None:
+        outputs = list(outputs)
+        super().take(outputs)
+        self.said += [each for _, each in outputs if isinstance(each, Trigger | Decision)]
+
+    @property
+    def by_customer(self) -> dict[str, list[Trigger | Decision]]:
+        return by_customer(self.said)
+
+
+def by_customer(said: list[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for each in said:
+        found.setdefault(each.customer, []).append(each)
+    return found
+
+
+def said_in(world: KeptWorld) -> dict[str, list[msgspec.Struct]]:
+    return by_customer([each for _, each in world.outputs if isinstance(each, Trigger | Decision)])
+
+
+def tried(world: KeptWorld, trial: Trial) -> Heard:
+    heard = Heard(trial.from_ms, trial.to_ms)
+    backtest(OneJournal(world), SINGLE_OBJECT, trial, heard)
+    return heard
+
+
+def always(flows: Any, *, is_alone: bool = True) -> Trial:
+    return Trial(tuple(flows), 0, FOR_EVER_MS, is_alone)
+
+
+def a_month(seed: int) -> Iterator[Touchpoint | int]:
+    """Touchpoints of customers who look, fill carts and order, on devices that turn out to be theirs; times to pass."""
+    chance = Random(seed)
+    now_ms = START_MS
+    for number in range(150):
+        now_ms += chance.choice([1_000, HOUR_MS, 9 * HOUR_MS])
+        who = str(chance.randrange(4))
+        on_device = {"anonymous_id": f"phone-{who}"}
+        fields: dict[str, Any] = {"event_id": f"e{number}", **(on_device if chance.random() < 0.4 else {})}
+        user = None if fields.get("anonymous_id") and chance.random() < 0.6 else who
+        kind = chance.choice(["product_viewed", "product_added", "product_added", "order_completed", "signed_up"])
+        if kind == "order_completed":
+            yield an_order(now_ms, 1_000 * chance.randrange(1, 30), user, order_id=f"o{number}", **fields)
+        elif kind == "product_added":
+            yield an_add(now_ms, user=user, **fields)
+        else:
+            yield a_touchpoint(kind, now_ms, user, **fields)
+        if chance.random() < 0.4:
+            yield now_ms
+    yield now_ms + 30 * DAY_MS
+
+
+def lived(seed: int, flows: Any, *, change: tuple[int, Any] | None = None) -> KeptWorld:
+    """A month under these flows; from a time on, where one is given, under others."""
+    world = KeptWorld(flows=flows, cuts_fixed=CUTS)
+    happen(world, seed, change)
+    return world
+
+
+def happen(world: KeptWorld, seed: int, change: tuple[int, Any] | None = None) -> None:
+    for happens in a_month(seed):
+        at_ms = happens if isinstance(happens, int) else happens.time_ms
+        if change is not None and at_ms >= change[0]:
+            world.append("", Configured(world.settings.model_copy(update={"flows": change[1]}).model_dump_json(), 0))
+            change = None
+        if isinstance(happens, int):
+            world.pass_time(happens)
+        else:
+            world.send(happens)
+
+
+@pytest.fixture
+def seed() -> int:
+    seed = Random().randrange(1 << 32)
+    print(f"\nseed {seed}")  # noqa: T201
+    return seed
+
+
+def test_what_was_published_says_again_what_it_said(seed: int) -> None:
+    world = lived(seed, ALL)
+    assert tried(world, always(ALL)).by_customer == said_in(world)
+    assert len(world.emitted(Trigger)) > 5
+
+
+@pytest.mark.parametrize("run", range(5))
+def test_the_journal_of_other_flows_tells_what_these_would_have_said(seed: int, run: int) -> None:
+    seed += run
+    lived_with_cart, lived_with_all = lived(seed, CART), lived(seed, ALL)
+    assert tried(lived_with_cart, always(ALL)).by_customer == said_in(lived_with_all)
+    assert tried(lived_with_all, always(CART)).by_customer == said_in(lived_with_cart)
+
+
+def test_a_device_that_turns_out_to_be_a_users_brings_him_what_these_flows_did_to_it() -> None:
+    def told(flows: Any) -> KeptWorld:
+        world = KeptWorld(flows=flows)
+        world.send(a_touchpoint("product_viewed", START_MS, None, anonymous_id="phone", event_id="look"))
+        world.pass_time(START_MS + HOUR_MS)
+        world.send(a_touchpoint("page_viewed", START_MS + HOUR_MS, "1", anonymous_id="phone", event_id="login"))
+        world.pass_time(START_MS + DAY_MS)
+        return world
+
+    with_browse = told([{**BROWSE[0], "quiet_hours": None, "holdout_percent": 0}])
+    without = told(CART)
+    assert [sent.customer for sent in with_browse.emitted(Trigger)] == ["u:1"]
+    flows = with_browse.settings.flows
+    assert tried(without, always(flows)).by_customer == said_in(with_browse)
+
+
+@pytest.mark.parametrize("days", [3, 11, 20])
+def test_flows_tried_from_a_time_on_are_as_if_published_then(seed: int, days: int) -> None:
+    from_ms = START_MS + days * DAY_MS
+    changed = lived(seed, CART, change=(from_ms, ALL))
+    expected = {
+        customer: own
+        for customer, said in said_in(changed).items()
+        if (own := [each for each in said if time_of(each) >= from_ms])
+    }
+    found = tried(lived(seed, CART), Trial(ALL, from_ms, FOR_EVER_MS, is_alone=True))
+    said = {customer: [each for each in own if time_of(each) >= from_ms] for customer, own in found.by_customer.items()}
+    assert {customer: own for customer, own in said.items() if own} == expected
+
+
+def time_of(said: Any) -> int:
+    time_ms: int = said.decided_ms if isinstance(said, Trigger) else said.time_ms
+    return time_ms
+
+
+def test_published_flows_of_other_ids_go_on_beside_those_tried_unless_they_are_alone(seed: int) -> None:
+    world = lived(seed, CART)
+    beside, alone = (tried(world, always(BROWSE, is_alone=is_alone)) for is_alone in (False, True))
+    assert beside.by_customer == said_in(lived(seed, CART + BROWSE))
+    assert alone.by_customer == said_in(lived(seed, BROWSE))
+    assert set(beside.flows) == {"abandoned_cart", "abandoned_browse"}
+    assert set(alone.flows) == {"abandoned_browse"}
+
+
+def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int) -> None:
+    paused = {flow["id"]: {"paused_ms": 1} for flow in CART}
+    world = KeptWorld(flows=CART, flow_states=paused)
+    happen(world, seed)
+    assert not world.emitted(Trigger)
+    assert tried(world, always(CART, is_alone=False)).of_customers
+
+
+def test_what_the_published_flows_did_is_told_beside_it(seed: int) -> None:
+    world = lived(seed, CART)
+    other, published = Heard(), Heard()
+    backtest(OneJournal(world), SINGLE_OBJECT, always(ALL), other, published)
+    assert published.by_customer == said_in(world)
+    assert other.by_customer == said_in(lived(seed, ALL))
+
+
+def test_nothing_before_the_period_counts_and_nothing_from_its_end_on(seed: int) -> None:
+    world = lived(seed, ALL)
+    from_ms, to_ms = START_MS + 5 * DAY_MS, START_MS + 15 * DAY_MS
+    found = tried(world, Trial(ALL, from_ms, to_ms, is_alone=True))
+    expected = sorted(sent.decided_ms for sent in world.emitted(Trigger) if from_ms <= sent.decided_ms < to_ms)
+    assert sorted(sending.time_ms for own in found.of_customers.values() for sending in own) == expected
+    decided = [each for each in world.emitted(Decision) if from_ms <= each.time_ms < to_ms]
+    assert found.outcomes.total() == len(decided) > 0
+
+
+def test_more_carts_than_one_record_wakes_are_reminded_though_the_journal_has_no_wake_for_them() -> None:
+    world = KeptWorld(flows=())
+    world.send(*(an_add(START_MS, user=str(user)) for user in range(2_500)))
+    world.pass_time(START_MS + DAY_MS)
+    found = tried(world, always([{**CART[0], "holdout_percent": 0, "quiet_hours": None}]))
+    assert sum(map(len, found.of_customers.values())) >= 2_500
+
+
+def test_an_order_within_the_flows_window_after_a_message_is_its_goal() -> None:
+    flow = {**CART[0], "holdout_percent": 0, "quiet_hours": None, "goal": {"event": "order_completed", "window": "1d"}}
+    world = KeptWorld(flows=())
+    for user in ("soon", "late", "never", "phone"):
+        on_phone = user == "phone"
+        who = None if on_phone else user
+        world.send(an_add(START_MS, user=who, anonymous_id=user if on_phone else None))
+    world.pass_time(START_MS + 2 * HOUR_MS)
+    world.send(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS, "1", anonymous_id="phone"))
+    world.send(an_order(START_MS + 4 * HOUR_MS, user="soon"), an_order(START_MS + 5 * HOUR_MS, user="1"))
+    world.send(an_order(START_MS + 90 * DAY_MS, user="late"))
+    found = tried(world, always([flow]))
+    reached = {who: [each.goal_ms for each in own if each.goal_ms] for who, own in found.of_customers.items()}
+    assert {who for who, goals in reached.items() if goals} == {"u:soon", "u:1"}
+    assert set(reached) == {"u:soon", "u:late", "u:never", "u:1"}

@@ -1,0 +1,169 @@
+"""What a backtest tells people: the command, its table, JSON and page, over a journal in a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from schemas.touchpoint import Consent
+from streams.__main__ import app
+from streams.flows.files import library_documents
+from streams.replay.container import ContainerError
+from streams.replay.journal_file import JournalFile, write_journal
+from tests.support.kept import Kept, KeptWorld
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERYBODY = {"holdout_percent": 0, "quiet_hours": None, "caps": {"per_channel_hours": 0, "per_week": 100}}
+CART = {**library_documents("abandoned_cart")[0], **EVERYBODY}
+BROWSE = {**library_documents("abandoned_browse")[0], **EVERYBODY, "reentry": "always"}
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Three days, under the flow of carts: Ann fills one and orders, Bob fills one each day, the others only look."""
+    world = KeptWorld(flows=[CART], reporting_time_zone="Europe/Berlin")
+    refused = Consent("email", granted=False)
+    world.send(a_touchpoint("consent_changed", START_MS, "refuses", consent=refused))
+    for day in range(3):
+        at_ms = START_MS + day * DAY_MS + HOUR_MS
+        world.send(an_add(at_ms, user="bob"), *(an_add(at_ms, user="ann") for _ in range(day == 0)))
+        world.send(*(a_touchpoint("product_viewed", at_ms, user) for user in ("bob", "refuses", EVIL)))
+        world.pass_time(at_ms + 8 * HOUR_MS)
+        world.send(*(an_order(at_ms + 9 * HOUR_MS, user="ann") for _ in range(day == 0)))
+    world.pass_time(START_MS + 4 * DAY_MS)
+    path = tmp_path / "journal.avro"
+    assert write_journal(path, world.journal) == len(world.journal)
+    return path
+
+
+def backtest(folder: Path, flow: dict[str, Any], journal: Path, *options: str) -> Any:
+    file = folder / f"{flow['id']}.yaml"
+    file.write_text(yaml.safe_dump(flow), "utf-8")
+    return CliRunner().invoke(app, ["backtest", "--flows", str(file), "--file", str(journal), *options])
+
+
+def figures(folder: Path, flow: dict[str, Any], journal: Path, *options: str) -> Any:
+    result = backtest(folder, flow, journal, "--json", str(folder / "found.json"), *options)
+    assert result.exit_code == 0, result.output
+    return json.loads((folder / "found.json").read_bytes())
+
+
+def test_messages_are_told_by_flow_day_customer_and_goal(tmp_path: Path, journal: Path) -> None:
+    found = figures(tmp_path, CART, journal, "--instead")
+    (cart,) = found["flows"]
+    assert (cart["flow_id"], cart["sends"], cart["published_sends"], cart["customers"]) == ("abandoned_cart", 4, 4, 2)
+    assert cart["days"] == {"2026-01-01": 2, "2026-01-02": 1, "2026-01-03": 1}
+    assert (cart["goal"], cart["goals"]) == ("order_completed", 1)
+    assert found["fatigue"] == {"1": 1, "3": 1}
+    assert (found["begin"], found["end"]) == ("2026-01-01T00:00:00+00:00", "2026-01-05T00:00:00+00:00")
+    assert found["changes"]["most"] == []
+
+
+def test_a_flow_beside_the_published_ones_is_compared_with_them(tmp_path: Path, journal: Path) -> None:
+    found = figures(tmp_path, BROWSE, journal)
+    by_flow = {flow["flow_id"]: flow for flow in found["flows"]}
+    assert {name: (flow["sends"], flow["published_sends"]) for name, flow in by_flow.items()} == {
+        "abandoned_browse": (3, 0),
+        "abandoned_cart": (4, 4),
+    }
+    assert [flow["flow_id"] for flow in found["flows"]] == ["abandoned_browse", "abandoned_cart"]
+    assert by_flow["abandoned_browse"]["outcomes"]["no_consent"] == 3
+    assert {"outcome": "no_consent", "reason": "There is no consent to messages by email.", "decisions": 3} in by_flow[
+        "abandoned_browse"
+    ]["reasons"]
+    assert found["overlap"] == []
+    changes = found["changes"]
+    assert (changes["customers_gained"], changes["customers_lost"]) == (1, 0)
+    assert changes["most"] == [{"customer": f"u:{EVIL}", "sends": 3, "published_sends": 0}]
+
+
+def test_customers_whom_two_flows_write_to_are_told(tmp_path: Path, journal: Path) -> None:
+    anyhow = {**BROWSE, "needs": {}, "exits": ["ticket_opened"]}
+    (overlap,) = figures(tmp_path, anyhow, journal)["overlap"]
+    assert overlap == {"flow_id": "abandoned_browse", "other_flow_id": "abandoned_cart", "customers": 1}
+
+
+def test_without_comparison_nothing_is_said_of_the_published_flows(tmp_path: Path, journal: Path) -> None:
+    found = figures(tmp_path, BROWSE, journal, "--no-compare", "--instead")
+    assert found["changes"] is None
+    assert [(flow["flow_id"], flow["published_sends"]) for flow in found["flows"]] == [("abandoned_browse", None)]
+
+
+def test_a_period_is_that_of_its_times(tmp_path: Path, journal: Path) -> None:
+    found = figures(tmp_path, CART, journal, "--from", "2026-01-02", "--to", "2026-01-02T23:00:00+01:00")
+    assert found["sends"] == 1
+    assert (found["begin"][:10], found["end"]) == ("2026-01-02", "2026-01-02T22:00:00+00:00")
+
+
+def test_the_table_says_that_nobody_answered(tmp_path: Path, journal: Path) -> None:
+    said = backtest(tmp_path, CART, journal).stdout
+    assert "The messages were never sent: nobody answered to them." in " ".join(said.split())
+    assert "abandoned_cart" in said
+
+
+def test_the_page_escapes_what_customers_are_called(tmp_path: Path, journal: Path) -> None:
+    page = tmp_path / "report.html"
+    assert backtest(tmp_path, BROWSE, journal, "--html", str(page)).exit_code == 0
+    text = page.read_text("utf-8")
+    assert EVIL not in text
+    assert "u:&lt;script&gt;" in text
+    assert "nobody answered" in text
+    assert "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--from", "yesterday"), "--from is 'yesterday': allowed are times in ISO 8601"),
+        (("--from", "2026-01-02", "--to", "2026-01-01"), "allowed is an end after the beginning"),
+        (("--prefix", "shop"), "--file and --brokers or --prefix: the journal is read from one of the two"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, journal: Path, options: tuple[str, ...], said: str
+) -> None:
+    result = backtest(tmp_path, CART, journal, *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "other.avro"
+    file.write_bytes(b"no container")
+    result = backtest(tmp_path, CART, file)
+    assert result.exit_code == 2
+    assert "other.avro: no Avro object container file" in result.stderr
+
+
+def test_a_journal_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
+    written = [
+        Kept(b"u:1", b"value", (("hops", b"\x01"),), kept_offset=4, kept_partition=0),
+        Kept(None, None, (), kept_offset=9, kept_partition=0),
+        Kept(b"u:2", b"other", (), kept_offset=0, kept_partition=1),
+    ]
+    path = tmp_path / "journal.avro"
+    write_journal(path, written)
+    read = [each for _, own in JournalFile(path).partitions({}) for each in own]
+    assert list(map(asked, read)) == list(map(asked, written))
+    late = [(partition, list(map(asked, own))) for partition, own in JournalFile(path).partitions({0: 5})]
+    assert late == [(0, [asked(written[1])]), (1, [asked(written[2])])]
+
+
+def asked(message: Any) -> tuple[Any, ...]:
+    return message.partition(), message.offset(), message.key(), message.value(), tuple(message.headers())
+
+
+def test_a_file_whose_partitions_are_mixed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.avro"
+    write_journal(path, [Kept(None, b"", kept_partition=partition) for partition in (0, 1, 0)])
+    with pytest.raises(ContainerError, match="partition 0 begins twice"):
+        list(JournalFile(path).partitions({}))
