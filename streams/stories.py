@@ -109,6 +109,15 @@ def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
     return files
 
 
+def read_stories(file: Path | Traversable) -> Stories:
+    """What a file of stories holds.
+
+    Raises:
+        FlowError: the file cannot be used.
+    """
+    return parse_part(Stories, read_yaml(file), str(file))
+
+
 def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
     """Each story of a file, played with flows of that folder; no one is held out.
 
@@ -116,7 +125,7 @@ def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
         FlowError: the file, or a flow that it names, cannot be used.
         SettingsError: its settings cannot be.
     """
-    stories = parse_part(Stories, read_yaml(file), str(file))
+    stories = read_stories(file)
     documents = [read_document(folder / f"{flow_id}.yaml") | {"holdout_percent": 0} for flow_id in stories.flows]
     given = {"touchpoint_partitions": 1, "journal_partitions": 1, "consent_default": "granted", **stories.settings}
     settings = parse_domain(msgspec.json.encode({**given, "clock": "marks", "flows": documents}))
@@ -129,14 +138,13 @@ def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
 def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator[str]:
     shop = _Shop(settings)
     zone = settings.zone
-    touchpoints = [_touchpoint(given, number, zone, where) for number, given in enumerate(story.given)]
-    for touchpoint in sorted(touchpoints, key=lambda one: one.time_ms):
+    for touchpoint in sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms):
         shop.pass_time(touchpoint.time_ms)
         shop.take(touchpoint)
     shop.pass_time(shop.now_ms + _LASTS_MS)
     ordered = sorted(shop.triggers, key=lambda trigger: (trigger.decided_ms, trigger.customer))
     sent = [_shown(trigger, zone) for trigger in ordered]
-    expected = [item.model_dump(exclude_none=True) | {"at": f"{item.at:{_TIME}}"} for item in story.expect]
+    expected = [item.model_dump(exclude_none=True) | {"at": str(item.at)} for item in story.expect]
     for number in range(max(len(sent), len(expected))):
         came = sent[number] if number < len(sent) else {}
         said = expected[number] if number < len(expected) else {}
@@ -166,11 +174,17 @@ def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-_TIME = "%Y-%m-%d %H:%M:%S"
-
-
 def _local(time_ms: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ms / 1000, zone):{_TIME}}"
+    return str(datetime.fromtimestamp(time_ms / 1000, zone).replace(tzinfo=None))
+
+
+def touchpoints(story: Story, zone: ZoneInfo, where: str) -> list[Touchpoint]:
+    """What is given, in the order of the file, at times of the zone.
+
+    Raises:
+        FlowError: it is no touchpoint; the message begins with `where`.
+    """
+    return [_touchpoint(given, number, zone, where) for number, given in enumerate(story.given)]
 
 
 def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchpoint:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-import yaml
 
 from streams.demo.broker import Broker
 from streams.demo.fetching import Unavailable
 from streams.demo.prometheus import fetch_prometheus
-from streams.places import PROJECT, in_ci
+from streams.places import in_ci
+from tests.support.flows import a_reminder
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +30,8 @@ def prefix(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def abandoned_cart() -> dict[str, object]:
-    """The shipped flow, as it stands in its file."""
-    text = (PROJECT / "streams/flows/library/abandoned_cart.yaml").read_text("utf-8")
-    flow: dict[str, object] = yaml.safe_load(text)
-    return flow
+    """The shipped flow with its first message only."""
+    return a_reminder()
 
 
 @pytest.fixture(scope="session")

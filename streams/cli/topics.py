@@ -1,4 +1,4 @@
-"""touchstream topics create, and who may use them."""
+"""touchstream topics: made, described, and who may use them."""
 
 from __future__ import annotations
 
@@ -54,3 +54,11 @@ def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
         typer.echo(f"# {role}")
         for each in needed:
             typer.echo(f"kafka-acls.sh --bootstrap-server {worker.brokers} {each.command(f'User:{role}')}")
+
+
+@topics.command()
+def asyncapi() -> None:
+    """Print what others write and read as an AsyncAPI document; it is in deploy/asyncapi.yaml too."""
+    from streams.asyncapi import document_text
+
+    typer.echo(document_text(), nl=False)

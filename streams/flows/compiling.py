@@ -49,12 +49,12 @@ def _bounds(at_least: int | None, at_most: int | None) -> Callable[[int], bool]:
 
 def _number(condition: NumberIs) -> Holds:
     field, within = condition.field, _bounds(condition.at_least, condition.at_most)
-    of_event: dict[Any, Callable[[Touchpoint], int | None]] = {**EVENT_NUMBERS}
+    of_event: dict[Any, Callable[[Profile, Touchpoint], int | None]] = {**EVENT_NUMBERS}
     if field in of_event:
         ask = of_event[field]
 
-        def holds(_profile: Profile, event: Touchpoint | None, _now_ms: int) -> bool:
-            figure = None if event is None else ask(event)
+        def holds(profile: Profile, event: Touchpoint | None, _now_ms: int) -> bool:
+            figure = None if event is None else ask(profile, event)
             return figure is not None and within(figure)
 
         return holds

@@ -175,6 +175,8 @@ class Flow(Part):
     entry: Entry
     reentry_ms: Reentry = Field(default=0, alias="reentry")
     """How long after his last entry a customer may enter again; NEVER_MS: he enters once."""
+    begins_anew: bool = False
+    """Whether who is past the first message begins again with another entry; else it changes nothing for him."""
     wait: Wait = Wait()
     needs: Needs = Needs()
     channel: Channel | None = None

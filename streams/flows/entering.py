@@ -58,16 +58,18 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
 ) -> Profile:
     flow, runs = plan.flow, profile.runs
     due_ms = max(what.time_ms + flow.wait.for_ms, now_ms)
-    for place, known in enumerate(runs):
-        if known.flow_id == plan.key:
-            goes_back = flow.wait.restarts and known.step in plan.opening
-            if what.is_old or not goes_back or what.time_ms <= last_entry_ms(known, plan):
-                return profile
-            anew = _replace(
+    known = next((run for run in runs if run.flow_id == plan.key), None)
+    if known is not None:
+        if what.is_old or what.time_ms <= last_entry_ms(known, plan):
+            return profile
+        if flow.wait.restarts and known.step in plan.opening:
+            again = _replace(
                 known, flow_version=flow.version, step=plan.first, due_ms=due_ms, last_entry_ms=what.time_ms,
                 products=what.products, held_ms=0,
             )  # fmt: skip
-            return _replace(profile, runs=(*runs[:place], anew, *runs[place + 1 :]))
+            return _replace(profile, runs=tuple([again if run is known else run for run in runs]))
+        if not flow.begins_anew or known.step in plan.opening:
+            return profile
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return profile
     if flow.reentry_ms and _is_too_soon(profile, plan, what.time_ms):
@@ -81,6 +83,10 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     if what.is_old:
         verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
     else:
+        if known is not None:
+            ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
+            give_receipt(ended, known, arm_of(flow, customer), now_ms, customer, effects)
+            runs = tuple([other for other in runs if other is not known])
         verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
         entries = _with_entry(profile.entries, plan.key, what.time_ms) if flow.reentry_ms else profile.entries
         profile = _replace(profile, runs=(*runs, run), entries=entries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, window_sums
+from streams.profiles.prices import drop_percent
 from streams.profiles.rfm import segment_of
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 from streams.settings import DAY_MS
@@ -19,7 +20,7 @@ NumberField = Literal["cart_items", "cart_total_minor", "orders", "spend_minor"]
 CountField = Literal["answers", "messages", "orders", "spend_minor", "touches"]
 AgeField = Literal["cart_age", "first_order_age", "first_seen_age", "last_message_age", "last_order_age"]
 TextField = Literal["lifecycle", "segment"]
-EventNumberField = Literal["event.order.discount_minor", "event.order.total_minor"]
+EventNumberField = Literal["event.order.discount_minor", "event.order.total_minor", "event.products.price_drop_percent"]
 EventTextField = Literal[
     "event.channel", "event.country", "event.message.flow_id", "event.products.category", "event.products.sku",
     "event.source",
@@ -93,9 +94,11 @@ def _next_order_ms(profile: Profile) -> int | None:
 DATES: dict[DateField, Callable[[Profile], int | None]] = {"next_order": _next_order_ms}
 """Times that a profile foresees; None: it does not."""
 
-EVENT_NUMBERS: dict[EventNumberField, Callable[[Touchpoint], int | None]] = {
-    "event.order.discount_minor": lambda event: event.order.discount_minor if event.order else None,
-    "event.order.total_minor": lambda event: event.order.total_minor if event.order else None,
+PRICE_DROP: EventNumberField = "event.products.price_drop_percent"
+EVENT_NUMBERS: dict[EventNumberField, Callable[[Profile, Touchpoint], int | None]] = {
+    "event.order.discount_minor": lambda _, event: event.order.discount_minor if event.order else None,
+    "event.order.total_minor": lambda _, event: event.order.total_minor if event.order else None,
+    PRICE_DROP: lambda profile, event: drop_percent(profile.prices, event),
 }
 
 EVENT_TEXTS: dict[EventTextField, Callable[[Touchpoint], Iterable[str | None]]] = {

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.arms import SHADOW_KEY, is_of_canary
 from streams.flows.compiling import compile_condition
+from streams.flows.conditions import leaves
+from streams.flows.fields import PRICE_DROP
 from streams.flows.mistakes import FlowError, parse_flow
 from streams.flows.steps import END, BranchStep, TriggerStep, next_names
 from streams.settings import FlowState
@@ -110,6 +112,8 @@ class FlowSet(NamedTuple):
     """Flows that a segment may enter, by id."""
     order: dict[str, str]
     """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
+    compares_prices: bool
+    """Whether a flow asks what an article cost before: profiles keep prices then."""
 
     def plan_of(self, run: Run, customer: str) -> Plan | None:
         """By which version a run goes on; None: no longer published."""
@@ -155,7 +159,8 @@ def compile_flows(
     ranked = sorted(plans.values(), key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
     order = {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
     ordered = {key: plan.flow for key, plan in plans.items()}
-    return FlowSet(ordered, plans, versions, *_heard(listening, versions), order)
+    compares_prices = any(_compares_prices(plan) for plan in listening)
+    return FlowSet(ordered, plans, versions, *_heard(listening, versions), order, compares_prices)
 
 
 def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
@@ -205,6 +210,11 @@ def _heard(
         for event in {*entries, *exits, *goals}
     }
     return listening, {name: tuple(entered) for name, entered in segments.items()}
+
+
+def _compares_prices(plan: Plan) -> bool:
+    condition = plan.flow.entry.condition
+    return condition is not None and any(leaf.field == PRICE_DROP for leaf in leaves(condition))
 
 
 def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> Plan:

@@ -12,7 +12,7 @@ from streams.attribution.touches import add_touch, touch_of
 from streams.flows.consent import with_consent
 from streams.flows.runner import on_event
 from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
-from streams.profiles import cart
+from streams.profiles import cart, prices
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas.touchpoint import Touchpoint
+    from streams.flows.flow_set import FlowSet
     from streams.folding.moment import Moment
     from streams.profiles.profile import ConsentState
 
@@ -64,6 +65,7 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     if step is not None:
         profile = step(profile, event, at)
     flows = at.known.flows
+    profile = _shown(profile, event, flows)
     if event.type in flows.listening:
         profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
@@ -75,6 +77,11 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
         is_old = received_ms - event.time_ms > at.known.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
+
+
+def _shown(profile: Profile, event: Touchpoint, flows: FlowSet) -> Profile:
+    shown = prices.after(profile.prices, event) if flows.compares_prices else profile.prices
+    return profile if shown is profile.prices else _replace(profile, prices=shown)
 
 
 def _identify(
@@ -99,9 +106,7 @@ def _identify(
         changes["linked"] = linked
 
 
-def _on_device(
-    profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_same_visit: bool
-) -> tuple[str, ...]:
+def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_same_visit: bool) -> tuple[str, ...]:
     """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))

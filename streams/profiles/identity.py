@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.profiles import cart, seen
+from streams.profiles import cart, prices, seen
 from streams.profiles.orders import bounded
 from streams.profiles.profile import (
     EMPTY,
@@ -77,6 +77,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         messages=_united_messages(user.messages, device.messages),
         time_zone=user.time_zone or device.time_zone,
         entries=_united_entries(user.entries, device.entries),
+        prices=prices.united(user.prices, device.prices),
     )
     return bounded(profile), twice, lost
 

@@ -12,6 +12,7 @@ MESSAGES_MAX = 200
 CART_ITEMS_MAX = 50
 SESSIONS_MAX = 8
 ENTRIES_MAX = 200
+PRICES_MAX = 20
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -141,6 +142,14 @@ class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
 
 
+class ShownPrice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The highest price of an article that the customer was shown of late, and when he was shown it last."""
+
+    sku: str
+    price_minor: int
+    time_ms: int
+
+
 class Score(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """RFM as last scored: a pure function of the orders, the customer's clock and the cuts' version."""
 
@@ -198,6 +207,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """IANA name of where the customer was last."""
     entries: tuple[Entered, ...] = ()
     """By flow."""
+    prices: tuple[ShownPrice, ...] = ()
+    """By (time_ms, sku); none where no published flow compares prices."""
 
 
 EMPTY = Profile()

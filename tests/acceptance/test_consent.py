@@ -20,8 +20,8 @@ from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import encode
 from streams.collect.keys import key_of
 from streams.engine.config import reader_config
-from streams.flows.files import library_documents
 from streams.prefix import partition_of
+from tests.support.flows import a_reminder
 from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -42,7 +42,7 @@ FOLLOWED = 10
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow: dict[str, JsonValue] = {**library_documents()[0], "holdout_percent": 0}
+    flow: dict[str, JsonValue] = {**a_reminder(), "holdout_percent": 0}
     return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(flow,))
 
 

@@ -19,11 +19,11 @@ from streams.demo.accounting import Account, account_of, balances
 from streams.demo.reading import read_records
 from streams.engine.publisher import Publisher
 from streams.engine.reader import read_committed
-from streams.flows.files import library_documents
 from streams.prefix import open_prefix
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source
 from streams.verifying import verify_prefix
+from tests.support.flows import a_reminder
 from tests.support.outcomes import read_outcome
 from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -111,7 +111,7 @@ def account(place: Place, summary: ReplaySummary) -> Account:
 
 
 def poisoned(kafka: str, prefix: str, folder: Path) -> tuple[Place, ReplaySummary]:
-    (flow,) = library_documents()
+    flow = a_reminder()
     place = make_place(kafka, prefix, folder, flows=[{**flow, "holdout_percent": 0}])
     broken = ABrokenWorker(place)
     with broken:

@@ -12,7 +12,7 @@ from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import encode
 from streams.collect.keys import key_of
-from streams.flows.files import library_documents
+from tests.support.flows import a_reminder
 from tests.support.running import Place, a_worker, make_place, wait_worked_off
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -35,7 +35,7 @@ WAIT_SECONDS = 6
 
 
 def the_flow(wait: str) -> dict[str, JsonValue]:
-    return {**library_documents()[0], "wait": {"for": wait, "restarts": True}, "holdout_percent": 0}
+    return {**a_reminder(), "wait": {"for": wait, "restarts": True}, "holdout_percent": 0}
 
 
 def send(place: Place, partition: int, records: Iterable[Touchpoint | Mark]) -> None:

@@ -20,9 +20,9 @@ from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.demo.registry import Registry
 from streams.engine.registry import registry_wire
-from streams.flows.files import library_documents
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
+from tests.support.flows import a_reminder
 from tests.support.running import Place, a_worker, make_place, play, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
@@ -46,7 +46,7 @@ def left_carts() -> list[MappedTouchpoint]:
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow = {**library_documents()[0], "holdout_percent": 0}
+    flow = {**a_reminder(), "holdout_percent": 0}
     return make_place(kafka, prefix, tmp_path, flows=(flow,))
 
 

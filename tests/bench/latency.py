@@ -21,9 +21,9 @@ from schemas.outputs import Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
 from streams.engine.config import reader_config
-from streams.flows.files import library_documents
 from tests.bench.results import Figure, keep
 from tests.bench.sending import ADD_EVERY
+from tests.support.flows import a_reminder
 from tests.support.running import Place, a_worker, make_place
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _greatest_rate(place: Place) -> float:
 
 def _place(brokers: str, folder: Path) -> Place:
     at_once = {
-        **library_documents()[0], "wait": {"for": "0s"}, "class": "transactional", "holdout_percent": 0,
+        **a_reminder(), "wait": {"for": "0s"}, "class": "transactional", "holdout_percent": 0,
     }  # fmt: skip
     at_once.pop("caps")
     prefix = f"latency-{uuid4().hex[:8]}"

@@ -19,10 +19,10 @@ import msgspec
 from schemas.outputs import Decision
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
-from streams.flows.files import library_documents
 from streams.folding.partition import JournalCodec
 from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait
 from tests.bench.results import Figure, keep
+from tests.support.flows import a_reminder
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import World, an_add
 
@@ -35,7 +35,7 @@ BACKLOG = 1_200_000
 PATIENCE_SECONDS = 1_800.0
 IDLE_SECONDS = 20.0
 SETTLING_SECONDS = 10.0
-FLOWS = ({**library_documents()[0], "holdout_percent": 0},)
+FLOWS = ({**a_reminder(), "holdout_percent": 0},)
 DAY_MS = 86_400_000
 
 

@@ -91,7 +91,7 @@ def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     result = run("explain", trigger.customer)
     assert result.exit_code == 0, result.output
     assert trigger.reason in result.stdout
-    assert f"{trigger.flow_id} v1 {trigger.step}: sent." in result.stdout
+    assert f"{trigger.flow_id} v{trigger.flow_version} {trigger.step}: sent." in result.stdout
 
 
 def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
@@ -137,7 +137,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
     changed = run("flows", "diff", str(tmp_path))
     assert (changed.exit_code, changed.stdout.splitlines()) == (1, [
         "abandoned_browse: priority: 40 would become 41",
-        "abandoned_browse: version stays 1: give the change a version of its own",
+        "abandoned_browse: version stays 2: give the change a version of its own",
     ])  # fmt: skip
 
 

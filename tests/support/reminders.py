@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from streams.replay.shop.truth import AbandonedCart, Truth
 
 DECIDED = {"sent", "held_out", "capped", "no_consent"}
+FIRST = "reminder"
+"""The first message about a cart; others follow a day and three days after the last add."""
 
 
 class Matched(NamedTuple):
@@ -77,7 +79,7 @@ def matched(truth: Truth, decisions: Iterable[Decision], past: Past) -> Matched:
     pairs: list[tuple[Decision, AbandonedCart]] = []
     without_cart = []
     for decision in decisions:
-        if decision.outcome not in DECIDED:
+        if decision.outcome not in DECIDED or decision.step != FIRST:
             continue
         left_then = by_time[int(decision.evidence["cart_added_ms"])]
         found = [each for each in left_then if decision.customer in persons(each, truth)]

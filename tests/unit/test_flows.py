@@ -12,12 +12,12 @@ from schemas.outputs import Decision, Trigger, TriggerProduct
 from schemas.touchpoint import Touchpoint
 from streams.flows.arms import HOLDOUT, TREATMENT, arm_of
 from streams.flows.consent import allowed, with_consent
-from streams.flows.files import library_documents
 from streams.flows.flow_set import compile_flows
 from streams.flows.runner import lost_to_merge, on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.profile import EMPTY, Cart, CartItem, ConsentState, Profile, Sent
 from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from tests.support.flows import a_reminder
 
 if TYPE_CHECKING:
     from streams.flows.flow_set import FlowSet
@@ -30,7 +30,7 @@ _ids = count()
 
 
 def a_flow(**changes: Any) -> dict[str, Any]:
-    return {**library_documents()[0], "holdout_percent": 0, **changes}
+    return a_reminder(**{"holdout_percent": 0, **changes})
 
 
 def an_event(kind: str = "product_added", time_ms: int = START_MS) -> Touchpoint:

@@ -15,10 +15,11 @@ from streams.flows.durations import duration_text, parse_duration
 from streams.flows.files import LIBRARY, flow_files, library_documents, load_flow, read_document
 from streams.flows.flow_set import compile_flows
 from streams.flows.mistakes import FlowError
+from tests.support.flows import a_reminder
 
 
 def a_document(**changes: Any) -> dict[str, Any]:
-    return {**library_documents()[0], **changes}
+    return a_reminder(**changes)
 
 
 def test_the_shipped_flow_is_the_abandoned_cart() -> None:

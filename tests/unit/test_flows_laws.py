@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
 from streams.flows.consent import allowed, with_consent
-from streams.flows.files import library_documents
 from streams.flows.flow_set import compile_flows
 from streams.flows.runner import on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
 from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from tests.support.flows import a_reminder
 
 START_MS = 1_700_000_000_000
 SETTINGS = parse_domain('{"consent_default": "denied"}')
-TEMPLATE = {**library_documents()[0], "holdout_percent": 30, "needs": {}}
+TEMPLATE = {**a_reminder(), "holdout_percent": 30, "needs": {}}
 FLOWS = compile_flows(
     [
         TEMPLATE,

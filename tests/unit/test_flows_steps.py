@@ -93,6 +93,31 @@ def test_who_is_past_the_first_message_does_not_begin_anew_with_another_article(
     assert journey.profile is before
 
 
+def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message_is_out() -> None:
+    journey = Journey(a_series(begins_anew=True))
+    journey.meets(an_event())
+    journey.comes_due()
+    journey.meets(an_event(time_ms=START_MS + 20 * HOUR_MS))
+    while journey.profile.runs:
+        journey.comes_due()
+    assert [(item.step, item.due_ms - START_MS) for item in journey.triggers] == [
+        ("first", 2 * HOUR_MS), ("first", 22 * HOUR_MS), ("second", 46 * HOUR_MS),
+    ]  # fmt: skip
+    assert len({item.trigger_id for item in journey.triggers}) == 3
+    assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
+    assert journey.decisions[3].reason == "product_added begins this flow anew."
+    assert journey.open == 0
+
+
+def test_an_article_of_before_the_last_one_begins_nothing_anew() -> None:
+    journey = Journey(a_series(begins_anew=True))
+    journey.meets(an_event())
+    journey.comes_due()
+    before = journey.profile
+    journey.meets(an_event(time_ms=START_MS - HOUR_MS))
+    assert journey.profile is before
+
+
 def test_a_capped_message_is_followed_by_the_next() -> None:
     journey = Journey(a_flow(steps=SERIES))
     journey.has(messages=(Sent(START_MS, "email", "other", is_promotional=True),))

@@ -27,6 +27,7 @@ from streams.profiles.profile import (
     Score,
     Sent,
     Session,
+    ShownPrice,
     Touch,
 )  # fmt: skip
 from tests.support.world import HOUR_MS, START_MS, World, an_order
@@ -56,7 +57,7 @@ BY_VERSION_2 = bytes.fromhex(
 """As `a_full_profile`, without what came with version 3."""
 
 BY_VERSION_3 = bytes.fromhex(
-    "030000019b76daa805dc001bcf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "030000019b76daa805dc001ccf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
     "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
     "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
     "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
@@ -66,7 +67,8 @@ BY_VERSION_3 = bytes.fromhex(
     "6d61696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
     "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
     "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b"
-    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa800"
+    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf0000"
+    "019b76daa800"
 )
 """As `a_full_profile`."""
 
@@ -105,7 +107,7 @@ def a_full_profile() -> Profile:
         ),
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
         expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
-        entries=(Entered("welcome", START_MS),),
+        entries=(Entered("welcome", START_MS),), prices=(ShownPrice("mug", 900, START_MS),),
     )  # fmt: skip
 
 
@@ -128,7 +130,7 @@ def test_a_profile_of_version_2_is_read() -> None:
     full = a_full_profile()
     (run,) = full.runs
     known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
-    expected = msgspec.structs.replace(full, runs=(known,), time_zone=None, entries=())
+    expected = msgspec.structs.replace(full, runs=(known,), time_zone=None, entries=(), prices=())
     assert decode_profile(BY_VERSION_2) == expected
 
 

@@ -14,6 +14,7 @@ from streams.__main__ import app
 from streams.flows.files import library_documents
 from streams.replay.container import ContainerError
 from streams.replay.journal_file import JournalFile, write_journal
+from tests.support.flows import a_reminder
 from tests.support.kept import Kept, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERYBODY = {"holdout_percent": 0, "quiet_hours": None, "caps": {"per_channel_hours": 0, "per_week": 100}}
-CART = {**library_documents("abandoned_cart")[0], **EVERYBODY}
+CART = a_reminder(**EVERYBODY)
 BROWSE = {**library_documents("abandoned_browse")[0], **EVERYBODY, "reentry": "always"}
 EVIL = "<script>alert(1)</script>"
 

@@ -1,0 +1,13 @@
+"""Flows for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.flows.files import library_documents
+
+
+def a_reminder(**changes: Any) -> dict[str, Any]:
+    """The product's flow of the abandoned cart with its first message only, as version 1."""
+    (flow,) = library_documents("abandoned_cart")
+    return {**flow, "version": 1, "begins_anew": False, "steps": [{"name": "reminder", "do": "trigger"}], **changes}
