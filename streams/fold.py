@@ -10,12 +10,13 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
+from streams.flows.outstanding import released
 from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
 from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
 from streams.folding.partition import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.folding.scoring import published
-from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms
+from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms
 from streams.folding.touchpoints import fold_touchpoint, stated
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
@@ -214,13 +215,16 @@ class Fold:
 
     def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
         """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
-        profile = self._caught_up(key.decode(), profile, now_ms, known, effects)
+        customer = key.decode()
+        if profile.outstanding:
+            profile = released(profile, known.settled_ms, customer, effects)
+        profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)
             return
-        wake_ms = next_due_ms(profile)
-        if 0 < wake_ms <= now_ms:
-            raise RuntimeError(f"a timer due {wake_ms} stands after all until {now_ms} have fired")
+        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
+        if 0 < due_ms <= now_ms:
+            raise RuntimeError(f"a timer due {due_ms} stands after all until {now_ms} have fired")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _link(self, record: Record, effects: Effects) -> None:

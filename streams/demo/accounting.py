@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.replay.replayer import ReplaySummary
 
 COLLECT, FOLD = "collect", "fold"
-ENTERED, TOO_OLD, SENT = "entered", "too_old", "sent"
+ENTERED, TOO_OLD, SENT, DEFERRED, REVOKED = "entered", "too_old", "sent", "deferred", "revoked"
 MODELS = ("linear", "last")
 
 
@@ -131,6 +131,8 @@ def equations(account: Account) -> list[Equation]:
     folded = account.folded + account.duplicates + account.fold_dead_letters
     outcomes = dict(account.outcomes)
     candidates = outcomes.pop(ENTERED, 0) + outcomes.get(TOO_OLD, 0)
+    revoked = outcomes.pop(REVOKED, 0)
+    outcomes.pop(DEFERRED, None)
     decided = sum(outcomes.values())
     lines = account.lines
     refused = sum(lines.refused.values())
@@ -155,7 +157,11 @@ def equations(account: Account) -> list[Equation]:
         Equation("lines of the file = in orders + in refunds + other + refused", lines.in_file, lines.accounted),
         Equation("refused lines = lines in the replay's dead letters", refused, account.refused_lines),
         Equation("candidates of flows = final decisions + open", candidates, decided + account.decisions_open),
-        Equation("messages decided = triggers", outcomes.get(SENT, 0), sum(account.triggers.values())),
+        Equation(
+            "messages decided less those revoked = triggers",
+            outcomes.get(SENT, 0) - revoked,
+            sum(account.triggers.values()),
+        ),
         Equation("customers in segments, by profiles = by facts", *segments),
         Equation("revenue of the hours' KPIs = revenue", account.kpis.get("revenue_minor", 0), account.revenue_minor),
         Equation("revenue of the days' KPIs = revenue", account.kpi_days_revenue_minor, account.revenue_minor),

@@ -21,13 +21,19 @@ def allowed(
 
     A statement about ALL covers every channel; of two at the same time a withdrawal wins.
     """
+    latest = latest_statement(consents, channel)
+    if latest is None:
+        return default == "granted", DEFAULT
+    return latest.granted, f"{latest.channel}@{latest.time_ms}"
+
+
+def latest_statement(consents: tuple[ConsentState, ...], channel: str) -> ConsentState | None:
+    """The statement that holds for a channel, its own or one about ALL; None: there is none."""
     latest: ConsentState | None = None
     for item in consents:
         if item.channel in {channel, ALL} and (latest is None or _order(item) > _order(latest)):
             latest = item
-    if latest is None:
-        return default == "granted", DEFAULT
-    return latest.granted, f"{latest.channel}@{latest.time_ms}"
+    return latest
 
 
 def with_consent(

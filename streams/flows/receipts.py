@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 Outcome = Literal[
     "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
-    "too_old", "paused", "shadow",
+    "too_old", "paused", "shadow", "revoked",
 ]  # fmt: skip
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-_OPEN = {"entered", "deferred"}
-_OPENED = {"entered": 1, "deferred": 0, "too_old": 0}
+_NOT_FINAL = {"entered", "deferred", "revoked"}
+_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
 
 
 class Verdict(NamedTuple):
@@ -36,7 +36,10 @@ class Verdict(NamedTuple):
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
-    """Emits the decision about a run; candidates = final + open, where too_old is both at once."""
+    """Emits the decision about a run; candidates = final + open, where too_old is both at once.
+
+    What is revoked has had its outcome: it counts for neither.
+    """
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):
         flow_id, arm = flow_id.removeprefix(SHADOW_KEY), SHADOW
@@ -50,7 +53,7 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: st
             run.step,
             arm,
             outcome,
-            outcome not in _OPEN,
+            outcome not in _NOT_FINAL,
             verdict.reason,
             run.cause,
             now_ms,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.flows.arms import UNASSIGNED, arm_of
-from streams.flows.caps import with_message
 from streams.flows.deciding import decide, trigger
 from streams.flows.entering import entered_by_event, entered_by_segment, last_entry_ms
 from streams.flows.fields import DATES
 from streams.flows.hours import until_ms, zone_of
+from streams.flows.outstanding import given_out
 from streams.flows.receipts import Verdict, give_receipt
 from streams.flows.steps import (
     END,
@@ -95,6 +95,8 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     settings: DomainSettings,
     customer: str,
     effects: Effects,
+    *,
+    settled_ms: int | None,
 ) -> Profile:
     """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
@@ -124,10 +126,8 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
             if verdict.outcome == "sent" and plan.is_shadow:
                 verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
             if verdict.outcome == "sent":
-                effects.emit(customer, trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict))
-                effects.count("triggers")
-                messages = with_message(profile.messages, plan.flow, verdict.channel, now_ms)
-                profile = _replace(profile, messages=messages)
+                message = trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict)
+                profile = given_out(profile, message, before, plan.flow, settled_ms, effects)
             if not (verdict.is_held and before.held_ms):
                 give_receipt(verdict, before, arm, now_ms, customer, effects)
             going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)

@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
+from streams.flows.outstanding import bounded, without_ended, without_withdrawn
 from streams.flows.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
 from streams.folding.touchpoints import of_address
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from streams.folding.moment import Moment
     from streams.profiles.profile import PlacedOrder, Session
 
+_ORDERED = "order_completed"
 _replace = msgspec.structs.replace
 
 
@@ -68,6 +70,8 @@ def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
         profile = _replace(profile, user_id=at.customer[2:])
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
+    if profile.outstanding:
+        profile = bounded(without_withdrawn(profile, at.now_ms, at.customer, at.effects), at.customer, at.effects)
     profile = rescored(profile, at)
     published(before, profile, at)
     return profile
@@ -111,5 +115,10 @@ def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -
         order_ms = next(order.time_ms for order in elsewhere if order.time_ms >= cart.added_ms)
         at.effects.count("carts_ordered", order_ms)
         cart = None
-    runs = without_ordered(profile.runs, last_ms, at.now_ms, at.known.flows, at.customer, at.effects)
+    flows = at.known.flows
+    runs = without_ordered(profile.runs, last_ms, at.now_ms, flows, at.customer, at.effects)
+    for order in elsewhere if profile.outstanding else ():
+        profile = without_ended(
+            profile, _ORDERED, order.time_ms, order.time_ms, at.now_ms, flows, at.customer, at.effects
+        )
     return _replace(profile, cart=cart, runs=runs)

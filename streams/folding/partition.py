@@ -61,6 +61,8 @@ class Knowledge(NamedTuple):
     cuts: CutsModel | None
     clusters: ClusterModel | None
     panel_share_ppm: int
+    settled_ms: int | None
+    """What was received before then is folded, wherever it came in; None: not known of all inputs."""
 
 
 @lru_cache(maxsize=8)
@@ -86,7 +88,7 @@ def knowledge(partition: PartitionState) -> Knowledge:
     bodies = {kind: body for kind, _, body in partition.models}
     cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
     clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
-    return Knowledge(settings, flows, cuts, clusters, partition.panel_share_ppm)
+    return Knowledge(settings, flows, cuts, clusters, partition.panel_share_ppm, partition.now_ms)
 
 
 def with_settings(partition: PartitionState, record: Configured) -> PartitionState:

@@ -58,9 +58,18 @@ def next_due_ms(profile: Profile) -> int:
     return due_ms
 
 
+def next_wake_ms(profile: Profile) -> int:
+    """When the partition's time is to come to him: for his earliest timer, or for a message held back; 0: never."""
+    due_ms = next_due_ms(profile)
+    for message in profile.outstanding:
+        if message.is_held and (message.goes_ms < due_ms or not due_ms):
+            due_ms = message.goes_ms
+    return due_ms
+
+
 def indexed(profile: Profile) -> Profile:
     """The profile with its timer index entry right: moved only to an earlier time, or past one that has fired."""
-    due_ms = next_due_ms(profile)
+    due_ms = next_wake_ms(profile)
     wake_ms = profile.wake_ms
     if due_ms == wake_ms or (wake_ms and wake_ms < due_ms and wake_ms > profile.clock_ms):
         return profile
@@ -113,4 +122,7 @@ def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
     if name == "slot":
         return on_slot(profile, due_ms, at)
     run = next(run for run in profile.runs if f"flow:{run.flow_id}" == name)
-    return flow_due(profile, run, at.now_ms, at.known.flows, at.known.settings, at.customer, at.effects)
+    known = at.known
+    return flow_due(
+        profile, run, at.now_ms, known.flows, known.settings, at.customer, at.effects, settled_ms=known.settled_ms
+    )

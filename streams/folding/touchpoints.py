@@ -10,6 +10,7 @@ from schemas.journal import AddressConsent, Link
 from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.consent import with_consent
+from streams.flows.outstanding import without_ended, without_withdrawn
 from streams.flows.runner import on_event
 from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
 from streams.profiles import cart, prices
@@ -67,6 +68,7 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     flows = at.known.flows
     profile = _shown(profile, event, flows)
     if event.type in flows.listening:
+        profile = _without_ended(profile, event, received_ms, at) if profile.outstanding else profile
         profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
         profile = rescored(profile, at, ordered=event.type == "order_completed")
@@ -82,6 +84,12 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
 def _shown(profile: Profile, event: Touchpoint, flows: FlowSet) -> Profile:
     shown = prices.after(profile.prices, event) if flows.compares_prices else profile.prices
     return profile if shown is profile.prices else _replace(profile, prices=shown)
+
+
+def _without_ended(profile: Profile, event: Touchpoint, received_ms: int, at: Moment) -> Profile:
+    return without_ended(
+        profile, event.type, event.time_ms, received_ms, at.now_ms, at.known.flows, at.customer, at.effects
+    )
 
 
 def _identify(
@@ -218,7 +226,8 @@ def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted:
             at.effects.append(target, statement)
     elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
         at.effects.append("e:" + profile.email_hash, statement)
-    return _replace(profile, consents=consents)
+    profile = _replace(profile, consents=consents)
+    return without_withdrawn(profile, at.now_ms, at.customer, at.effects) if profile.outstanding else profile
 
 
 def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:

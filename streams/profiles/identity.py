@@ -16,6 +16,7 @@ from streams.profiles.profile import (
     ConsentState,
     Entered,
     OrderMonth,
+    Outstanding,
     PlacedOrder,
     Profile,
     Run,
@@ -78,6 +79,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         time_zone=user.time_zone or device.time_zone,
         entries=_united_entries(user.entries, device.entries),
         prices=prices.united(user.prices, device.prices),
+        outstanding=tuple(sorted((*user.outstanding, *device.outstanding), key=_going)),
     )
     return bounded(profile), twice, lost
 
@@ -90,6 +92,10 @@ def united_consents(statements: Iterable[ConsentState]) -> tuple[ConsentState, .
         if known is None or (item.time_ms, not item.granted) > (known.time_ms, not known.granted):
             latest[item.channel] = item
     return tuple(latest[channel] for channel in sorted(latest))
+
+
+def _going(message: Outstanding) -> tuple[int, str]:
+    return message.goes_ms, message.trigger.trigger_id
 
 
 def _merged_order(one: PlacedOrder, other: PlacedOrder | None) -> PlacedOrder:

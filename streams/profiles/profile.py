@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.outputs import Trigger
+
 ORDERS_MAX = 500
 TOUCHES_MAX = 100
 SEEN_MAX = 1_000
@@ -13,6 +15,7 @@ CART_ITEMS_MAX = 50
 SESSIONS_MAX = 8
 ENTRIES_MAX = 200
 PRICES_MAX = 20
+OUTSTANDING_MAX = 20
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -136,6 +139,21 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_promotional: bool
 
 
+class Outstanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A message that is decided, and that what comes in later may still take back."""
+
+    trigger: Trigger
+    run: Run
+    """As it stood at the decision."""
+    is_held: bool
+    """Not given out: whether it may go is not known yet."""
+
+    @property
+    def goes_ms(self) -> int:
+        """What happened from then on takes nothing back."""
+        return max(self.trigger.decided_ms, self.trigger.due_ms)
+
+
 class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channel: str
     granted: bool
@@ -209,6 +227,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By flow."""
     prices: tuple[ShownPrice, ...] = ()
     """By (time_ms, sku); none where no published flow compares prices."""
+    outstanding: tuple[Outstanding, ...] = ()
+    """In the order in which they were decided."""
 
 
 EMPTY = Profile()

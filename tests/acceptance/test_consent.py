@@ -115,11 +115,15 @@ def wait_until_quiet(place: Place) -> None:
             last, since = now, time.monotonic()
 
 
-def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker(place: Place) -> None:
+@pytest.mark.parametrize("has_own_record", [False, True], ids=["time-alone", "own-record"])
+def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker(
+    place: Place, *, has_own_record: bool
+) -> None:
     """The worker that owns the partitions of addresses and devices stands still while the other goes on.
 
-    Time comes to the other's partitions by a day. If it came as soon as it was collected, the reminders would go out
-    before the withdrawals and orders have been forwarded to their customers.
+    Time comes to the other's partitions by a day, and some customers come back. If it came as soon as it was
+    collected, or if what they do let their reminders out, these would go out before the withdrawals and orders have
+    been forwarded to the customers.
     """
     with a_worker(place, "0", session_timeout_ms=SESSION_MS) as one, a_worker(
         place, "1", session_timeout_ms=SESSION_MS
@@ -141,13 +145,16 @@ def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker
             at_ms = START_MS + HOUR_MS + 1
             send(place, (a_touchpoint("email_unsubscribed", at_ms, None, email_hash=address_of[u]) for u in withdrawn))
             send(place, (an_order(at_ms, user=None, anonymous_id=device_of[u]) for u in bought))
+            if has_own_record:
+                send(place, (a_touchpoint("page_viewed", START_MS + 5 * HOUR_MS, user) for user in users))
             send(place, (Mark(START_MS + hour * HOUR_MS) for hour in range(2, 25)))
             wait_until_quiet(place)
             assert place.records("triggers", Trigger) == []
         wait_worked_off(place)
     assert place.records("dead_letters", DeadLetter) == []
     assert sorted(trigger.user_id or "" for trigger in place.records("triggers", Trigger)) == sorted(left)
-    final = {each.customer[2:]: each.outcome for each in place.records("decisions", Decision) if each.final}
-    assert final == {
-        **dict.fromkeys(withdrawn, "no_consent"), **dict.fromkeys(bought, "exited"), **dict.fromkeys(left, "sent"),
+    last = {each.customer[2:]: each.outcome for each in place.records("decisions", Decision)}
+    no_consent, exited = ("revoked", "revoked") if has_own_record else ("no_consent", "exited")
+    assert last == {
+        **dict.fromkeys(withdrawn, no_consent), **dict.fromkeys(bought, exited), **dict.fromkeys(left, "sent"),
     }  # fmt: skip

@@ -60,7 +60,9 @@ class Journey:
     def comes_due(self, now_ms: int | None = None) -> None:
         run = min(self.profile.runs, key=lambda run: (run.due_ms, run.flow_id))
         now_ms = run.due_ms if now_ms is None else now_ms
-        self.profile = on_due(self.profile, run, now_ms, self.flows, self.settings, self.customer, self.effects)
+        self.profile = on_due(
+            self.profile, run, now_ms, self.flows, self.settings, self.customer, self.effects, settled_ms=now_ms
+        )
 
     @property
     def decisions(self) -> list[Decision]:

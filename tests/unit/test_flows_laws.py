@@ -79,7 +79,9 @@ class Life:
                 return
             before = self.profile
             sent = len(self.triggers)
-            self.profile = on_due(before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects)
+            self.profile = on_due(
+                before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects, settled_ms=run.due_ms
+            )
             (channel,) = FLOWS.flows[run.flow_id].ordered_channels
             if len(self.triggers) > sent:
                 assert allowed(before.consents, channel, SETTINGS.consent_default)[0]

@@ -92,6 +92,7 @@ def test_an_abandoned_cart_is_reminded_of_two_hours_after_the_last_add(flows: tu
 def test_a_flow_without_a_wait_triggers_with_the_touchpoint_itself(abandoned_cart: dict[str, object]) -> None:
     at_once = {**abandoned_cart, "wait": {"for": "0s"}, "holdout_percent": 0}
     world = World(flows=(at_once,))
+    world.pass_time(START_MS - 1)
     world.send(an_add(START_MS))
     (trigger,) = world.emitted(Trigger)
     assert trigger.due_ms == trigger.decided_ms == START_MS
@@ -110,6 +111,7 @@ def test_a_timer_due_before_a_purchase_fires_before_it_though_both_come_at_once(
 ) -> None:
     world = World(flows=flows)
     world.send(an_add(START_MS), an_order(START_MS + 5 * HOUR_MS))
+    world.pass_time(START_MS + 5 * HOUR_MS)
     assert len(world.emitted(Trigger)) == 1
 
 

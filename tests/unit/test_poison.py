@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLOW = "flow:abandoned_cart"
 
 
-def raising(*_: object) -> Profile:
+def raising(*_: object, **__: object) -> Profile:
     raise ZeroDivisionError("the release has a bug")
 
 
