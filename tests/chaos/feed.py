@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from streams.replay.replayer import ReplaySummary
     from streams.replay.target import Target
 
-_START, _DAYS = date(2025, 9, 2), 5
-"""A Tuesday: the first weekly tick comes after the last touchpoint, so that no halt disturbs the rate."""
+_START, _DAYS = date(2025, 9, 2), 20
+"""A Tuesday: the first weekly tick comes after some nine minutes, so that no halt disturbs the rate of most rounds."""
 _SILENT_SECONDS = 240.0
 
 
 def history(seed: int, *, devices: bool) -> Iterable[MappedTouchpoint]:
-    """Some 80,000 touchpoints; without `devices` every visitor is known from the start."""
+    """Some 320,000 touchpoints, which last for 35 minutes; without `devices` every visitor is known from the start."""
     shop = Shop(ShopParameters(
         seed=seed, start=_START, days=_DAYS, orders_per_hour=110, customers=4_000, refund_share=0.15,
         duplicate_share=0.01, outages=(),

@@ -79,7 +79,7 @@ class _Run:
 
     def disturb(self) -> ReplaySummary:
         """All faults, while the input goes on; then until all is worked off and the workers have left."""
-        feeding = self.feed.start(self.place.target)
+        self._feeding = feeding = self.feed.start(self.place.target)
         watch = Watch(self.place)
         try:
             self._await(watch, time.time(), "the workers began")
@@ -110,8 +110,13 @@ class _Run:
         self._tell(f"{len(self.faults)}/{len(self._kinds)} {kind}: {recovery_s} s")
 
     def _await(self, watch: Watch, since_s: float, what: str) -> None:
+        def works() -> bool:
+            if self._feeding.done():
+                self._feeding.result()  # what ended it: without input nobody could work
+            return watch.works_since(since_s)
+
         try:
-            self.crew.wait_until(lambda: watch.works_since(since_s), _RECOVERY_SECONDS, f"all works after: {what}")
+            self.crew.wait_until(works, _RECOVERY_SECONDS, f"all works after: {what}")
         except AssertionError as error:
             for slot in self.crew.slots:
                 slot.signal(SHOW)
