@@ -1,4 +1,4 @@
-"""What a worker costs and bears at the edges: a million idle customers, a backlog, a million timers due at once.
+"""What a worker costs and bears at the edges: a million idle customers or timers due, a backlog, a hot key.
 
 `python -m tests.bench.limits [CUSTOMERS [BACKLOG]]`
 """
@@ -20,6 +20,8 @@ from schemas.outputs import Decision
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.broker import Broker
 from streams.folding.partition import JournalCodec
+from tests.bench.mix import touchpoints
+from tests.bench.product import stage
 from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait
 from tests.bench.results import Figure, keep
 from tests.support.flows import a_reminder
@@ -27,11 +29,15 @@ from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import World, an_add
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from schemas.touchpoint import Touchpoint
 
 CUSTOMERS = 1_000_000
 BACKLOG = 1_200_000
 """Half of it has more customers than a worker keeps decoded: from there on memory must not grow."""
+HOT_EVERY = 10
+HOT_RECORDS = 150_000
 PATIENCE_SECONDS = 1_800.0
 IDLE_SECONDS = 20.0
 SETTLING_SECONDS = 10.0
@@ -44,6 +50,7 @@ def main(customers: int = CUSTOMERS, backlog: int = BACKLOG) -> None:
         folder = Path(name)
         _keep_flood(broker.bootstrap, folder, customers)
         _keep_idle(broker.bootstrap, folder, customers, backlog)
+        keep_hot_key(broker.bootstrap, folder)
 
 
 def _keep_idle(brokers: str, folder: Path, customers: int, backlog: int) -> None:
@@ -100,6 +107,33 @@ def _keep_flood(brokers: str, folder: Path, customers: int) -> None:
         Figure("timers due at once, a second", rate, customers / bare(place), "bare consume of the changelog"),
         Figure("CPU us a timer", cpu_s / customers * 1e6, 100.0, "10,000 a second on one core"),
     ])  # fmt: skip
+
+
+def keep_hot_key(brokers: str, folder: Path, records: int = HOT_RECORDS) -> None:
+    """Rate, CPU and memory of the pipeline where each tenth touchpoint is one customer's, beside the even shop."""
+    even, hot, again = (
+        stage(brokers, name, folder, events, is_whole=True)
+        for name, events in (
+            ("even", touchpoints(records)), ("hot", with_a_hot_key(records)), ("again", touchpoints(records))
+        )
+    )
+    floor_is = "the same shop without, before and after"
+    keep(f"{records:,} touchpoints, each {HOT_EVERY}th of one customer", [
+        Figure(f"with a hot key, {what}", getattr(hot, of), (getattr(even, of) + getattr(again, of)) / 2, floor_is)
+        for what, of in (
+            ("touchpoints a second", "events_per_second"), ("CPU us a touchpoint", "cpu_us_per_event"),
+            ("RSS, MB", "rss_mb"),
+        )
+    ])  # fmt: skip
+
+
+def with_a_hot_key(records: int) -> Iterator[Touchpoint]:
+    """The made shop, where one customer steps in for the one of each tenth touchpoint."""
+    for number, event in enumerate(touchpoints(records)):
+        if number % HOT_EVERY:
+            yield event
+        else:
+            yield msgspec.structs.replace(event, user_id="customer-hot", session_id=f"visit-hot-{number // 100}")
 
 
 def _seconds_in_order(place: Place) -> float:
