@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+_STATES = "flow_states"
+
+
 def configured(
     file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
 ) -> DomainSettings:
@@ -33,6 +36,8 @@ def configured(
     """
     values = {} if file is None else _read_settings(file)
     texts = domain_variables(environment)
+    if _STATES in {*values, *texts}:
+        raise SettingsError(f"{_STATES} is given: it is no setting, but what `touchstream flows publish|pause` writes")
     paths = tuple(flows)
     if paths:
         values["flows"] = read_flows(paths)
@@ -47,6 +52,14 @@ def configured(
     except FlowError as error:
         raise FlowError(error if paths or file is None else f"{file}: {error}") from None
     return domain
+
+
+def names_flows(
+    file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
+) -> bool:
+    """Whether what `configured` puts together says which flows are to be published."""
+    values = {} if file is None else _read_settings(file)
+    return any(flows) or "flows" in {*values, *domain_variables(environment)}
 
 
 def _read_settings(file: Path) -> dict[str, Any]:
@@ -99,4 +112,4 @@ def _explain(item: Any, file: Path | None, texts: Mapping[str, str]) -> str:  # 
 
 
 def _allowed() -> str:
-    return ", ".join(DomainSettings.model_fields)
+    return ", ".join(name for name in DomainSettings.model_fields if name != _STATES)

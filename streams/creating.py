@@ -6,17 +6,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from confluent_kafka import KafkaError, KafkaException
+
 from schemas.catalogue import raw_schema, released_schemas, single_object_header
 from schemas.journal import Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.publisher import Publisher
 from streams.engine.reader import read_committed
 from streams.engine.topics import TopicSpec, create_topics, partition_counts
+from streams.flows.publishing import standing_as
 from streams.settings import parse_domain
 from streams.topics import Topics, specs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from streams.settings import DomainSettings, WorkerSettings
 
@@ -24,6 +27,7 @@ BROKERS_DEFAULT = -1
 """As a replication factor: the brokers' default.replication.factor."""
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
 _KEY = b"domain"
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001 - its name
 _HEADERS = tuple(single_object_header(schema) for schema in [*released_schemas("configured"), raw_schema("configured")])
 
 
@@ -35,30 +39,45 @@ class CannotChange(Exception):
     """A setting that is fixed for the life of a prefix; the message names it and both values."""
 
 
+class PublishedMeanwhile(Exception):
+    """Another command began to publish while this one did; nothing of this one's is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What was done: names of the topics made, and whether settings were published."""
+    """What was done: names of the topics made, whether settings were published, and those that hold now."""
 
     topics: tuple[str, ...]
     configured: bool
+    domain: DomainSettings
 
 
-def create_prefix(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> Created:
+def create_prefix(
+    settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT, *, keeps_flows: bool = False
+) -> Created:
     """Makes missing topics and publishes `domain` where it differs from what was published last; may be repeated.
+
+    With `keeps_flows` the flows stay as they stand, where some were published.
 
     Raises:
         CannotChange: another clock or number of partitions than the prefix has.
         WrongTopics: a topic cannot be made, or is there with another number of partitions.
+        PublishedMeanwhile: run it again.
         KafkaException: no broker answers, or the records were not taken.
     """
+    publisher, now_ms = _publisher(settings), _now_ms()
     published = _published(settings, partition_counts(settings.brokers, settings.kafka))
     if published is not None:
         _check_fixed(settings.prefix, published, domain)
+    if keeps_flows and published is not None:
+        domain = domain.model_copy(update={"flows": published.flows, "flow_states": published.flow_states})
+    else:
+        domain = standing_as(published, domain, now_ms)
     made = make_topics(settings, domain, replication)
     is_new = published != domain or Topics(settings.prefix).settings in made
     if is_new:
-        publish(settings, domain)
-    return Created(tuple(made), is_new)
+        _publish(publisher, settings.prefix, domain, now_ms)
+    return Created(tuple(made), is_new, domain)
 
 
 def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:
@@ -128,13 +147,54 @@ def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings)
             )
 
 
+def change_settings(
+    settings: WorkerSettings, changed: Callable[[DomainSettings, int], DomainSettings]
+) -> tuple[DomainSettings, DomainSettings]:
+    """Publishes what `changed` makes of the settings in force and the time; those before and after, which may be equal.
+
+    Raises:
+        NotCreated: as `read_domain`.
+        PublishedMeanwhile: run it again.
+    """
+    publisher, now_ms = _publisher(settings), _now_ms()
+    before = read_domain(settings)
+    after = changed(before, now_ms)
+    if after != before:
+        _publish(publisher, settings.prefix, after, now_ms)
+    return before, after
+
+
 def publish(settings: WorkerSettings, domain: DomainSettings) -> None:
+    """Publishes the settings whatever is in force. PublishedMeanwhile: run it again."""
+    _publish(_publisher(settings), settings.prefix, domain, _now_ms())
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _publisher(settings: WorkerSettings) -> Publisher:
+    """To be made before the settings in force are read: of two at once it fences the earlier, who then writes nothing.
+
+    So none overwrites what it has not read. Without transactions nothing keeps two apart.
+    """
+    return Publisher(settings, "topics-create")
+
+
+def _publish(publisher: Publisher, prefix: str, domain: DomainSettings, now_ms: int) -> None:
     """One record in each journal partition, in facts and in settings, all or none; read without a registry."""
-    topics = Topics(settings.prefix)
-    value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), int(time.time() * 1000)))
-    publisher = Publisher(settings, "topics-create")
-    with publisher.transaction():
-        for partition in range(domain.journal_partitions):
-            publisher.send(topics.journal, partition, None, value)
-        publisher.send(topics.facts, 0, None, value)
-        publisher.send(topics.settings, 0, _KEY, value)
+    topics = Topics(prefix)
+    value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), now_ms))
+    try:
+        with publisher.transaction():
+            for partition in range(domain.journal_partitions):
+                publisher.send(topics.journal, partition, None, value)
+            publisher.send(topics.facts, 0, None, value)
+            publisher.send(topics.settings, 0, _KEY, value)
+    except KafkaException as error:
+        if error.args[0].code() not in _FENCED:
+            raise
+        raise PublishedMeanwhile(
+            f"prefix {prefix}: another command began to publish settings at the same time; nothing was written: "
+            "see what it did (`touchstream flows list`), and run this one again"
+        ) from None

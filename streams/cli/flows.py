@@ -1,4 +1,4 @@
-"""touchstream flows."""
+"""touchstream flows: flow files, before they are published."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli import publishing
 from streams.cli.shared import Brokers, Prefix, ready_settings, told
 
 if TYPE_CHECKING:
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
 
     from streams.flows.definition import Flow
 
-flows = typer.Typer(help="Look at flow files before they are published.", no_args_is_help=True)
+flows = typer.Typer(help="Check flow files, publish them, and see what is in force.", no_args_is_help=True)
+flows.command()(publishing.publish)
+flows.command()(publishing.pause)
+flows.command()(publishing.resume)
+flows.command("list")(publishing.list_published)
 
 Files = Annotated[list[Path] | None, typer.Argument(help="Flow files, or folders of them; else the product's.")]
 
 
-@flows.command("list")
-def list_flows(files: Files = None) -> None:
-    """List flows and their files; those of the product are there to be copied."""
-    for file, flow in _loaded(files):
+@flows.command("files")
+def list_files(files: Files = None) -> None:
+    """List flows in files; those of the product are there to be copied."""
+    for file, flow in loaded(files):
         messages = ", ".join(step.name for step in flow.steps if step.do == "trigger")
         typer.echo(f"{flow.id} v{flow.version}: {flow.message_class}, priority {flow.priority}, for {flow.owner}")
         typer.echo(f"  entered by {flow.entry.event or ', '.join(flow.entry.segment or ())}")
@@ -35,7 +40,7 @@ def lint(files: Files = None) -> None:
     """Check flow files, each and against each other: audiences, exits, messages within a day, cycles; exit code 1."""
     from streams.flows.conflicts import conflicts
 
-    found = conflicts([flow for _, flow in _loaded(files)])
+    found = conflicts([flow for _, flow in loaded(files)])
     for conflict in found:
         typer.echo(str(conflict))
     typer.echo(f"conflicts: {len(found)}" if found else "no conflicts")
@@ -45,12 +50,12 @@ def lint(files: Files = None) -> None:
 
 @flows.command()
 def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Say what publishing these files would change in a prefix; exit code 1 where anything would."""
+    """Say what publishing these files would change in a prefix, of what is live; exit code 1 where anything would."""
     from streams.creating import NotCreated, read_domain
     from streams.flows.comparing import differences
     from streams.flows.files import read_document
 
-    documents = [read_document(file) for file, _ in _loaded(files)]
+    documents = [read_document(file) for file, _ in loaded(files)]
     settings = ready_settings(brokers, prefix)
     with told(NotCreated):
         published = read_domain(settings).flows
@@ -95,26 +100,26 @@ def play_stories(
         raise typer.Exit(1)
 
 
-def _loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
+def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
     """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
     from streams.flows.files import LIBRARY, files_of, load_flow
     from streams.flows.mistakes import FlowError
 
     wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
-    loaded: list[tuple[Path | Traversable, Flow]] = []
+    found: list[tuple[Path | Traversable, Flow]] = []
     wrong: list[str] = []
     with told(FlowError):
         for file in files_of(wanted):
             try:
-                loaded.append((file, load_flow(file)))
+                found.append((file, load_flow(file)))
             except FlowError as error:
                 wrong.append(str(error))
-        files = {flow.id: file for file, flow in loaded}
+        files = {flow.id: file for file, flow in found}
         wrong += [
             f"{file}: id is {flow.id!r}, which {files[flow.id]} has too; ids must differ"
-            for file, flow in loaded
+            for file, flow in found
             if files[flow.id] is not file
         ]
         if wrong:
             raise FlowError("; ".join(wrong))
-    return loaded
+    return found

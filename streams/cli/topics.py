@@ -21,24 +21,25 @@ def create(
         typer.Option(help="YAML of the settings that decide; TOUCHSTREAM_DOMAIN_* variables go over it."),
     ] = None,
     flows: Annotated[
-        list[Path] | None, typer.Option(help="Flow file, or folder of them; else the flows of the product.")
+        list[Path] | None,
+        typer.Option(help="Flow file, or folder of them: all that is to be in force. Else the flows stay as they are."),
     ] = None,
     replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the brokers' default.")] = -1,
 ) -> None:
     """Make missing topics and publish the settings that decide; may be repeated, and repeated with other settings."""
-    from streams.configuring import configured
-    from streams.creating import CannotChange, create_prefix
+    from streams.configuring import configured, names_flows
+    from streams.creating import CannotChange, PublishedMeanwhile, create_prefix
     from streams.engine.topics import WrongTopics
     from streams.flows.mistakes import FlowError
 
-    with told(FlowError, CannotChange, WrongTopics):
+    with told(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
         worker = worker_settings(brokers, prefix)
         domain = configured(settings, flows or ())
         reach(worker)
-        created = create_prefix(worker, domain, replication)
+        created = create_prefix(worker, domain, replication, keeps_flows=not names_flows(settings, flows or ()))
     for name in created.topics:
         typer.echo(f"made {name}")
-    flow_ids = ", ".join(str(flow["id"]) for flow in domain.flows) or "none"
+    flow_ids = ", ".join(str(flow["id"]) for flow in created.domain.flows) or "none"
     said = "published" if created.configured else "unchanged"
     typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")
 

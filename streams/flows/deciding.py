@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 
-HELD_MS_MIN = HOUR_MS // 60
+HELD_MS_MIN = 1_000
 HELD_MS_MAX = HOUR_MS // 4
 """How long until a message that a pause holds is looked at again, whether it may go."""
 

@@ -14,7 +14,7 @@ from schemas.outputs import SegmentChanged, Trigger
 from schemas.wire import decode, encode
 from streams.__main__ import app
 from streams.demo.worker import Worker, wait_until_idle
-from streams.flows.files import LIBRARY, flow_files
+from streams.flows.files import LIBRARY, flow_files, load_flow
 from streams.prefix import Prefix, open_prefix
 from streams.settings import parse_worker
 
@@ -172,3 +172,37 @@ def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: P
     assert result.exit_code == 1
     assert trigger.trigger_id in result.stdout
     assert "folded: 1 differences" in result.stdout
+
+
+def test_flows_are_published_paused_resumed_and_listed(run: Run, tmp_path: Path) -> None:
+    prefix = ("--prefix", f"flows-{uuid4().hex[:8]}")
+    assert run("topics", "create", *prefix).exit_code == 0
+    file = tmp_path / "abandoned_cart.yaml"
+    text = (LIBRARY / file.name).read_text(encoding="utf-8")
+    file.write_text(text.replace("priority: 70", "priority: 71"), encoding="utf-8")
+    refused = run("flows", "publish", str(file), *prefix)
+    assert (refused.exit_code, "was published with another text" in refused.stderr) == (2, True)
+    live = load_flow(file).version
+    file.write_text(file.read_text("utf-8").replace(f"version: {live}", f"version: {live + 1}"), encoding="utf-8")
+    said = run("flows", "publish", str(file), "--percent", "10", *prefix).stdout
+    assert f"abandoned_cart v{live + 1}: for 10 % of the customers since 20" in said
+    assert "abandoned_cart: paused since 20" in run("flows", "pause", "abandoned_cart", *prefix).stdout
+    assert "unchanged" in run("flows", "pause", "abandoned_cart", *prefix).stdout
+    assert "paused" not in run("flows", "resume", "abandoned_cart", *prefix).stdout
+    assert run("flows", "publish", str(file), *prefix).exit_code == 0
+    assert run("topics", "create", *prefix).stdout.endswith("settings unchanged, flows: abandoned_cart\n")
+    listed = run("flows", "list", *prefix).stdout.splitlines()
+    assert [line.split(" since")[0] for line in listed] == [f"abandoned_cart v{live + 1}: live"]
+
+
+def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path: Path) -> None:
+    prefix = ("--prefix", f"flows-{uuid4().hex[:8]}")
+    assert run("topics", "create", *prefix).exit_code == 0
+    file = tmp_path / "rival.yaml"
+    text = (LIBRARY / "abandoned_cart.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace("id: abandoned_cart", "id: rival"), encoding="utf-8")
+    refused = run("flows", "publish", str(file), *prefix)
+    assert (refused.exit_code, "by the same customers (same_audience)" in refused.stderr) == (2, True)
+    assert run("flows", "publish", str(file), "--percent", "0", *prefix).exit_code == 0
+    assert run("flows", "publish", str(file), "--allow-conflicts", *prefix).exit_code == 0
+    assert "rival v1: live since 20" in run("flows", "list", *prefix).stdout

@@ -10,13 +10,22 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.journal import Configured
 from schemas.wire import decode, encode
-from streams.creating import CannotChange, NotCreated, create_prefix, read_domain
+from streams.creating import (
+    CannotChange,
+    NotCreated,
+    PublishedMeanwhile,
+    change_settings,
+    create_prefix,
+    read_domain,
+)
 from streams.engine.reader import read_committed
 from streams.engine.topics import TopicSpec as EngineSpec
 from streams.engine.topics import WrongTopics, create_topics
+from streams.flows.publishing import paused, with_flow
 from streams.prefix import open_prefix, partition_of
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
+from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +135,39 @@ def test_brokers_without_transactions_get_their_settings_too(settings: WorkerSet
     plain = settings.model_copy(update={"guarantee": "at_least_once"})
     assert create_prefix(plain, DOMAIN).configured
     assert read_domain(plain) == DOMAIN
+
+
+def test_a_change_of_the_flows_is_a_record_in_every_partition(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    before, after = change_settings(settings, lambda domain, now_ms: with_flow(domain, a_flow(), now_ms))
+    assert (before, read_domain(settings)) == (DOMAIN, after)
+    assert published(settings, "journal") == {number: [DOMAIN, after] for number in range(3)}
+    assert published(settings, "facts") == {0: [DOMAIN, after]}
+    assert change_settings(settings, lambda domain, _: domain) == (after, after)
+    assert published(settings, "facts") == {0: [DOMAIN, after]}
+
+
+def test_settings_made_anew_may_leave_the_flows_as_they_stand(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    _, after = change_settings(settings, lambda domain, _: paused(with_flow(domain, a_flow(), 1), "abandoned_cart", 2))
+    granted = DOMAIN.model_copy(update={"consent_default": "granted"})
+    kept = create_prefix(settings, granted, 1, keeps_flows=True).domain
+    assert kept == after.model_copy(update={"consent_default": "granted"})
+    assert read_domain(settings) == kept
+
+
+def test_of_two_that_publish_at_once_the_earlier_writes_nothing_and_is_told(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+
+    def slowly(domain: DomainSettings, now_ms: int) -> DomainSettings:
+        change_settings(settings, lambda known, _: with_flow(known, a_flow(id="quick"), 1))
+        return with_flow(domain, a_flow(id="slow"), now_ms)
+
+    with pytest.raises(PublishedMeanwhile, match="run this one again"):
+        change_settings(settings, slowly)
+    assert [flow["id"] for flow in read_domain(settings).flows] == ["quick"]
+    change_settings(settings, lambda domain, _: with_flow(domain, a_flow(id="slow"), 1))
+    assert [flow["id"] for flow in read_domain(settings).flows] == ["quick", "slow"]
 
 
 def test_a_customers_partition_is_where_his_records_lie(settings: WorkerSettings) -> None:

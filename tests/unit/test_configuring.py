@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.configuring import configured
+from streams.configuring import configured, names_flows
 from streams.flows.files import library_documents
 from streams.flows.mistakes import FlowError
 from streams.settings import SettingsError, parse_domain
@@ -127,3 +127,19 @@ def test_two_flows_with_one_id_are_an_error(tmp_path: Path) -> None:
     files = [written(tmp_path, name, FLOW.format(name="same")) for name in ("a.yaml", "b.yaml")]
     with pytest.raises(FlowError, match="ids must differ"):
         configured(flows=files, environment={})
+
+
+def test_how_flows_stand_is_not_a_setting_that_one_may_give(tmp_path: Path) -> None:
+    file = written(tmp_path, "shop.yaml", "flow_states: {}\n")
+    with pytest.raises(SettingsError, match=r"^flow_states is given: it is no setting, but what `touchstream flows"):
+        configured(file, environment={})
+    with pytest.raises(SettingsError, match=r"^flow_states is given"):
+        configured(environment={"TOUCHSTREAM_DOMAIN_FLOW_STATES": "{}"})
+
+
+def test_flows_are_named_by_files_by_the_settings_and_by_nobody(tmp_path: Path) -> None:
+    plain, full = written(tmp_path, "a.yaml", "clock: marks\n"), written(tmp_path, "b.yaml", "flows: []\n")
+    assert not names_flows(plain, environment={})
+    assert names_flows(full, environment={})
+    assert names_flows(plain, [plain], environment={})
+    assert names_flows(environment={"TOUCHSTREAM_DOMAIN_FLOWS": "[]"})

@@ -1,0 +1,125 @@
+"""touchstream flows publish, pause, resume, list: what is in force in a prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.shared import Brokers, Prefix, ready_settings, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pydantic import JsonValue
+
+    from streams.settings import DomainSettings
+
+FlowId = Annotated[str, typer.Argument(help="Id of a published flow.", show_default=False)]
+
+
+def publish(
+    files: Annotated[list[Path], typer.Argument(help="Flow files, or folders of them.", show_default=False)],
+    percent: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=99.99, help="For this share of the customers only; 0: decides and sends nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_conflicts: Annotated[
+        bool, typer.Option("--allow-conflicts", help="Publish flows that would fight over a customer.")
+    ] = False,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+) -> None:  # fmt: skip
+    """Publish flows in a running prefix; the others in force stay as they are."""
+    from streams.cli.flows import loaded
+    from streams.flows.files import read_document
+    from streams.flows.publishing import NotPublishable, conflicts_with, with_flow
+
+    found = loaded(files)
+    documents = [read_document(file) for file, _ in found]
+
+    def changed(domain: DomainSettings, now_ms: int) -> DomainSettings:
+        if not allow_conflicts and percent != 0:
+            conflicts = conflicts_with(domain, documents)
+            if conflicts:
+                told_all = "; ".join(str(conflict) for conflict in conflicts)
+                raise NotPublishable(f"{told_all}; --allow-conflicts publishes them all the same")
+        for document in documents:
+            domain = with_flow(domain, document, now_ms, percent)
+        return domain
+
+    _change(brokers, prefix, [flow.id for _, flow in found], changed)
+
+
+def pause(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Stop a flow's messages: its customers stay where they are, and what comes due waits until it expires."""
+    from streams.flows.publishing import paused
+
+    _change(brokers, prefix, [flow_id], lambda domain, now_ms: paused(domain, flow_id, now_ms))
+
+
+def resume(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Let a paused flow go on; what waits goes out at the latest after as long as it has waited, or 15 minutes."""
+    from streams.flows.publishing import resumed
+
+    _change(brokers, prefix, [flow_id], lambda domain, _: resumed(domain, flow_id))
+
+
+def list_published(brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """List the flows in force in a prefix: versions, how each stands, and since when."""
+    from streams.creating import NotCreated, read_domain
+
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated):
+        domain = read_domain(settings)
+    lines = list(_lines(domain))
+    for line in lines or [f"prefix {settings.prefix}: no flows are published"]:
+        typer.echo(line)
+
+
+def _change(
+    brokers: str | None,
+    prefix: str | None,
+    flow_ids: Sequence[str],
+    changed: Callable[[DomainSettings, int], DomainSettings],
+) -> None:
+    from streams.creating import NotCreated, PublishedMeanwhile, change_settings
+    from streams.flows.publishing import NotPublishable
+
+    settings = ready_settings(brokers, prefix)
+    with told(NotCreated, NotPublishable, PublishedMeanwhile):
+        before, after = change_settings(settings, changed)
+    typer.echo(f"prefix {settings.prefix}: {'unchanged' if after == before else 'published'}")
+    for line in _lines(after, flow_ids):
+        typer.echo(line)
+
+
+def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
+    from streams.reasons import shown_time
+    from streams.settings import FlowState
+
+    live = {str(flow["id"]): flow for flow in domain.flows}
+    canaries = {name for name, state in domain.flow_states.items() if state.canary is not None}
+    for flow_id in sorted(live.keys() | canaries):
+        if flow_ids is not None and flow_id not in flow_ids:
+            continue
+        state = domain.flow_states.get(flow_id, FlowState())
+        if flow_id in live:
+            since = f" since {shown_time(state.since_ms)}" if state.since_ms else ""
+            yield f"{flow_id} {_version(live[flow_id])}: live{since}"
+        if state.canary is not None:
+            percent = state.canary.percent
+            share = f"for {percent:g} % of the customers" if percent else "decides and sends nothing"
+            yield f"{flow_id} {_version(state.canary.flow)}: {share} since {shown_time(state.canary.since_ms)}"
+        for older in state.older:
+            yield f"{flow_id} {_version(older)}: finished by who is in it"
+        if state.paused_ms is not None:
+            yield f"{flow_id}: paused since {shown_time(state.paused_ms)}"
+
+
+def _version(flow: dict[str, JsonValue]) -> str:
+    return f"v{flow['version']}"
