@@ -12,6 +12,7 @@ from schemas.insights import Anomaly, Facts, Kpi, Model
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from streams.flows.receipts import OUTCOMES
 from streams.gauges import Bounded
+from streams.insights.fires import KPI as FLOW_MESSAGES
 from streams.insights.kpis import FORMULAS
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 
@@ -171,7 +172,7 @@ class Observer:
     def _show_zeros(self) -> None:
         metrics, known = self._metrics, self._known
         metrics.wall_clock.set(known.wall_clock)
-        metrics.anomaly_active.know(known.kpis)
+        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES))
         for stage, reasons in known.reasons.items():
             for reason in reasons:
                 metrics.dead_letters.labels(stage, reason)

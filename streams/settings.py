@@ -45,6 +45,15 @@ class Cuts(BaseModel):
     monetary_minor: tuple[int, int, int, int]
 
 
+class Expected(BaseModel):
+    """Messages of a flow a day, as a backtest found them: mean and standard deviation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_day: float
+    deviation: float
+
+
 class Canary(BaseModel):
     """A version of a flow for a share of the customers; at 0 % it decides beside the others and sends nothing."""
 
@@ -66,6 +75,8 @@ class FlowState(BaseModel):
     canary: Canary | None = None
     older: tuple[dict[str, JsonValue], ...] = ()
     """Versions that their customers finish, oldest first."""
+    expected: Expected | None = None
+    """Of the live version."""
 
 
 class DomainSettings(BaseModel):

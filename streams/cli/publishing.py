@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, ready_settings, told
+from streams.cli.shared import Brokers, Prefix, fail, ready_settings, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +28,13 @@ def publish(
             show_default=False,
         ),
     ] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `backtest --json` wrote: a day that is 3 sigma off is an anomaly, for two weeks.",
+            show_default=False,
+        ),
+    ] = None,
     allow_conflicts: Annotated[
         bool, typer.Option("--allow-conflicts", help="Publish flows that would fight over a customer.")
     ] = False,
@@ -36,11 +43,16 @@ def publish(
 ) -> None:  # fmt: skip
     """Publish flows in a running prefix; the others in force stay as they are."""
     from streams.cli.flows import loaded
+    from streams.flows.expectations import NoExpectation, expected_of
     from streams.flows.files import read_document
     from streams.flows.publishing import NotPublishable, conflicts_with, with_flow
 
     found = loaded(files)
     documents = [read_document(file) for file, _ in found]
+    if expect is not None and percent is not None:
+        fail("--expect and --percent are both given: a backtest tells of all customers")
+    with told(NoExpectation):
+        expected = {flow.id: expected_of(flow, expect) for _, flow in found} if expect is not None else {}
 
     def changed(domain: DomainSettings, now_ms: int) -> DomainSettings:
         if not allow_conflicts and percent != 0:
@@ -49,7 +61,7 @@ def publish(
                 told_all = "; ".join(str(conflict) for conflict in conflicts)
                 raise NotPublishable(f"{told_all}; --allow-conflicts publishes them all the same")
         for document in documents:
-            domain = with_flow(domain, document, now_ms, percent)
+            domain = with_flow(domain, document, now_ms, percent, expected.get(str(document["id"])))
         return domain
 
     _change(brokers, prefix, [flow.id for _, flow in found], changed)

@@ -69,6 +69,7 @@ def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:
     # a device may have turned out to be this customer meanwhile
     effects.emit(customer, trigger if trigger.customer == customer else _replace(trigger, customer=customer))
     effects.count("triggers")
+    effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
 
 
 def without_ended(  # noqa: PLR0913, PLR0917 - as given_out

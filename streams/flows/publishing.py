@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from streams.flows.conflicts import conflicts
 from streams.flows.flow_set import compile_flows
 from streams.flows.mistakes import parse_flow
-from streams.settings import Canary, DomainSettings, FlowState
+from streams.settings import Canary, DomainSettings, Expected, FlowState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,16 @@ class _Standing(NamedTuple):
     state: FlowState
 
 
-def with_flow(domain: DomainSettings, flow: Document, now_ms: int, percent: float | None = None) -> DomainSettings:
+def with_flow(
+    domain: DomainSettings,
+    flow: Document,
+    now_ms: int,
+    percent: float | None = None,
+    expected: Expected | None = None,
+) -> DomainSettings:
     """The settings with this version of a flow for everybody, or for a share; the flow's others stay.
+
+    `expected` is for everybody.
 
     The version that is live already takes a canary back; a canary's own gets another share, or becomes live.
 
@@ -46,11 +54,12 @@ def with_flow(domain: DomainSettings, flow: Document, now_ms: int, percent: floa
     live, state = _standing(domain, parsed.id)
     canary = state.canary
     if flow == live:
-        if canary is None and percent is None:
+        if (canary, percent, expected) == (None, None, None):
             return domain
         if percent is not None:
             raise NotPublishable(f"{parsed.id}: version {parsed.version} is live; a share is for a version above it")
-        return _with(domain, parsed.id, live, state.model_copy(update={"canary": None}))
+        kept = state.model_copy(update={"canary": None, "expected": expected or state.expected})
+        return _with(domain, parsed.id, live, kept)
     if canary is None or flow != canary.flow:
         _check_version(parsed.id, parsed.version, live, state)
     if percent is not None:
@@ -58,7 +67,8 @@ def with_flow(domain: DomainSettings, flow: Document, now_ms: int, percent: floa
         return _with(domain, parsed.id, live, state.model_copy(update={"canary": share}))
     is_kept = live is not None and parsed.running_customers == "finish"
     older = (*state.older, live)[-OLDER_MAX:] if is_kept else ()
-    return _with(domain, parsed.id, flow, FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older))
+    stands = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
+    return _with(domain, parsed.id, flow, stands)
 
 
 def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:

@@ -9,16 +9,19 @@ from msgspec.structs import replace
 
 from streams.insights.anomalies import WATCHED, observe
 from streams.insights.effects import InsightEffects
+from streams.insights.fires import watch_days
 from streams.insights.state import (
     CLOCK,
     CLUSTERS,
     CUTS,
+    FIRES,
     SETTINGS,
     STOCKS,
     Clock,
     Clusters,
     Cuts,
     Detector,
+    Fires,
     Partition,
     Settings,
     Stocks,
@@ -76,7 +79,10 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
     clock = _heard(clock, facts, settings.journal_partitions)
     complete_to_ms = _complete_to_ms(clock)
     if complete_to_ms is not None:
+        day_ms = clock.day_ms
         clock, hours = close_windows(state, clock, complete_to_ms, settings.grace_ms, settings.zone, effects)
+        if clock.day_ms != day_ms:
+            watch_days(state, day_ms, clock.day_ms, settings, effects)
         _watch(state, hours, settings.zone, effects)
         clock = advance(state, clock, complete_to_ms, settings, effects)
     if clock != before:
@@ -87,7 +93,9 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
 def open_anomalies(state: Partition) -> list[Anomaly]:
     """Give what was raised and not cleared, for gauges that are set again when the partition is assigned."""
     detectors: list[Detector | None] = [state.get(detector_key(kpi)) for kpi in WATCHED]
-    return [found.incident.raised for found in detectors if found is not None and found.incident is not None]
+    fires: Fires | None = state.get(FIRES)
+    off = [fire.raised for fire in fires.flows.values() if fire.raised is not None] if fires is not None else []
+    return [*(found.incident.raised for found in detectors if found is not None and found.incident is not None), *off]
 
 
 def versions(state: Partition) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from schemas.insights import Anomaly
 from state.codec import frame, open_version
 from streams.profiles.scores import CutsModel
 
-VERSION = 1
+VERSION = 2
 
 SETTINGS = b"settings"
 CLOCK = b"clock"
@@ -18,6 +18,7 @@ STOCKS = b"stocks"
 CUTS = b"model/cuts"
 CLUSTERS = b"model/clusters"
 WARMUP = b"model/warmup"
+FIRES = b"fires"
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
@@ -152,7 +153,21 @@ class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
     refractory_to_ms: int = 0
 
 
-Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector
+class Fire(msgspec.Struct, frozen=True, array_like=True):
+    """A flow whose messages are watched: days judged so far, and the anomaly that stands."""
+
+    version: int
+    days: int = 0
+    raised: Anomaly | None = None
+
+
+class Fires(msgspec.Struct, frozen=True, array_like=True, tag="fires"):
+    """Flows that were published with an expectation, by id; state of version 1 had none."""
+
+    flows: dict[str, Fire]
+
+
+Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires
 
 
 class Partition(Protocol):

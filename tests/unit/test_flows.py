@@ -104,6 +104,7 @@ def test_a_cart_left_for_two_hours_sends_a_reminder() -> None:
         ("decisions", 0, "outcome=sent"): 1,
         ("decisions_open", 0, ""): 0,
         ("triggers", 0, ""): 1,
+        ("messages", trigger.decided_ms - trigger.decided_ms % HOUR_MS, "flow=abandoned_cart"): 1,
     }
 
 

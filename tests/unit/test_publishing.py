@@ -16,7 +16,7 @@ from streams.flows.publishing import (
     standing_as,
     with_flow,
 )
-from streams.settings import DomainSettings, FlowState
+from streams.settings import DomainSettings, Expected, FlowState
 from tests.unit.test_flows import a_flow
 from tests.unit.test_flows_conflicts import flow as a_flow_named
 
@@ -138,3 +138,12 @@ def test_conflicts_are_those_that_a_published_flow_has_a_part_in() -> None:
         ("b", "d"),
     ]
     assert conflicts_with(DomainSettings(flows=(a_flow_named("a"),)), [a_flow_named("a", version=2)]) == []
+
+
+def test_what_is_expected_goes_with_the_live_version() -> None:
+    expected = Expected(per_day=9, deviation=3)
+    domain = with_flow(IN_FORCE, SECOND, 9, expected=expected)
+    assert state(domain) == FlowState(since_ms=9, expected=expected)
+    assert state(with_flow(IN_FORCE, FIRST, 9, expected=expected)).expected == expected
+    assert state(resumed(paused(domain, NAME, 10), NAME)).expected == expected
+    assert state(with_flow(domain, THIRD, 11)).expected is None

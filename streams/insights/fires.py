@@ -1,0 +1,105 @@
+"""Fire watch: in its first two weeks a flow's messages of each day against what a backtest expected."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+from xxhash import xxh3_128_hexdigest
+
+from schemas.insights import Anomaly
+from streams.insights.days import next_day_ms
+from streams.insights.state import FIRES, Fire, Fires, Window, day_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.insights.effects import InsightEffects
+    from streams.insights.state import Partition
+    from streams.settings import DomainSettings, Expected
+
+KPI = "messages"
+DETECTOR = "fire-watch"
+DAYS = 14
+SIGMAS = 3
+
+
+def watch_days(
+    state: Partition, before_ms: int | None, to_ms: int | None, settings: DomainSettings, effects: InsightEffects
+) -> None:
+    """Judges the days that have closed: those from `before_ms` on, up to `to_ms`.
+
+    The day that a version was published on is not whole, and is left out. A deviation below that of a Poisson process
+    of this rate is no evidence that the flow is so regular.
+    """
+    held: Fires | None = state.get(FIRES)
+    expected = {
+        str(flow["id"]): (int(str(flow["version"])), standing)
+        for flow in settings.flows
+        if (standing := settings.flow_states.get(str(flow["id"]))) is not None and standing.expected is not None
+    }
+    if before_ms is None or to_ms is None or (not expected and (held is None or not held.flows)):
+        return
+    fires = held.flows if held is not None else {}
+    for day_ms in _days(before_ms, to_ms, settings):
+        window: Window | None = state.get(day_key(day_ms))
+        counts = window.counts if window is not None else {}
+        for flow_id in [name for name in fires if name not in expected or fires[name].version != expected[name][0]]:
+            _over(fires[flow_id], day_ms, effects)
+            fires = {name: fire for name, fire in fires.items() if name != flow_id}
+        for flow_id, (version, standing) in expected.items():
+            fire = fires.get(flow_id)
+            if fire is None:
+                fires = {**fires, flow_id: Fire(version)}
+            elif standing.expected is not None and standing.paused_ms is None and fire.days < DAYS:
+                observed = counts.get(f"{KPI}|{_by(flow_id)}", 0)
+                fires = {**fires, flow_id: _judged(fire, flow_id, day_ms, observed, standing.expected, effects)}
+    state.put(FIRES, Fires(fires), 0)
+
+
+def _days(from_ms: int, to_ms: int, settings: DomainSettings) -> Iterator[int]:
+    while from_ms < to_ms:
+        yield from_ms
+        from_ms = next_day_ms(from_ms, settings.zone)
+
+
+def _judged(fire: Fire, flow_id: str, day_ms: int, observed: int, expected: Expected, effects: InsightEffects) -> Fire:  # noqa: PLR0913, PLR0917 - what a record holds
+    off = observed - expected.per_day
+    score = abs(off) / (SIGMAS * max(expected.deviation, sqrt(max(expected.per_day, 1))))
+    fire = replace(fire, days=fire.days + 1)
+    raised = fire.raised
+    if raised is None and score > 1:
+        raised = Anomaly(
+            anomaly_id=xxh3_128_hexdigest(f"{KPI}|{_by(flow_id)}|{day_ms}".encode()),
+            kpi=KPI,
+            by=_by(flow_id),
+            status="raised",
+            start_ms=day_ms,
+            time_ms=day_ms,
+            observed=observed,
+            expected=expected.per_day,
+            score=score,
+            direction="low" if off < 0 else "high",
+            detector=DETECTOR,
+        )
+        effects.anomalies.append(raised)
+        fire = replace(fire, raised=raised)
+    elif raised is not None and score <= 1:
+        effects.anomalies.append(
+            replace(raised, status="cleared", time_ms=day_ms, observed=observed, expected=expected.per_day, score=score)
+        )
+        fire = replace(fire, raised=None)
+    return _over(fire, day_ms, effects) if fire.days == DAYS else fire
+
+
+def _over(fire: Fire, day_ms: int, effects: InsightEffects) -> Fire:
+    """What is no longer watched is no longer off."""
+    if fire.raised is None:
+        return fire
+    effects.anomalies.append(replace(fire.raised, status="cleared", time_ms=day_ms))
+    return replace(fire, raised=None)
+
+
+def _by(flow_id: str) -> str:
+    return f"flow={flow_id}"
