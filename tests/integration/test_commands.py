@@ -205,4 +205,4 @@ def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path
     assert (refused.exit_code, "by the same customers (same_audience)" in refused.stderr) == (2, True)
     assert run("flows", "publish", str(file), "--percent", "0", *prefix).exit_code == 0
     assert run("flows", "publish", str(file), "--allow-conflicts", *prefix).exit_code == 0
-    assert "rival v1: live since 20" in run("flows", "list", *prefix).stdout
+    assert f"rival v{load_flow(file).version}: live since 20" in run("flows", "list", *prefix).stdout
