@@ -1,13 +1,14 @@
 # syntax=docker/dockerfile:1
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/touchstream
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY deploy/constraints.txt deploy/
 COPY streams streams
 COPY state state
 COPY schemas schemas
-RUN /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt .
+RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt .
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 touchstream \

@@ -22,6 +22,7 @@ _MORE = 128
 _LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
 _LAST_OF_SIX: dict[bytes, int] = {}
 """What the last three bytes of a varint of six stand for. A time in ms has six, and these change each 17 minutes."""
+double = struct.Struct("<d").unpack_from
 
 
 class Malformed(ValueError):
@@ -32,7 +33,7 @@ class OtherForm(Exception):
     """Valid Avro in a form that the written decoder leaves to the general one (sized blocks)."""
 
 
-def _tail(data: bytes, at: int, first: int) -> tuple[int, int]:
+def tail(data: bytes, at: int, first: int) -> tuple[int, int]:
     """The rest of a zigzag varint whose first byte had more to come: (raw unsigned value, next position)."""
     second = data[at]
     if second < _MORE:
@@ -55,7 +56,7 @@ def _tail(data: bytes, at: int, first: int) -> tuple[int, int]:
 
 
 def _bytewise(data: bytes, at: int) -> tuple[int, int]:
-    """As _tail, from the fourth byte on."""
+    """As tail, from the fourth byte on."""
     value = 0
     for place in range(_VARINT_BYTES_MAX - 3):
         byte = data[at + place]
@@ -66,9 +67,9 @@ def _bytewise(data: bytes, at: int) -> tuple[int, int]:
     raise Malformed(message)
 
 
-def _length(data: bytes, at: int, first: int) -> tuple[int, int]:
-    """As _tail, of a length that takes more than a byte; first may also be a whole byte that is negative."""
-    value, at = _tail(data, at, first) if first >= _MORE else (first, at)
+def length(data: bytes, at: int, first: int) -> tuple[int, int]:
+    """As tail, of a length that takes more than a byte; first may also be a whole byte that is negative."""
+    value, at = tail(data, at, first) if first >= _MORE else (first, at)
     if value & 1:
         message = "a negative length"
         raise Malformed(message)
@@ -81,11 +82,12 @@ class _Writer:
     def __init__(self, types: Mapping[str, type]) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
-            "tail": _tail,
-            "length": _length,
+            "tail": tail,
+            "length": length,
             "Malformed": Malformed,
             "OtherForm": OtherForm,
-            "double": struct.Struct("<d").unpack_from,
+            "double": double,
+            "Any": Any,
         }
         self._types = types
         self._count = 0
@@ -158,7 +160,7 @@ class _Writer:
 
     def _blocks(self, schema: dict[str, Any], name: str, depth: int) -> None:
         of_map = schema["type"] == "map"
-        self.line(depth, f"{name} = {'{}' if of_map else '()'}")
+        self.line(depth, f"{name}: Any = {'{}' if of_map else '()'}")
         count = self.fresh()
         self.line(depth, "if b[p]:")
         self.line(depth + 1, f"{name} = {'{}' if of_map else '[]'}")
@@ -180,18 +182,22 @@ class _Writer:
         self.line(depth, "else: p += 1")
 
 
+def written_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> tuple[str, dict[str, Any]]:
+    """Source of `decode_<record>(b, p=start)`, and the names that it needs."""
+    writer = _Writer(types)
+    writer.line(0, f"def decode_{schema['name']}(b: bytes, p: int = {start}) -> '{schema['name']}':")
+    result = writer.value(schema, 1)
+    writer.line(1, "if p != len(b): raise Malformed('truncated, or bytes left over')")
+    writer.line(1, f"return {result}")
+    return "\n".join(writer.lines), writer.names
+
+
 def compile_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> Callable[[bytes], Any]:
     """A function of data -> struct, for a record schema; the body is at `start`, `types` has a struct for each name.
 
     The function raises Malformed, IndexError (truncated), UnicodeDecodeError or OtherForm.
     """
-    writer = _Writer(types)
-    writer.line(0, "def decode(b):")
-    writer.line(1, f"p = {start}")
-    result = writer.value(schema, 1)
-    writer.line(1, "if p != len(b): raise Malformed('truncated, or bytes left over')")
-    writer.line(1, f"return {result}")
-    scope = dict(writer.names)
-    exec("\n".join(writer.lines), scope)  # noqa: S102 - source made from our own schema files only
-    decode: Callable[[bytes], Any] = scope["decode"]
+    source, scope = written_decoder(schema, types, start)
+    exec(source, scope)  # noqa: S102 - source made from our own schema files only
+    decode: Callable[[bytes], Any] = scope[f"decode_{schema['name']}"]
     return decode

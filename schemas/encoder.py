@@ -25,12 +25,13 @@ _LAST_PAIRS = [
     bytes((value & 127 | 128, value >> 7)) if value >> 7 else bytes((value,)) for value in range(_PAIR_MAX + 1)
 ]
 """The last byte or two of a varint, by what is left."""
-_SMALL = _LAST_PAIRS[::2]
+SMALL = _LAST_PAIRS[::2]
 """Whole longs, from 0 on."""
+packed = struct.Struct("<d").pack
 
 
 @lru_cache(maxsize=1 << 16)
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
     """A long as Avro's zigzag varint; times and ids of one customer repeat from field to field and row to row."""
     if not _LONG_MIN <= value <= _LONG_MAX:
         message = f"{value} does not fit a long"
@@ -44,10 +45,10 @@ def _varint(value: int) -> bytes:
 
 
 @lru_cache(maxsize=1 << 14)
-def _text(value: str) -> bytes:
+def text(value: str) -> bytes:
     """A string with its length, where it is one of few: in the items of an array, or as a map's key."""
     written = value.encode()
-    return _varint(len(written)) + written
+    return varint(len(written)) + written
 
 
 class _Writer:
@@ -85,14 +86,15 @@ class _Writer:
         self.line(depth, f"if {name} is None: {written} = b'\\x00'")
         self.line(depth, "else:")
         pieces = self.value(union[1], name, depth + 1)
-        self.line(depth + 1, f"{written} = join((b'\\x02', {', '.join(pieces)}))")
+        self.line(depth + 1, f"{written} = b''.join((b'\\x02', {', '.join(pieces)}))")
         return [written]
 
     def _blocks(self, schema: dict[str, Any], held: str, depth: int) -> list[str]:
         name, written, item = self._named(held, depth), self._fresh(), self._fresh()
+        items = self._fresh()
         self.line(depth, f"if not {name}: {written} = b'\\x00'")
         self.line(depth, "else:")
-        self.line(depth + 1, f"{written} = [varint(len({name}))]")
+        self.line(depth + 1, f"{items} = [varint(len({name}))]")
         if schema["type"] == "map":
             self.line(depth + 1, f"for {item}k, {item} in {name}.items():")
             pieces = [f"text({item}k)", *self.value(schema["values"], item, depth + 2)]
@@ -101,36 +103,39 @@ class _Writer:
             self._is_item = True
             pieces = self.value(schema["items"], item, depth + 2)
             self._is_item = False
-        self.line(depth + 2, f"{written} += ({', '.join(pieces)},)")
-        self.line(depth + 1, f"{written}.append(b'\\x00')")
-        self.line(depth + 1, f"{written} = join({written})")
+        self.line(depth + 2, f"{items} += ({', '.join(pieces)},)")
+        self.line(depth + 1, f"{items}.append(b'\\x00')")
+        self.line(depth + 1, f"{written} = b''.join({items})")
         return [written]
 
     def _primitive(self, kind: str, held: str) -> list[str]:
         if kind in {"long", "int"}:
-            return [f"small[n] if 0 <= (n := {held}) < {len(_SMALL)} else varint(n)"]
+            return [f"SMALL[n] if 0 <= (n := {held}) < {len(SMALL)} else varint(n)"]
         if kind == "string" and self._is_item:
             return [f"text({held})"]
         if kind in {"string", "bytes"}:
             written = f"{held}.encode()" if kind == "string" else held
-            return [f"small[n] if (n := len(b := {written})) < {len(_SMALL)} else varint(n)", "b"]
+            return [f"SMALL[n] if (n := len(b := {written})) < {len(SMALL)} else varint(n)", "b"]
         if kind == "boolean":
             return [f"b'\\x01' if {held} else b'\\x00'"]
         if kind == "double":
-            return [f"double({held})"]
+            return [f"packed({held})"]
         message = f"no encoder for Avro type {kind!r}"
         raise TypeError(message)
 
 
+def written_encoder(schema: dict[str, Any]) -> str:
+    """Source of `encode_<record>(header, record)`."""
+    writer = _Writer()
+    writer.line(0, f"def encode_{schema['name']}(header: bytes, record: '{schema['name']}') -> bytes:")
+    pieces = writer.value(schema, "record", 1)
+    writer.line(1, f"return b''.join((header, {', '.join(pieces)}))")
+    return "\n".join(writer.lines)
+
+
 def compile_encoder(schema: dict[str, Any]) -> Callable[[bytes, Any], bytes]:
     """A function (header, struct) -> header and Avro body, for a record schema."""
-    writer = _Writer()
-    writer.line(0, "def encode(header, record):")
-    pieces = writer.value(schema, "record", 1)
-    writer.line(1, f"return join((header, {', '.join(pieces)}))")
-    scope: dict[str, Any] = {
-        "join": b"".join, "varint": _varint, "text": _text, "small": _SMALL, "double": struct.Struct("<d").pack,
-    }  # fmt: skip
-    exec("\n".join(writer.lines), scope)  # noqa: S102 - source made from our own schema files only
-    encode: Callable[[bytes, Any], bytes] = scope["encode"]
+    scope: dict[str, Any] = {"varint": varint, "text": text, "SMALL": SMALL, "packed": packed}
+    exec(written_encoder(schema), scope)  # noqa: S102 - source made from our own schema files only
+    encode: Callable[[bytes, Any], bytes] = scope[f"encode_{schema['name']}"]
     return encode

@@ -7,11 +7,13 @@ Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this pack
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
 import msgspec
 
+from schemas import written
 from schemas.catalogue import (
     RECORDS,
     SINGLE_OBJECT_MARK,
@@ -31,7 +33,10 @@ T = TypeVar("T")
 
 _SINGLE_OBJECT_BYTES = 10
 _CONFLUENT_BYTES = 5
-_ENCODERS = {struct: compile_encoder(raw_schema(name)) for name, struct in RECORDS.items()}
+_ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
+    struct: getattr(written, f"encode_{struct.__name__}", None) or compile_encoder(raw_schema(name))
+    for name, struct in RECORDS.items()
+}
 
 
 class WireError(ValueError):
@@ -61,8 +66,13 @@ class _Type:
         self.read: Callable[[bytes], Any] = self._first if same else self.general
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        ours = getattr(written, f"decode_{self._struct.__name__}", None)
         # written when it is needed: a worker's start need not wait for all of them
-        self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
+        self.read = (
+            compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
+            if ours is None
+            else partial(ours, p=self._header_bytes)
+        )
         return self.read(value)
 
     def general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS

@@ -10,17 +10,15 @@ from schemas.outputs import Credit
 from streams.attribution import touches as touch_rules
 from streams.attribution.models import MODELS
 from streams.attribution.touches import DIRECT
-from streams.profiles.effects import derived_id
+from streams.profiles.effects import Effects, derived_id
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion
-from streams.settings import DAY_MS
+from streams.settings import DAY_MS, DomainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.touchpoint import Touchpoint
-    from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile, Touch
-    from streams.settings import DomainSettings
 
     Conversions = tuple[Conversion, ...]
     Rows = tuple[tuple[Touch | None, int], ...]

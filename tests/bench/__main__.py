@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import statistics
@@ -14,6 +15,7 @@ from rich.table import Table
 from streams.demo.broker import Broker
 from tests.bench import floor, product
 from tests.bench.mix import CLICKSTREAM, SHOP, clickstream, touchpoints
+from tests.support.compiled import compile_product, has_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,15 +40,24 @@ def main() -> None:
     """Runs the floor and every stage, in turn, ROUNDS times; prints medians and ratios to the floor."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    rows: dict[str, list[float]] = {FLOOR: [], **{name: [] for name in STAGES}}
-    costs: dict[str, list[product.Measured]] = {name: [] for name in STAGES}
+    forms: dict[str, Path | None] = {"interpreted": None}
+    if has_compiler():
+        forms = {"compiled": compile_product(OUT / "compiled"), **forms}
+    else:
+        Console().print("There is no C compiler here (cc): the product is measured interpreted only.")
+    names = [f"{name}, {form}" for name in STAGES for form in forms]
+    rows: dict[str, list[float]] = {FLOOR: [], **{name: [] for name in names}}
+    costs: dict[str, list[product.Measured]] = {name: [] for name in names}
     with Broker() as broker:
         floor.fill(broker.bootstrap)
         for number in range(ROUNDS):
             rows[FLOOR].append(floor.measure(broker.bootstrap, OUT))
-            for place, (name, (events, is_whole)) in enumerate(STAGES.items()):
-                prefix = f"bench-{place}-{number}"
-                measured = product.stage(broker.bootstrap, prefix, OUT, events(EVENTS), is_whole=is_whole)
+            for name, (stage, form) in zip(names, itertools.product(STAGES, forms), strict=True):
+                events, is_whole = STAGES[stage]
+                prefix = f"bench-{names.index(name)}-{number}"
+                measured = product.stage(
+                    broker.bootstrap, prefix, OUT, events(EVENTS), is_whole=is_whole, compiled=forms[form]
+                )
                 rows[name].append(measured.events_per_second)
                 costs[name].append(measured)
     _report(rows, costs)

@@ -45,8 +45,14 @@ class Measured:
     rss_mb: float
 
 
-def stage(brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint], *, is_whole: bool) -> Measured:
-    """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed."""
+def stage(
+    brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint], *, is_whole: bool,
+    compiled: Path | None = None,
+) -> Measured:  # fmt: skip
+    """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed.
+
+    compiled: the folder of the compiled product; None: the sources are interpreted.
+    """
     domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
     settings = WorkerSettings(
         brokers=brokers, prefix=prefix, state_dir=folder / prefix, web_port=free_port(), commit_interval_ms=500
@@ -57,6 +63,8 @@ def stage(brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint],
         **os.environ,
         **{f"TOUCHSTREAM_{name.upper()}": str(value) for name, value in settings if name not in {"kafka", "web_token"}},
     }
+    if compiled is not None:
+        environment |= {"PYTHONPATH": str(compiled.resolve()), "PYTHONSAFEPATH": "1"}
     with (folder / f"{prefix}.log").open("w") as log:
         worker = subprocess.Popen(
             ["taskset", "-c", "0", sys.executable, "-c", WORKER], env=environment, stdout=log, stderr=log

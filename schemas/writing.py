@@ -1,0 +1,30 @@
+"""The source of schemas.written for a compiled wheel: `python -m schemas.writing`."""
+
+from __future__ import annotations
+
+from schemas.catalogue import STRUCTS, raw_schema, single_object_header
+from schemas.decoder import written_decoder
+from schemas.encoder import written_encoder
+
+OFTEN = ("touchpoint", "trigger", "decision", "credit", "segment_changed", "profile", "facts")
+"""Records that are read or written for events; of the others there are few, and a C compiler takes its time."""
+
+
+def written_codecs() -> str:
+    """A module with `encode_<record>(header, record)` and `decode_<record>(b, p)` for each of OFTEN."""
+    imported = [
+        "from typing import Any",
+        "from schemas.decoder import Malformed, OtherForm, double, length, tail",
+        "from schemas.encoder import SMALL, packed, text, varint",
+        *(f"from {struct.__module__} import {name}" for name, struct in STRUCTS.items()),
+    ]
+    codecs = []
+    for name in OFTEN:
+        schema = raw_schema(name)
+        source, _ = written_decoder(schema, STRUCTS, len(single_object_header(schema)))
+        codecs += [source, written_encoder(schema)]
+    return "\n".join([*imported, *codecs]) + "\n"
+
+
+if __name__ == "__main__":
+    print(written_codecs())  # noqa: T201 - the build takes it from here
