@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import KafkaException
 
 from state.cache import share
 from state.overlay import Overlay
 from streams.engine.partition import NOT_COMMITTED, Partition
 from streams.engine.restore import restore
+from streams.engine.transaction import MustAbort
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -92,7 +92,7 @@ class Assignment:
         while self.settings.guarantee == "at_least_once" and not partition.cancelled.is_set():
             try:
                 await self.poller.commit({partition.place: 0})
-            except KafkaException as error:
+            except MustAbort as error:
                 _log.warning("first offset not committed: tried again", error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:

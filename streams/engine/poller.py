@@ -149,9 +149,18 @@ class Poller:
         await self._call(lambda: self._rewind(offsets))
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
-        """Commit outside of a transaction, for `at_least_once`."""
+        """Commit outside of a transaction, for `at_least_once`; MustAbort where the group refuses it."""
         ends = [TopicPartition(*place, offset) for place, offset in offsets.items()]
-        await self._call(lambda: self._consumer.commit(offsets=ends, asynchronous=False))
+
+        def commit() -> None:
+            try:
+                self._consumer.commit(offsets=ends, asynchronous=False)
+            except KafkaException as error:
+                if error.args[0].fatal():
+                    raise
+                raise MustAbort(str(error)) from error
+
+        await self._call(commit)
 
     def _rewind(self, offsets: Mapping[Place, int]) -> None:
         # one step for the fetches of this thread: what comes after the seek bears the new tag

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.engine.poller import Poller
 from streams.engine.transaction import MustAbort
@@ -42,6 +42,9 @@ class AConsumer:
 
     def pause(self, _: object) -> None: ...
 
+    def commit(self, **_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION))
+
     def close(self) -> None: ...
 
 
@@ -71,6 +74,17 @@ def test_nothing_is_committed_with_partitions_of_an_earlier_membership() -> None
         consumer.member = b"second"
         with pytest.raises(MustAbort, match="membership was interrupted"):
             poller.group_metadata()
+        await poller.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_plain_commit_that_the_group_refuses_is_one_to_be_aborted() -> None:
+    async def scenario() -> None:
+        poller = Poller(cast("Consumer", AConsumer()), 1_000, Noting())
+        poller.start()
+        with pytest.raises(MustAbort, match="ILLEGAL_GENERATION"):
+            await poller.commit({("journal", 0): 1})
         await poller.stop()
 
     asyncio.run(scenario())
