@@ -108,6 +108,9 @@ class DomainSettings(BaseModel):
     panel_rows_min: int = Field(100, ge=10, description="First cuts come with so many rows in a week.")
     grace_ms: int = Field(HOUR_MS, ge=0, description="A window of KPIs closes so long after its end.")
     entry_age_max_ms: int = Field(DAY_MS, ge=0, description="An event received later than this starts no flow.")
+    arbitration_ms: int = Field(
+        300_000, ge=0, description="Messages due within so long of each other go out by the order of their flows."
+    )
     lookback_ms: int = Field(30 * DAY_MS, ge=0, description="Clicks and visits before an order that earn credit.")
     view_lookback_ms: int = Field(DAY_MS, ge=0, description="Ad views before an order that earn credit.")
     flows: tuple[dict[str, JsonValue], ...] = Field((), description="Published flows, from their files.")

@@ -35,6 +35,7 @@ _WORDS = {
     "exited": "ended before",
     "expired": "too late to send",
     "too_old": "entry too old",
+    "outranked": "another came first",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.flows.definition import LOG_MS
+from streams.flows.definition import LOG_MS, NEVER_MS
 from streams.flows.durations import duration_text
 from streams.profiles.profile import MESSAGES_MAX, Sent
 from streams.settings import DAY_MS, HOUR_MS
@@ -50,6 +50,23 @@ def cap_reached(promotional: Sequence[Sent], count: Counted, flow: Flow, channel
                 within = duration_text(cap.within_ms)
                 return f"{found} promotional messages went out{by} in the last {within}; the cap is {cap.messages}."
     return None
+
+
+def free_ms(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) -> int:
+    """From when on none of the flow's caps is in the way of one more message, if no other goes out until then."""
+    caps: list[tuple[str | None, int, int]] = [
+        (None, flow.caps.per_week, WEEK_MS),
+        *((cap.channel, cap.messages, cap.within_ms) for cap in flow.caps.rolling),
+    ]
+    if flow.caps.per_channel_hours:
+        caps.append((channel, 1, flow.caps.per_channel_hours * HOUR_MS))
+    free = now_ms
+    for of_channel, messages, within_ms in caps:
+        if of_channel in {None, channel}:
+            times = sorted(one.time_ms for one in promotional if of_channel is None or one.channel == of_channel)
+            if messages <= len(times):
+                free = max(free, times[-messages] + within_ms if messages else NEVER_MS)
+    return free
 
 
 def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import Trigger, TriggerProduct
+from streams.flows.arbitration import came_first, comes_first
 from streams.flows.arms import HOLDOUT
-from streams.flows.caps import cap_reached, counted
+from streams.flows.caps import cap_reached, counted, free_ms
 from streams.flows.consent import allowed
+from streams.flows.definition import NEVER_MS
 from streams.flows.durations import duration_text
 from streams.flows.fields import cart_total_minor
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
@@ -30,7 +32,7 @@ HELD_MS_MAX = HOUR_MS // 4
 def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named, and each no is a return
     profile: Profile, run: Run, plan: Plan, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
 ) -> Verdict:
-    """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, caps; else it is sent."""
+    """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank, caps; else sent."""
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": arm, **_cart_facts(cart)}
     if cart is None and flow.needs.cart == "not_empty":
@@ -70,7 +72,7 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
-def _promotional(  # noqa: PLR0913, PLR0917 - as decide
+def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     profile: Profile,
     run: Run,
     plan: Plan,
@@ -93,6 +95,9 @@ def _promotional(  # noqa: PLR0913, PLR0917 - as decide
     suppressing = _suppressing(profile, flow, now_ms, flow_set)
     if suppressing is not None:
         return Verdict("suppressed", f"The flow {suppressing} keeps others silent for a while.", evidence)
+    ahead = comes_first(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
+    if ahead is not None:
+        return _outranked(run, flow, ahead.flow_id, ahead.due_ms, evidence)
     promotional = [message for message in profile.messages if message.is_promotional]
     if plan.is_shadow:
         # it would stand in the place of the version that sends
@@ -100,9 +105,23 @@ def _promotional(  # noqa: PLR0913, PLR0917 - as decide
     count = counted(promotional, flow, channel, now_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
     reached = cap_reached(promotional, count, flow, channel, now_ms)
+    winner = came_first(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
+    if winner is not None and (reached is not None or flow.when_outranked == "drop"):
+        until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, flow, channel, now_ms)
+        return _outranked(run, flow, winner.flow_id, until_ms, evidence)
     if reached is not None:
         return Verdict("capped", reached, evidence)
     return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel)
+
+
+def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[str, str]) -> Verdict:
+    """It waits so long, or is dropped where its time passes meanwhile."""
+    evidence |= {"winner": winner}
+    if until_ms > expires_ms(run, flow):
+        return Verdict("outranked", f"The flow {winner} comes first.", evidence)
+    evidence |= {"until_ms": str(until_ms)}
+    reason = f"It waits: the flow {winner} comes first."
+    return Verdict("deferred", reason, evidence, until_ms=until_ms, is_held=True)
 
 
 def trigger(  # noqa: PLR0913, PLR0917 - as decide

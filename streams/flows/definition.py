@@ -188,6 +188,8 @@ class Flow(Part):
     exits: tuple[EventType, ...] | None = None
     caps: Caps = Caps()
     quiet_hours: QuietHours | None = None
+    when_outranked: Literal["wait", "drop"] = "wait"
+    """What becomes of a message that meets one of a flow that comes first: it goes out when it may, or not at all."""
     suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
     """For so long after its message no other flow sends a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
@@ -206,6 +208,8 @@ class Flow(Part):
             raise ValueError("channels names one twice")
         if not self.is_promotional and self.quiet_hours is not None:
             raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
+        if not self.is_promotional and "when_outranked" in self.model_fields_set:
+            raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
         if self.products == "entry" and self.entry.event is None:
             raise ValueError("products is entry, and the entry is no event: it has no articles to show")
         if self.checks_goal and self.goal.event in self.exit_events:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.flows.caps import with_message
-from streams.flows.consent import latest_statement
+from streams.flows.consent import ALL, latest_statement
 from streams.flows.receipts import Verdict, give_receipt
 from streams.profiles.profile import OUTSTANDING_MAX, Outstanding
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.flows.definition import Flow
     from streams.flows.flow_set import FlowSet
     from streams.profiles.effects import Effects
-    from streams.profiles.profile import Profile, Run
+    from streams.profiles.profile import ConsentState, Profile, Run
 
 SETTLES_MS = 10_000
 """Time comes a second or two after what happens where nothing has a backlog: for so little nobody has to wait."""
@@ -96,11 +96,18 @@ def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
     return _without(profile, is_taken_back, reason, evidence, now_ms, customer, effects)
 
 
-def without_withdrawn(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
-    """The profile without messages to which consent had been withdrawn before they were to go."""
+def without_withdrawn(
+    profile: Profile, statements: Iterable[ConsentState], now_ms: int, customer: str, effects: Effects
+) -> Profile:
+    """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
     def is_taken_back(message: Outstanding) -> bool:
-        latest = latest_statement(profile.consents, message.trigger.channel)
-        return latest is not None and not latest.granted and latest.time_ms < message.goes_ms
+        channel, goes_ms = message.trigger.channel, message.goes_ms
+        latest = latest_statement(profile.consents, channel)
+        granted_ms = latest.time_ms if latest is not None and latest.granted and latest.time_ms < goes_ms else 0
+        return any(
+            said.channel in {channel, ALL} and not said.granted and granted_ms <= said.time_ms < goes_ms
+            for said in statements
+        )
 
     reason = "Consent had been withdrawn before the message was to go."
     return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)

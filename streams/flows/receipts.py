@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal[
     "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
-    "too_old", "paused", "shadow", "revoked",
+    "too_old", "paused", "shadow", "outranked",
+    "revoked",
 ]  # fmt: skip
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _NOT_FINAL = {"entered", "deferred", "revoked"}
@@ -32,7 +33,7 @@ class Verdict(NamedTuple):
     until_ms: int = 0
     """When a deferred one is due again."""
     is_held: bool = False
-    """A deferred one whose time to expire goes on, and of which one record is enough."""
+    """A deferred one whose time to expire goes on."""
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds

@@ -128,7 +128,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
             if verdict.outcome == "sent":
                 message = trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict)
                 profile = given_out(profile, message, before, plan.flow, settled_ms, effects)
-            if not (verdict.is_held and before.held_ms):
+            if not (plan.is_paused and verdict.is_held and before.held_ms):
                 give_receipt(verdict, before, arm, now_ms, customer, effects)
             going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
         else:

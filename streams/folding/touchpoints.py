@@ -17,7 +17,7 @@ from streams.profiles import cart, prices
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import with_link
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
-from streams.profiles.profile import Adjustment, PlacedOrder, Profile
+from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
 from streams.profiles.sessions import has_met, met, ordered
 from streams.profiles.slots import with_answer
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.flows.flow_set import FlowSet
     from streams.folding.moment import Moment
-    from streams.profiles.profile import ConsentState
 
     Step = Callable[[Profile, Touchpoint, Moment], Profile]
 
@@ -217,6 +216,9 @@ def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
     """The profile after a statement of consent; told to the address, or by the address to its profiles."""
+    if profile.outstanding:
+        said = ConsentState(channel, granted, time_ms)
+        profile = without_withdrawn(profile, (said,), at.now_ms, at.customer, at.effects)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
     if consents == profile.consents:
         return profile
@@ -226,8 +228,7 @@ def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted:
             at.effects.append(target, statement)
     elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
         at.effects.append("e:" + profile.email_hash, statement)
-    profile = _replace(profile, consents=consents)
-    return without_withdrawn(profile, at.now_ms, at.customer, at.effects) if profile.outstanding else profile
+    return _replace(profile, consents=consents)
 
 
 def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:

@@ -79,6 +79,22 @@ def test_a_withdrawal_by_address_that_was_on_its_way_takes_it_back(world: World)
     assert (profile.messages, profile.outstanding) == ((), ())
 
 
+def test_a_withdrawal_that_was_on_its_way_counts_though_he_has_withdrawn_himself_since(world: World) -> None:
+    world.send(a_touchpoint("consent_changed", LATER_MS + 1, consent=Consent("email", granted=False)))
+    assert "revoked" not in outcomes(world)
+    world.append("u:1", AddressConsent("email", granted=False, time_ms=DUE_MS - 1, cause="unsubscribed"))
+    assert outcomes(world)[-1] == "revoked"
+
+
+def test_a_withdrawal_that_he_had_taken_back_before_it_was_due_takes_nothing_back(flow: dict[str, Any]) -> None:
+    world = World(flows=(flow,))
+    granted = a_touchpoint("consent_changed", DUE_MS - 1, consent=Consent("email", granted=True))
+    world.send(an_add(START_MS), granted, a_touchpoint("page_viewed", LATER_MS))
+    world.append("u:1", AddressConsent("email", granted=False, time_ms=DUE_MS - 2, cause="unsubscribed"))
+    world.pass_time(LATER_MS)
+    assert len(world.emitted(Trigger)) == 1
+
+
 def test_what_he_says_after_it_was_due_is_too_late_as_it_would_have_been(world: World) -> None:
     statement = Consent("email", granted=False)
     world.send(a_touchpoint("consent_changed", LATER_MS + 1, consent=statement), an_order(LATER_MS + 2))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.journal import AddressConsent
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent, Product
 from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.flows.flow_set import compile_flows
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -150,6 +151,46 @@ def test_a_win_back_silences_the_others_and_nothing_delays_a_transactional_messa
             if item.flow_id == "thanks":
                 assert item.outcome in {"entered", "sent", "no_consent", "too_old"}
         assert all(one.decided_ms == one.due_ms for one in sent if one.flow_id == "thanks")
+
+
+@law
+@given(histories)
+def test_of_two_messages_that_meet_the_one_that_comes_first_goes_out_first(history: History) -> None:
+    world = lived(history)
+    rank = compile_flows(DOCUMENTS).order
+    for customer in customers(world):
+        decisions = world.emitted(Decision, customer)
+        entered = {item.candidate_id: item.time_ms for item in decisions if item.outcome == "entered"}
+        sent = [item for item in decisions if item.outcome == "sent"]
+        for one, other in permutations(sent, 2):
+            if rank[f"flow:{one.flow_id}"] < rank[f"flow:{other.flow_id}"] and FLOWS[other.flow_id].is_promotional:
+                # nobody can foresee a flow that is entered later
+                is_foreseen = entered[one.candidate_id] <= other.time_ms
+                assert not (is_foreseen and 0 < one.time_ms - other.time_ms <= 5 * MINUTE_MS)
+
+
+@law
+@given(histories, st.lists(st.tuples(st.integers(0, 29), st.integers(0, 3 * DAY_MS)), max_size=5))
+def test_nobody_is_written_to_after_he_withdrew_though_it_is_learnt_late(
+    history: History, withdrawals: list[tuple[int, int]]
+) -> None:
+    """Statements by his address reach him after his own records of so long; time comes after them."""
+    world = World(flows=DOCUMENTS, cuts_fixed=CUTS)
+    now_ms, said = START_MS, []
+    for number, (_, kind, later_ms, _) in enumerate(history):
+        now_ms += later_ms
+        if kind != "granted":
+            world.send(a_thing(number, "1", kind, now_ms), received_ms=now_ms)
+        said += [now_ms] * (kind == "denied")
+        for after, late_ms in withdrawals:
+            if after == number:
+                said.append(max(now_ms - late_ms, START_MS))
+                world.append("u:1", AddressConsent("email", granted=False, time_ms=said[-1], cause=f"by-{after}"))
+    world.pass_time(now_ms + 30 * DAY_MS)
+    mailed = [sent for sent in promoted(world, "u:1") if sent.channel == "email"]
+    assert not [sent for sent in mailed if min(said, default=1 << 62) < sent.decided_ms]
+    outcomes = Counter(item.outcome for item in world.emitted(Decision))
+    assert outcomes["sent"] - outcomes["revoked"] == len(world.emitted(Trigger))
 
 
 @law
