@@ -29,6 +29,7 @@ RECORDS: dict[str, type] = {
     "model_chunk": journal.ModelChunk,
     "model_tick": journal.ModelTick,
     "trigger": outputs.Trigger,
+    "revocation": outputs.Revocation,
     "decision": outputs.Decision,
     "credit": outputs.Credit,
     "segment_changed": outputs.SegmentChanged,

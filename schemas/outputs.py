@@ -33,6 +33,17 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     facts: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class Revocation(msgspec.Struct, frozen=True, gc=False):
+    """A trigger that is out and not due yet is taken back."""
+
+    trigger_id: str
+    customer: str
+    flow_id: str
+    channel: str
+    reason: str
+    time_ms: int
+
+
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """The outcome of one candidate of a flow, yes or no."""
 

@@ -25,9 +25,10 @@ Times are milliseconds since 1970 UTC, on the prefix's clock; money is in minor 
 
 _TRIGGERS = """\
 Messages to be sent to customers: a subscriber sends each by its `channel`, not before `due_ms` and not after
-`expires_ms`, and one `trigger_id` once. What becomes of a message comes back as touchpoints (email_delivered,
-email_opened, email_clicked, ...) with the trigger_id as message.message_id, and flow_id, flow_version and arm as the
-trigger has them. deploy/examples/subscriber.py does all of it."""
+`expires_ms`, and one `trigger_id` once; not at all if a revocation of that id, under the same key, comes before it is
+due. What becomes of a message comes back as touchpoints (email_delivered, email_opened, email_clicked, ...) with the
+trigger_id as message.message_id, and flow_id, flow_version and arm as the trigger has them.
+deploy/examples/subscriber.py does all of it."""
 
 
 class _Channel(NamedTuple):
@@ -49,7 +50,7 @@ _CHANNELS = (
         "u:<user_id>, a:<anonymous_id>, o:<order_id> of a guest, e:<email_hash> or s:<channel> of spend; a mark: none.",
         "What customers do. One event_id is folded once for each customer, however often it is written.",
     ),
-    _Channel("triggers", "send", ("trigger",), _CUSTOMER, _TRIGGERS),
+    _Channel("triggers", "send", ("trigger", "revocation"), _CUSTOMER, _TRIGGERS),
     _Channel(
         "decisions",
         "send",

@@ -97,8 +97,9 @@ def _values(prefix: Prefix, topic: str, partition: int, customer: str) -> Iterat
 
 def _records(prefix: Prefix, topic: str, partition: int, customer: str, kind: type[T]) -> Iterator[T]:
     for value in _values(prefix, topic, partition, customer):
-        if value is not None:
-            yield prefix.wire.decode_as(kind, value)
+        record = None if value is None else prefix.wire.decode(value)
+        if isinstance(record, kind):  # revocations lie among the triggers
+            yield record
 
 
 def _cuts(prefix: Prefix, partition: int, versions: Iterable[str]) -> dict[str, CutsModel]:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 
 from schemas import wire
 from schemas.journal import Configured, PartitionProgress, Progress
-from schemas.outputs import Decision, Trigger
+from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Touchpoint
 from state.memory import MemoryStore
 from state.overlay import Overlay
@@ -245,6 +245,8 @@ class _Shop:
         while waiting:
             effects = self._fold(waiting.popleft())
             self.triggers += [record for _, record in effects.outputs if isinstance(record, Trigger)]
+            taken_back = {record.trigger_id for _, record in effects.outputs if isinstance(record, Revocation)}
+            self.triggers = [trigger for trigger in self.triggers if trigger.trigger_id not in taken_back]
             self.decisions += [record for _, record in effects.outputs if isinstance(record, Decision)]
             for target, appended, headers in effects.journal:
                 raw = appended if isinstance(appended, bytes) else wire.encode(appended)

@@ -83,6 +83,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The same by the facts' sums."""
     transitions: dict[str, int]
     triggers: dict[str, int]
+    revocations: int
     outcomes: dict[str, int]
     decisions_open: int
     orders: int
@@ -158,9 +159,9 @@ def equations(account: Account) -> list[Equation]:
         Equation("refused lines = lines in the replay's dead letters", refused, account.refused_lines),
         Equation("candidates of flows = final decisions + open", candidates, decided + account.decisions_open),
         Equation(
-            "messages decided less those revoked = triggers",
+            "messages decided less those revoked = triggers less revocations",
             outcomes.get(SENT, 0) - revoked,
-            sum(account.triggers.values()),
+            sum(account.triggers.values()) - account.revocations,
         ),
         Equation("customers in segments, by profiles = by facts", *segments),
         Equation("revenue of the hours' KPIs = revenue", account.kpis.get("revenue_minor", 0), account.revenue_minor),
@@ -209,6 +210,7 @@ def account_of(records: Records, replayed: ReplaySummary, lines_in_files: int, c
             Counter(f"{change.before} → {change.after}" for change in records.segment_changes).most_common()
         ),
         triggers=dict(Counter(trigger.flow_id for trigger in records.triggers)),
+        revocations=records.revocations,
         outcomes=dict(Counter(decision.outcome for decision in records.decisions).most_common()),
         decisions_open=facts["decisions_open", ""],
         orders=facts["orders", ""],

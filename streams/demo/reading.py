@@ -50,6 +50,7 @@ class Records:
     profiles: dict[str, ProfileView] = field(default_factory=dict)
     segment_changes: list[SegmentChanged] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
+    revocations: int = 0
     decisions: list[Decision] = field(default_factory=list)
     credited_minor: dict[str, Counter[str]] = field(default_factory=dict)
     kpis: dict[tuple[str, str, str, int], Kpi] = field(default_factory=dict)
@@ -106,6 +107,13 @@ def _note_letter(records: Records, letter: DeadLetter, *, is_retried: bool) -> N
         records.refused_lines += letter.lines
 
 
+def _note_trigger(records: Records, record: object) -> None:
+    if isinstance(record, Trigger):
+        records.triggers.append(record)
+    else:
+        records.revocations += 1
+
+
 def _note_facts(records: Records, facts: object) -> None:
     # the first record of the topic holds the settings
     if isinstance(facts, Facts):
@@ -129,7 +137,7 @@ def _note_model(records: Records, model: Model) -> None:
 
 
 _NOTES: dict[str, Callable[[Records, Any], None]] = {
-    "triggers": lambda records, trigger: records.triggers.append(trigger),
+    "triggers": _note_trigger,
     "decisions": lambda records, decision: records.decisions.append(decision),
     "segments": lambda records, change: records.segment_changes.append(change),
     "anomalies": lambda records, anomaly: records.anomalies.append(anomaly),

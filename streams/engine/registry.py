@@ -34,6 +34,7 @@ _ALONE = {
     "model": "models",
 }
 _INPUT = {"touchpoint", "mark"}
+_REVOCATION = "revocation"
 
 
 def registry_wire(url: str, topics: Topics) -> Wire:
@@ -58,7 +59,7 @@ def subject_of(name: str, topics: Topics) -> str:
     """Where a record's schema is registered."""
     if name in _ALONE:
         return f"{getattr(topics, _ALONE[name])}-value"
-    topic = topics.touchpoints if name in _INPUT else topics.journal
+    topic = topics.triggers if name == _REVOCATION else topics.touchpoints if name in _INPUT else topics.journal
     return f"{topic}-{_full_name(raw_schema(name))}"
 
 

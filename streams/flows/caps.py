@@ -75,6 +75,6 @@ def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
 
 
 def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
-    """The log with one more message; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
+    """The log with one more message, which goes out then; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
     standing = [message for message in messages if message.time_ms > now_ms - LOG_MS]
     return (*standing, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]

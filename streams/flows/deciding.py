@@ -12,12 +12,15 @@ from streams.flows.consent import allowed
 from streams.flows.definition import NEVER_MS
 from streams.flows.durations import duration_text
 from streams.flows.fields import cart_total_minor
-from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from streams.flows.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.receipts import Verdict
 from streams.profiles.effects import derived_id
+from streams.profiles.hours import best_minute
 from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from streams.flows.definition import Flow
     from streams.flows.flow_set import FlowSet, Plan
     from streams.profiles.profile import Cart, Profile, Run
@@ -83,10 +86,10 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     evidence: dict[str, str],
 ) -> Verdict:
     """What only a promotional message has to pass."""
-    flow = plan.flow
+    flow, zone = plan.flow, zone_of(profile.time_zone, settings.reporting_time_zone)
+    goes_ms = _goes_ms(profile, run, flow, now_ms, settings, zone)
     if flow.quiet_hours is not None:
-        zone = zone_of(profile.time_zone, settings.reporting_time_zone)
-        until_ms = quiet_until_ms(flow.quiet_hours, now_ms, zone)
+        until_ms = quiet_until_ms(flow.quiet_hours, goes_ms, zone)
         if until_ms is not None:
             evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
             if until_ms > expires_ms(run, flow):
@@ -102,16 +105,26 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     if plan.is_shadow:
         # it would stand in the place of the version that sends
         promotional = [message for message in promotional if message.flow_id != flow.id]
-    count = counted(promotional, flow, channel, now_ms)
+    count = counted(promotional, flow, channel, goes_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
-    reached = cap_reached(promotional, count, flow, channel, now_ms)
+    reached = cap_reached(promotional, count, flow, channel, goes_ms)
     winner = came_first(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
     if winner is not None and (reached is not None or flow.when_outranked == "drop"):
         until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, flow, channel, now_ms)
         return _outranked(run, flow, winner.flow_id, until_ms, evidence)
     if reached is not None:
         return Verdict("capped", reached, evidence)
-    return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel)
+    return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel, until_ms=goes_ms)
+
+
+def _goes_ms(  # noqa: PLR0913, PLR0917 - as decide
+    profile: Profile, run: Run, flow: Flow, now_ms: int, settings: DomainSettings, zone: ZoneInfo
+) -> int:
+    """Now, or the customer's own time where the flow asks for it and the message does not expire until then."""
+    if flow.send_time == "at_once":
+        return now_ms
+    best_ms = send_ms(best_minute(profile.hours, settings.send_hour), flow.quiet_hours, now_ms, zone)
+    return best_ms if best_ms <= expires_ms(run, flow) else now_ms
 
 
 def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[str, str]) -> Verdict:
@@ -134,7 +147,7 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
     last_ms = expires_ms(run, flow)
     if flow.quiet_hours is not None:
         zone = zone_of(profile.time_zone, settings.reporting_time_zone)
-        last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, now_ms, zone))
+        last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, verdict.until_ms, zone))
     return Trigger(
         derived_id(run.cause, customer, flow.id, flow.version, run.step),
         customer,
@@ -144,7 +157,7 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
         arm,
         run.step,
         now_ms,
-        run.due_ms,
+        verdict.until_ms if flow.send_time == "best" else run.due_ms,
         last_ms,
         verdict.reason,
         profile.user_id,

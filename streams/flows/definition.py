@@ -188,6 +188,8 @@ class Flow(Part):
     exits: tuple[EventType, ...] | None = None
     caps: Caps = Caps()
     quiet_hours: QuietHours | None = None
+    send_time: Literal["at_once", "best"] = "at_once"
+    """Best: a message is decided when it is due, and due when the customer opens messages, if that is in time."""
     when_outranked: Literal["wait", "drop"] = "wait"
     """What becomes of a message that meets one of a flow that comes first: it goes out when it may, or not at all."""
     suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
@@ -208,6 +210,8 @@ class Flow(Part):
             raise ValueError("channels names one twice")
         if not self.is_promotional and self.quiet_hours is not None:
             raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
+        if not self.is_promotional and self.send_time == "best":
+            raise ValueError("send_time is for promotional flows: a transactional message goes out at once")
         if not self.is_promotional and "when_outranked" in self.model_fields_set:
             raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
         if self.products == "entry" and self.entry.event is None:

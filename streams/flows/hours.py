@@ -26,6 +26,18 @@ def zone_of(name: str | None, default: str) -> ZoneInfo:
         return ZoneInfo(default)
 
 
+def hour_of(time_ms: int, zone: ZoneInfo) -> int:
+    """The hour of the day there."""
+    return datetime.fromtimestamp(time_ms / 1000, zone).hour
+
+
+def send_ms(minute: int, quiet: QuietHours | None, now_ms: int, zone: ZoneInfo) -> int:
+    """When it is that time of day next, or quiet hours are over in which it lies."""
+    if quiet is not None and quiet.holds(minute):
+        minute = quiet.to_minute
+    return _next(minute, range(1, _DAYS_A_WEEK + 1), now_ms, zone)
+
+
 def quiet_until_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int | None:
     """When the quiet hours end in which now lies; None: it lies in none."""
     local = datetime.fromtimestamp(now_ms / 1000, zone)

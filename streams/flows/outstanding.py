@@ -1,8 +1,9 @@
-"""Messages that are decided and not out yet: held until all that came in before them is folded.
+"""Messages that are decided and may still be taken back: held until all that came in before is folded, or not yet due.
 
 A customer's own record fires his timers at once, while a withdrawal that names only his address, or an order of his
 device, may still lie in another partition. What is promotional waits then, decided as it is, until the partition's
-time has come; what is found out meanwhile, and happened before the message was to go, takes it back.
+time has come; what is found out meanwhile, and happened before the message was to go, takes it back. So does what
+happens before the due time of a message that is out already: a Revocation under the same key tells subscribers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.outputs import Revocation
 from streams.flows.caps import with_message
 from streams.flows.consent import ALL, latest_statement
 from streams.flows.receipts import Verdict, give_receipt
@@ -33,36 +35,44 @@ _replace = msgspec.structs.replace
 def given_out(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
     profile: Profile, trigger: Trigger, run: Run, flow: Flow, settled_ms: int | None, effects: Effects
 ) -> Profile:
-    """The profile after the message: in its log, and emitted or held."""
-    profile = _replace(
-        profile, messages=with_message(profile.messages, flow, trigger.channel, trigger.decided_ms)
-    )  # fmt: skip
+    """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
+    goes_ms = max(trigger.decided_ms, trigger.due_ms)
+    profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
     is_settled = settled_ms is not None and trigger.decided_ms - settled_ms <= SETTLES_MS
     # one after the other, as they were decided
-    if not flow.is_promotional or (is_settled and not profile.outstanding):
+    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.outstanding))
+    if not is_held:
         _emit(trigger, trigger.customer, effects)
-        return profile
-    held = Outstanding(trigger, _replace(run, products=()), is_held=True)
-    return bounded(_replace(profile, outstanding=(*profile.outstanding, held)), trigger.customer, effects)
+        if goes_ms == trigger.decided_ms:
+            return profile
+    message = Outstanding(trigger, _replace(run, products=()), is_held)
+    return bounded(_replace(profile, outstanding=(*profile.outstanding, message)), trigger.customer, effects)
 
 
 def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
     """The profile with OUTSTANDING_MAX messages at most: of more the first do not wait."""
-    return _without_first(profile, len(profile.outstanding) - OUTSTANDING_MAX, customer, effects)
+    beyond = len(profile.outstanding) - OUTSTANDING_MAX
+    if beyond <= 0:
+        return profile
+    for message in profile.outstanding[:beyond]:
+        if message.is_held:
+            _emit(message.trigger, customer, effects)
+    return _replace(profile, outstanding=profile.outstanding[beyond:])
 
 
 def released(profile: Profile, settled_ms: int | None, customer: str, effects: Effects) -> Profile:
     """The profile after time has come: what nothing has taken back goes out."""
-    count = sum(settled_ms is not None and message.goes_ms <= settled_ms for message in profile.outstanding)
-    return _without_first(profile, count, customer, effects)
-
-
-def _without_first(profile: Profile, count: int, customer: str, effects: Effects) -> Profile:
-    if count <= 0:
+    if settled_ms is None:
         return profile
-    for message in profile.outstanding[:count]:
-        _emit(message.trigger, customer, effects)
-    return _replace(profile, outstanding=profile.outstanding[count:])
+    now_ms = max(profile.clock_ms, settled_ms)
+    kept = []
+    for message in profile.outstanding:
+        is_released = message.is_held and message.trigger.decided_ms <= settled_ms
+        if is_released:
+            _emit(message.trigger, customer, effects)
+        if message.goes_ms > now_ms or (message.is_held and not is_released):
+            kept.append(_replace(message, is_held=False) if is_released else message)
+    return _replace(profile, outstanding=tuple(kept))
 
 
 def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:
@@ -113,6 +123,12 @@ def without_withdrawn(
     return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)
 
 
+def without_out(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
+    """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
+    reason = "The device turned out to be another customer's."
+    return _without(profile, lambda message: not message.is_held, reason, {}, now_ms, customer, effects)
+
+
 def _without(  # noqa: PLR0913, PLR0917 - as given_out
     profile: Profile,
     is_taken_back: Callable[[Outstanding], bool],
@@ -122,19 +138,21 @@ def _without(  # noqa: PLR0913, PLR0917 - as given_out
     customer: str,
     effects: Effects,
 ) -> Profile:
-    revoked = [message for message in profile.outstanding if is_taken_back(message)]
-    if not revoked:
+    open_ = [message for message in profile.outstanding if message.is_held or message.goes_ms > now_ms]
+    revoked = [message for message in open_ if is_taken_back(message)]
+    if len(open_) == len(profile.outstanding) and not revoked:
         return profile
     for message in revoked:
-        verdict = Verdict("revoked", reason, {"trigger_id": message.trigger.trigger_id, **evidence})
-        give_receipt(verdict, message.run, message.trigger.arm, now_ms, customer, effects)
-    gone = {(one.trigger.decided_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
+        trigger = message.trigger
+        verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
+        give_receipt(verdict, message.run, trigger.arm, now_ms, customer, effects)
+        if not message.is_held:
+            revocation = Revocation(
+                trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms
+            )  # fmt: skip
+            effects.emit(customer, revocation)
+    gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
     # he never got them: they count for no cap
-    messages = tuple(
-        [sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone]
-    )  # fmt: skip
-    return _replace(profile, messages=messages, outstanding=_others(profile.outstanding, revoked))
-
-
-def _others(outstanding: Iterable[Outstanding], revoked: list[Outstanding]) -> tuple[Outstanding, ...]:
-    return tuple([message for message in outstanding if message not in revoked])
+    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])
+    outstanding = tuple([message for message in open_ if message not in revoked])
+    return _replace(profile, messages=messages, outstanding=outstanding)

@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     channel: str = ""
     """By which the message goes out, where one does."""
     until_ms: int = 0
-    """When a deferred one is due again."""
+    """When a deferred one is due again, or one that is sent is to go; 0: at once."""
     is_held: bool = False
     """A deferred one whose time to expire goes on."""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.outstanding import bounded, without_ended, without_withdrawn
+from streams.flows.outstanding import bounded, without_ended, without_out, without_withdrawn
 from streams.flows.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
 from streams.folding.touchpoints import of_address
@@ -34,6 +34,8 @@ def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
     if forward_target(at.customer, profile) != link.target:
         published(before, profile, at)
         return profile
+    if profile.outstanding:
+        profile = without_out(profile, at.now_ms, at.customer, at.effects)
     kept = emptied(profile)
     if profile != kept:
         withdrawn(before, at)

@@ -62,8 +62,8 @@ def next_wake_ms(profile: Profile) -> int:
     """When the partition's time is to come to him: for his earliest timer, or for a message held back; 0: never."""
     due_ms = next_due_ms(profile)
     for message in profile.outstanding:
-        if message.is_held and (message.goes_ms < due_ms or not due_ms):
-            due_ms = message.goes_ms
+        if message.is_held and (message.trigger.decided_ms < due_ms or not due_ms):
+            due_ms = message.trigger.decided_ms
     return due_ms
 
 

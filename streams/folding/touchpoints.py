@@ -10,11 +10,13 @@ from schemas.journal import AddressConsent, Link
 from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.consent import with_consent
+from streams.flows.hours import hour_of, zone_of
 from streams.flows.outstanding import without_ended, without_withdrawn
 from streams.flows.runner import on_event
 from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
 from streams.profiles import cart, prices
 from streams.profiles.effects import hash_64
+from streams.profiles.hours import with_hour
 from streams.profiles.identity import with_link
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
@@ -232,7 +234,12 @@ def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted:
 
 
 def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    return _replace(profile, answers=with_answer(profile.answers, event.time_ms, at.now_ms))
+    zone = zone_of(profile.time_zone, at.known.settings.reporting_time_zone)
+    return _replace(
+        profile,
+        answers=with_answer(profile.answers, event.time_ms, at.now_ms),
+        hours=with_hour(profile.hours, hour_of(event.time_ms, zone)),
+    )
 
 
 def _counted(name: str) -> Step:

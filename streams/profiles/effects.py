@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
-from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
 from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TOPIC_OF: dict[type, str] = {
     Trigger: "triggers",
+    Revocation: "triggers",
     Decision: "decisions",
     Credit: "credits",
     SegmentChanged: "segments",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.profiles import cart, prices, seen
+from streams.profiles.hours import united_hours
 from streams.profiles.orders import bounded
 from streams.profiles.profile import (
     EMPTY,
@@ -79,6 +80,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         time_zone=user.time_zone or device.time_zone,
         entries=_united_entries(user.entries, device.entries),
         prices=prices.united(user.prices, device.prices),
+        hours=united_hours(user.hours, device.hours),
         outstanding=tuple(sorted((*user.outstanding, *device.outstanding), key=_going)),
     )
     return bounded(profile), twice, lost

@@ -146,7 +146,7 @@ class Outstanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     run: Run
     """As it stood at the decision."""
     is_held: bool
-    """Not given out: whether it may go is not known yet."""
+    """Not given out: whether it may go is not known yet. Else it is out, and not due yet."""
 
     @property
     def goes_ms(self) -> int:
@@ -229,6 +229,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By (time_ms, sku); none where no published flow compares prices."""
     outstanding: tuple[Outstanding, ...] = ()
     """In the order in which they were decided."""
+    hours: tuple[int, ...] = ()
+    """Opens and clicks by the hour of the day where the customer was, from midnight; none yet: empty."""
 
 
 EMPTY = Profile()

@@ -17,7 +17,7 @@ from streams.asyncapi import document
 from streams.places import PROJECT
 from streams.topics import Topics
 from tests.support.flows import a_reminder
-from tests.support.world import DAY_MS, START_MS, World, an_add, an_order
+from tests.support.world import HOUR_MS, START_MS, World, an_add, an_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,12 +68,12 @@ def read(message: dict[str, Any], value: bytes) -> Any:
     return fastavro.schemaless_reader(io.BytesIO(value[len(header) :]), schema, None)
 
 
-@pytest.mark.parametrize("topic", ["triggers", "decisions", "credits", "segments", "profiles"])
-def test_what_the_fold_emits_can_be_read_by_the_document(topic: str) -> None:
-    world = World(flows=[a_reminder(holdout_percent=0)])
+@pytest.mark.parametrize("name", ["trigger", "revocation", "decision", "credit", "segment_changed", "profile"])
+def test_what_the_fold_emits_can_be_read_by_the_document(name: str) -> None:
+    world = World(flows=[a_reminder(holdout_percent=0, send_time="best")])
     world.send(an_order(START_MS), an_add(START_MS + 1))
-    world.pass_time(START_MS + DAY_MS)
-    (name,) = document()["channels"][topic]["messages"]
+    world.pass_time(START_MS + 3 * HOUR_MS)
+    world.send(an_order(START_MS + 4 * HOUR_MS))
     message = document()["components"]["messages"][name]
     kind = message["payload"]["schema"]["name"].removesuffix("View")
     records = [record for _, record in world.outputs if type(record).__name__.removesuffix("View") == kind]

@@ -80,7 +80,7 @@ def test_of_messages_due_at_once_the_transactional_and_then_the_more_important_g
     world.pass_time(START_MS + DAY_MS)
     decided = [item for item in told(world) if item[1] != "entered"]
     assert decided[0] == ("b", "sent")
-    assert decided[1] == ("a", "sent" if "class" in second else "capped")
+    assert decided[1] == ("a", "sent" if "class" in second else "deferred")
 
 
 def test_a_device_brings_its_zone_and_its_earlier_entries_to_its_user() -> None:

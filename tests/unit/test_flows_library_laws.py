@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.journal import AddressConsent
-from schemas.outputs import Decision, Trigger
+from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent, Product
 from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.flows.flow_set import compile_flows
@@ -31,7 +31,13 @@ THANKS = {
     "priority": 0, "class": "transactional", "entry": {"event": "order_completed"}, "channel": "email",
     "expires_after": "1h", "steps": [{"name": "now", "do": "trigger"}],
 }  # fmt: skip
-DOCUMENTS: list[dict[str, Any]] = [*(read_document(file) for file in flow_files(LIBRARY)), THANKS]
+OFFER = {
+    "id": "offer", "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"}, "stage": "any",
+    "priority": 45, "class": "promotional", "entry": {"event": "product_added"}, "wait": {"for": "6h"},
+    "channel": "email", "expires_after": "30h", "send_time": "best", "quiet_hours": {"from": "21:00", "to": "08:00"},
+    "steps": [{"name": "offer", "do": "trigger"}],
+}  # fmt: skip
+DOCUMENTS: list[dict[str, Any]] = [*(read_document(file) for file in flow_files(LIBRARY)), THANKS, OFFER]
 FLOWS = compile_flows(DOCUMENTS).flows
 KINDS = ["product_viewed", "product_added", "order_completed", "signed_up", "ticket_opened", "denied", "granted"]
 
@@ -65,6 +71,8 @@ def lived(history: History, users: tuple[str, ...] = ("1", "2")) -> World:
     now_ms = START_MS
     for number, (user, kind, later_ms, late_ms) in enumerate(history):
         now_ms += later_ms
+        if number % 3:
+            world.pass_time(now_ms - 1)
         if user in users:
             world.send(a_thing(number, user, kind, now_ms - late_ms), received_ms=now_ms)
     world.pass_time(now_ms + 30 * DAY_MS)
@@ -72,7 +80,14 @@ def lived(history: History, users: tuple[str, ...] = ("1", "2")) -> World:
 
 
 def promoted(world: World, customer: str) -> list[Trigger]:
-    return [sent for sent in world.emitted(Trigger, customer) if FLOWS[sent.flow_id].is_promotional]
+    """Promotional messages that nothing has taken back."""
+    taken_back = {revocation.trigger_id for revocation in world.emitted(Revocation, customer)}
+    sent = [sent for sent in world.emitted(Trigger, customer) if sent.trigger_id not in taken_back]
+    return [one for one in sent if FLOWS[one.flow_id].is_promotional]
+
+
+def goes_ms(sent: Trigger) -> int:
+    return max(sent.decided_ms, sent.due_ms)
 
 
 def customers(world: World) -> list[str]:
@@ -89,9 +104,9 @@ def test_no_cap_is_exceeded_in_any_rolling_window(history: History) -> None:
     for customer in customers(world):
         sent = promoted(world, customer)
         for first in sent:
-            after = [other for other in sent if other.decided_ms >= first.decided_ms]
-            assert sum(other.decided_ms - first.decided_ms < 7 * DAY_MS for other in after) <= 3
-            near = Counter(other.channel for other in after if other.decided_ms - first.decided_ms < 20 * HOUR_MS)
+            after = [other for other in sent if goes_ms(other) >= goes_ms(first)]
+            assert sum(goes_ms(other) - goes_ms(first) < 7 * DAY_MS for other in after) <= 3
+            near = Counter(other.channel for other in after if goes_ms(other) - goes_ms(first) < 20 * HOUR_MS)
             assert max(near.values()) == 1
 
 
@@ -104,8 +119,8 @@ def test_no_promotion_goes_out_in_quiet_hours_or_may_wait_into_them(history: His
         for sent in promoted(world, customer):
             hours = FLOWS[sent.flow_id].quiet_hours
             if hours is not None:
-                assert quiet_until_ms(hours, sent.decided_ms, zone) is None
-                assert sent.expires_ms <= next_quiet_ms(hours, sent.decided_ms, zone)
+                assert quiet_until_ms(hours, goes_ms(sent), zone) is None
+                assert goes_ms(sent) <= sent.expires_ms <= next_quiet_ms(hours, goes_ms(sent), zone)
 
 
 @law
@@ -188,9 +203,22 @@ def test_nobody_is_written_to_after_he_withdrew_though_it_is_learnt_late(
                 world.append("u:1", AddressConsent("email", granted=False, time_ms=said[-1], cause=f"by-{after}"))
     world.pass_time(now_ms + 30 * DAY_MS)
     mailed = [sent for sent in promoted(world, "u:1") if sent.channel == "email"]
-    assert not [sent for sent in mailed if min(said, default=1 << 62) < sent.decided_ms]
+    assert not [sent for sent in mailed if min(said, default=1 << 62) < goes_ms(sent)]
+
+
+@law
+@given(histories)
+def test_what_was_decided_and_is_due_later_is_taken_back_by_what_ends_the_flow(history: History) -> None:
+    world = lived(history)
+    now_ms = START_MS
+    for user, kind, later_ms, late_ms in history:
+        now_ms += later_ms
+        for sent in promoted(world, f"u:{user}"):
+            if kind in FLOWS[sent.flow_id].exit_events and now_ms - late_ms > sent.decided_ms:
+                assert not sent.decided_ms <= now_ms < goes_ms(sent)
     outcomes = Counter(item.outcome for item in world.emitted(Decision))
-    assert outcomes["sent"] - outcomes["revoked"] == len(world.emitted(Trigger))
+    standing = len(world.emitted(Trigger)) - len(world.emitted(Revocation))
+    assert outcomes["sent"] - outcomes["revoked"] == standing
 
 
 @law

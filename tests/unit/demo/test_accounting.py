@@ -95,7 +95,7 @@ def credited_by_one_model_only(shelf: Shelf) -> None:
         (lost_on_the_way_in, "journalled = folded + duplicates"),
         (sent_by_somebody_else, "touchpoints sent + brought back to the door = touchpoints in"),
         (refused_without_a_trace, "refused lines = lines in the replay's dead letters"),
-        (told_twice, "messages decided less those revoked = triggers"),
+        (told_twice, "messages decided less those revoked = triggers less revocations"),
         (credited_by_one_model_only, "credit by last touch in the ledger"),
         (credited_by_one_model_only, "credit by linear = credit by last touch"),
     ],
