@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.definition import LOG_MS, NEVER_MS
 from streams.flows.durations import duration_text
+from streams.profiles.orders import last_order_ms
 from streams.profiles.profile import MESSAGES_MAX, Sent
 from streams.settings import DAY_MS, HOUR_MS
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streams.flows.definition import Flow
+    from streams.profiles.profile import Profile
 
 WEEK_MS = 7 * DAY_MS
 
@@ -72,6 +74,13 @@ def free_ms(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) 
 def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
     of_channel = [message for message in messages if channel is None or message.channel == channel]
     return len([message for message in of_channel if message.time_ms > after_ms])
+
+
+def unanswered(profile: Profile, now_ms: int) -> int:
+    """Promotional messages of the last LOG_MS that went out since the customer opened or clicked one, or ordered."""
+    answers = [time_ms for _, time_ms in profile.answered]
+    since_ms = max(now_ms - LOG_MS, last_order_ms(profile) or 0, *answers)
+    return sum(sent.is_promotional and sent.time_ms > since_ms for sent in profile.messages)
 
 
 def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.outputs import Trigger, TriggerProduct
 from streams.flows.arbitration import came_first, comes_first
 from streams.flows.arms import HOLDOUT
-from streams.flows.caps import cap_reached, counted, free_ms
+from streams.flows.caps import cap_reached, counted, free_ms, unanswered
 from streams.flows.consent import allowed
 from streams.flows.definition import NEVER_MS
 from streams.flows.durations import duration_text
@@ -95,9 +95,9 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
             if until_ms > expires_ms(run, flow):
                 return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
             return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
-    suppressing = _suppressing(profile, flow, now_ms, flow_set)
-    if suppressing is not None:
-        return Verdict("suppressed", f"The flow {suppressing} keeps others silent for a while.", evidence)
+    silenced = _silenced(profile, flow, now_ms, flow_set, settings)
+    if silenced is not None:
+        return Verdict("suppressed", silenced, evidence)
     ahead = comes_first(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
     if ahead is not None:
         return _outranked(run, flow, ahead.flow_id, ahead.due_ms, evidence)
@@ -168,25 +168,32 @@ def trigger(  # noqa: PLR0913, PLR0917 - as decide
 
 
 def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[str | None, str]:
-    """The first channel with consent, and on what that rests; None, and why the last one has none."""
+    """Of those with consent the channel that he answered last, else the first; None; and on what that rests."""
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
     default = settings.consent_default if flow.is_promotional else "granted"
     resting = ""
-    for channel in flow.ordered_channels:
+    last = dict(profile.answered)
+    for channel in sorted(flow.ordered_channels, key=lambda channel: -last.get(channel, 0)):
         is_allowed, resting = allowed(profile.consents, channel, default)
         if is_allowed:
             return channel, resting
     return None, resting
 
 
-def _suppressing(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet) -> str | None:
-    """The id of another flow whose message keeps this one silent."""
+def _silenced(
+    profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, settings: DomainSettings
+) -> str | None:
+    """Why he is left in peace: he answers to nothing, or the message of another flow keeps this one silent."""
+    if settings.unanswered_max:
+        count = unanswered(profile, now_ms)
+        if count >= settings.unanswered_max:
+            return f"{count} messages in 30 days had no answer; {settings.unanswered_max} are enough."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:
             continue
         if message.time_ms > now_ms - other.suppresses_ms:
-            return other.id
+            return f"The flow {other.id} keeps others silent for a while."
     return None
 
 

@@ -181,7 +181,7 @@ class Flow(Part):
     needs: Needs = Needs()
     channel: Channel | None = None
     channels: tuple[Channel, ...] | None = Field(default=None, min_length=1)
-    """In order: the first to which there is consent."""
+    """Of those with consent the one by which the customer answered last; without any answer the first."""
     expires_after_ms: Duration = Field(alias="expires_after")
     products: Literal["cart", "entry"] = "cart"
     """What a message shows: the cart as it is then, or the articles of the last entry event."""

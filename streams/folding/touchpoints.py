@@ -15,6 +15,7 @@ from streams.flows.outstanding import without_ended, without_withdrawn
 from streams.flows.runner import on_event
 from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
 from streams.profiles import cart, prices
+from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
 from streams.profiles.hours import with_hour
 from streams.profiles.identity import with_link
@@ -239,6 +240,7 @@ def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
         profile,
         answers=with_answer(profile.answers, event.time_ms, at.now_ms),
         hours=with_hour(profile.hours, hour_of(event.time_ms, zone)),
+        answered=united_answered((*profile.answered, (CHANNEL_OF[event.type], event.time_ms))),
     )
 
 
@@ -261,8 +263,5 @@ _STEPS: dict[str, Step] = {
     "order_cancelled": _refunded,
     "consent_changed": _consented,
     "email_unsubscribed": _unsubscribed,
-    "email_opened": _answered,
-    "email_clicked": _answered,
-    "sms_clicked": _answered,
-    "push_opened": _answered,
+    **dict.fromkeys(CHANNEL_OF, _answered),
 }

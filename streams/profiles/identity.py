@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.profiles import cart, prices, seen
+from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours
 from streams.profiles.orders import bounded
 from streams.profiles.profile import (
@@ -81,6 +82,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         entries=_united_entries(user.entries, device.entries),
         prices=prices.united(user.prices, device.prices),
         hours=united_hours(user.hours, device.hours),
+        answered=united_answered((*user.answered, *device.answered)),
         outstanding=tuple(sorted((*user.outstanding, *device.outstanding), key=_going)),
     )
     return bounded(profile), twice, lost

@@ -231,6 +231,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """In the order in which they were decided."""
     hours: tuple[int, ...] = ()
     """Opens and clicks by the hour of the day where the customer was, from midnight; none yet: empty."""
+    answered: tuple[tuple[str, int], ...] = ()
+    """(channel, time of his last open or click there), by channel."""
 
 
 EMPTY = Profile()

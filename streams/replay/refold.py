@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.fold import Record
     from streams.profiles.effects import Effects
 
-COMPARED = tuple(name for name in TOPIC_OF.values() if name != "dead_letters")
+COMPARED = tuple(dict.fromkeys(name for name in TOPIC_OF.values() if name != "dead_letters"))
 COMPACTED = "profiles"
 """Of this topic only the last value of a key is compared: the broker may have taken away the others."""
 

@@ -59,7 +59,7 @@ BY_VERSION_2 = bytes.fromhex(
 """As `a_full_profile`, without what came with version 3."""
 
 BY_VERSION_3 = bytes.fromhex(
-    "030000019b76daa805dc001ecf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "030000019b76daa805dc001fcf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
     "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
     "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
     "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
@@ -75,7 +75,8 @@ BY_VERSION_3 = bytes.fromhex(
     "656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa657870697265735f6d73cf00"
     "00019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f647563747390a5"
     "6661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf0000019b76daa8"
-    "00a568656c6c6f00009000c3dc0018000000000000000000000000000000000000000000000001"
+    "00a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76"
+    "daa800"
 )
 """As `a_full_profile`."""
 
@@ -115,6 +116,7 @@ def a_full_profile() -> Profile:
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
         expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
         entries=(Entered("welcome", START_MS),), prices=(ShownPrice("mug", 900, START_MS),), hours=(0,) * 23 + (1,),
+        answered=(("email", START_MS),),
         outstanding=(
             Outstanding(
                 Trigger("trigger", "u:7", "email", "welcome", 1, "treatment", "hello", START_MS, START_MS, START_MS + 6,
@@ -145,7 +147,7 @@ def test_a_profile_of_version_2_is_read() -> None:
     (run,) = full.runs
     known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
     expected = msgspec.structs.replace(
-        full, runs=(known,), time_zone=None, entries=(), prices=(), hours=(), outstanding=()
+        full, runs=(known,), time_zone=None, entries=(), prices=(), hours=(), answered=(), outstanding=()
     )
     assert decode_profile(BY_VERSION_2) == expected
 

@@ -1,0 +1,108 @@
+"""What a customer answers to: by which channel he is written to, and when he is left in peace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.journal import Absorbed
+from schemas.outputs import Decision, Trigger
+from schemas.touchpoint import Consent
+from streams.profiles.codec import encode_profile
+from tests.support.world import DAY_MS, START_MS, World, a_touchpoint, an_order
+
+
+def a_flow(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "browse", "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"},
+        "stage": "any", "priority": 40, "class": "promotional", "entry": {"event": "product_viewed"}, "exits": [],
+        "channels": ["email", "sms", "push"], "expires_after": "24h", "steps": [{"name": "message", "do": "trigger"}],
+        **changes,
+    }  # fmt: skip
+
+
+def views(world: World, *days: int) -> None:
+    """A message follows each at once."""
+    for day in days:
+        world.pass_time(START_MS + day * DAY_MS)
+        world.send(a_touchpoint("product_viewed", START_MS + day * DAY_MS))
+
+
+def channels(world: World) -> list[str]:
+    return [trigger.channel for trigger in world.emitted(Trigger)]
+
+
+def outcomes(world: World) -> list[str]:
+    return [item.outcome for item in world.emitted(Decision) if item.outcome != "entered"]
+
+
+def test_who_has_answered_to_nothing_is_written_to_by_the_first_channel() -> None:
+    world = World(flows=(a_flow(),))
+    views(world, 0)
+    assert channels(world) == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "channel"), [("sms_clicked", "sms"), ("push_opened", "push"), ("email_opened", "email")]
+)
+def test_he_is_written_to_by_the_channel_that_he_answered_last(kind: str, channel: str) -> None:
+    world = World(flows=(a_flow(),))
+    world.send(a_touchpoint("push_opened", START_MS - 2), a_touchpoint(kind, START_MS - 1))
+    views(world, 0)
+    assert channels(world) == [channel]
+
+
+def test_consent_comes_before_what_he_answers_to() -> None:
+    world = World(flows=(a_flow(),))
+    denied = Consent("sms", granted=False)
+    world.send(a_touchpoint("sms_clicked", START_MS - 2), a_touchpoint("consent_changed", START_MS - 1, consent=denied))
+    views(world, 0)
+    assert channels(world) == ["email"]
+
+
+def test_what_a_device_answered_to_counts_for_its_user() -> None:
+    device, world = World(), World(flows=(a_flow(),))
+    device.send(a_touchpoint("sms_clicked", START_MS - 2, user=None, anonymous_id="phone"))
+    profile = device.profile("a:phone")
+    assert profile is not None
+    world.send(a_touchpoint("push_opened", START_MS - 3))
+    world.append("u:1", Absorbed("a:phone", encode_profile(profile), START_MS - 1))
+    views(world, 0)
+    assert channels(world) == ["sms"]
+
+
+def test_three_messages_without_an_answer_are_enough() -> None:
+    world = World(flows=(a_flow(),), unanswered_max=3)
+    views(world, 0, 3, 6, 9)
+    assert outcomes(world) == ["sent", "sent", "sent", "suppressed"]
+    assert world.emitted(Decision)[-1].reason == "3 messages in 30 days had no answer; 3 are enough."
+
+
+def test_nobody_is_left_in_peace_unless_the_settings_say_so() -> None:
+    world = World(flows=(a_flow(),))
+    views(world, 0, 3, 6, 9, 12)
+    assert outcomes(world) == ["sent"] * 5
+
+
+@pytest.mark.parametrize("answer", [
+    a_touchpoint("email_opened", START_MS + 7 * DAY_MS), an_order(START_MS + 7 * DAY_MS),
+])  # fmt: skip
+def test_an_answer_or_an_order_brings_him_back(answer: Any) -> None:
+    world = World(flows=(a_flow(),), unanswered_max=3)
+    views(world, 0, 3, 6)
+    world.send(answer)
+    views(world, 9)
+    assert outcomes(world)[-1] == "sent"
+
+
+def test_after_thirty_days_a_message_without_an_answer_is_forgotten() -> None:
+    world = World(flows=(a_flow(),), unanswered_max=3)
+    views(world, 0, 3, 6, 29, 30)
+    assert outcomes(world) == ["sent", "sent", "sent", "suppressed", "sent"]
+
+
+def test_a_transactional_message_asks_for_no_answers() -> None:
+    world = World(flows=(a_flow(**{"class": "transactional"}),), unanswered_max=1)
+    views(world, 0, 3)
+    assert outcomes(world) == ["sent", "sent"]
