@@ -22,6 +22,7 @@ def explain(
     brokers: Brokers = None,
     prefix: Prefix = None,
     as_json: AsJson = False,
+    flow: Annotated[str | None, typer.Option(help="Tell his way through this flow only, by its id.")] = None,
 ) -> None:
     """Say of one customer what is known, why this segment, and why each message was sent or was not."""
     from streams.creating import NotCreated
@@ -34,7 +35,9 @@ def explain(
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, *registry_errors(settings)):
         explanation = read(open_prefix(settings), key)
-    if as_json:
+    if flow is not None:
+        _tell_flow(flow, explanation, settings.prefix, as_json=as_json)
+    elif as_json:
         echo_json(explanation)
     elif explanation.is_empty:
         typer.echo(f"{key}: prefix {settings.prefix} knows no such customer")
@@ -42,6 +45,19 @@ def explain(
         _print(explanation, console())
     if explanation.is_empty:
         raise typer.Exit(1)
+
+
+def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: bool) -> None:
+    from streams.flow_story import flow_story
+
+    story = flow_story(flow_id, explanation.decisions, explanation.triggers)
+    if not story:
+        typer.echo(f"{explanation.customer}: prefix {prefix} has no receipt of a flow {flow_id} for this customer")
+        raise typer.Exit(1)
+    if as_json:
+        echo_json(story)
+    else:
+        _print_lines(f"{explanation.customer} in {flow_id}", story, console())
 
 
 def _print(explanation: Explanation, screen: Console) -> None:

@@ -92,6 +92,11 @@ def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     assert result.exit_code == 0, result.output
     assert trigger.reason in result.stdout
     assert f"{trigger.flow_id} v{trigger.flow_version} {trigger.step}: sent." in result.stdout
+    way = run("explain", trigger.customer, "--flow", trigger.flow_id)
+    assert f"v{trigger.flow_version} {trigger.step} was sent. {trigger.reason} By {trigger.channel}" in way.stdout
+    assert "Messages sent: " in way.stdout.splitlines()[-1]
+    never = run("explain", trigger.customer, "--flow", "never_published")
+    assert (never.exit_code, never.stdout.count("has no receipt of a flow never_published")) == (1, 1)
 
 
 def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
