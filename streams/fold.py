@@ -11,6 +11,7 @@ from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, 
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
 from streams.flows.outstanding import released
+from streams.flows.receipts import check_receipts
 from streams.folding.absorbing import fold_absorbed, fold_address_link, fold_device_link
 from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
@@ -18,6 +19,7 @@ from streams.folding.partition import LEARNT, PARTITION_KEY, Knowledge, Partitio
 from streams.folding.scoring import published
 from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms
 from streams.folding.touchpoints import fold_touchpoint, stated
+from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
 from streams.profiles.profile import EMPTY, Profile
@@ -97,7 +99,9 @@ class Fold:
         fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
+        self._candidates = 0  # more that profiles hold after this record
         fold(record, effects)
+        check_receipts(self._candidates, effects)
         return effects
 
     def complete_to_ms(self) -> int | None:
@@ -171,7 +175,9 @@ class Fold:
         if customer[:2] in {"o:", "s:"}:
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
         else:
+            self._candidates -= len(profile.runs)
             profile = indexed(fold_touchpoint(profile, changes, event, digest, record.received_ms, at))
+            self._candidates += len(profile.runs)
         if 0 < profile.wake_ms <= now_ms:
             # a flow without a wait does not wait for time to pass either
             profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
@@ -181,13 +187,17 @@ class Fold:
         """The profile after its timers due by now_ms; one whose code raises is parked, with a dead letter."""
         if not profile.wake_ms or profile.wake_ms > now_ms:
             return profile
+        before = len(profile.runs)
         while True:
             try:
-                return fired(customer, profile, now_ms, known, effects) or EMPTY
+                after = fired(customer, profile, now_ms, known, effects) or EMPTY
             except TimerFailed as failed:
                 profile = _replace(failed.before, parked=(*failed.before.parked, failed.name))
                 detail = "".join(traceback.format_exception(failed.__cause__ or failed))
                 effects.emit(customer, _timer_letter(customer, failed, detail))
+            else:
+                self._candidates += len(after.runs) - before
+                return after
 
     def _progress(self, record: Record, effects: Effects) -> None:
         before = self._read()
@@ -239,7 +249,10 @@ class Fold:
         now_ms = max(profile.clock_ms, absorbed.time_ms)
         profile = self._caught_up(record.key, profile, now_ms, known, effects)
         at = Moment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
-        self._keep(record.key, fold_absorbed(profile, absorbed, at))
+        device = decode_profile(absorbed.profile)
+        merged = fold_absorbed(profile, device, absorbed.source, at)
+        self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
+        self._keep(record.key, merged)
 
     def _address_consent(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY

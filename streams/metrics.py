@@ -133,6 +133,10 @@ class Metrics:
         self.customers = self._gauge("customers", "Customers now in a segment", "segment")
         # Groups by behaviour; a cluster that empties is renamed or merged at the next tick.
         self.cluster_customers = self._gauge("cluster_customers", "Customers now in a cluster", "cluster")
+        # Above 0: a customer left a flow, or entered it, without a record in decisions; alert ReceiptsMissing.
+        self.candidates_unaccounted = self._counter(
+            "candidates_unaccounted", "Candidates of flows that came or went without a receipt"
+        )
         # Candidates that wait for their time. Only ever up: the journal's time stands still.
         self.decisions_open = self._gauge("decisions_open", "Candidates of flows without a final record")
         # Records on their way from a device's profile to its user's. Above 0 for minutes: a worker is missing.

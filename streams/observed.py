@@ -87,6 +87,7 @@ class Observer:
             "orders": metrics.orders,
             "revenue_minor": metrics.revenue,
             "refunds_minor": metrics.refunds,
+            "candidates_unaccounted": metrics.candidates_unaccounted,
         }
         self._table: dict[type[msgspec.Struct], Callable[[Any], None]] = {
             Trigger: self._trigger,

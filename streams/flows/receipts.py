@@ -17,6 +17,8 @@ Outcome = Literal[
     "revoked",
 ]  # fmt: skip
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OPEN = "decisions_open"
+"""Fact: candidates without a final record."""
 _NOT_FINAL = {"entered", "deferred", "revoked"}
 _OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
 
@@ -64,4 +66,13 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: st
     effects.count("decisions", by=f"outcome={outcome}")
     opened = _OPENED.get(outcome, -1)
     if opened:
-        effects.count("decisions_open", value=opened)
+        effects.count(OPEN, value=opened)
+
+
+def check_receipts(candidates: int, effects: Effects) -> None:
+    """Counts the candidates that profiles have more (or fewer) of after a record, and of which no receipt says so."""
+    if candidates or effects.outputs:
+        told = sum([value for (name, _, _), value in effects.increments if name == OPEN])
+        told += sum([name == OPEN for name, _, _ in effects.ones])
+        if told != candidates:
+            effects.count("candidates_unaccounted", value=abs(told - candidates))

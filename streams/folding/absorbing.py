@@ -12,7 +12,7 @@ from streams.flows.outstanding import bounded, without_ended, without_out, witho
 from streams.flows.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.folding.scoring import published, rescored, withdrawn
 from streams.folding.touchpoints import of_address
-from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
 from streams.profiles.profile import EMPTY, Profile
@@ -53,12 +53,11 @@ def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
     return _replace(profile, linked=with_link(profile.linked, link.target, PROFILES_OF_AN_ADDRESS_MAX))
 
 
-def fold_absorbed(profile: Profile, absorbed: Absorbed, at: Moment) -> Profile:
+def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) -> Profile:
     """The user's profile with the device's taken in; what both had counted is taken out of the facts once."""
     before = profile
-    device = decode_profile(absorbed.profile)
     mine, theirs = _settled(profile, device.orders, at), _settled(device, profile.orders, at)
-    profile, twice, lost = united(mine, theirs, absorbed.source)
+    profile, twice, lost = united(mine, theirs, source)
     _count_once(before, device, twice, at)
     if mine.cart is not None and theirs.cart is not None:
         at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)

@@ -44,6 +44,8 @@ class Insighting:
         self._held = held
         self._pending: list[msgspec.Struct] = []
         self._stocks: dict[tuple[str, str], int] = {}
+        """Durable totals of all facts without an hour, for the gauges."""
+        self._changed: dict[tuple[str, str], int] = {}
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Folds each record of facts."""
@@ -75,25 +77,29 @@ class Insighting:
     def committed(self) -> None:
         """Metrics show what is durable."""
         self._observer.observe_committed(self._pending)
+        self._stocks |= self._changed
         self._observer.show_stock(self._stocks)
-        self._pending, self._stocks = [], {}
+        self._pending, self._changed = [], {}
 
     def dropped(self) -> None:
         """The records come again."""
-        self._pending, self._stocks = [], {}
+        self._pending, self._changed = [], {}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Gauges are set again from the state."""
         if overlay is not None:
-            self._observer.show_insights(self._held(overlay))
+            held = self._held(overlay)
+            self._stocks = dict(held.stock)
+            self._observer.show_insights(held)
 
     def revoked(self, partition: int) -> None:
         """The next owner shows the gauges."""
+        self._stocks = {}
         self._observer.withdraw_insights()
 
     def _outputs(self, effects: InsightEffects) -> Iterator[Output]:
         encode, topics = self._wire.encode, self._topics
-        self._stocks |= effects.stocks
+        self._changed |= effects.stocks
         self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
         for kpi in effects.kpis:
             yield Output(topics.kpis, f"{kpi.name}|{kpi.grain}|{kpi.by}".encode(), encode(kpi))

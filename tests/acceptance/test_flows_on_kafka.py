@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from schemas.insights import Facts
 from schemas.outputs import Decision, Trigger
 from streams.flows.arms import arm_of
 from streams.flows.files import LIBRARY, flow_files, read_document
@@ -125,3 +127,8 @@ def test_every_message_has_a_receipt_and_every_candidate_one_final_word_at_most(
     final = [each.candidate_id for each in decisions if each.final]
     assert len(set(final)) == len(final)
     assert set(final) <= {each.candidate_id for each in decisions if each.outcome in {"entered", "too_old"}}
+    counted = Counter[str]()
+    for facts in place.records("facts", Facts):
+        counted.update({each.name: each.value for each in facts.counts if not each.hour_ms and not each.by})
+    assert counted["candidates_unaccounted"] == 0
+    assert counted["decisions_open"] == len({each.candidate_id for each in decisions}) - len(final)

@@ -135,6 +135,7 @@ def test_every_candidate_is_final_once_or_open(history: History) -> None:
     assert set(entered.values()) <= {1}
     assert entered == final + still_open
     assert world.total("decisions_open") == len(runs)
+    assert world.total("candidates_unaccounted") == 0
     assert {run.step for run in runs} <= {step.name for flow in FLOWS.values() for step in flow.steps}
     assert {item.candidate_id for item in decisions} == set(entered)
 
