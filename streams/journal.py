@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.journal import Progress
 from schemas.wire import RegistryUnusable
 from state.codec import NewerState
 from state.store import StateUnreadable
@@ -57,3 +58,12 @@ def read_record(message: Message, wire: Wire) -> Record:
         elif name == COPIED:
             is_copy = True
     return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy)
+
+
+def told_ms(record: Record) -> int:
+    """To when time has come by a record; -1: it says nothing of time."""
+    if record.received_ms:
+        return record.received_ms
+    if isinstance(record.value, Progress):
+        return max((told.time_ms for told in record.value.partitions), default=-1)
+    return -1

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.prefix import Prefix
+    from streams.replay.checkpoints import Checkpoints
     from streams.replay.verify import Verification
 
 
@@ -27,10 +28,10 @@ class FoldedPrefix:
         self.ends = prefix.folded_to()
         self._prefix = prefix
 
-    def read(self, topic: str, partition: int) -> Iterable[Message]:
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterable[Message]:
         if topic == "journal":
-            return self.journal(partition, 0, self.ends[partition])
-        return self._prefix.read(topic, partition)
+            return self.journal(partition, start, self.ends[partition])
+        return self._prefix.read(topic, partition, start)
 
     def is_still(self) -> bool:
         """Whether no record has been folded since; offsets also move past the markers of transactions."""
@@ -47,14 +48,17 @@ class FoldedPrefix:
         return takewhile(lambda message: (message.offset() or 0) < end, messages)
 
 
-def verify_prefix(prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None) -> Verification:
-    """Folds the journal of a prefix again and compares; writes nothing.
+def verify_prefix(
+    prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None, checkpoints: Checkpoints | None = None
+) -> Verification:
+    """Folds the journal of a prefix again, from the last checkpoints on, and compares; writes only further ones.
 
     Raises:
         NotStill: a worker committed meanwhile, so that journal and topics were read at different times.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
     """
     folded = FoldedPrefix(prefix)
-    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition)
+    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition, checkpoints)
     if not folded.is_still():
         raise NotStill(
             f"workers of prefix {prefix.settings.prefix} committed meanwhile: "

@@ -40,6 +40,9 @@ def backtest(
     compare: Annotated[
         bool, typer.Option(help="Fold by the published flows too, and compare; takes about twice as long.")
     ] = True,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Begin at the last ones before --from in this folder, which `verify` filled.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures there as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report there as one HTML page.")] = None,
 ) -> None:
@@ -50,6 +53,7 @@ def backtest(
     from streams.replay.backtest import Trial
     from streams.replay.backtest import backtest as fold
     from streams.replay.backtest_report import report
+    from streams.replay.checkpoints import Checkpoints, UnfitCheckpoint
     from streams.replay.container import ContainerError
     from streams.replay.sendings import Sendings
 
@@ -62,8 +66,10 @@ def backtest(
     source, wire = _opened(file, brokers, prefix)
     tried = Sendings(from_ms, to_ms)
     published = Sendings(from_ms, to_ms) if compare else None
-    with told(NewerState, FlowError, ContainerError), console(stderr=True).status("folding") as status:
-        folded = fold(_Watched(source, status), wire, trial, tried, published)
+    kept = None if checkpoints is None else Checkpoints(checkpoints)
+    expected = (NewerState, FlowError, ContainerError, UnfitCheckpoint)
+    with told(*expected), console(stderr=True).status("folding") as status:
+        folded = fold(_Watched(source, status), wire, trial, tried, published, kept)
     found = report(folded, tried, published)
     with told(OSError):
         _write(found, json, html)

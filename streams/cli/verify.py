@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, ready_settings, registry_errors, told
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
     from streams.replay.verify import Verification
@@ -18,20 +19,28 @@ def verify(
     brokers: Brokers = None,
     prefix: Prefix = None,
     twice: Annotated[bool, typer.Option("--twice", help="Fold a second time and compare the hashes.")] = False,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="Begin at the last checkpoints in this folder, one for each prefix; add further ones."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fold the journal again from its beginning and compare with what the topics hold; exit code 1 if they differ."""
     from state.codec import NewerState
     from streams.creating import NotCreated
     from streams.prefix import open_prefix
+    from streams.replay.checkpoints import Checkpoints, UnfitCheckpoint
     from streams.verifying import NotStill, hashes_of, verify_prefix
 
+    if twice and checkpoints is not None:
+        fail("--twice and --checkpoints: allowed is one of the two; a second fold is one of all")
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, NotStill, NewerState, *registry_errors(settings)):
+    with told(NotCreated, NotStill, NewerState, UnfitCheckpoint, *registry_errors(settings)):
         opened = open_prefix(settings)
         with console(stderr=True).status("folding") as status:
             count = opened.domain.journal_partitions
-            found = verify_prefix(opened, lambda done: status.update(f"folded partition {done + 1} of {count}"))
+            kept = None if checkpoints is None else Checkpoints(checkpoints)
+            found = verify_prefix(opened, lambda done: status.update(f"folded partition {done + 1} of {count}"), kept)
             again = hashes_of(opened) if twice else None
     if as_json:
         echo_json({"verification": found, "folded_again": again})

@@ -15,7 +15,8 @@ from state.overlay import Overlay
 from streams.fold import Fold, Record
 from streams.folding.moment import Rejected
 from streams.folding.partition import PARTITION_KEY, JournalCodec
-from streams.journal import MUST_STOP, read_record
+from streams.journal import MUST_STOP, read_record, told_ms
+from streams.replay.checkpoints import going_on
 from streams.replay.sendings import Sendings
 from streams.settings import parse_domain
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from streams.folding.partition import PartitionState
     from streams.profiles.effects import Effects
+    from streams.replay.checkpoints import Checkpoint, Checkpoints
 
 _COMMIT_EVERY = 10_000
 _DEVICE = b"a:"
@@ -71,22 +73,29 @@ class Trial(NamedTuple):
         return domain.model_copy(update={"flows": (*others, *self.flows), "flow_states": states}).model_dump_json()
 
 
-def backtest(
-    journal: Journal, wire: Wire, trial: Trial, tried: Sendings, published: Sendings | None = None
-) -> Folded:
+def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
+    journal: Journal, wire: Wire, trial: Trial, tried: Sendings, published: Sendings | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Folded:  # fmt: skip
     """Fills `tried`, and `published` with what the published flows do in the same period.
 
     Devices are folded first, in all partitions: what one hands over to its user (Absorbed) has been in other flows
     than the journal has it. Everything else in the journal is the same whatever flows there are.
 
+    Each partition begins at its last checkpoint before the trial, where there is one.
+
     Raises:
         NewerState: a later release wrote the journal.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
     """
     absorbed: dict[tuple[str, str], Absorbed] = {}
     records, begin_ms, end_ms = 0, trial.to_ms, 0
+    starts = {} if checkpoints is None else checkpoints.starts(trial.from_ms)
     for is_of_devices in (True, False):
-        for _, messages in journal.partitions({}):
-            past = _Past(trial, tried, published, absorbed)
+        for partition, from_start in journal.partitions(starts):
+            start = None if checkpoints is None else checkpoints.last(partition, trial.from_ms)
+            messages = from_start if start is None else going_on(from_start, start)
+            past = _Past(_state(start, is_of_devices=is_of_devices), trial, tried, published, absorbed)
             for message in messages:
                 key = message.key()
                 if key is not None and key.startswith(_DEVICE) is not is_of_devices:
@@ -103,17 +112,27 @@ def backtest(
     return Folded(records, begin_ms if end_ms else 0, min(end_ms, trial.to_ms))
 
 
+def _state(start: Checkpoint | None, *, is_of_devices: bool) -> MemoryStore:
+    """Of the partition and its devices, or of the partition and all others."""
+    state = MemoryStore()
+    for key, value in () if start is None else start.state.items():
+        if key == PARTITION_KEY or key.startswith(_DEVICE) is is_of_devices:
+            state.write([(key, value)], 0)
+    return state
+
+
 class _Past:
     """One partition, its devices or all others: by the published flows, and from the trial's time on by those tried."""
 
     def __init__(
-        self, trial: Trial, tried: Sendings, published: Sendings | None, absorbed: dict[tuple[str, str], Absorbed]
-    ) -> None:
+        self, state: MemoryStore, trial: Trial, tried: Sendings, published: Sendings | None,
+        absorbed: dict[tuple[str, str], Absorbed],
+    ) -> None:  # fmt: skip
         self._trial = trial
         self._tried = tried
         self._absorbed = absorbed
         self._is_compared = published is not None
-        self._published = _Branch(MemoryStore(), published or Sendings(0, 0))
+        self._published = _Branch(state, published or Sendings(0, 0))
         self._branches: list[_Branch] = [self._published]
         self.begin_ms = trial.to_ms
         self.end_ms = 0
@@ -122,12 +141,12 @@ class _Past:
 
     def fold(self, record: Record) -> None:
         """Folds the next record."""
-        told_ms = _told_ms(record)
-        if told_ms >= self._trial.from_ms:
+        told = told_ms(record)
+        if told >= self._trial.from_ms:
             if self._branches[-1] is self._published:
                 self._begin()
-                self.begin_ms = told_ms
-            self.end_ms = max(self.end_ms, told_ms)
+                self.begin_ms = told
+            self.end_ms = max(self.end_ms, told)
         for branch in self._branches:
             branch.fold(record)
         if type(record.value) is Progress and self.end_ms >= self._trial.to_ms:
@@ -139,15 +158,6 @@ class _Past:
         if self._published.settings:
             tried.fold(Record("", Configured(self._published.settings, 0), b"", 0, 0))
         self._branches = [self._published, tried] if self._is_compared else [tried]
-
-
-def _told_ms(record: Record) -> int:
-    """To when time has come by a record; -1: it says nothing of time."""
-    if record.received_ms:
-        return record.received_ms
-    if isinstance(record.value, Progress):
-        return max((told.time_ms for told in record.value.partitions), default=-1)
-    return -1
 
 
 class _Branch:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
+from confluent_kafka import TIMESTAMP_CREATE_TIME
 from xxhash import xxh3_128_digest
 
 from schemas.wire import SINGLE_OBJECT, WireError
@@ -42,6 +43,7 @@ class FileRecord(NamedTuple):
 
     in_partition: int
     at_offset: int
+    at_ms: int
     of_key: bytes | None
     of_value: bytes | None
     with_headers: dict[str, bytes]
@@ -51,6 +53,9 @@ class FileRecord(NamedTuple):
 
     def offset(self) -> int:
         return self.at_offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return TIMESTAMP_CREATE_TIME, self.at_ms
 
     def key(self) -> bytes | None:
         return self.of_key
@@ -85,7 +90,9 @@ class JournalFile:
 
 
 def _record(read: Any) -> FileRecord:  # noqa: ANN401 - as fastavro reads
-    return FileRecord(read["partition"], read["offset"], read["key"], read["value"], read["headers"])
+    return FileRecord(
+        read["partition"], read["offset"], read["timestamp_ms"], read["key"], read["value"], read["headers"]
+    )  # fmt: skip
 
 
 def write_journal(path: Path, messages: Iterable[Message], wire: Wire = SINGLE_OBJECT) -> int:

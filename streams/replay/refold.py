@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas.wire import WireError
 from state.memory import MemoryStore
@@ -12,15 +11,16 @@ from state.overlay import Overlay
 from streams.fold import Fold
 from streams.folding.moment import Rejected
 from streams.folding.partition import JournalCodec
-from streams.journal import MUST_STOP, counted_as_letter, read_record
+from streams.journal import MUST_STOP, counted_as_letter, read_record, told_ms
 from streams.profiles.effects import TOPIC_OF
+from streams.replay.checkpoints import Checkpoint, Place, digest_of, going_on
+from streams.replay.sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from confluent_kafka import Message
 
-    from schemas.insights import Facts, PanelRow
     from schemas.wire import Wire
     from streams.fold import Record
     from streams.profiles.effects import Effects
@@ -36,21 +36,6 @@ Sequences: TypeAlias = dict[bytes, list[bytes | None]]
 
 
 @dataclass(slots=True)
-class Sums:
-    """What the facts of one journal partition add up to."""
-
-    counts: Counter[tuple[str, int, str]] = field(default_factory=Counter)
-    """By (name, hour_ms, by)."""
-    panel: Counter[PanelRow] = field(default_factory=Counter)
-
-    def add(self, facts: Facts) -> None:
-        """Adds one record of the topic."""
-        for count in facts.counts:
-            self.counts[count.name, count.hour_ms, count.by] += count.value
-        self.panel.update(facts.panel)
-
-
-@dataclass(slots=True)
 class Contents:
     """What one partition of the journal makes of each topic."""
 
@@ -58,6 +43,10 @@ class Contents:
     sums: Sums = field(default_factory=Sums)
     records: int = 0
     """Of the journal."""
+    place: Place | None = None
+    """Of the last record that was folded; None: there was none."""
+    state: MemoryStore = field(default_factory=MemoryStore)
+    """After it."""
 
     def hold(self, topic: str, key: bytes, value: bytes | None) -> None:
         """Takes in the next value of a key."""
@@ -68,24 +57,37 @@ class Contents:
             sequences.setdefault(key, []).append(value)
 
 
-def refold(messages: Iterable[Message], wire: Wire, set_aside: Collection[int] = ()) -> Contents:
+def refold(
+    messages: Iterable[Message], wire: Wire, set_aside: Collection[int] = (), start: Checkpoint | None = None
+) -> Contents:
     """Folds one partition's records, given in the order of their offsets; `wire` encodes as the worker's did.
 
     `set_aside` are offsets that became dead letters: not folded then, though the code may have been mended since.
+    With a checkpoint `messages` begin with its record; topics are then what later ones make of them, sums those of all.
 
     Raises:
         NewerState: a later release wrote the journal.
+        UnfitCheckpoint: the checkpoint is of another journal.
     """
-    overlay = Overlay(MemoryStore(), JournalCodec())
-    fold, contents = Fold(overlay), Contents()
+    contents = Contents()
+    latest_ms, last, end = -1, None, 0
+    if start is not None:
+        contents.state, latest_ms = start.state, start.place.told_ms
+        contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
+        messages = going_on(messages, start)
+    overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
+    fold = Fold(overlay)
     for message in messages:
         contents.records += 1
+        end = message.offset() + 1
         if set_aside and message.offset() in set_aside:
             _count_letter(message, contents)
             continue
+        last = message
         record: Record | None = None
         try:
             record = read_record(message, wire)
+            latest_ms = max(latest_ms, told_ms(record))
             effects = fold(record)
         except MUST_STOP:
             raise
@@ -99,9 +101,16 @@ def refold(messages: Iterable[Message], wire: Wire, set_aside: Collection[int] =
             continue
         _take(effects, contents, wire)
         if contents.records % _COMMIT_EVERY == 0:
-            overlay.freeze()
-            overlay.committed(contents.records)
+            _commit(overlay, contents)
+    _commit(overlay, contents)
+    if last is not None:
+        contents.place = Place(last.partition(), last.offset(), digest_of(last), end, latest_ms)
     return contents
+
+
+def _commit(overlay: Overlay[Any], contents: Contents) -> None:
+    overlay.freeze()
+    overlay.committed(contents.records)
 
 
 def _take(effects: Effects, contents: Contents, wire: Wire) -> None:

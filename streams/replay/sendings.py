@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.outputs import DeadLetter, Decision, Trigger
+from schemas.outputs import DeadLetter, Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,9 +19,10 @@ _REASON_VARIES = {"entered", "sent"}
 
 
 class Sending(msgspec.Struct, gc=False):
-    """A message."""
+    """A message that was decided, and not taken back."""
 
     flow_id: str
+    candidate_id: str
     time_ms: int
     goal_ms: int = 0
     """Time of the first event that was the flow's goal within its window; 0: none."""
@@ -60,15 +61,27 @@ class Sendings:
         """What the fold of one record emitted."""
         for customer, output in outputs:
             if isinstance(output, Decision):
+                if output.outcome == "revoked":
+                    self._take_back(customer, output.candidate_id)
                 if self.from_ms <= output.time_ms < self.to_ms:
-                    self.outcomes[output.flow_id, output.outcome] += 1
-                    if output.outcome not in _REASON_VARIES:
-                        self.reasons[output.flow_id, output.outcome, output.reason] += 1
-            elif isinstance(output, Trigger):
-                if self.from_ms <= output.decided_ms < self.to_ms:
-                    self.of_customers.setdefault(customer, []).append(Sending(output.flow_id, output.decided_ms))
+                    self._count(customer, output)
             elif isinstance(output, DeadLetter):
                 self.failures.append(output.detail)
+
+    def _count(self, customer: str, decision: Decision) -> None:
+        flow_id, outcome = decision.flow_id, decision.outcome
+        self.outcomes[flow_id, outcome] += 1
+        if outcome not in _REASON_VARIES:
+            self.reasons[flow_id, outcome, decision.reason] += 1
+        if outcome == "sent":
+            # the trigger may come later: it waits for what came in before it
+            sending = Sending(flow_id, decision.candidate_id, decision.time_ms)
+            self.of_customers.setdefault(customer, []).append(sending)
+
+    def _take_back(self, customer: str, candidate_id: str) -> None:
+        kept = [each for each in self.of_customers.pop(customer, []) if each.candidate_id != candidate_id]
+        if kept:
+            self.of_customers[customer] = kept
 
     def note(self, customer: str, event: Touchpoint) -> None:
         """A touchpoint that was folded: it may be what a message was for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -11,7 +12,9 @@ import msgspec
 from schemas.insights import Facts
 from schemas.wire import WireError
 from streams.fold import TIMER
-from streams.replay.refold import COMPARED, Contents, Sums, refold
+from streams.replay.checkpoints import Checkpoint
+from streams.replay.refold import COMPACTED, COMPARED, Contents, refold
+from streams.replay.sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from schemas.wire import Wire
+    from streams.replay.checkpoints import Checkpoints
 
 FACTS = "facts"
 DIFFERENCES_MAX = 100
@@ -28,8 +32,8 @@ DIFFERENCES_MAX = 100
 class Records(Protocol):
     """A prefix's topics, wherever they lie: one partition's committed records in the order of their offsets."""
 
-    def read(self, topic: str, partition: int) -> Iterable[Message]:
-        """`topic` is its name without the prefix."""
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterable[Message]:
+        """From the record with the offset `start` on; `topic` is its name without the prefix."""
         ...
 
 
@@ -76,24 +80,36 @@ def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]
 
 
 def verify(
-    records: Records, partitions: int, wire: Wire, on_partition: Callable[[int], None] = lambda _: None
-) -> Verification:
-    """Folds each of the journal's partitions anew and compares with what the topics hold; writes nothing.
+    records: Records, partitions: int, wire: Wire, on_partition: Callable[[int], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
+) -> Verification:  # fmt: skip
+    """Folds each of the journal's partitions anew and compares with what the topics hold.
 
-    `on_partition` is told each partition that is done.
+    `on_partition` is told each partition that is done. With checkpoints each begins at its last one, and what the
+    topics held until there is not compared again; one more is written where they hold what the fold gives.
 
     Raises:
         WireError: a record of facts is none of ours.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
     """
     facts, facts_records = _held_sums(records, wire)
     folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
     report.records[FACTS] = facts_records
     letters = set_aside(records, wire)
     for partition in range(partitions):
-        folded = refold(records.read("journal", partition), wire, letters[partition])
-        held = _held_contents(records, partition, facts.pop(partition, Sums()))
+        start = None if checkpoints is None else checkpoints.last(partition)
+        journal = records.read("journal", partition, 0 if start is None else start.place.offset)
+        folded = refold(journal, wire, letters[partition], start)
+        held = _held_contents(records, partition, facts.pop(partition, Sums()), start)
+        if start is not None:
+            # what other customers' public profiles were stood there before
+            profiles, known = held.topics[COMPACTED], folded.topics[COMPACTED]
+            held.topics[COMPACTED] = {key: values for key, values in profiles.items() if key in known}
         report.journal += folded.records
+        differences = report.different.total()
         report.compare(partition, folded, held)
+        if checkpoints is not None and folded.place is not None and report.different.total() == differences:
+            checkpoints.write(Checkpoint(folded.place, _values(folded, start), folded.sums, folded.state))
         folded_digests.take(folded, partition)
         held_digests.take(held, partition)
         on_partition(partition)
@@ -126,12 +142,23 @@ def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:
     return by_partition, count
 
 
-def _held_contents(records: Records, partition: int, sums: Sums) -> Contents:
+def _held_contents(records: Records, partition: int, sums: Sums, start: Checkpoint | None) -> Contents:
     held = Contents(sums=sums)
     for topic in COMPARED:
-        for message in records.read(topic, partition):
+        before = 0 if start is None else start.values.get(topic, 0)
+        for message in islice(records.read(topic, partition), before, None):
             held.hold(topic, message.key() or b"", message.value())
     return held
+
+
+def _values(folded: Contents, start: Checkpoint | None) -> dict[str, int]:
+    """By topic: values from the journal's beginning on; of the compacted one all may still be there, or few."""
+    before = {} if start is None else start.values
+    return {
+        topic: before.get(topic, 0) + sum(map(len, sequences.values()))
+        for topic, sequences in folded.topics.items()
+        if topic != COMPACTED
+    }
 
 
 class _Report:

@@ -86,6 +86,32 @@ def test_the_journal_folded_again_makes_what_the_topics_hold(run: Run) -> None:
     assert result.stdout.splitlines()[-1].endswith("records of the journal folded: no difference")
 
 
+@pytest.mark.usefixtures("replayed")
+def test_what_was_verified_is_not_folded_again(run: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "checkpoints")
+    first, second = run("verify", "--checkpoints", folder), run("verify", "--checkpoints", folder)
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert second.stdout.splitlines()[-1] == "0 records of the journal folded: no difference"
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
+    refused = run("verify", "--checkpoints", folder, "--twice")
+    assert (refused.exit_code, "--twice and --checkpoints" in refused.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("replayed")
+def test_flows_are_tried_on_the_journal_of_the_brokers_and_on_its_file_alike(run: Run, tmp_path: Path) -> None:
+    journal, of_file, of_brokers = (tmp_path / name for name in ("journal.avro", "file.json", "brokers.json"))
+    exported = run("journal", "export", str(journal))
+    assert exported.exit_code == 0, exported.output
+    for source, found in ((["--file", str(journal)], of_file), ([], of_brokers)):
+        tried = run("backtest", "--flows", str(LIBRARY / "abandoned_cart.yaml"), *source, "--json", str(found))
+        assert tried.exit_code == 0, tried.output
+    report = json.loads(of_file.read_bytes())
+    assert report == json.loads(of_brokers.read_bytes())
+    # the same flows as are published
+    assert report["sends"] > 0
+    assert all(flow["sends"] == flow["published_sends"] for flow in report["flows"])
+
+
 def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     trigger = first(replayed, "triggers", Trigger)
     result = run("explain", trigger.customer)

@@ -87,6 +87,6 @@ class KeptTopics:
 
     topics: dict[str, list[Kept]]
 
-    def read(self, topic: str, partition: int) -> Iterator[Any]:
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Any]:
         assert partition == 0
-        return iter(self.topics[topic])
+        return (record for record in self.topics[topic] if topic != "journal" or record.offset() >= start)

@@ -10,10 +10,12 @@ import pytest
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
+from schemas.touchpoint import Consent
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
 from streams.replay.backtest import Trial, backtest
 from streams.replay.sendings import Sendings
+from tests.support.flows import a_reminder
 from tests.support.kept import KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -83,19 +85,19 @@ def always(flows: Any, *, is_alone: bool = True) -> Trial:
     return Trial(tuple(flows), 0, FOR_EVER_MS, is_alone)
 
 
-def a_month(seed: int) -> Iterator[Touchpoint | int]:
+def a_month(seed: int, start_ms: int = START_MS) -> Iterator[Touchpoint | int]:
     """Touchpoints of customers who look, fill carts and order, on devices that turn out to be theirs; times to pass."""
     chance = Random(seed)
-    now_ms = START_MS
+    now_ms = start_ms
     for number in range(150):
         now_ms += chance.choice([1_000, HOUR_MS, 9 * HOUR_MS])
         who = str(chance.randrange(4))
         on_device = {"anonymous_id": f"phone-{who}"}
-        fields: dict[str, Any] = {"event_id": f"e{number}", **(on_device if chance.random() < 0.4 else {})}
+        fields: dict[str, Any] = {"event_id": f"e{start_ms}-{number}", **(on_device if chance.random() < 0.4 else {})}
         user = None if fields.get("anonymous_id") and chance.random() < 0.6 else who
         kind = chance.choice(["product_viewed", "product_added", "product_added", "order_completed", "signed_up"])
         if kind == "order_completed":
-            yield an_order(now_ms, 1_000 * chance.randrange(1, 30), user, order_id=f"o{number}", **fields)
+            yield an_order(now_ms, 1_000 * chance.randrange(1, 30), user, order_id=f"o{start_ms}-{number}", **fields)
         elif kind == "product_added":
             yield an_add(now_ms, user=user, **fields)
         else:
@@ -112,8 +114,10 @@ def lived(seed: int, flows: Any, *, change: tuple[int, Any] | None = None) -> Ke
     return world
 
 
-def happen(world: KeptWorld, seed: int, change: tuple[int, Any] | None = None) -> None:
-    for happens in a_month(seed):
+def happen(
+    world: KeptWorld, seed: int, change: tuple[int, Any] | None = None, start_ms: int = START_MS
+) -> None:  # fmt: skip
+    for happens in a_month(seed, start_ms):
         at_ms = happens if isinstance(happens, int) else happens.time_ms
         if change is not None and at_ms >= change[0]:
             world.append("", Configured(world.settings.model_copy(update={"flows": change[1]}).model_dump_json(), 0))
@@ -221,6 +225,21 @@ def test_more_carts_than_one_record_wakes_are_reminded_though_the_journal_has_no
     world.pass_time(START_MS + DAY_MS)
     found = tried(world, always([{**CART[0], "holdout_percent": 0, "quiet_hours": None}]))
     assert sum(map(len, found.of_customers.values())) >= 2_500
+
+
+def test_a_message_that_is_taken_back_while_it_waits_was_not_sent() -> None:
+    world = KeptWorld(flows=())
+    world.send(an_add(START_MS), an_add(START_MS, user="2"))
+    world.pass_time(START_MS + HOUR_MS)
+    # his own record fires the timer, while the withdrawal of before is still under way
+    for user in ("1", "2"):
+        world.send(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS, user))
+    withdrawn = Consent("email", granted=False)
+    world.send(a_touchpoint("consent_changed", START_MS + HOUR_MS, "2", consent=withdrawn))
+    world.pass_time(START_MS + DAY_MS)
+    found = tried(world, always([a_reminder(holdout_percent=0, quiet_hours=None)]))
+    assert found.outcomes["abandoned_cart", "revoked"] == 1
+    assert list(found.of_customers) == ["u:1"]
 
 
 def test_an_order_within_the_flows_window_after_a_message_is_its_goal() -> None:
