@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 CUSTOMERS = 1_000_000
-BACKLOG = 1_200_000
+BACKLOG = 5_000_000
 """Half of it has more customers than a worker keeps decoded: from there on memory must not grow."""
 HOT_EVERY = 10
 HOT_RECORDS = 150_000

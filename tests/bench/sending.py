@@ -2,7 +2,8 @@
 
 `python -m tests.bench.sending BROKERS TOPIC RATE SECONDS`
 
-Nine of ten are views of 20,000 customers; each tenth puts an article into the cart of a customer of its own.
+Nine of ten are views of 20,000 customers, others after each half million; each tenth puts an article into the cart of a
+customer of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from schemas.touchpoint import Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 
-VIEWERS = 20_000
+VIEWERS, VIEWERS_STAY = 20_000, 500_000
 ADD_EVERY = 10
 BURST = 20_000
 _TICK_SECONDS = 0.01
@@ -42,7 +43,7 @@ def main() -> None:
 
 def touchpoint(number: int, time_ms: int) -> Touchpoint:
     """The one of that number; its id is of this process alone."""
-    kind, user = "product_viewed", f"{number * 7_919 % VIEWERS}"
+    kind, user = "product_viewed", f"{number // VIEWERS_STAY}-{number * 7_919 % VIEWERS}"
     if number % ADD_EVERY == 0:
         kind, user = "product_added", f"cart-{time_ms}-{number}"
     article = Product(sku=f"sku-{number % 5_000}", price_minor=900, quantity=1)
