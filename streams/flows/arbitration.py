@@ -29,7 +29,8 @@ def comes_first(
     before = [
         run
         for run in runs
-        if now_ms < run.due_ms <= now_ms + arbitration_ms
+        if run.flow_id != plan.flow.id  # a shadow would stand in its place
+        and now_ms < run.due_ms <= now_ms + arbitration_ms
         and _rank(run.flow_id, flow_set) < rank
         and _is_to_send(run, flow_set)
     ]
@@ -43,7 +44,7 @@ def came_first(
     rank = _rank(plan.key, flow_set)
     for sent in messages:
         is_meeting = sent.is_promotional and now_ms - arbitration_ms < sent.time_ms <= now_ms
-        if is_meeting and _rank(sent.flow_id, flow_set) < rank:
+        if is_meeting and sent.flow_id != plan.flow.id and _rank(sent.flow_id, flow_set) < rank:
             return sent
     return None
 

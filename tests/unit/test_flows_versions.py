@@ -199,6 +199,17 @@ def test_a_canary_of_no_share_decides_in_the_shadow_beside_the_live_version() ->
     assert len({decision.candidate_id for decision in journey.decisions}) == 2
 
 
+def test_the_shadow_does_not_meet_the_version_in_whose_place_it_would_stand() -> None:
+    for minutes in ("118m", "122m"):
+        journey = Journey()
+        flow = a_flow(when_outranked="drop")
+        standing(journey, flow, canary=a_canary(0, when_outranked="drop", wait={"for": minutes}))
+        journey.meets(an_event())
+        journey.comes_due()
+        journey.comes_due()
+        assert sorted(journey.outcomes) == ["entered", "entered", "sent", "shadow"]
+
+
 def test_the_shadow_says_what_would_have_stopped_it() -> None:
     journey = Journey().has(messages=(Sent(START_MS, "email", "win_back", is_promotional=True),))
     standing(journey, canary=a_canary(0))
