@@ -227,7 +227,7 @@ class Fold:
         """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
         customer = key.decode()
         if profile.outstanding:
-            profile = released(profile, known.settled_ms, customer, effects)
+            profile = released(profile, known.settled_ms, known.flows, customer, effects)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)

@@ -60,19 +60,37 @@ def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
     return _replace(profile, outstanding=profile.outstanding[beyond:])
 
 
-def released(profile: Profile, settled_ms: int | None, customer: str, effects: Effects) -> Profile:
-    """The profile after time has come: what nothing has taken back goes out."""
+def released(
+    profile: Profile, settled_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects
+) -> Profile:
+    """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
     if settled_ms is None:
         return profile
+    profile = _without_paused(profile, settled_ms, flow_set, customer, effects)
     now_ms = max(profile.clock_ms, settled_ms)
     kept = []
     for message in profile.outstanding:
-        is_released = message.is_held and message.trigger.decided_ms <= settled_ms
+        is_released = _is_to_release(message, settled_ms)
         if is_released:
             _emit(message.trigger, customer, effects)
         if message.goes_ms > now_ms or (message.is_held and not is_released):
             kept.append(_replace(message, is_held=False) if is_released else message)
     return _replace(profile, outstanding=tuple(kept))
+
+
+def _is_to_release(message: Outstanding, settled_ms: int) -> bool:
+    return message.is_held and message.trigger.decided_ms <= settled_ms
+
+
+def _without_paused(
+    profile: Profile, settled_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+) -> Profile:
+    def is_taken_back(message: Outstanding) -> bool:
+        plan = flow_set.plan_of(message.run, customer)
+        return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
+
+    reason = "A person had paused the flow before the message went out."
+    return _without(profile, is_taken_back, reason, {}, profile.clock_ms, customer, effects)
 
 
 def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:

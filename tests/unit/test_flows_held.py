@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.journal import AddressConsent, Link
+from schemas.journal import AddressConsent, Configured, Link
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.profiles.profile import OUTSTANDING_MAX
+from streams.settings import FlowState
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 DUE_MS = START_MS + 2 * HOUR_MS
@@ -101,6 +102,25 @@ def test_what_he_says_after_it_was_due_is_too_late_as_it_would_have_been(world: 
     world.pass_time(LATER_MS + 2)
     assert len(world.emitted(Trigger)) == 1
     assert "revoked" not in outcomes(world)
+
+
+def test_a_pause_of_the_flow_takes_it_back_though_it_was_decided_before(world: World) -> None:
+    paused = {"abandoned_cart": FlowState(paused_ms=1)}
+    world.append("", Configured(world.settings.model_copy(update={"flow_states": paused}).model_dump_json(), 0))
+    world.pass_time(LATER_MS)
+    assert world.emitted(Trigger) == []
+    assert outcomes(world) == ["entered", "sent", "revoked"]
+    profile = world.profile("u:1")
+    assert profile is not None
+    assert (profile.messages, profile.outstanding) == ((), ())
+
+
+def test_a_pause_that_is_over_by_then_takes_nothing_back(world: World) -> None:
+    for paused_ms in (1, None):
+        states = {"abandoned_cart": FlowState(paused_ms=paused_ms)}
+        world.append("", Configured(world.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0))
+    world.pass_time(LATER_MS)
+    assert len(world.emitted(Trigger)) == 1
 
 
 def test_an_order_on_his_device_that_was_on_its_way_takes_it_back(world: World) -> None:
