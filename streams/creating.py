@@ -65,15 +65,15 @@ def create_prefix(
         PublishedMeanwhile: run it again.
         KafkaException: no broker answers, or the records were not taken.
     """
+    _in_force(settings, domain)
+    made = make_topics(settings, domain, replication)
+    # from here on nobody else publishes; somebody may have since the look before
     publisher, now_ms = _publisher(settings), _now_ms()
-    published = _published(settings, partition_counts(settings.brokers, settings.kafka))
-    if published is not None:
-        _check_fixed(settings.prefix, published, domain)
+    published = _in_force(settings, domain)
     if keeps_flows and published is not None:
         domain = domain.model_copy(update={"flows": published.flows, "flow_states": published.flow_states})
     else:
         domain = standing_as(published, domain, now_ms)
-    made = make_topics(settings, domain, replication)
     is_new = published != domain or Topics(settings.prefix).settings in made
     if is_new:
         _publish(publisher, settings.prefix, domain, now_ms)
@@ -126,6 +126,13 @@ def _published(settings: WorkerSettings, there: Collection[str]) -> DomainSettin
         if last is not None:
             return parse_domain(SINGLE_OBJECT.decode_as(Configured, last).settings)
     return None
+
+
+def _in_force(settings: WorkerSettings, wanted: DomainSettings) -> DomainSettings | None:
+    published = _published(settings, partition_counts(settings.brokers, settings.kafka))
+    if published is not None:
+        _check_fixed(settings.prefix, published, wanted)
+    return published
 
 
 def _last_published(settings: WorkerSettings, topic: str) -> bytes | None:

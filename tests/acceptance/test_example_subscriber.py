@@ -25,7 +25,7 @@ from tests.support.world import HOUR_MS
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 SOON_MS = 8_000
 """Longer than it takes to read what was written, and to be killed."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streams.flows.definition import Flow
     from streams.stories import Expected, Stories
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(300)]
 
 DOCUMENTS = [{**read_document(file), "holdout_percent": 0} for file in flow_files(LIBRARY)]
 FLOWS = compile_flows(DOCUMENTS).flows

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from streams.replay.mapped import Mapped
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(600)]
 
 DAY_MS = 86_400_000
 PUBLISHED, PAUSED, RESUMED, REPLACED = (
