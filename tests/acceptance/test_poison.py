@@ -39,10 +39,10 @@ BUGS = """
 import streams.fold, streams.folding.timers, streams.processors.collecting
 
 def with_a_bug(function, is_met):
-    def broken(*given):
+    def broken(*given, **named):
         if is_met(*given):
             raise ZeroDivisionError("the release has a bug")
-        return function(*given)
+        return function(*given, **named)
     return broken
 
 streams.processors.collecting.collect = with_a_bug(
