@@ -34,27 +34,26 @@ def watch_days(
     of this rate is no evidence that the flow is so regular.
     """
     held: Fires | None = state.get(FIRES)
-    expected = {
-        str(flow["id"]): (int(str(flow["version"])), standing)
-        for flow in settings.flows
-        if (standing := settings.flow_states.get(str(flow["id"]))) is not None and standing.expected is not None
-    }
-    if before_ms is None or to_ms is None or (not expected and (held is None or not held.flows)):
+    watched: dict[str, tuple[int, Expected, bool]] = {}
+    for flow in settings.flows:
+        standing = settings.flow_states.get(str(flow["id"]))
+        if standing is not None and standing.expected is not None:
+            watched[str(flow["id"])] = int(str(flow["version"])), standing.expected, standing.paused_ms is not None
+    if before_ms is None or to_ms is None or (not watched and (held is None or not held.flows)):
         return
-    fires = held.flows if held is not None else {}
+    fires = dict(held.flows) if held is not None else {}
     for day_ms in _days(before_ms, to_ms, settings):
         window: Window | None = state.get(day_key(day_ms))
         counts = window.counts if window is not None else {}
-        for flow_id in [name for name in fires if name not in expected or fires[name].version != expected[name][0]]:
-            _over(fires[flow_id], day_ms, effects)
-            fires = {name: fire for name, fire in fires.items() if name != flow_id}
-        for flow_id, (version, standing) in expected.items():
+        for flow_id in [name for name in fires if name not in watched or fires[name].version != watched[name][0]]:
+            _over(fires.pop(flow_id), day_ms, effects)
+        for flow_id, (version, expected, is_paused) in watched.items():
             fire = fires.get(flow_id)
             if fire is None:
-                fires = {**fires, flow_id: Fire(version)}
-            elif standing.expected is not None and standing.paused_ms is None and fire.days < DAYS:
+                fires[flow_id] = Fire(version)
+            elif not is_paused and fire.days < DAYS:
                 observed = counts.get(f"{KPI}|{_by(flow_id)}", 0)
-                fires = {**fires, flow_id: _judged(fire, flow_id, day_ms, observed, standing.expected, effects)}
+                fires[flow_id] = _judged(fire, flow_id, day_ms, observed, expected, effects)
     state.put(FIRES, Fires(fires), 0)
 
 

@@ -115,9 +115,10 @@ def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
 def _state(start: Checkpoint | None, *, is_of_devices: bool) -> MemoryStore:
     """Of the partition and its devices, or of the partition and all others."""
     state = MemoryStore()
-    for key, value in () if start is None else start.state.items():
-        if key == PARTITION_KEY or key.startswith(_DEVICE) is is_of_devices:
-            state.write([(key, value)], 0)
+    pairs = () if start is None else start.state.items()
+    state.write(
+        ((key, value) for key, value in pairs if key == PARTITION_KEY or key.startswith(_DEVICE) is is_of_devices), 0
+    )
     return state
 
 
@@ -219,7 +220,7 @@ class _Branch:
             raise
         except Rejected:
             return None
-        except Exception:
+        except Exception:  # a worker makes a dead letter of it and goes on; the report counts it, the command shows one
             if not record.is_of_customer:
                 raise
             self._sendings.failures.append(traceback.format_exc())

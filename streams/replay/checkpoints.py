@@ -13,7 +13,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from schemas.insights import PanelRow
 from state.memory import MemoryStore
-from streams.replay.container import ContainerError, read_blocks
+from streams.replay.container import ContainerError, read_blocks, write_blocks
 from streams.replay.sums import Sums
 
 if TYPE_CHECKING:
@@ -118,11 +118,8 @@ class Checkpoints:
         digest = _digest(state.items())
         whole = _Whole(place, checkpoint.values, list(sums.counts.items()), list(sums.panel.items()), digest)
         path = self._folder / f"{place.partition}-{place.offset:020d}.avro"
-        unfinished = path.with_name(path.name + ".part")
         pairs = chain([(_WHOLE, msgspec.json.encode(whole))], state.items())
-        with unfinished.open("wb") as file:
-            fastavro.writer(file, _SCHEMA, ({"key": key, "value": value} for key, value in pairs), codec="deflate")
-        unfinished.replace(path)
+        write_blocks(path, _SCHEMA, _NAME, ({"key": key, "value": value} for key, value in pairs))
 
 
 def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message]:

@@ -21,8 +21,6 @@ T = TypeVar("T")
 SUFFIX = ".avro"
 _MAGIC = b"Obj\x01"
 _RECORD = "touchstream.v1.Touchpoint"
-# the format wants sixteen bytes that data will hardly hold; always the same, so that equal input gives equal files
-_SYNC_MARKER = xxh3_128_digest(b"touchstream.v1.Touchpoint container")
 
 
 class ContainerError(ValueError):
@@ -31,19 +29,7 @@ class ContainerError(ValueError):
 
 def write_container(path: Path, touchpoints: Iterable[Touchpoint]) -> int:
     """Writes them in the order given and returns their number; the same touchpoints make the same bytes."""
-    count = 0
-
-    def counted() -> Iterator[object]:
-        nonlocal count
-        for touchpoint in touchpoints:
-            count += 1
-            yield msgspec.to_builtins(touchpoint)
-
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        fastavro.writer(file, parsed_schema("touchpoint"), counted(), codec="deflate", sync_marker=_SYNC_MARKER)
-    unfinished.replace(path)
-    return count
+    return write_blocks(path, parsed_schema("touchpoint"), _RECORD, map(msgspec.to_builtins, touchpoints))
 
 
 def read_container(path: Path) -> Iterator[MappedTouchpoint]:
@@ -57,6 +43,25 @@ def read_container(path: Path) -> Iterator[MappedTouchpoint]:
 
 def _mapped(read: Any) -> MappedTouchpoint:  # noqa: ANN401 - as fastavro reads
     return MappedTouchpoint(msgspec.convert(read, Touchpoint), 1)
+
+
+def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) -> int:  # noqa: ANN401 - fastavro's own parsed form
+    """Writes records of that `name` in the order given and returns their number; there is the whole file, or none."""
+    count = 0
+
+    def counted() -> Iterator[object]:
+        nonlocal count
+        for record in records:
+            count += 1
+            yield record
+
+    # the format wants sixteen bytes that data will hardly hold; always the same, so that equal input gives equal files
+    marker = xxh3_128_digest(f"{name} container".encode())
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as file:
+        fastavro.writer(file, schema, counted(), codec="deflate", sync_marker=marker)
+    unfinished.replace(path)
+    return count
 
 
 def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) -> Iterator[T]:  # noqa: ANN401 - fastavro's own parsed form

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
 from confluent_kafka import TIMESTAMP_CREATE_TIME
-from xxhash import xxh3_128_digest
 
 from schemas.wire import SINGLE_OBJECT, WireError
-from streams.replay.container import ContainerError, read_blocks
+from streams.replay.container import ContainerError, read_blocks, write_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +34,6 @@ _SCHEMA = fastavro.parse_schema({
         {"name": "headers", "type": {"type": "map", "values": "bytes"}},
     ],
 })
-_SYNC_MARKER = xxh3_128_digest(f"{_NAME} container".encode())
 
 
 class FileRecord(NamedTuple):
@@ -100,26 +98,18 @@ def write_journal(path: Path, messages: Iterable[Message], wire: Wire = SINGLE_O
 
     Values are decoded by `wire`, so that whoever reads them needs no registry.
     """
-    count = 0
-
-    def counted() -> Iterator[object]:
-        nonlocal count
-        for message in messages:
-            count += 1
-            yield {
-                "partition": message.partition(),
-                "offset": message.offset(),
-                "timestamp_ms": message.timestamp()[1],
-                "key": message.key(),
-                "value": _plain(message.value(), wire),
-                "headers": {name: value or b"" for name, value in message.headers() or ()},
-            }
-
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        fastavro.writer(file, _SCHEMA, counted(), codec="deflate", sync_marker=_SYNC_MARKER)
-    unfinished.replace(path)
-    return count
+    records = (
+        {
+            "partition": message.partition(),
+            "offset": message.offset(),
+            "timestamp_ms": message.timestamp()[1],
+            "key": message.key(),
+            "value": _plain(message.value(), wire),
+            "headers": {name: value or b"" for name, value in message.headers() or ()},
+        }
+        for message in messages
+    )
+    return write_blocks(path, _SCHEMA, _NAME, records)
 
 
 def _plain(value: bytes | None, wire: Wire) -> bytes | None:
