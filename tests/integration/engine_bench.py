@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 WAIT_SECONDS = 90.0
+_PRINTED = 20_000
 
 Account = dict[bytes, list[tuple[bytes, int]]]
 """By key, in order: the values seen and the count that was written with each."""
@@ -65,11 +66,14 @@ class Bench:
 
     @contextmanager
     def worker(self, slot: int = 0, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a worker; killed at the end if it still runs. Its log is `worker-SLOT.log`."""
+        """Run a worker; killed at the end if it still runs. Its log is `worker-SLOT.log`, printed if a check fails."""
         with self.log(slot).open("ab") as log:
             process = self.start(slot, log, *options)
             try:
                 yield process
+            except BaseException:
+                sys.stderr.write(self.log(slot).read_text(errors="replace")[-_PRINTED:])
+                raise
             finally:
                 process.kill()
                 process.wait()
