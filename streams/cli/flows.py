@@ -30,7 +30,7 @@ def list_files(files: Files = None) -> None:
     for file, flow in loaded(files):
         messages = ", ".join(step.name for step in flow.steps if step.do == "trigger")
         typer.echo(f"{flow.id} v{flow.version}: {flow.message_class}, priority {flow.priority}, for {flow.owner}")
-        typer.echo(f"  entered by {flow.entry.event or ', '.join(flow.entry.segment or ())}")
+        typer.echo(f"  entered by {', '.join(flow.entry.segment or (flow.entry.words,))}")
         typer.echo(f"  sends {messages} by {', '.join(flow.ordered_channels)}")
         typer.echo(f"  {file}")
 

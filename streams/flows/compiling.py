@@ -64,9 +64,9 @@ def _number(condition: NumberIs) -> Holds:
 
 
 def _count(condition: CountIs) -> Holds:
-    count, within_ms = COUNTS[condition.field], condition.within_ms
+    count, within_ms, category = COUNTS[condition.field], condition.within_ms, condition.category
     within = _bounds(condition.at_least, condition.at_most)
-    return lambda profile, _event, now_ms: within(count(profile, now_ms, within_ms))
+    return lambda profile, _event, now_ms: within(count(profile, now_ms, within_ms, category))
 
 
 def _age(condition: AgeIs) -> Holds:

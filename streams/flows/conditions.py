@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from streams.flows.durations import Duration, duration_text
 from streams.flows.fields import (
     KEPT_DAYS,
+    KEPT_MOST,
     PROPERTY,
     SEGMENTS,
     STAGES,
+    VIEWS,
     AgeField,
     CountField,
     EventNumberField,
@@ -59,6 +61,8 @@ class CountIs(Part):
     """How much there was of it in the time before now, as far back as the profile goes."""
 
     field: CountField
+    category: str | None = Field(default=None, min_length=1)
+    """Of the articles viewed."""
     within_ms: Duration = Field(alias="within")
     at_least: int | None = None
     at_most: int | None = None
@@ -66,10 +70,15 @@ class CountIs(Part):
     @model_validator(mode="after")
     def _has_a_bound(self) -> CountIs:
         _check_bounds(self.at_least, self.at_most)
+        if (self.category is None) == (self.field == VIEWS):
+            raise ValueError(f"{VIEWS} are counted in a category, and nothing else is")
         kept_ms = KEPT_DAYS.get(self.field, 0) * DAY_MS
         if not self.within_ms or 0 < kept_ms < self.within_ms:
             upto = f" and at most {duration_text(kept_ms)}, for which they are kept" if kept_ms else ""
             raise ValueError(f"within is above 0{upto}")
+        most = KEPT_MOST.get(self.field)
+        if most is not None and self.at_least is not None and self.at_least > most:
+            raise ValueError(f"at most {most} are kept: at_least is never reached")
         return self
 
 

@@ -91,6 +91,8 @@ def _between(one: Flow, other: Flow) -> Iterator[Conflict]:
 def _common_entry(one: Flow, other: Flow) -> str | None:
     if one.entry.event is not None:
         return one.entry.event if one.entry.event == other.entry.event else None
+    if one.entry.date is not None:
+        return f"the date {one.entry.date}" if one.entry.date == other.entry.date else None
     shared = [name for name in one.entry.segment or () if name in (other.entry.segment or ())]
     return f"the segment {shared[0]}" if shared else None
 
@@ -121,8 +123,8 @@ def _is_above(one: NumberIs, other: NumberIs) -> bool:
 
 
 def _offsets(flow: Flow) -> list[tuple[str, int]]:
-    """Messages that come a fixed time after the entry, and that time, by the first way that leads to each."""
-    at_ms: dict[str, int] = {flow.steps[0].name: flow.wait.for_ms}
+    """Messages a fixed time after what enters (a date: before, where negative), by the first way that leads to each."""
+    at_ms: dict[str, int] = {flow.steps[0].name: flow.entry.shift_ms + flow.wait.for_ms}
     found = []
     for place, step in enumerate(flow.steps):
         if step.name not in at_ms:

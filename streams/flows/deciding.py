@@ -200,7 +200,10 @@ def _silenced(
 def _why_sent(run: Run, plan: Plan, cart: Cart | None) -> str:
     flow = plan.flow
     if run.step == plan.first:
-        waited = f"{duration_text(flow.wait.for_ms)} after {flow.entry.words} nothing had ended the flow"
+        words = flow.entry.words
+        if flow.wait.for_ms or flow.entry.date is None:
+            words = f"{duration_text(flow.wait.for_ms)} after {words}"
+        waited = f"{words} nothing had ended the flow"
     else:
         waited = f"At the step {run.step} nothing had ended the flow"
     return f"{waited}." if cart is None else f"{waited}; articles in the cart: {len(cart.items)}."

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from streams.flows.conditions import Condition, Part, check_of_profile
-from streams.flows.durations import Clock, Duration, parse_duration
-from streams.flows.fields import SEGMENTS
-from streams.flows.steps import CheckGoalStep, Name, SplitStep, Step, check_ways
+from streams.flows.durations import Clock, Duration, duration_text, parse_duration
+from streams.flows.fields import SEGMENTS, DateField
+from streams.flows.steps import CheckGoalStep, Name, SplitStep, Step, check_date, check_ways
 from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
@@ -66,27 +66,42 @@ class Goal(Part):
 
 
 class Entry(Part):
-    """What makes a customer a candidate: an event, or his coming into one of these segments."""
+    """What makes a customer a candidate: an event, his coming into one of these segments, or a date of his."""
 
     event: EventType | None = None
     segment: tuple[str, ...] | None = Field(default=None, min_length=1)
+    date: DateField | None = None
+    """Then, or so long before or after; it moves with the date, and what has passed when it is known starts nothing."""
+    before_ms: Duration = Field(default=0, alias="before")
+    after_ms: Duration = Field(default=0, alias="after")
     condition: Condition | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Entry:
-        if (self.event is None) == (self.segment is None):
-            raise ValueError("an entry is an event or a segment, one of the two")
+        if sum(kind is not None for kind in (self.event, self.segment, self.date)) != 1:
+            raise ValueError("an entry is an event, a segment or a date, one of the three")
         for name in self.segment or ():
             if name not in SEGMENTS:
                 raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
-        if self.segment is not None:
+        if self.date is not None:
+            check_date(self.date, self.before_ms, self.after_ms)
+        elif self.before_ms or self.after_ms:
+            raise ValueError("before and after are of a date, and the entry is none")
+        if self.event is None:
             check_of_profile(self.condition)
         return self
 
     @property
+    def shift_ms(self) -> int:
+        """From the date to the entry."""
+        return self.after_ms - self.before_ms
+
+    @property
     def words(self) -> str:
         """For a sentence: what happened."""
-        return self.event or "a new segment"
+        if self.date is None:
+            return self.event or "a new segment"
+        return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {self.date}"
 
 
 class Wait(Part):

@@ -53,6 +53,16 @@ def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
     return _entered(profile, plan, what, now_ms, customer, effects)
 
 
+def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, due_ms: int, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    is_old: bool,
+) -> Profile:  # fmt: skip
+    """As `entered_by_event`, at the time that his date gives."""
+    words = plan.flow.entry.words
+    what = _What(f"The time {words}", words, cause, due_ms, is_old, ())
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
 def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     profile: Profile, plan: Plan, what: _What, now_ms: int, customer: str, effects: Effects
 ) -> Profile:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, window_sums
 from streams.profiles.prices import drop_percent
+from streams.profiles.profile import MESSAGES_MAX, TOUCHES_MAX, VIEWS_MAX
 from streams.profiles.rfm import segment_of
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
+from streams.profiles.views import KEPT_DAYS as VIEWS_KEPT_DAYS
+from streams.profiles.views import views_since
 from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Cart, Profile
 
 NumberField = Literal["cart_items", "cart_total_minor", "orders", "spend_minor"]
-CountField = Literal["answers", "messages", "orders", "spend_minor", "touches"]
+CountField = Literal["answers", "messages", "orders", "spend_minor", "touches", "views"]
 AgeField = Literal["cart_age", "first_order_age", "first_seen_age", "last_message_age", "last_order_age"]
 TextField = Literal["lifecycle", "segment"]
 EventNumberField = Literal["event.order.discount_minor", "event.order.total_minor", "event.products.price_drop_percent"]
@@ -25,7 +28,7 @@ EventTextField = Literal[
     "event.channel", "event.country", "event.message.flow_id", "event.products.category", "event.products.sku",
     "event.source",
 ]  # fmt: skip
-DateField = Literal["next_order"]
+DateField = Literal["first_order", "last_order", "next_order"]
 PROPERTY = "event.properties."
 """Begins the name of an event's property, whose own name follows."""
 
@@ -33,6 +36,7 @@ SEGMENTS = (*GRID_SEGMENTS, "Others", NO_ORDER, UNSCORED)
 STAGES = ("prospect", "first_time", "active", "at_risk", "lapsed", "reactivated")
 
 
+VIEWS: CountField = "views"
 _ALL_TIME_MS = 1 << 62
 
 
@@ -41,7 +45,7 @@ def cart_total_minor(cart: Cart | None) -> int:
     return 0 if cart is None else sum([item.price_minor * item.quantity for item in cart.items])
 
 
-def _answers(profile: Profile, now_ms: int, within_ms: int) -> int:
+def _answers(profile: Profile, now_ms: int, within_ms: int, _category: str | None) -> int:
     """By whole days (UTC), as the profile keeps them; today is one."""
     oldest = (now_ms - within_ms) // DAY_MS
     return sum(count for day, count in profile.answers if day > oldest)
@@ -58,17 +62,21 @@ NUMBERS: dict[NumberField, Callable[[Profile], int]] = {
     "spend_minor": lambda profile: window_sums(profile, 0, _ALL_TIME_MS).minor,
 }
 
-COUNTS: dict[CountField, Callable[[Profile, int, int], int]] = {
+COUNTS: dict[CountField, Callable[[Profile, int, int, str | None], int]] = {
     "answers": _answers,
-    "messages": lambda profile, now, within: _since((one.time_ms for one in profile.messages), now - within),
-    "orders": lambda profile, now, within: window_sums(profile, now, within).orders,
-    "spend_minor": lambda profile, now, within: window_sums(profile, now, within).minor,
-    "touches": lambda profile, now, within: _since((one.time_ms for one in profile.touches), now - within),
+    "messages": lambda profile, now, within, _: _since((one.time_ms for one in profile.messages), now - within),
+    "orders": lambda profile, now, within, _: window_sums(profile, now, within).orders,
+    "spend_minor": lambda profile, now, within, _: window_sums(profile, now, within).minor,
+    "touches": lambda profile, now, within, _: _since((one.time_ms for one in profile.touches), now - within),
+    VIEWS: lambda profile, now, within, category: views_since(profile.views, category, now - within),
 }
-"""(profile, now_ms, within_ms): what happened after now - within."""
+"""(profile, now_ms, within_ms, category, of views only): what happened after now - within."""
 
-KEPT_DAYS: dict[CountField, int] = {"answers": 90, "messages": 30, "touches": 90}
+KEPT_DAYS: dict[CountField, int] = {"answers": 90, "messages": 30, "touches": 90, VIEWS: VIEWS_KEPT_DAYS}
 """How far back the profile goes; orders of any age are kept, or their sums by month."""
+
+KEPT_MOST: dict[CountField, int] = {"messages": MESSAGES_MAX, "touches": TOUCHES_MAX, VIEWS: VIEWS_MAX}
+"""Of more the newest."""
 
 AGES: dict[AgeField, Callable[[Profile], int | None]] = {
     "cart_age": lambda profile: None if profile.cart is None else profile.cart.added_ms,
@@ -91,8 +99,13 @@ def _next_order_ms(profile: Profile) -> int | None:
     return None if last_ms is None or not gap_ms else last_ms + gap_ms
 
 
-DATES: dict[DateField, Callable[[Profile], int | None]] = {"next_order": _next_order_ms}
-"""Times that a profile foresees; None: it does not."""
+DATES: dict[DateField, Callable[[Profile], int | None]] = {
+    "first_order": first_order_ms,
+    "last_order": last_order_ms,
+    "next_order": _next_order_ms,
+}
+"""Times that follow from a profile's orders, those that have been and those foreseen; None: there is none."""
+PAST_DATES = frozenset[DateField]({"first_order", "last_order"})
 
 PRICE_DROP: EventNumberField = "event.products.price_drop_percent"
 EVENT_NUMBERS: dict[EventNumberField, Callable[[Profile, Touchpoint], int | None]] = {

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.arms import SHADOW_KEY, is_of_canary
 from streams.flows.compiling import compile_condition
-from streams.flows.conditions import leaves
+from streams.flows.conditions import CountIs, leaves
 from streams.flows.fields import PRICE_DROP
 from streams.flows.mistakes import FlowError, parse_flow
 from streams.flows.steps import END, BranchStep, TriggerStep, next_names
 from streams.settings import FlowState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from pydantic import JsonValue
 
     from streams.flows.compiling import Holds
+    from streams.flows.conditions import Leaf
     from streams.flows.definition import Flow
     from streams.flows.steps import Step
     from streams.profiles.profile import Run
@@ -110,10 +111,14 @@ class FlowSet(NamedTuple):
     listening: dict[str, Listening]
     segments: dict[str, tuple[Plan, ...]]
     """Flows that a segment may enter, by id."""
+    dates: tuple[Plan, ...]
+    """Flows that are entered by a date, by id."""
     order: dict[str, str]
     """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
     compares_prices: bool
     """Whether a flow asks what an article cost before: profiles keep prices then."""
+    categories: frozenset[str]
+    """Those in which a flow counts views: profiles keep them then."""
 
     def plan_of(self, run: Run, customer: str) -> Plan | None:
         """By which version a run goes on; None: no longer published."""
@@ -159,8 +164,12 @@ def compile_flows(
     ranked = sorted(plans.values(), key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
     order = {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
     ordered = {key: plan.flow for key, plan in plans.items()}
-    compares_prices = any(_compares_prices(plan) for plan in listening)
-    return FlowSet(ordered, plans, versions, *_heard(listening, versions), order, compares_prices)
+    asked = [leaf for plan in listening for leaf in _asked(plan.flow)]
+    compares_prices = any(leaf.field == PRICE_DROP for leaf in asked)
+    categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
+    older = {id(plan) for each in versions.values() for plan in each.older}
+    dates = tuple([plan for plan in listening if plan.flow.entry.date is not None and id(plan) not in older])
+    return FlowSet(ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, categories)
 
 
 def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
@@ -184,14 +193,13 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
 
 
 def _heard(
-    plans: Iterable[Plan], versions: Mapping[str, Versions]
+    plans: Iterable[Plan], older: Container[int]
 ) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
-    """What each type of event, and each segment, does; none enters a customer into an older version."""
+    """What each type of event, and each segment, does; none enters a customer into an older version (of these ids)."""
     entries: dict[str, list[Plan]] = {}
     exits: dict[str, set[str]] = {}
     goals: dict[str, set[str]] = {}
     segments: dict[str, list[Plan]] = {}
-    older = {id(plan) for each in versions.values() for plan in each.older}
     for plan in plans:
         entry = plan.flow.entry
         if id(plan) not in older:
@@ -212,9 +220,11 @@ def _heard(
     return listening, {name: tuple(entered) for name, entered in segments.items()}
 
 
-def _compares_prices(plan: Plan) -> bool:
-    condition = plan.flow.entry.condition
-    return condition is not None and any(leaf.field == PRICE_DROP for leaf in leaves(condition))
+def _asked(flow: Flow) -> Iterator[Leaf]:
+    branches = [step.condition for step in flow.steps if isinstance(step, BranchStep)]
+    for condition in (flow.entry.condition, flow.needs.condition, *branches):
+        if condition is not None:
+            yield from leaves(condition)
 
 
 def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> Plan:

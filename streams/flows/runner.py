@@ -259,12 +259,12 @@ def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
             due_ms = now_ms + for_ms
         case WaitUntilStep():
             due_ms = until_ms(place.step, now_ms, zone_of(*zone))
-        case WaitForDateStep(field=field, before_ms=before_ms):
+        case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
             date_ms = DATES[field](profile)
             if date_ms is None:
-                following, ended = END, Verdict("exited", f"The profile foresees no {field}.", {})
+                following, ended = END, Verdict("exited", f"The profile has no {field}.", {})
             else:
-                due_ms = max(date_ms - before_ms, now_ms)
+                due_ms = max(date_ms - before_ms + after_ms, now_ms)
         case BranchStep():
             is_so = place.holds is not None and place.holds(profile, None, now_ms)
             following = place.nexts[0 if is_so else 1]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from streams.flows.arms import HOLDOUT, SHADOW, TREATMENT, UNASSIGNED
 from streams.flows.conditions import Condition, Part, check_of_profile
 from streams.flows.durations import Clock, Duration
-from streams.flows.fields import DateField
+from streams.flows.fields import PAST_DATES, DateField
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,14 @@ def _is_some(duration_ms: int) -> int:
     if not duration_ms:
         raise ValueError("allowed is more than 0s")
     return duration_ms
+
+
+def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
+    """ValueError where the time so long before or after the date is no single one, or is never to come."""
+    if before_ms and after_ms:
+        raise ValueError("before and after are both given; allowed is one of the two")
+    if field in PAST_DATES and not after_ms:
+        raise ValueError(f"{field} has been when it is known; it needs after, and more than 0s")
 
 
 class _Step(Part):
@@ -58,11 +66,17 @@ class WaitUntilStep(_Linear):
 
 
 class WaitForDateStep(_Linear):
-    """Waits for a time that the profile foresees; who has none leaves the flow."""
+    """Waits for a date of the profile, or so long before or after it; who has none leaves the flow."""
 
     do: Literal["wait_for_date"]
     field: DateField
     before_ms: Duration = Field(default=0, alias="before")
+    after_ms: Duration = Field(default=0, alias="after")
+
+    @model_validator(mode="after")
+    def _is_to_come(self) -> WaitForDateStep:
+        check_date(self.field, self.before_ms, self.after_ms)
+        return self
 
 
 class BranchStep(_Step):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.outputs import SegmentChanged
+from streams.flows.dated import with_entry_timers
 from streams.flows.runner import on_segment
 from streams.profiles.effects import derived_id
 from streams.profiles.features import features, nearest
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 
 def rescored(profile: Profile, at: Moment, *, ordered: bool = False) -> Profile:
-    """The profile scored at the moment's now with the partition's cuts; the same object when nothing moved."""
+    """The profile scored at the moment's now with the partition's cuts, and the entries that its dates foresee.
+
+    The same object when nothing moved.
+    """
     known = at.known
+    if known.flows.dates:
+        profile = with_entry_timers(profile, at.now_ms, known.flows, at.customer)
     fresh = score(profile, at.now_ms, known.settings, known.cuts)
     if fresh is not None and profile.score is not None:
         unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.flows.dated import on_date
 from streams.flows.runner import on_due as flow_due
 from streams.folding.moment import Moment
 from streams.folding.scoring import on_slot, published, rescored, segment_entered
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 FIRES_MAX = 5_000
 """More in one go than 90 years of weekly slots need: something sets itself again without end."""
+
+
+ENTRY = "date:"
+"""Begins the name of a flow's entry timer; the flow's key follows."""
 
 
 class TimerFailed(Exception):
@@ -40,6 +45,8 @@ def timers(profile: Profile) -> list[tuple[int, str]]:
         standing.append((profile.slot_ms, "slot"))
     if profile.expires_ms:
         standing.append((profile.expires_ms, "expire"))
+    if profile.entry_timers:
+        standing += [(due_ms, ENTRY + key) for key, due_ms in profile.entry_timers]
     if profile.parked:
         standing = [timer for timer in standing if timer[1] not in profile.parked]
     return standing
@@ -55,6 +62,9 @@ def next_due_ms(profile: Profile) -> int:
     for run in profile.runs:
         if run.due_ms < due_ms or not due_ms:
             due_ms = run.due_ms
+    for _, entry_ms in profile.entry_timers:
+        if entry_ms < due_ms or not due_ms:
+            due_ms = entry_ms
     return due_ms
 
 
@@ -121,8 +131,14 @@ def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
         return rescored(profile, at)
     if name == "slot":
         return on_slot(profile, due_ms, at)
-    run = next(run for run in profile.runs if f"flow:{run.flow_id}" == name)
     known = at.known
+    if name.startswith(ENTRY):
+        is_old = at.now_ms - due_ms > known.settings.entry_age_max_ms
+        key = name.removeprefix(ENTRY)
+        return on_date(
+            profile, key, due_ms, at.cause, at.now_ms, known.flows, at.customer, at.effects, is_old=is_old
+        )
+    run = next(run for run in profile.runs if f"flow:{run.flow_id}" == name)
     return flow_due(
         profile, run, at.now_ms, known.flows, known.settings, at.customer, at.effects, settled_ms=known.settled_ms
     )

@@ -14,7 +14,7 @@ from streams.flows.hours import hour_of, zone_of
 from streams.flows.outstanding import without_ended, without_withdrawn
 from streams.flows.runner import on_event
 from streams.folding.scoring import is_score_stale, published, rescored, segment_entered
-from streams.profiles import cart, prices
+from streams.profiles import cart, prices, views
 from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
 from streams.profiles.hours import with_hour
@@ -68,7 +68,7 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     if step is not None:
         profile = step(profile, event, at)
     flows = at.known.flows
-    profile = _shown(profile, event, flows)
+    profile = _shown(profile, event, digest, flows)
     if event.type in flows.listening:
         profile = _without_ended(profile, event, received_ms, at) if profile.outstanding else profile
         profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
@@ -83,9 +83,16 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     return profile
 
 
-def _shown(profile: Profile, event: Touchpoint, flows: FlowSet) -> Profile:
-    shown = prices.after(profile.prices, event) if flows.compares_prices else profile.prices
-    return profile if shown is profile.prices else _replace(profile, prices=shown)
+def _shown(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet) -> Profile:
+    """With what published flows ask about the articles that the customer was shown."""
+    shown, viewed = profile.prices, profile.views
+    if flows.compares_prices:
+        shown = prices.after(shown, event)
+    if flows.categories:
+        viewed = views.after(viewed, event, int.from_bytes(digest, "big", signed=True), flows.categories)
+    if shown is profile.prices and viewed is profile.views:
+        return profile
+    return _replace(profile, prices=shown, views=viewed)
 
 
 def _without_ended(profile: Profile, event: Touchpoint, received_ms: int, at: Moment) -> Profile:

@@ -9,7 +9,7 @@ import msgspec
 from state.codec import frame, open_version
 from streams.profiles.profile import Profile
 
-VERSION = 3
+VERSION = 4
 _SESSION_V1 = slice(14, 16)
 """Where version 1 had session_hash and session_ordered."""
 
@@ -30,7 +30,7 @@ def decode_profile(value: bytes) -> Profile:
         NewerState: written by a later release.
     """
     version, payload = open_version(value, VERSION, "a profile")
-    # version 2 lacks the last fields, whose defaults are what it knew
+    # versions 2 and 3 lack the last fields, whose defaults are what they knew
     return _decode(payload if version > 1 else _from_version_1(payload))
 
 

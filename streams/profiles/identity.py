@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.profiles import cart, prices, seen
+from streams.profiles import cart, prices, seen, views
 from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours
 from streams.profiles.orders import bounded
@@ -81,6 +81,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         time_zone=user.time_zone or device.time_zone,
         entries=_united_entries(user.entries, device.entries),
         prices=prices.united(user.prices, device.prices),
+        views=views.united(user.views, device.views) if device.views else user.views,
         hours=united_hours(user.hours, device.hours),
         answered=united_answered((*user.answered, *device.answered)),
         outstanding=tuple(sorted((*user.outstanding, *device.outstanding), key=_going)),

@@ -16,6 +16,7 @@ SESSIONS_MAX = 8
 ENTRIES_MAX = 200
 PRICES_MAX = 20
 OUTSTANDING_MAX = 20
+VIEWS_MAX = 100
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -168,6 +169,15 @@ class ShownPrice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
 
 
+class CategoryView(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That the customer looked at something of a category."""
+
+    time_ms: int
+    id_hash: int
+    """xxh3-64 of the event id."""
+    category: str
+
+
 class Score(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """RFM as last scored: a pure function of the orders, the customer's clock and the cuts' version."""
 
@@ -233,6 +243,10 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Opens and clicks by the hour of the day where the customer was, from midnight; none yet: empty."""
     answered: tuple[tuple[str, int], ...] = ()
     """(channel, time of his last open or click there), by channel."""
+    entry_timers: tuple[tuple[str, int], ...] = ()
+    """(flow, in the shadow as in Run; when it is to be entered), of flows entered by a date; by flow."""
+    views: tuple[CategoryView, ...] = ()
+    """By (time_ms, id_hash, category); only of categories that a published flow counts."""
 
 
 EMPTY = Profile()

@@ -205,7 +205,7 @@ def test_who_is_expected_at_no_date_leaves_the_flow() -> None:
     journey = Journey(a_series(*FORESEEN)).has(orders=(PlacedOrder(START_MS - DAY_MS, 1, 0, 1),))
     journey.meets(an_event())
     journey.comes_due()
-    assert journey.decisions[-1].reason == "The profile foresees no next_order."
+    assert journey.decisions[-1].reason == "The profile has no next_order."
     assert (journey.triggers, journey.open) == ([], 0)
 
 
@@ -449,7 +449,7 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
             r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, shadow, unassigned",
         ),
         ({"steps": CHECKED}, r"check_goal finds nothing: order_completed, the goal, ends the flow by itself \(exits\)"),
-        ({"entry": {}}, r"entry is {}: an entry is an event or a segment, one of the two"),
+        ({"entry": {}}, r"entry is {}: an entry is an event, a segment or a date, one of the three"),
         ({"entry": {"segment": ["Winners"]}}, r"entry is .*: there is no segment 'Winners'; allowed are Champions, .*"),
         ({"entry": {"segment": ["Lost"]}, "products": "entry"}, r"products is entry, and the entry is no event: .*"),
         ({"channels": ["sms"]}, r"a flow has a channel, or channels in order, one of the two"),

@@ -18,6 +18,7 @@ from streams.profiles.profile import (
     Adjustment,
     Cart,
     CartItem,
+    CategoryView,
     ConsentState,
     Conversion,
     Entered,
@@ -78,6 +79,28 @@ BY_VERSION_3 = bytes.fromhex(
     "00a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76"
     "daa800"
 )
+"""As `a_full_profile`, without what came with version 4."""
+
+BY_VERSION_4 = bytes.fromhex(
+    "040000019b76daa805dc0021cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
+    "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
+    "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
+    "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
+    "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
+    "6d61696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
+    "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b"
+    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf0000"
+    "019b76daa80091938faa747269676765725f6964a774726967676572a8637573746f6d6572a3753a37a76368616e6e656ca5656d61"
+    "696ca7666c6f775f6964a777656c636f6d65ac666c6f775f76657273696f6e01a361726da974726561746d656e74a473746570a568"
+    "656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa657870697265735f6d73cf00"
+    "00019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f647563747390a5"
+    "6661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf0000019b76daa8"
+    "00a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76"
+    "daa8009192ad7265706c656e6973686d656e74cf0000019b76daa8099193cf0000019b76daa8000fa472756773"
+)
 """As `a_full_profile`."""
 
 PARTITION_BY_VERSION_1 = bytes.fromhex(
@@ -116,7 +139,8 @@ def a_full_profile() -> Profile:
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
         expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
         entries=(Entered("welcome", START_MS),), prices=(ShownPrice("mug", 900, START_MS),), hours=(0,) * 23 + (1,),
-        answered=(("email", START_MS),),
+        answered=(("email", START_MS),), entry_timers=(("replenishment", START_MS + 9),),
+        views=(CategoryView(START_MS, 15, "rugs"),),
         outstanding=(
             Outstanding(
                 Trigger("trigger", "u:7", "email", "welcome", 1, "treatment", "hello", START_MS, START_MS, START_MS + 6,
@@ -147,20 +171,26 @@ def test_a_profile_of_version_2_is_read() -> None:
     (run,) = full.runs
     known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
     expected = msgspec.structs.replace(
-        full, runs=(known,), time_zone=None, entries=(), prices=(), hours=(), answered=(), outstanding=()
-    )
+        full, runs=(known,), time_zone=None, entries=(), prices=(), hours=(), answered=(), outstanding=(),
+        entry_timers=(), views=(),
+    )  # fmt: skip
     assert decode_profile(BY_VERSION_2) == expected
 
 
 def test_a_profile_of_version_3_is_read() -> None:
-    assert decode_profile(BY_VERSION_3) == a_full_profile()
+    """No flow was entered by a date or counted views."""
+    assert decode_profile(BY_VERSION_3) == msgspec.structs.replace(a_full_profile(), entry_timers=(), views=())
+
+
+def test_a_profile_of_version_4_is_read() -> None:
+    assert decode_profile(BY_VERSION_4) == a_full_profile()
 
 
 def test_whoever_changes_how_profiles_are_stored_raises_the_version() -> None:
     """If this fails: raise VERSION, upgrade from the bytes above, and add those of the new version to them."""
     full = a_full_profile()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(EMPTY, name)] == []
-    assert encode_profile(full).hex() == BY_VERSION_3.hex()
+    assert encode_profile(full).hex() == BY_VERSION_4.hex()
 
 
 def a_full_partition() -> PartitionState:
