@@ -30,7 +30,7 @@ inbox = sqlite3.connect(INBOX)
 inbox.execute("CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, due_ms INT, state TEXT, trigger TEXT)")
 producer = Producer({"bootstrap.servers": BROKERS, "partitioner": "murmur2_random"})
 consumer = Consumer({
-    "bootstrap.servers": BROKERS, "group.id": f"{PREFIX}-sender", "auto.offset.reset": "earliest",
+    "bootstrap.servers": BROKERS, "group.id": f"{PREFIX}.subscriber", "auto.offset.reset": "earliest",
     "enable.auto.commit": False, "isolation.level": "read_committed", "session.timeout.ms": 6_000,
 })  # fmt: skip
 
