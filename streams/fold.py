@@ -170,6 +170,8 @@ class Fold:
             return
         effects.count("folded")
         effects.count("touchpoints", event.time_ms)
+        if event.type in known.flows.relied_on:
+            effects.count("flow_inputs", event.time_ms, by=known.flows.relied_on[event.type])
         changes: dict[str, object] = {"clock_ms": now_ms, "seen": seen}
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:

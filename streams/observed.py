@@ -13,6 +13,7 @@ from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigge
 from streams.flows.receipts import OUTCOMES
 from streams.gauges import Bounded
 from streams.insights.fires import KPI as FLOW_MESSAGES
+from streams.insights.inputs import KPI as FLOW_INPUTS
 from streams.insights.kpis import FORMULAS
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 
@@ -173,7 +174,7 @@ class Observer:
     def _show_zeros(self) -> None:
         metrics, known = self._metrics, self._known
         metrics.wall_clock.set(known.wall_clock)
-        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES))
+        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES, FLOW_INPUTS))
         for stage, reasons in known.reasons.items():
             for reason in reasons:
                 metrics.dead_letters.labels(stage, reason)

@@ -111,6 +111,7 @@ def _change(
 
 
 def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
+    from streams.insights.inputs import relied_on
     from streams.reasons import shown_time
     from streams.settings import FlowState
 
@@ -122,7 +123,8 @@ def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Ite
         state = domain.flow_states.get(flow_id, FlowState())
         if flow_id in live:
             since = f" since {shown_time(state.since_ms)}" if state.since_ms else ""
-            yield f"{flow_id} {_version(live[flow_id])}: live{since}"
+            inputs = ", ".join(sorted(relied_on(live[flow_id])))
+            yield f"{flow_id} {_version(live[flow_id])}: live{since}; relies on {inputs}"
         if state.canary is not None:
             percent = state.canary.percent
             share = f"for {percent:g} % of the customers" if percent else "decides and sends nothing"

@@ -211,6 +211,11 @@ class Flow(Part):
     """For so long after its message no other flow sends a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
     valid: Validity | None = None
+    relies_on: tuple[EventType, ...] = ()
+    """Types without which it goes wrong: those of its entry and its goal in any case, and what else is named.
+
+    Where one of them stops coming in, insights raise an anomaly.
+    """
     running_customers: Literal["move", "finish"] = "move"
     """What those do who are in an older version: go on in this one at the step of the same name, or finish theirs."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
@@ -231,9 +236,17 @@ class Flow(Part):
             raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
         if self.products == "entry" and self.entry.event is None:
             raise ValueError("products is entry, and the entry is no event: it has no articles to show")
+        unnamed = sorted(self.relied_on.difference(self.relies_on))
+        if self.relies_on and unnamed:
+            raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or its goal")
         if self.checks_goal and self.goal.event in self.exit_events:
             raise ValueError(f"check_goal finds nothing: {self.goal.event}, the goal, ends the flow by itself (exits)")
         return self
+
+    @cached_property
+    def relied_on(self) -> frozenset[str]:
+        """Types of touchpoints without which the flow goes wrong."""
+        return frozenset((*self.relies_on, self.goal.event, self.entry.event or self.goal.event))
 
     @cached_property
     def is_promotional(self) -> bool:

@@ -117,6 +117,8 @@ class FlowSet(NamedTuple):
     """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
     compares_prices: bool
     """Whether a flow asks what an article cost before: profiles keep prices then."""
+    relied_on: dict[str, str]
+    """Types of touchpoints that a flow relies on, each as the dimension of a fact."""
     categories: frozenset[str]
     """Those in which a flow counts views: profiles keep them then."""
 
@@ -164,12 +166,15 @@ def compile_flows(
     ranked = sorted(plans.values(), key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
     order = {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
     ordered = {key: plan.flow for key, plan in plans.items()}
+    relied_on = {event: f"type={event}" for plan in listening for event in sorted(plan.flow.relied_on)}
     asked = [leaf for plan in listening for leaf in _asked(plan.flow)]
     compares_prices = any(leaf.field == PRICE_DROP for leaf in asked)
     categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
     older = {id(plan) for each in versions.values() for plan in each.older}
     dates = tuple([plan for plan in listening if plan.flow.entry.date is not None and id(plan) not in older])
-    return FlowSet(ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, categories)
+    return FlowSet(
+        ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, relied_on, categories
+    )
 
 
 def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:

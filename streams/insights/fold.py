@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from streams.insights.anomalies import WATCHED, observe
 from streams.insights.effects import InsightEffects
 from streams.insights.fires import watch_days
+from streams.insights.inputs import watch_inputs
 from streams.insights.state import (
     CLOCK,
     CLUSTERS,
     CUTS,
     FIRES,
+    INPUTS,
     SETTINGS,
     STOCKS,
     Clock,
@@ -22,6 +24,7 @@ from streams.insights.state import (
     Cuts,
     Detector,
     Fires,
+    Inputs,
     Partition,
     Settings,
     Stocks,
@@ -84,6 +87,7 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
         if clock.day_ms != day_ms:
             watch_days(state, day_ms, clock.day_ms, settings, effects)
         _watch(state, hours, settings.zone, effects)
+        watch_inputs(state, hours, settings, effects)
         clock = advance(state, clock, complete_to_ms, settings, effects)
     if clock != before:
         state.put(CLOCK, clock, 0)
@@ -94,8 +98,13 @@ def open_anomalies(state: Partition) -> list[Anomaly]:
     """Give what was raised and not cleared, for gauges that are set again when the partition is assigned."""
     detectors: list[Detector | None] = [state.get(detector_key(kpi)) for kpi in WATCHED]
     fires: Fires | None = state.get(FIRES)
-    off = [fire.raised for fire in fires.flows.values() if fire.raised is not None] if fires is not None else []
-    return [*(found.incident.raised for found in detectors if found is not None and found.incident is not None), *off]
+    inputs: Inputs | None = state.get(INPUTS)
+    off = [fire.raised for fire in fires.flows.values()] if fires is not None else []
+    silent = [known.raised for known in inputs.types.values()] if inputs is not None else []
+    return [
+        *(found.incident.raised for found in detectors if found is not None and found.incident is not None),
+        *(raised for raised in (*off, *silent) if raised is not None),
+    ]
 
 
 def versions(state: Partition) -> dict[str, str | None]:

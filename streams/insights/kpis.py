@@ -40,8 +40,8 @@ FORMULAS = (
 SUMS = frozenset(formula.name for formula in FORMULAS if formula.over is None)
 COUNTED = frozenset(
     name for formula in FORMULAS for name in (formula.plus, formula.minus, formula.over) if name is not None
-) | {"messages"}
-"""Facts that windows keep; the messages of each flow are watched, not published."""
+) | {"messages", "flow_inputs"}
+"""Facts that windows keep; the messages of each flow and what flows rely on are watched, not published."""
 
 
 def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:

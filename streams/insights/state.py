@@ -10,7 +10,7 @@ from schemas.insights import Anomaly
 from state.codec import frame, open_version
 from streams.profiles.scores import CutsModel
 
-VERSION = 2
+VERSION = 3
 
 SETTINGS = b"settings"
 CLOCK = b"clock"
@@ -19,6 +19,7 @@ CUTS = b"model/cuts"
 CLUSTERS = b"model/clusters"
 WARMUP = b"model/warmup"
 FIRES = b"fires"
+INPUTS = b"inputs"
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
@@ -167,7 +168,21 @@ class Fires(msgspec.Struct, frozen=True, array_like=True, tag="fires"):
     flows: dict[str, Fire]
 
 
-Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires
+class Input(msgspec.Struct, frozen=True, array_like=True):
+    """A type of touchpoint that flows rely on: since when none came, how many were due, the anomaly that stands."""
+
+    since_ms: int = 0
+    due: int = 0
+    raised: Anomaly | None = None
+
+
+class Inputs(msgspec.Struct, frozen=True, array_like=True, tag="inputs"):
+    """By type; state of version 2 had none."""
+
+    types: dict[str, Input]
+
+
+Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires | Inputs
 
 
 class Partition(Protocol):

@@ -29,6 +29,7 @@ class ClosedHour(NamedTuple):
 
     start_ms: int
     kpis: dict[str, Fraction]
+    counts: Mapping[str, int]
 
 
 def add_counts(
@@ -83,7 +84,8 @@ def close_windows(  # noqa: PLR0913, PLR0917 - what is concluded, and by which r
         if window is not None:
             busy_ms = hour_ms
         if window is not None or _is_expected(hour_ms, busy_ms):
-            closed.append(ClosedHour(hour_ms, _close(state, "hour", hour_ms, window, effects)))
+            counts = {} if window is None else window.counts
+            closed.append(ClosedHour(hour_ms, _close(state, "hour", hour_ms, window, effects), counts))
         hour_ms += HOUR_MS
     day_ms, end_ms = clock.day_ms, next_day_ms(clock.day_ms, zone)
     while end_ms - 1 + grace_ms <= complete_to_ms:

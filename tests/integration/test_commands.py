@@ -168,7 +168,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
     changed = run("flows", "diff", str(tmp_path))
     assert (changed.exit_code, changed.stdout.splitlines()) == (1, [
         "abandoned_browse: priority: 40 would become 41",
-        "abandoned_browse: version stays 2: give the change a version of its own",
+        "abandoned_browse: version stays 3: give the change a version of its own",
     ])  # fmt: skip
 
 
@@ -236,4 +236,6 @@ def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path
     assert (refused.exit_code, "by the same customers (same_audience)" in refused.stderr) == (2, True)
     assert run("flows", "publish", str(file), "--percent", "0", *prefix).exit_code == 0
     assert run("flows", "publish", str(file), "--allow-conflicts", *prefix).exit_code == 0
-    assert f"rival v{load_flow(file).version}: live since 20" in run("flows", "list", *prefix).stdout
+    told = run("flows", "list", *prefix).stdout
+    assert f"rival v{load_flow(file).version}: live since 20" in told
+    assert "; relies on order_completed, product_added\n" in told

@@ -81,6 +81,31 @@ def test_a_mistake_is_named_with_its_place_and_what_is_allowed(changes: dict[str
         compile_flows([a_document(**changes)])
 
 
+def test_a_flow_relies_on_its_entry_its_goal_and_what_it_names() -> None:
+    def relied_on(**changes: Any) -> list[str]:
+        (flow,) = compile_flows([a_document(**changes)]).flows.values()
+        return sorted(flow.relied_on)
+
+    assert relied_on() == ["order_completed", "product_added"]
+    assert relied_on(entry={"segment": ["Lost"]}, needs={}) == ["order_completed"]
+    assert relied_on(relies_on=["product_added", "order_completed", "ticket_opened"]) == [
+        "order_completed", "product_added", "ticket_opened",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (["order_complete"], r"relies_on\[0\] is 'order_complete': Input should be 'ad_clicked', .*"),
+        (["order_completed"], r"relies_on lacks product_added, which is the flow's entry or its goal"),
+        (["product_added"], r"relies_on lacks order_completed, which is the flow's entry or its goal"),
+    ],
+)
+def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], message: str) -> None:
+    with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
+        compile_flows([a_document(relies_on=stated)])
+
+
 def test_two_flows_of_the_same_id_are_refused() -> None:
     with pytest.raises(
         FlowError, match=r"^flows\[1\]: id is 'abandoned_cart', which another flow has; ids must differ$"

@@ -1,0 +1,86 @@
+"""Silence: a type of touchpoint that published flows rely on has stopped coming in.
+
+Without orders every cart looks abandoned. How many were due in an hour is what came in the same hour of the last two
+weeks, the lesser of the two; an hour of a week that is not known had none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+from xxhash import xxh3_128_hexdigest
+
+from schemas.insights import Anomaly
+from streams.insights.days import HOUR_MS
+from streams.insights.state import INPUTS, Input, Inputs, Window, hour_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.insights.effects import InsightEffects
+    from streams.insights.state import Partition
+    from streams.insights.windows import ClosedHour
+    from streams.settings import DomainSettings
+
+KPI = "flow_inputs"
+DETECTOR = "silence"
+DUE_MIN = 20
+_WEEK_MS = 7 * 24 * HOUR_MS
+
+
+def watch_inputs(
+    state: Partition, hours: Iterable[ClosedHour], settings: DomainSettings, effects: InsightEffects
+) -> None:
+    """Judges hours that have closed, in order: an anomaly stands until one comes in, or no flow relies on it."""
+    held: Inputs = state.get(INPUTS) or Inputs({})
+    types = dict(held.types)
+    names = sorted({name for flow in settings.flows for name in relied_on(flow)})
+    for hour in hours:
+        for name in [name for name in types if name not in names]:
+            _over(types.pop(name), hour.start_ms, effects)
+        for name in names:
+            types[name] = _judged(state, types.get(name, Input()), f"type={name}", hour, effects)
+    if types != held.types:
+        state.put(INPUTS, Inputs(types), 0)
+
+
+def relied_on(flow: Mapping[str, Any]) -> set[str]:
+    """As Flow.relied_on, of a document."""
+    return {*flow.get("relies_on", ()), flow["goal"]["event"], flow["entry"].get("event")} - {None}
+
+
+def _judged(state: Partition, known: Input, by: str, hour: ClosedHour, effects: InsightEffects) -> Input:
+    count = hour.counts.get(f"{KPI}|{by}", 0)
+    if count:
+        _over(known, hour.start_ms, effects, count)
+        return Input()
+    due = min(_came(state, hour.start_ms - weeks * _WEEK_MS, by) for weeks in (1, 2))
+    known = replace(known, due=known.due + due, since_ms=known.since_ms or hour.start_ms)
+    if known.due < DUE_MIN or known.raised is not None:
+        return known
+    raised = Anomaly(
+        anomaly_id=xxh3_128_hexdigest(f"{KPI}|{by}|{hour.start_ms}".encode()),
+        kpi=KPI,
+        by=by,
+        status="raised",
+        start_ms=known.since_ms,
+        time_ms=hour.start_ms,
+        observed=0,
+        expected=known.due,
+        score=known.due / DUE_MIN,
+        direction="low",
+        detector=DETECTOR,
+    )
+    effects.anomalies.append(raised)
+    return replace(known, raised=raised)
+
+
+def _came(state: Partition, hour_ms: int, by: str) -> int:
+    window: Window | None = state.get(hour_key(hour_ms))
+    return 0 if window is None else window.counts.get(f"{KPI}|{by}", 0)
+
+
+def _over(known: Input, hour_ms: int, effects: InsightEffects, count: int = 0) -> None:
+    if known.raised is not None:
+        effects.anomalies.append(replace(known.raised, status="cleared", time_ms=hour_ms, observed=count))
