@@ -74,8 +74,9 @@ def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes],
 class Fold:
     """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, effects: type[Effects] = Effects) -> None:
         self._state = state
+        self._effects = effects
         self._partition: PartitionState | None = None
         self._known: Knowledge | None = None
         self._folds: dict[type, Callable[[Record, Effects], None]] = {
@@ -95,7 +96,7 @@ class Fold:
         Raises:
             Rejected: a dead letter; the state is as it was.
         """
-        effects = Effects()
+        effects = self._effects()
         fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")

@@ -216,6 +216,8 @@ _CREDIT = _Written("credit", "", "")
 
 def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, entry: _Entry) -> None:
     now_ms, settings, customer, cause, effects = entry
+    if effects.is_of_flows_only:
+        return
     order_id, time_ms, currency, revision = (
         conversion.order_id, conversion.time_ms, conversion.currency, conversion.revision,
     )  # fmt: skip

@@ -13,13 +13,12 @@ from streams.cli.shared import Brokers, Prefix, console, fail, ready_settings, r
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from confluent_kafka import Message
     from rich.status import Status
     from rich.table import Table
 
     from schemas.wire import Wire
-    from streams.replay.backtest import Journal
     from streams.replay.backtest_report import Report
+    from streams.replay.halves import Half, Journal
 
 _DAYS_SHOWN = 40
 _FIRST_MS, _LAST_MS = 0, 1 << 62
@@ -50,6 +49,7 @@ def backtest(
     from state.codec import NewerState
     from streams.configuring import read_flows
     from streams.flows.mistakes import FlowError
+    from streams.garbage import collect_rarely
     from streams.replay.backtest import Trial
     from streams.replay.backtest import backtest as fold
     from streams.replay.backtest_report import report
@@ -67,6 +67,7 @@ def backtest(
     tried = Sendings(from_ms, to_ms)
     published = Sendings(from_ms, to_ms) if compare else None
     kept = None if checkpoints is None else Checkpoints(checkpoints)
+    collect_rarely()
     expected = (NewerState, FlowError, ContainerError, UnfitCheckpoint)
     with told(*expected), console(stderr=True).status("folding") as status:
         folded = fold(_Watched(source, status), wire, trial, tried, published, kept)
@@ -85,10 +86,10 @@ class _Watched:
         self._journal = journal
         self._status = status
 
-    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Message]]]:
-        for partition, messages in self._journal.partitions(starts):
-            self._status.update(f"folding partition {partition}")
-            yield partition, messages
+    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
+        for of_devices, partition, messages in self._journal.halves(starts):
+            self._status.update(f"folding {'devices' if of_devices else 'customers'} of partition {partition}")
+            yield of_devices, partition, messages
 
 
 def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple[Journal, Wire]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from typing import TYPE_CHECKING, NoReturn
 
 import faust
 
+from streams.garbage import collect_rarely
+
 if TYPE_CHECKING:
     from streams.engine.driver import App
-
-_YOUNG_OBJECTS = 50_000
-_GENERATIONS = 20
 
 
 class _Worker(faust.Worker):
     async def on_startup_finished(self) -> None:
         await super().on_startup_finished()
-        # modules and classes never die: the collector need not look at them again. Cached state is bounded
-        # and frozen, so collections may be rare; each costs in proportion to all that lives.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_YOUNG_OBJECTS, _GENERATIONS, _GENERATIONS)
+        collect_rarely()
 
     async def _sentinel_task(self) -> None:
         # mode waits a second here before it closes the loop; all that we started has ended

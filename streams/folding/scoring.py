@@ -71,6 +71,8 @@ def published(before: Profile, after: Profile, at: Moment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
     if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
         return
+    if at.effects.is_of_flows_only:
+        return
     old, new = segment_of(before.score), segment_of(after.score)
     if old != new:
         _segment_changed(old, new, after, at)

@@ -10,12 +10,12 @@ from streams.flows.dated import on_date
 from streams.flows.runner import on_due as flow_due
 from streams.folding.moment import Moment
 from streams.folding.scoring import on_slot, published, rescored, segment_entered
-from streams.profiles.effects import Effects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.folding.partition import Knowledge
+    from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
 
 FIRES_MAX = 5_000
@@ -102,7 +102,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
             return None
         now_ms = max(profile.clock_ms, due_ms)
         # a timer whose code raises leaves no effect behind
-        own = Effects()
+        own = type(effects)()
         at = Moment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
         before = msgspec.structs.replace(profile, clock_ms=now_ms)
         try:

@@ -100,3 +100,24 @@ class Effects:
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
         """Appends to the journal under another key, or with None to this very partition."""
         self.journal.append((key, record, headers))
+
+    @property
+    def is_of_flows_only(self) -> bool:
+        """Credit, segments and public profiles are not asked for."""
+        return False
+
+
+class FlowEffects(Effects):
+    """Gathers what flows say and what goes back to the journal; no facts, credit, segments, public profiles."""
+
+    __slots__ = ()
+
+    def forget(self, customer: str) -> None:
+        """Nobody asks."""
+
+    def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
+        """Nobody asks."""
+
+    @property
+    def is_of_flows_only(self) -> bool:
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -16,12 +16,14 @@ from streams.fold import Fold, Record
 from streams.folding.moment import Rejected
 from streams.folding.partition import PARTITION_KEY, JournalCodec
 from streams.journal import MUST_STOP, read_record, told_ms
-from streams.replay.checkpoints import going_on
+from streams.profiles.effects import FlowEffects
+from streams.replay.checkpoints import divided, of_another_journal
+from streams.replay.halves import is_in
 from streams.replay.sendings import Sendings
 from streams.settings import parse_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from confluent_kafka import Message
     from pydantic import JsonValue
@@ -29,18 +31,11 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from streams.folding.partition import PartitionState
     from streams.profiles.effects import Effects
-    from streams.replay.checkpoints import Checkpoint, Checkpoints
+    from streams.replay.checkpoints import Checkpoints
+    from streams.replay.halves import Journal
 
-_COMMIT_EVERY = 10_000
-_DEVICE = b"a:"
-
-
-class Journal(Protocol):
-    """A journal, wherever it lies."""
-
-    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Message]]]:
-        """Each partition once, with its records in order, from the offset in `starts` on where there is one."""
-        ...
+_COMMIT_EVERY = 50_000
+"""Records; as many changed profiles at most are kept decoded beside the cache."""
 
 
 class Folded(NamedTuple):
@@ -90,40 +85,54 @@ def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
     """
     absorbed: dict[tuple[str, str], Absorbed] = {}
     records, begin_ms, end_ms = 0, trial.to_ms, 0
-    starts = {} if checkpoints is None else checkpoints.starts(trial.from_ms)
-    for is_of_devices in (True, False):
-        for partition, from_start in journal.partitions(starts):
-            start = None if checkpoints is None else checkpoints.last(partition, trial.from_ms)
-            messages = from_start if start is None else going_on(from_start, start)
-            past = _Past(_state(start, is_of_devices=is_of_devices), trial, tried, published, absorbed)
-            for message in messages:
-                key = message.key()
-                if key is not None and key.startswith(_DEVICE) is not is_of_devices:
-                    continue
-                records += key is not None or is_of_devices
-                try:
-                    record = read_record(message, wire)
-                except WireError:
-                    continue  # a dead letter then, and now
-                past.fold(record)
-                if past.is_over:
-                    break
-            begin_ms, end_ms = min(begin_ms, past.begin_ms), max(end_ms, past.end_ms)
+    begun = _Begun(checkpoints, trial.from_ms)
+    for of_devices, partition, from_start in journal.halves(begun.starts):
+        state, messages = begun.half(partition, from_start, of_devices=of_devices)
+        past = _Past(state, trial, tried, published, absorbed)
+        for message in messages:
+            records += of_devices or message.key() is not None
+            try:
+                record = read_record(message, wire)
+            except WireError:
+                continue  # a dead letter then, and now
+            past.fold(record)
+            if past.is_over:
+                break
+        begin_ms, end_ms = min(begin_ms, past.begin_ms), max(end_ms, past.end_ms)
     return Folded(records, begin_ms if end_ms else 0, min(end_ms, trial.to_ms))
 
 
-def _state(start: Checkpoint | None, *, is_of_devices: bool) -> MemoryStore:
-    """Of the partition and its devices, or of the partition and all others."""
-    state = MemoryStore()
-    pairs = () if start is None else start.state.items()
-    state.write(
-        ((key, value) for key, value in pairs if key == PARTITION_KEY or key.startswith(_DEVICE) is is_of_devices), 0
-    )
-    return state
+class _Begun:
+    """What had been folded before the trial, where checkpoints tell."""
+
+    def __init__(self, checkpoints: Checkpoints | None, from_ms: int) -> None:
+        self.starts = {} if checkpoints is None else checkpoints.starts(from_ms)
+        self._checkpoints = checkpoints
+        self._from_ms = from_ms
+        self._found: set[int] = set()
+        """Partitions in which the checkpoint's record stands."""
+
+    def half(
+        self, partition: int, messages: Iterable[Message], *, of_devices: bool
+    ) -> tuple[MemoryStore, Iterable[Message]]:
+        """The state that half of a partition begins with, and its records behind that."""
+        if self._checkpoints is None:
+            return MemoryStore(), messages
+        start = self._checkpoints.last(
+            partition, self._from_ms, lambda key: key == PARTITION_KEY or is_in(key, of_devices=of_devices)
+        )
+        if start is None:
+            return MemoryStore(), messages
+        is_there, behind = divided(messages, start.place)
+        if is_there:
+            self._found.add(partition)
+        elif not of_devices and partition not in self._found:
+            raise of_another_journal(start.place)
+        return start.state, behind
 
 
 class _Past:
-    """One partition, its devices or all others: by the published flows, and from the trial's time on by those tried."""
+    """Half of a partition: by the published flows, and from the trial's time on by those tried."""
 
     def __init__(
         self, state: MemoryStore, trial: Trial, tried: Sendings, published: Sendings | None,
@@ -142,7 +151,7 @@ class _Past:
 
     def fold(self, record: Record) -> None:
         """Folds the next record."""
-        told = told_ms(record)
+        told = record.received_ms or told_ms(record)
         if told >= self._trial.from_ms:
             if self._branches[-1] is self._published:
                 self._begin()
@@ -155,7 +164,8 @@ class _Past:
 
     def _begin(self) -> None:
         """The flows are published: what was due and has not been decided yet is decided by them."""
-        tried = _Tried(self._published.copied_state(), self._tried, self._trial, self._absorbed)
+        state = self._published.state(is_copied=self._is_compared)
+        tried = _Tried(state, self._tried, self._trial, self._absorbed)
         if self._published.settings:
             tried.fold(Record("", Configured(self._published.settings, 0), b"", 0, 0))
         self._branches = [self._published, tried] if self._is_compared else [tried]
@@ -167,7 +177,7 @@ class _Branch:
     def __init__(self, store: MemoryStore, sendings: Sendings) -> None:
         self._store = store
         self._overlay: Overlay[Any] = Overlay(store, JournalCodec())
-        self._fold = Fold(self._overlay)
+        self._fold = Fold(self._overlay, FlowEffects)
         self._sendings = sendings
         self._folded = 0
 
@@ -177,6 +187,8 @@ class _Branch:
         while effects is not None:
             if effects.outputs:
                 self._sendings.take(effects.outputs)
+            if not effects.journal:
+                break
             wakes = [self._noted(key, appended) for key, appended, _ in effects.journal]
             effects = self._effects(Record("", Wake(0), b"", 0, 0)) if True in wakes else None
         value = record.value
@@ -202,9 +214,11 @@ class _Branch:
         partition: PartitionState | None = self._overlay.get(PARTITION_KEY)
         return partition.settings if partition is not None else ""
 
-    def copied_state(self) -> MemoryStore:
-        """What another fold may go on from."""
+    def state(self, *, is_copied: bool) -> MemoryStore:
+        """What another fold may go on from, instead of this one or beside it."""
         self._commit()
+        if not is_copied:
+            return self._store
         copy = MemoryStore()
         copy.write(self._store.items(), self._store.position)
         return copy

@@ -17,7 +17,7 @@ from streams.replay.container import ContainerError, read_blocks, write_blocks
 from streams.replay.sums import Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from confluent_kafka import Message
@@ -84,8 +84,10 @@ class Checkpoints:
         found = {partition: self._found(partition, before_ms) for partition in partitions}
         return {partition: each[0].place.offset for partition, each in found.items() if each is not None}
 
-    def last(self, partition: int, before_ms: int = 1 << 62) -> Checkpoint | None:
-        """The partition's last checkpoint that was taken before any record told this time.
+    def last(
+        self, partition: int, before_ms: int = 1 << 62, is_wanted: Callable[[bytes], bool] = lambda _: True
+    ) -> Checkpoint | None:
+        """The partition's last checkpoint that was taken before any record told this time; of its state what is wanted.
 
         Raises:
             UnfitCheckpoint: a file cannot be read, or is not as it was written.
@@ -94,10 +96,10 @@ class Checkpoints:
         if found is None:
             return None
         whole, path, pairs = found
-        state = MemoryStore()
+        state, digest = MemoryStore(), xxh3_128()
         with _refused(path):
-            state.write(pairs, whole.place.offset)
-        if _digest(state.items()) != whole.digest:
+            state.write((pair for pair in _digested(pairs, digest) if is_wanted(pair[0])), whole.place.offset)
+        if digest.hexdigest() != whole.digest:
             raise UnfitCheckpoint(f"{path}: its state is not as it was written; delete the file")
         sums = Sums(Counter(dict(whole.counts)), Counter(dict(whole.panel)))
         return Checkpoint(whole.place, whole.values, sums, state)
@@ -115,8 +117,11 @@ class Checkpoints:
         """Adds a file."""
         self._folder.mkdir(parents=True, exist_ok=True)
         place, sums, state = checkpoint.place, checkpoint.sums, checkpoint.state
-        digest = _digest(state.items())
-        whole = _Whole(place, checkpoint.values, list(sums.counts.items()), list(sums.panel.items()), digest)
+        digest = xxh3_128()
+        for _ in _digested(state.items(), digest):
+            pass
+        counts, panel = list(sums.counts.items()), list(sums.panel.items())
+        whole = _Whole(place, checkpoint.values, counts, panel, digest.hexdigest())
         path = self._folder / f"{place.partition}-{place.offset:020d}.avro"
         pairs = chain([(_WHOLE, msgspec.json.encode(whole))], state.items())
         write_blocks(path, _SCHEMA, _NAME, ({"key": key, "value": value} for key, value in pairs))
@@ -128,15 +133,28 @@ def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message
     Raises:
         UnfitCheckpoint: they begin with another record.
     """
+    is_there, behind = divided(messages, start.place)
+    if not is_there:
+        raise of_another_journal(start.place)
+    return behind
+
+
+def divided(messages: Iterable[Message], place: Place) -> tuple[bool, Iterator[Message]]:
+    """Whether the first of them is the record at this place, and the records behind it."""
     rest = iter(messages)
     first = next(rest, None)
-    place = start.place
-    if first is None or first.offset() != place.offset or digest_of(first) != place.digest:
-        raise UnfitCheckpoint(
-            f"the checkpoint of partition {place.partition} at offset {place.offset} is of another journal: "
-            "that record is not there, or not the same"
-        )
-    return (message for message in rest if (message.offset() or 0) >= place.end)
+    if first is None:
+        return False, rest
+    is_there = first.offset() == place.offset and digest_of(first) == place.digest
+    return is_there, (message for message in chain([first], rest) if (message.offset() or 0) >= place.end)
+
+
+def of_another_journal(place: Place) -> UnfitCheckpoint:
+    """What is wrong where the record at this place is not to be found."""
+    return UnfitCheckpoint(
+        f"the checkpoint of partition {place.partition} at offset {place.offset} is of another journal: "
+        "that record is not there, or not the same"
+    )
 
 
 def digest_of(message: Message) -> str:
@@ -144,13 +162,11 @@ def digest_of(message: Message) -> str:
     return xxh3_128_hexdigest(repr((message.key(), message.value())).encode())
 
 
-def _digest(pairs: Iterable[tuple[bytes, bytes]]) -> str:
-    digest = xxh3_128()
-    for pair in pairs:
-        for part in pair:
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-    return digest.hexdigest()
+def _digested(pairs: Iterable[tuple[bytes, bytes]], digest: xxh3_128) -> Iterator[tuple[bytes, bytes]]:
+    """Them as they are; the digest has taken in what has gone by."""
+    for key, value in pairs:
+        digest.update(b"".join((len(key).to_bytes(8, "big"), key, len(value).to_bytes(8, "big"), value)))
+        yield key, value
 
 
 def _pair(read: Any) -> tuple[bytes, bytes]:  # noqa: ANN401 - as fastavro reads

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
 import msgspec
+from fastavro.schema import to_parsing_canonical_form
 from xxhash import xxh3_128_digest
 
 from schemas.catalogue import parsed_schema
@@ -75,8 +76,12 @@ def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) ->
         with path.open("rb") as file:
             _check_magic(path, file.read(len(_MAGIC)))
             file.seek(0)
-            blocks = fastavro.block_reader(file, schema)
+            blocks = fastavro.block_reader(file)
             _check_schema(path, blocks.writer_schema, name)
+            if to_parsing_canonical_form(blocks.writer_schema) != to_parsing_canonical_form(schema):
+                # resolving two schemas takes twice as long, though they be equal
+                file.seek(0)
+                blocks = fastavro.block_reader(file, schema)
             for block in blocks:
                 records = [made(record) for record in block]
                 number += 1

@@ -1,10 +1,10 @@
-"""A journal in an Avro object container file, partition after partition: all that a fold needs, and no Kafka."""
+"""A journal in an Avro object container file, in two halves as a backtest reads them: no Kafka is needed."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 from confluent_kafka import TIMESTAMP_CREATE_TIME
@@ -13,12 +13,11 @@ from schemas.wire import SINGLE_OBJECT, WireError
 from streams.replay.container import ContainerError, read_blocks, write_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from confluent_kafka import Message
-
     from schemas.wire import Wire
+    from streams.replay.halves import Half, Journal
 
 _NAME = "touchstream.v1.JournalRecord"
 _SCHEMA = fastavro.parse_schema({
@@ -26,6 +25,7 @@ _SCHEMA = fastavro.parse_schema({
     "name": _NAME,
     "doc": "A record of the journal as it lies in Kafka; the value is Avro in single-object encoding.",
     "fields": [
+        {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
         {"name": "partition", "type": "int"},
         {"name": "offset", "type": "long"},
         {"name": "timestamp_ms", "type": "long"},
@@ -36,33 +36,35 @@ _SCHEMA = fastavro.parse_schema({
 })
 
 
-class FileRecord(NamedTuple):
+class FileRecord:
     """Asked as a Kafka message is."""
 
-    in_partition: int
-    at_offset: int
-    at_ms: int
-    of_key: bytes | None
-    of_value: bytes | None
-    with_headers: dict[str, bytes]
+    __slots__ = ("_read",)
+
+    def __init__(self, read: dict[str, Any]) -> None:
+        self._read = read
 
     def partition(self) -> int:
-        return self.in_partition
+        partition: int = self._read["partition"]
+        return partition
 
     def offset(self) -> int:
-        return self.at_offset
+        offset: int = self._read["offset"]
+        return offset
 
     def timestamp(self) -> tuple[int, int]:
-        return TIMESTAMP_CREATE_TIME, self.at_ms
+        return TIMESTAMP_CREATE_TIME, self._read["timestamp_ms"]
 
     def key(self) -> bytes | None:
-        return self.of_key
+        key: bytes | None = self._read["key"]
+        return key
 
     def value(self) -> bytes | None:
-        return self.of_value
+        value: bytes | None = self._read["value"]
+        return value
 
     def headers(self) -> list[tuple[str, bytes]]:
-        return list(self.with_headers.items())
+        return list(self._read["headers"].items())
 
 
 class JournalFile:
@@ -71,45 +73,55 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Message]]]:
-        """Each partition once, with its records in order, from the offset in `starts` on where there is one.
+    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
+        """See Journal.
 
         Raises:
-            ContainerError: not to be read, no journal, damaged, or not partition after partition.
+            ContainerError: not to be read, no journal, damaged, or not half after half and partition after partition.
         """
-        met: set[int] = set()
-        records = read_blocks(self._path, _SCHEMA, _NAME, _record)
-        for partition, own in groupby(records, attrgetter("in_partition")):
-            if partition in met:
-                raise ContainerError(f"{self._path}: partition {partition} begins twice; write it anew")
-            met.add(partition)
+        met: list[tuple[bool, int]] = []
+        for half, own in groupby(read_blocks(self._path, _SCHEMA, _NAME, _as_read), _half):
+            is_of_devices, partition = half
+            if half in met or (met and is_of_devices > met[-1][0]):
+                message = f"{self._path}: partition {partition} begins twice, or its devices late; write it anew"
+                raise ContainerError(message)
+            met.append(half)
             start = starts.get(partition, 0)
-            yield partition, (record for record in own if record.at_offset >= start)
+            yield is_of_devices, partition, (FileRecord(read) for read in own if read["offset"] >= start)
 
 
-def _record(read: Any) -> FileRecord:  # noqa: ANN401 - as fastavro reads
-    return FileRecord(
-        read["partition"], read["offset"], read["timestamp_ms"], read["key"], read["value"], read["headers"]
-    )  # fmt: skip
+_half = itemgetter("is_of_devices", "partition")
 
 
-def write_journal(path: Path, messages: Iterable[Message], wire: Wire = SINGLE_OBJECT) -> int:
-    """Writes them in the order given, which is partition after partition, and returns their number.
+def _as_read(read: Any) -> Any:  # noqa: ANN401 - as fastavro reads
+    return read
+
+
+def write_journal(path: Path, journal: Journal, wire: Wire = SINGLE_OBJECT) -> int:
+    """Writes a journal and returns how many records it has.
 
     Values are decoded by `wire`, so that whoever reads them needs no registry.
     """
-    records = (
-        {
-            "partition": message.partition(),
-            "offset": message.offset(),
-            "timestamp_ms": message.timestamp()[1],
-            "key": message.key(),
-            "value": _plain(message.value(), wire),
-            "headers": {name: value or b"" for name, value in message.headers() or ()},
-        }
-        for message in messages
-    )
-    return write_blocks(path, _SCHEMA, _NAME, records)
+    count = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for is_of_devices, partition, messages in journal.halves({}):
+            for message in messages:
+                key = message.key()
+                count += key is not None or is_of_devices
+                yield {
+                    "is_of_devices": is_of_devices,
+                    "partition": partition,
+                    "offset": message.offset(),
+                    "timestamp_ms": message.timestamp()[1],
+                    "key": key,
+                    "value": _plain(message.value(), wire),
+                    "headers": {name: value or b"" for name, value in message.headers() or ()},
+                }
+
+    write_blocks(path, _SCHEMA, _NAME, rows())
+    return count
 
 
 def _plain(value: bytes | None, wire: Wire) -> bytes | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from streams.replay.backtest import Journal
+    from streams.replay.halves import Journal
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
-import time
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from schemas.journal import Configured
@@ -14,13 +16,13 @@ from streams.demo.broker import Broker
 from streams.flows.files import library_documents
 from streams.fold import journal_headers
 from streams.prefix import partition_of_key
-from streams.replay.backtest import Trial, backtest
-from streams.replay.journal_file import FileRecord, JournalFile, write_journal
-from streams.replay.sendings import Sendings
+from streams.replay.journal_file import write_journal
 from streams.settings import DomainSettings
 from tests.bench import product
 from tests.bench.mix import clickstream, touchpoints
 from tests.bench.results import OUT, Figure, keep
+from tests.support.compiled import compile_product, has_compiler
+from tests.support.kept import Kept, KeptJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,8 +32,22 @@ if TYPE_CHECKING:
 
 EVENTS = 100_000
 ROUNDS = 3
-FOR_EVER_MS = 1 << 62
 MIXES: dict[str, Callable[[int], Iterable[Touchpoint]]] = {"clickstream": clickstream, "made shop": touchpoints}
+BACKTEST = """
+import sys, time
+from pathlib import Path
+from schemas.wire import SINGLE_OBJECT
+from streams.flows.files import library_documents
+from streams.garbage import collect_rarely
+from streams.replay.backtest import Trial, backtest
+from streams.replay.journal_file import JournalFile
+from streams.replay.sendings import Sendings
+collect_rarely()
+begun, for_ever_ms = time.process_time(), 1 << 62
+trial = Trial(library_documents(), 0, for_ever_ms)
+folded = backtest(JournalFile(Path(sys.argv[1])), SINGLE_OBJECT, trial, Sendings(0, for_ever_ms))
+print((time.process_time() - begun) / folded.records * 1e6)
+"""
 
 
 def main() -> None:
@@ -39,41 +55,47 @@ def main() -> None:
     folder = OUT / "backtest"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    forms = {"interpreted": None} | ({"compiled": compile_product(folder / "compiled")} if has_compiler() else {})
     figures = []
     with Broker() as broker:
-        for place, (name, events) in enumerate(MIXES.items()):
+        for place, (mix, events) in enumerate(MIXES.items()):
             path = folder / f"{place}.avro"
-            write_journal(path, _records(events(EVENTS)))
-            live, past = [], []
+            write_journal(path, KeptJournal(list(_records(events(EVENTS)))))
+            measured: dict[str, list[tuple[float, float]]] = {form: [] for form in forms}
             for number in range(ROUNDS):
-                prefix = f"bench-backtest-{place}-{number}"
-                live.append(product.stage(broker.bootstrap, prefix, folder, events(EVENTS), is_whole=False))
-                past.append(_cpu_us(path))
-            live_us = statistics.median(measured.cpu_us_per_event for measured in live)
-            title = f"backtest, {name}: CPU us an event"
-            figures.append(Figure(title, statistics.median(past), live_us, "the profiles stage of a worker"))
+                for form, product_path in forms.items():
+                    live = product.stage(
+                        broker.bootstrap, f"bench-backtest-{place}-{form}-{number}", folder, events(EVENTS),
+                        is_whole=False, compiled=product_path,
+                    )  # fmt: skip
+                    measured[form].append((_cpu_us(path, product_path), live.cpu_us_per_event))
+            for form, pairs in measured.items():
+                past_us, live_us = (statistics.median(column) for column in zip(*pairs, strict=True))
+                title = f"backtest, {mix}, {form}: CPU us an event"
+                figures.append(Figure(title, past_us, live_us, "the profiles stage of a worker"))
     keep(f"a backtest from a file, one flow, {EVENTS:,} touchpoints, beside a worker; wanted: 0.67 or less", figures)
 
 
-def _records(events: Iterable[Touchpoint]) -> Iterator[FileRecord]:
+def _records(events: Iterable[Touchpoint]) -> Iterator[Kept]:
     """As the worker's topics are filled: the settings, then the touchpoints, by partition."""
     domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
     configured = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), 0))
-    partitions = [[FileRecord(number, 0, 0, None, configured, {})] for number in range(product.PARTITIONS)]
+    ends = [1] * product.PARTITIONS
+    for number in range(product.PARTITIONS):
+        yield Kept(None, configured, kept_partition=number)
     for event in events:
         key = key_of(event) or b""
         number = partition_of_key(key, product.PARTITIONS)
-        own, headers = partitions[number], dict(journal_headers(event.time_ms))
-        own.append(FileRecord(number, len(own), event.time_ms, key, SINGLE_OBJECT.encode(event), headers))
-    for own in partitions:
-        yield from own
+        yield Kept(key, SINGLE_OBJECT.encode(event), journal_headers(event.time_ms), ends[number], number)
+        ends[number] += 1
 
 
-def _cpu_us(path: Path) -> float:
-    begun = time.process_time()
-    trial = Trial(library_documents(), 0, FOR_EVER_MS)
-    folded = backtest(JournalFile(path), SINGLE_OBJECT, trial, Sendings(0, FOR_EVER_MS))
-    return (time.process_time() - begun) / folded.records * 1e6
+def _cpu_us(path: Path, compiled: Path | None) -> float:
+    environment = dict(os.environ)
+    if compiled is not None:
+        environment |= {"PYTHONPATH": str(compiled.resolve()), "PYTHONSAFEPATH": "1"}
+    command = ["taskset", "-c", "0", sys.executable, "-c", BACKTEST, str(path.resolve())]
+    return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,15 @@ from schemas.insights import Count, Facts
 from schemas.journal import Configured
 from streams.fold import journal_headers
 from streams.profiles.effects import TOPIC_OF
+from streams.replay.halves import is_in
 from streams.replay.refold import COMPARED
 from tests.support.world import START_MS, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from streams.fold import Record
+    from streams.replay.halves import Half
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,27 @@ class Kept:
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         return self.kept_headers
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJournal:
+    """What a backtest reads."""
+
+    records: list[Kept]
+
+    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
+        for of_devices in (True, False):
+            for partition in sorted({record.partition() for record in self.records}):
+                yield of_devices, partition, self._half(partition, starts.get(partition, 0), of_devices=of_devices)
+
+    def _half(self, partition: int, start: int, *, of_devices: bool) -> Iterator[Any]:
+        return (
+            record
+            for record in self.records
+            if record.partition() == partition
+            and record.offset() >= start
+            and is_in(record.key(), of_devices=of_devices)
+        )
 
 
 class KeptWorld(World):

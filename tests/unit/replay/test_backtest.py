@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from schemas.journal import Configured
-from schemas.outputs import Decision, Trigger
+from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent
 from schemas.wire import SINGLE_OBJECT
+from state.memory import MemoryStore
+from state.overlay import Overlay
 from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.fold import Fold
+from streams.folding.partition import JournalCodec
+from streams.journal import read_record
+from streams.profiles.effects import Effects, FlowEffects
 from streams.replay.backtest import Trial, backtest
 from streams.replay.sendings import Sendings
 from tests.support.flows import a_reminder
-from tests.support.kept import KeptWorld
+from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import msgspec
+    from confluent_kafka import Message
 
     from schemas.touchpoint import Touchpoint
 
@@ -35,16 +41,6 @@ CUTS = {
     "frequency": [2, 3, 4, 5],
     "monetary_minor": [5_000, 10_000, 20_000, 40_000],
 }
-
-
-@dataclass
-class OneJournal:
-    """A world's journal, of one partition."""
-
-    world: KeptWorld
-
-    def partitions(self, starts: Mapping[int, int]) -> Iterator[tuple[int, Iterator[Any]]]:
-        yield 0, (record for record in self.world.journal if record.offset() >= starts.get(0, 0))
 
 
 class Heard(Sendings):
@@ -77,7 +73,7 @@ def said_in(world: KeptWorld) -> dict[str, list[msgspec.Struct]]:
 
 def tried(world: KeptWorld, trial: Trial) -> Heard:
     heard = Heard(trial.from_ms, trial.to_ms)
-    backtest(OneJournal(world), SINGLE_OBJECT, trial, heard)
+    backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, heard)
     return heard
 
 
@@ -139,6 +135,26 @@ def test_what_was_published_says_again_what_it_said(seed: int) -> None:
     world = lived(seed, ALL)
     assert tried(world, always(ALL)).by_customer == said_in(world)
     assert len(world.emitted(Trigger)) > 5
+
+
+def test_a_fold_that_is_asked_for_flows_only_says_the_same_of_them_and_keeps_the_same_state(seed: int) -> None:
+    journal = lived(seed, ALL).journal
+    (said, state), (said_of_flows, same_state) = (folded(journal, kind) for kind in (Effects, FlowEffects))
+    of_flows = {Trigger, Revocation, Decision}
+    assert said_of_flows == [each for each in said if type(each[1]) in of_flows]
+    assert len(said) > len(said_of_flows) > 5
+    assert same_state == state
+
+
+def folded(journal: list[Kept], kind: type[Effects]) -> tuple[list[tuple[str, Any]], dict[bytes, bytes]]:
+    store, said = MemoryStore(), list[tuple[str, Any]]()
+    overlay: Overlay[Any] = Overlay(store, JournalCodec())
+    fold = Fold(overlay, kind)
+    for record in journal:
+        said += fold(read_record(cast("Message", record), SINGLE_OBJECT)).outputs
+    overlay.freeze()
+    overlay.committed(0)
+    return said, dict(store.items())
 
 
 @pytest.mark.parametrize("run", range(5))
@@ -204,7 +220,7 @@ def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int) -> None:
 def test_what_the_published_flows_did_is_told_beside_it(seed: int) -> None:
     world = lived(seed, CART)
     other, published = Heard(), Heard()
-    backtest(OneJournal(world), SINGLE_OBJECT, always(ALL), other, published)
+    backtest(KeptJournal(world.journal), SINGLE_OBJECT, always(ALL), other, published)
     assert published.by_customer == said_in(world)
     assert other.by_customer == said_in(lived(seed, ALL))
 

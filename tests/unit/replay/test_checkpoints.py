@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from streams.replay.backtest import Trial, backtest
 from streams.replay.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
 from streams.replay.refold import Contents, refold
 from streams.replay.verify import Verification, verify
-from tests.support.kept import Kept, KeptTopics
+from tests.support.kept import Kept, KeptJournal, KeptTopics
 from tests.support.world import DAY_MS, START_MS
-from tests.unit.replay.test_backtest import ALL, CART, FOR_EVER_MS, Heard, OneJournal, happen, lived
+from tests.unit.replay.test_backtest import ALL, CART, FOR_EVER_MS, Heard, happen, lived
 from tests.unit.test_verify import _changed, _lost, _twice
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def test_a_backtest_from_a_checkpoint_foretells_what_one_from_the_beginning_does
     from_ms = last.place.told_ms + days * DAY_MS
     trial = Trial(CART, from_ms, FOR_EVER_MS, is_alone=True)
     whole, rest = Heard(from_ms), Heard(from_ms)
-    in_all = backtest(OneJournal(world), SINGLE_OBJECT, trial, whole)
-    behind = backtest(OneJournal(world), SINGLE_OBJECT, trial, rest, None, checkpoints)
+    in_all = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, whole)
+    behind = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, rest, None, checkpoints)
     assert rest.of_customers == whole.of_customers
     assert rest.outcomes == whole.outcomes
     assert behind.records == in_all.records - len(first["journal"])
@@ -129,7 +130,7 @@ def test_a_backtest_takes_no_checkpoint_from_behind_its_beginning(seed: int, che
     world, first, _ = month_and_month(seed)
     verified(first, checkpoints)
     trial = Trial(CART, START_MS + DAY_MS, FOR_EVER_MS)
-    folded = backtest(OneJournal(world), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
+    folded = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
     assert folded.records == len(world.journal)
 
 
@@ -138,6 +139,20 @@ def test_a_checkpoint_of_another_journal_is_refused(seed: int, checkpoints: Chec
     other = lived(seed + 1, CART).topics()
     with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ is of another journal"):
         verified(other, checkpoints)
+
+
+def test_a_checkpoint_of_another_journal_is_refused_by_a_backtest(seed: int, checkpoints: Checkpoints) -> None:
+    verified(lived(seed, CART).topics(), checkpoints)
+    last = checkpoints.last(0)
+    assert last is not None
+    other = [
+        replace(record, kept_key=b"a:x" if record.kept_offset == last.place.offset else record.kept_key)
+        for record in lived(seed, CART).journal
+    ]
+    trial = Trial(CART, FOR_EVER_MS - 1, FOR_EVER_MS)
+    for journal in (other, other[: last.place.offset], lived(seed + 1, CART).journal):
+        with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ is of another journal"):
+            backtest(KeptJournal(journal), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
 
 
 def test_a_damaged_checkpoint_is_refused(seed: int, checkpoints: Checkpoints, tmp_path: Path) -> None:

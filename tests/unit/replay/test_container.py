@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import fastavro
+import msgspec
 import pytest
 
+from schemas.catalogue import raw_schema
 from schemas.touchpoint import Consent, Marketing, Order, Product, Touchpoint
 from streams.replay.container import ContainerError, read_container, write_container
 
@@ -90,3 +93,13 @@ def test_a_container_of_other_records_is_refused_by_their_name(tmp_path: Path) -
         fastavro.writer(file, schema, [{"time_ms": 1}])
     with pytest.raises(ContainerError, match=r"holds records of other\.Mark; expected touchstream\.v1\.Touchpoint"):
         list(read_container(path))
+
+
+def test_touchpoints_written_before_a_field_was_added_have_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "older.avro"
+    schema = json.loads(json.dumps(raw_schema("touchpoint")))
+    schema["fields"] = [field for field in schema["fields"] if field["name"] != "properties"]
+    with path.open("wb") as file:
+        fastavro.writer(file, schema, [msgspec.to_builtins(some_touchpoints(1)[0])])
+    (mapped,) = read_container(path)
+    assert mapped.touchpoint == msgspec.structs.replace(some_touchpoints(1)[0], properties={})
