@@ -110,12 +110,12 @@ class _Writer:
 
     def _primitive(self, kind: str, held: str) -> list[str]:
         if kind in {"long", "int"}:
-            return [f"SMALL[n] if 0 <= (n := {held}) < {len(SMALL)} else varint(n)"]
+            return [f"small[n] if 0 <= (n := {held}) < {len(SMALL)} else varint(n)"]
         if kind == "string" and self._is_item:
             return [f"text({held})"]
         if kind in {"string", "bytes"}:
             written = f"{held}.encode()" if kind == "string" else held
-            return [f"SMALL[n] if (n := len(b := {written})) < {len(SMALL)} else varint(n)", "b"]
+            return [f"small[n] if (n := len(b := {written})) < {len(SMALL)} else varint(n)", "b"]
         if kind == "boolean":
             return [f"b'\\x01' if {held} else b'\\x00'"]
         if kind == "double":
@@ -128,6 +128,7 @@ def written_encoder(schema: dict[str, Any]) -> str:
     """Source of `encode_<record>(header, record)`."""
     writer = _Writer()
     writer.line(0, f"def encode_{schema['name']}(header: bytes, record: '{schema['name']}') -> bytes:")
+    writer.line(1, "small = SMALL")
     pieces = writer.value(schema, "record", 1)
     writer.line(1, f"return b''.join((header, {', '.join(pieces)}))")
     return "\n".join(writer.lines)

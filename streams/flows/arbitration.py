@@ -25,26 +25,25 @@ def comes_first(
     runs: Iterable[Run], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int
 ) -> Run | None:
     """The candidate that a message due now has to wait for, the first by the flows' order; None: it waits for none."""
-    rank = _rank(plan.key, flow_set)
     before = [
         run
         for run in runs
-        if run.flow_id != plan.flow.id  # a shadow would stand in its place
-        and now_ms < run.due_ms <= now_ms + arbitration_ms
-        and _rank(run.flow_id, flow_set) < rank
+        if now_ms < run.due_ms <= now_ms + arbitration_ms
+        and run.flow_id != plan.flow.id  # a shadow would stand in its place
+        and _rank(run.flow_id, flow_set) < _rank(plan.key, flow_set)
         and _is_to_send(run, flow_set)
     ]
-    return min(before, key=lambda run: _rank(run.flow_id, flow_set), default=None)
+    return min(before, key=lambda run: _rank(run.flow_id, flow_set)) if before else None
 
 
 def came_first(
     messages: Iterable[Sent], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int
 ) -> Sent | None:
     """The promotional message before which this one had to stand back, if one has just gone out."""
-    rank = _rank(plan.key, flow_set)
     for sent in messages:
         is_meeting = sent.is_promotional and now_ms - arbitration_ms < sent.time_ms <= now_ms
-        if is_meeting and sent.flow_id != plan.flow.id and _rank(sent.flow_id, flow_set) < rank:
+        is_other = is_meeting and sent.flow_id != plan.flow.id
+        if is_other and _rank(sent.flow_id, flow_set) < _rank(plan.key, flow_set):
             return sent
     return None
 

@@ -72,8 +72,7 @@ def free_ms(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) 
 
 
 def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
-    of_channel = [message for message in messages if channel is None or message.channel == channel]
-    return len([message for message in of_channel if message.time_ms > after_ms])
+    return len([one for one in messages if one.time_ms > after_ms and (channel is None or one.channel == channel)])
 
 
 def unanswered(profile: Profile, now_ms: int) -> int:

@@ -10,7 +10,6 @@ from streams.flows.arms import HOLDOUT
 from streams.flows.caps import cap_reached, counted, free_ms, unanswered
 from streams.flows.consent import allowed
 from streams.flows.definition import NEVER_MS
-from streams.flows.durations import duration_text
 from streams.flows.fields import cart_total_minor
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.receipts import Verdict
@@ -172,8 +171,11 @@ def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[st
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
     default = settings.consent_default if flow.is_promotional else "granted"
     resting = ""
-    last = dict(profile.answered)
-    for channel in sorted(flow.ordered_channels, key=lambda channel: -last.get(channel, 0)):
+    channels = flow.ordered_channels
+    if profile.answered:
+        last = dict(profile.answered)
+        channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
+    for channel in channels:
         is_allowed, resting = allowed(profile.consents, channel, default)
         if is_allowed:
             return channel, resting
@@ -198,15 +200,9 @@ def _silenced(
 
 
 def _why_sent(run: Run, plan: Plan, cart: Cart | None) -> str:
-    flow = plan.flow
-    if run.step == plan.first:
-        words = flow.entry.words
-        if flow.wait.for_ms or flow.entry.date is None:
-            words = f"{duration_text(flow.wait.for_ms)} after {words}"
-        waited = f"{words} nothing had ended the flow"
-    else:
-        waited = f"At the step {run.step} nothing had ended the flow"
-    return f"{waited}." if cart is None else f"{waited}; articles in the cart: {len(cart.items)}."
+    at = plan.flow.first_due if run.step == plan.first else f"At the step {run.step}"
+    end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
+    return f"{at} nothing had ended the flow{end}"
 
 
 _CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")

@@ -258,6 +258,12 @@ class Flow(Part):
         """Those that a message may go out by, best first."""
         return self.channels or (self.channel or get_args(Channel)[0],)
 
+    @cached_property
+    def first_due(self) -> str:
+        """For a sentence: when the first step is due."""
+        wait_ms, words = self.wait.for_ms, self.entry.words
+        return f"{duration_text(wait_ms)} after {words}" if wait_ms or self.entry.date is None else words
+
     @property
     def checks_goal(self) -> bool:
         """Whether a step asks for the goal."""

@@ -73,6 +73,6 @@ def check_receipts(candidates: int, effects: Effects) -> None:
     """Counts the candidates that profiles have more (or fewer) of after a record, and of which no receipt says so."""
     if candidates or effects.outputs:
         told = sum([value for (name, _, _), value in effects.increments if name == OPEN])
-        told += sum([name == OPEN for name, _, _ in effects.ones])
+        told += effects.ones.count((OPEN, 0, ""))
         if told != candidates:
             effects.count("candidates_unaccounted", value=abs(told - candidates))

@@ -138,7 +138,8 @@ def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
         return on_date(
             profile, key, due_ms, at.cause, at.now_ms, known.flows, at.customer, at.effects, is_old=is_old
         )
-    run = next(run for run in profile.runs if f"flow:{run.flow_id}" == name)
+    flow_id = name.removeprefix("flow:")
+    (run,) = [run for run in profile.runs if run.flow_id == flow_id]
     return flow_due(
         profile, run, at.now_ms, known.flows, known.settings, at.customer, at.effects, settled_ms=known.settled_ms
     )
