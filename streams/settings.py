@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -28,8 +29,12 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message names it, its value and what is allowed."""
 
 
+_zones = cache(available_timezones)
+"""Walks a folder of 600 files."""
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         message = f"{name!r} is not an IANA time zone; allowed are names such as Europe/Berlin or UTC"
         raise ValueError(message)
     return name
