@@ -110,10 +110,10 @@ def _identify(
     if event.time_zone is not None and event.time_zone != profile.time_zone:
         changes["time_zone"] = event.time_zone
     linked = profile.linked
-    if event.user_id is not None:
+    if event.user_id:  # an empty one is none, as for the key
         if profile.user_id is None:
             changes["user_id"] = event.user_id
-        if event.anonymous_id is not None:
+        if event.anonymous_id:
             linked = _on_device(profile, "a:" + event.anonymous_id, event, at, is_same_visit=is_same_visit)
     if event.email_hash is not None and at.customer[:2] != "e:":
         linked = of_address(linked, event.email_hash, profile.consents, at)

@@ -20,7 +20,7 @@ class Links:
 
     def note(self, touchpoint: Touchpoint) -> None:
         """A device told with a user links the two, unless it was told with him last."""
-        if touchpoint.anonymous_id is None or touchpoint.user_id is None:
+        if not touchpoint.anonymous_id or not touchpoint.user_id:
             return
         device, user = hash_64(touchpoint.anonymous_id), hash_64(touchpoint.user_id)
         if self._user_of.get(device) != user:

@@ -47,6 +47,8 @@ PUBLISHED, PAUSED, RESUMED, REPLACED = (
     for day in ("2010-12-06", "2010-12-13", "2010-12-20", "2011-01-03")
 )
 """Mondays: the replay halts there until the workers have folded all that was before."""
+FIRST = 40
+"""Customers; enough to be in every partition."""
 SHARE = 40.0
 THANKS: dict[str, Any] = {
     "id": "thanks",
@@ -225,7 +227,8 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
     with a_worker(place):
         steadily = threading.Thread(target=_add_steadily, args=(place, sent, is_over))
         steadily.start()
-        until(lambda: bool(place.records("triggers", Trigger)), "the flow sends", 20)
+        # until time has come in each partition messages are held, and those a pause takes back
+        until(lambda: len(sent) > FIRST and _reached(place) >= {*sent[:FIRST]}, "every partition sends", 30)
         run("pause", "thanks")
         paused_ms = _now_ms()
         time.sleep(5)
@@ -255,6 +258,10 @@ def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> No
         producer.poll(0)
         sent.append(f"u:{number}")
     assert producer.flush(10) == 0
+
+
+def _reached(place: Place) -> set[str]:
+    return {trigger.customer for trigger in place.records("triggers", Trigger)}
 
 
 def _written(place: Place, since_ms: int, until_ms: int) -> int:

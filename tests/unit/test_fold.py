@@ -32,6 +32,20 @@ def test_a_repeated_event_id_is_folded_once() -> None:
     assert world.total("duplicates") == 1
 
 
+def test_an_empty_user_id_is_none_so_that_no_device_is_its_own_user() -> None:
+    world = World()
+    world.send(a_touchpoint("page_viewed", START_MS, "", anonymous_id="d"))
+    device = world.profile("a:d")
+    assert device is not None
+    assert (device.linked, device.user_id) == ((), None)
+    # the record of a device that is its own user would be forwarded for ever
+    said = Consent(channel="email", granted=False)
+    world.send(a_touchpoint("consent_changed", START_MS + 1, "", anonymous_id="d", email_hash="0" * 64, consent=said))
+    address = world.profile("e:" + "0" * 64)
+    assert address is not None
+    assert [item.granted for item in address.consents] == [False]
+
+
 def test_an_order_id_counts_once_whatever_its_event_id() -> None:
     world = World()
     world.send(an_order(START_MS, order_id="o1"), an_order(START_MS + 1, order_id="o1"))
