@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
-from schemas.outputs import DeadLetter
 from schemas.touchpoint import Touchpoint
 from streams.flows.outstanding import released
 from streams.flows.receipts import check_receipts
@@ -17,7 +16,7 @@ from streams.folding.entries import fold_entry
 from streams.folding.moment import Moment, Rejected
 from streams.folding.partition import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.folding.scoring import published
-from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms
+from streams.folding.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
 from streams.folding.touchpoints import fold_touchpoint, stated
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from streams.folding.partition import Times
 
 WAKES_MAX = 1_000
-TIMER = "timer:"
-"""Begins the source topic of a timer's dead letter; its name follows."""
 
 _replace = msgspec.structs.replace
 
@@ -171,8 +168,9 @@ class Fold:
             return
         effects.count("folded")
         effects.count("touchpoints", event.time_ms)
-        if event.type in known.flows.relied_on:
-            effects.count("flow_inputs", event.time_ms, by=known.flows.relied_on[event.type])
+        relied_on = known.flows.relied_on.get(event.type)
+        if relied_on is not None:
+            effects.count("flow_inputs", event.time_ms, by=relied_on)
         changes: dict[str, object] = {"clock_ms": now_ms, "seen": seen}
         at = Moment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
@@ -197,7 +195,7 @@ class Fold:
             except TimerFailed as failed:
                 profile = _replace(failed.before, parked=(*failed.before.parked, failed.name))
                 detail = "".join(traceback.format_exception(failed.__cause__ or failed))
-                effects.emit(customer, _timer_letter(customer, failed, detail))
+                effects.emit(customer, timer_letter(customer, failed, detail))
             else:
                 self._candidates += len(after.runs) - before
                 return after
@@ -289,15 +287,3 @@ def _forward(record: Record, target: str, effects: Effects) -> None:
         raise Rejected("identity_loop", f"forwarded {record.hops} times")
     effects.count("forwards_sent")
     effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))
-
-
-def _timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:
-    return DeadLetter(
-        reason="timer_failed",
-        detail=detail,
-        stage="fold",
-        source_topic=f"{TIMER}{failed.name}",
-        source_partition=-1,
-        source_offset=failed.due_ms,
-        key=customer.encode(),
-    )

@@ -10,7 +10,7 @@ import msgspec
 from schemas.journal import Unparked
 from schemas.outputs import Retried
 from streams.engine.publisher import Publisher, in_chunks
-from streams.fold import TIMER
+from streams.folding.timers import TIMER
 from streams.journal import COPIED
 from streams.letters import NOT_WHOLE, read_letters
 from streams.prefix import partition_of

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.outputs import DeadLetter
 from streams.flows.dated import on_date
 from streams.flows.runner import on_due as flow_due
 from streams.folding.moment import Moment
@@ -22,6 +23,8 @@ FIRES_MAX = 5_000
 """More in one go than 90 years of weekly slots need: something sets itself again without end."""
 
 
+TIMER = "timer:"
+"""Begins the source topic of a timer's dead letter; its name follows."""
 ENTRY = "date:"
 """Begins the name of a flow's entry timer; the flow's key follows."""
 
@@ -142,4 +145,17 @@ def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
     (run,) = [run for run in profile.runs if run.flow_id == flow_id]
     return flow_due(
         profile, run, at.now_ms, known.flows, known.settings, at.customer, at.effects, settled_ms=known.settled_ms
+    )
+
+
+def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:
+    """The dead letter of a timer whose code raised."""
+    return DeadLetter(
+        reason="timer_failed",
+        detail=detail,
+        stage="fold",
+        source_topic=f"{TIMER}{failed.name}",
+        source_partition=-1,
+        source_offset=failed.due_ms,
+        key=customer.encode(),
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.insights import Facts
 from schemas.wire import WireError
-from streams.fold import TIMER
+from streams.folding.timers import TIMER
 from streams.replay.checkpoints import Checkpoint
 from streams.replay.refold import COMPACTED, COMPARED, Contents, refold
 from streams.replay.sums import Sums

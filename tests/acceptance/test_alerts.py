@@ -15,11 +15,9 @@ import pytest
 
 from schemas.insights import Anomaly, Facts, Kpi
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
-from streams.demo.fetching import Unavailable
-from streams.demo.prometheus import fetch_prometheus
 from streams.flows.files import library_documents
 from streams.gauges import HELD_S
-from streams.places import data_dir, in_ci
+from streams.places import data_dir
 from streams.replay.generator import Shop, ShopParameters
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
@@ -28,7 +26,7 @@ from streams.settings import DAY_MS, HOUR_MS
 from tests.support.dashboard import dashboard, without_data
 from tests.support.reminders import FIRST, Past, ended_before_due, matched
 from tests.support.running import Place, a_worker, make_place, play
-from tests.support.watching import Watch, until, watched
+from tests.support.watching import Watch, is_watchable, until, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,21 +93,10 @@ def trade(request: pytest.FixtureRequest, kafka: str, tmp_path_factory: pytest.T
     )
     with ExitStack() as running:
         worker = running.enter_context(a_worker(place))
-        is_watchable = _is_watchable()
         watching = watched(worker.address.removeprefix("http://"), folder / "watch")
-        watch = running.enter_context(watching) if is_watchable else None
+        watch = running.enter_context(watching) if is_watchable() else None
         play(place, Source("shop", (MappedTouchpoint(each, 1) for each in touchpoints)), drain_ms=DRAIN_MS)
         yield Trade(touchpoints, shop.truth, parameters.end_ms, place, watch)
-
-
-def _is_watchable() -> bool:
-    try:
-        fetch_prometheus()
-    except Unavailable:
-        if in_ci():
-            raise
-        return False
-    return True
 
 
 @pytest.fixture

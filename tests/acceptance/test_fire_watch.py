@@ -19,14 +19,11 @@ from schemas.insights import Anomaly
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
 from streams.__main__ import app
-from streams.demo.fetching import Unavailable
-from streams.demo.prometheus import fetch_prometheus
-from streams.places import in_ci
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
 from streams.settings import DAY_MS, HOUR_MS
 from tests.support.running import Place, a_worker, make_place, play
-from tests.support.watching import Watch, until, watched
+from tests.support.watching import Watch, is_watchable, until, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,16 +126,6 @@ def published(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         )
         found.run("flows", "publish", str(flow), "--expect", str(figures))
         yield found._replace(figures=json.loads(figures.read_bytes()))
-
-
-def is_watchable() -> bool:
-    try:
-        fetch_prometheus()
-    except Unavailable:
-        if in_ci():
-            raise
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")

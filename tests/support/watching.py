@@ -14,12 +14,30 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import yaml
 
+from streams.demo.fetching import Unavailable
+from streams.demo.prometheus import fetch_prometheus
+from streams.places import in_ci
 from tests.support.monitoring import Service, compose, point_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 RECEIVER = "team"
+
+
+def is_watchable() -> bool:
+    """Whether Prometheus is to be had here.
+
+    Raises:
+        Unavailable: in CI, where it has to be.
+    """
+    try:
+        fetch_prometheus()
+    except Unavailable:
+        if in_ci():
+            raise
+        return False
+    return True
 
 
 class Webhook:
