@@ -7,18 +7,21 @@ import json
 import shutil
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from streams.demo.broker import Broker
 from tests.bench import floor, product
+from tests.bench.flow_sets import HUNDRED_ARE, ONE, TEN, hundred
 from tests.bench.mix import CLICKSTREAM, SHOP, clickstream, touchpoints
 from tests.support.compiled import compile_product, has_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from pydantic import JsonValue
 
     from schemas.touchpoint import Touchpoint
 
@@ -28,11 +31,23 @@ EVENTS = 150_000
 FLOOR = "floor-decode"
 
 
-STAGES: dict[str, tuple[Callable[[int], Iterable[Touchpoint]], bool]] = {
-    "profiles stage, clickstream": (clickstream, False),
-    "profiles stage, made shop": (touchpoints, False),
-    "whole pipeline, clickstream": (clickstream, True),
-    "whole pipeline, made shop": (touchpoints, True),
+class Stage(NamedTuple):
+    """What a worker goes through."""
+
+    events: Callable[[int], Iterable[Touchpoint]]
+    is_whole: bool = False
+    flows: tuple[dict[str, JsonValue], ...] = ONE
+
+
+STAGES = {
+    "profiles stage, clickstream": Stage(clickstream),
+    "profiles stage, clickstream, ten flows": Stage(clickstream, flows=TEN),
+    "profiles stage, clickstream, hundred flows": Stage(clickstream, flows=hundred()),
+    "profiles stage, made shop": Stage(touchpoints),
+    "profiles stage, made shop, ten flows": Stage(touchpoints, flows=TEN),
+    "profiles stage, made shop, hundred flows": Stage(touchpoints, flows=hundred()),
+    "whole pipeline, clickstream": Stage(clickstream, is_whole=True),
+    "whole pipeline, made shop": Stage(touchpoints, is_whole=True),
 }
 
 
@@ -52,12 +67,11 @@ def main() -> None:
         floor.fill(broker.bootstrap)
         for number in range(ROUNDS):
             rows[FLOOR].append(floor.measure(broker.bootstrap, OUT))
-            for name, (stage, form) in zip(names, itertools.product(STAGES, forms), strict=True):
-                events, is_whole = STAGES[stage]
-                prefix = f"bench-{names.index(name)}-{number}"
+            for name, (stage, form) in zip(names, itertools.product(STAGES.values(), forms), strict=True):
                 measured = product.stage(
-                    broker.bootstrap, prefix, OUT, events(EVENTS), is_whole=is_whole, compiled=forms[form]
-                )
+                    broker.bootstrap, f"bench-{names.index(name)}-{number}", OUT, stage.events(EVENTS),
+                    is_whole=stage.is_whole, flows=stage.flows, compiled=forms[form],
+                )  # fmt: skip
                 rows[name].append(measured.events_per_second)
                 costs[name].append(measured)
     _report(rows, costs)
@@ -66,8 +80,8 @@ def main() -> None:
 def _report(rows: dict[str, list[float]], costs: dict[str, list[product.Measured]]) -> None:
     base = statistics.median(rows[FLOOR])
     table = Table(
-        title=f"events per second on one core, exactly once, one flow, {EVENTS:,} touchpoints",
-        caption=f"clickstream: {CLICKSTREAM}\n{SHOP}",
+        title=f"events per second on one core, exactly once, {EVENTS:,} touchpoints; one flow unless said",
+        caption=f"clickstream: {CLICKSTREAM}\n{SHOP}\nhundred flows: {HUNDRED_ARE}",
     )
     for column in ("what", "events/s (median)", "least - most", "ratio to floor", "CPU us an event", "RSS MB"):
         table.add_column(column, justify="left" if column == "what" else "right")

@@ -18,14 +18,16 @@ from streams.collect.keys import key_of
 from streams.creating import create_prefix
 from streams.demo.server import free_port
 from streams.engine.reader import read_committed
-from streams.flows.files import library_documents
 from streams.fold import journal_headers
 from streams.settings import HOUR_MS, DomainSettings, WorkerSettings
 from streams.topics import Topics
+from tests.bench.flow_sets import ONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from pydantic import JsonValue
 
     from schemas.touchpoint import Touchpoint
 
@@ -47,13 +49,13 @@ class Measured:
 
 def stage(
     brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint], *, is_whole: bool,
-    compiled: Path | None = None,
+    flows: tuple[dict[str, JsonValue], ...] = ONE, compiled: Path | None = None,
 ) -> Measured:  # fmt: skip
     """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed.
 
     compiled: the folder of the compiled product; None: the sources are interpreted.
     """
-    domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
+    domain = DomainSettings(clock="marks", consent_default="granted", flows=flows)
     settings = WorkerSettings(
         brokers=brokers, prefix=prefix, state_dir=folder / prefix, web_port=free_port(), commit_interval_ms=500
     )
