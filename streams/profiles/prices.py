@@ -26,6 +26,8 @@ def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice
     if event.type not in _SHOWING or not event.products:
         return prices
     shown = [ShownPrice(item.sku, item.price_minor, event.time_ms) for item in event.products if item.price_minor]
+    if len(shown) == 1 and (not prices or prices[-1].time_ms < event.time_ms):
+        return _with_newest(prices, shown[0])
     return united(prices, shown) if shown else prices
 
 
@@ -38,15 +40,25 @@ def united(one: Iterable[ShownPrice], other: Iterable[ShownPrice]) -> tuple[Show
     return tuple(sorted(kept.values(), key=lambda item: (item.time_ms, item.sku))[-PRICES_MAX:])
 
 
+def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[ShownPrice, ...]:
+    """As `united` with a price that was shown after all others, which most are."""
+    for place, known in enumerate(prices):
+        if known.sku == shown.sku:
+            if known.price_minor > shown.price_minor and shown.time_ms - known.time_ms <= KEPT_MS:
+                return prices
+            return (*prices[:place], *prices[place + 1 :], shown)
+    return (*prices, shown)[-PRICES_MAX:]
+
+
 def drop_percent(prices: Iterable[ShownPrice], event: Touchpoint) -> int:
     """By how many whole percent the article of the event that fell most is below what was shown; 0: none is."""
-    known = {item.sku: item.price_minor for item in prices if abs(event.time_ms - item.time_ms) <= KEPT_MS}
     falls = [
-        (known[item.sku] - item.price_minor) * 100 // known[item.sku]
+        (shown.price_minor - item.price_minor) * 100 // shown.price_minor
         for item in event.products
-        if item.price_minor and item.sku in known
+        for shown in prices
+        if shown.sku == item.sku and item.price_minor and abs(event.time_ms - shown.time_ms) <= KEPT_MS
     ]
-    return max(falls, default=0)
+    return max(falls) if falls else 0
 
 
 def _standing(one: ShownPrice, other: ShownPrice) -> ShownPrice:

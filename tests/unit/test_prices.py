@@ -69,6 +69,21 @@ def test_two_profiles_that_become_one_know_the_same_prices_from_either_side(
     assert united(mine, theirs) == united(theirs, mine)
 
 
+views = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 2).map(lambda n: n * 20), st.sampled_from("abc")), max_size=9
+)
+
+
+@given(views)
+def test_a_view_more_is_taken_in_as_two_profiles_would_be(shown: list[tuple[int, int, str]]) -> None:
+    prices: tuple[ShownPrice, ...] = ()
+    for price_minor, days, sku in shown:
+        one = (ShownPrice(sku, price_minor, START_MS + days * DAY_MS),) if price_minor else ()
+        expected = united(prices, one)
+        prices = after(prices, a_view(price_minor, days, sku))
+        assert prices == expected
+
+
 def test_prices_are_kept_only_where_a_published_flow_compares_them() -> None:
     for flow, kept in ((a_reminder(), 0), (a_reminder(entry=CHEAPER), 1)):
         world = World(flows=[flow])
