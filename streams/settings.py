@@ -119,6 +119,9 @@ class DomainSettings(BaseModel):
     unanswered_max: int = Field(
         0, ge=0, description="Promotional messages of 30 days without an open, click or order that are enough; 0: any."
     )
+    unengaged_per_week: int | None = Field(
+        None, ge=0, description="Most promotional messages a week to who has answered none for 90 days; unset: any."
+    )
     send_hour: int = Field(10, ge=0, le=23, description="When customers open messages, until their answers say more.")
     lookback_ms: int = Field(30 * DAY_MS, ge=0, description="Clicks and visits before an order that earn credit.")
     view_lookback_ms: int = Field(DAY_MS, ge=0, description="Ad views before an order that earn credit.")

@@ -13,10 +13,12 @@ from streams.settings import DAY_MS, HOUR_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from streams.flows.definition import Flow
+    from streams.flows.definition import Caps, Flow
     from streams.profiles.profile import Profile
+    from streams.settings import DomainSettings
 
 WEEK_MS = 7 * DAY_MS
+_UNENGAGED_MS = 90 * DAY_MS
 
 
 class Counted(NamedTuple):
@@ -28,23 +30,32 @@ class Counted(NamedTuple):
     """By any channel, in seven days."""
 
 
-def counted(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) -> Counted:
-    """What the flow's caps have to count."""
-    after_ms = now_ms - flow.caps.per_channel_hours * HOUR_MS
+def caps_of(profile: Profile, flow: Flow, now_ms: int, settings: DomainSettings) -> Caps:
+    """The flow's, with fewer messages a week to who is unengaged: known for 90 days, without an answer in them."""
+    caps, week = flow.caps, settings.unengaged_per_week
+    if week is None or week >= caps.per_week or not profile.first_ms:
+        return caps
+    since_ms = max(profile.first_ms, *[time_ms for _, time_ms in profile.answered], 0)
+    return caps if since_ms > now_ms - _UNENGAGED_MS else caps.model_copy(update={"per_week": week})
+
+
+def counted(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> Counted:
+    """What the caps have to count."""
+    after_ms = now_ms - caps.per_channel_hours * HOUR_MS
     return Counted(
         _count(promotional, channel, after_ms),
         _count(promotional, None, now_ms - WEEK_MS),
     )
 
 
-def cap_reached(promotional: Sequence[Sent], count: Counted, flow: Flow, channel: str, now_ms: int) -> str | None:
+def cap_reached(promotional: Sequence[Sent], count: Counted, caps: Caps, channel: str, now_ms: int) -> str | None:
     """A sentence that names the cap in the way of one more message; None: none is."""
-    hours, week = flow.caps.per_channel_hours, flow.caps.per_week
+    hours, week = caps.per_channel_hours, caps.per_week
     if hours and count.channel:
         return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
     if count.week >= week:
         return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
-    for cap in flow.caps.rolling:
+    for cap in caps.rolling:
         if cap.channel in {None, channel}:
             found = _count(promotional, cap.channel, now_ms - cap.within_ms)
             if found >= cap.messages:
@@ -54,16 +65,16 @@ def cap_reached(promotional: Sequence[Sent], count: Counted, flow: Flow, channel
     return None
 
 
-def free_ms(promotional: Sequence[Sent], flow: Flow, channel: str, now_ms: int) -> int:
-    """From when on none of the flow's caps is in the way of one more message, if no other goes out until then."""
-    caps: list[tuple[str | None, int, int]] = [
-        (None, flow.caps.per_week, WEEK_MS),
-        *((cap.channel, cap.messages, cap.within_ms) for cap in flow.caps.rolling),
+def free_ms(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> int:
+    """From when on none of the caps is in the way of one more message, if no other goes out until then."""
+    each: list[tuple[str | None, int, int]] = [
+        (None, caps.per_week, WEEK_MS),
+        *((cap.channel, cap.messages, cap.within_ms) for cap in caps.rolling),
     ]
-    if flow.caps.per_channel_hours:
-        caps.append((channel, 1, flow.caps.per_channel_hours * HOUR_MS))
+    if caps.per_channel_hours:
+        each.append((channel, 1, caps.per_channel_hours * HOUR_MS))
     free = now_ms
-    for of_channel, messages, within_ms in caps:
+    for of_channel, messages, within_ms in each:
         if of_channel in {None, channel}:
             times = sorted(one.time_ms for one in promotional if of_channel is None or one.channel == of_channel)
             if messages <= len(times):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.outputs import Trigger, TriggerProduct
 from streams.flows.arbitration import came_first, comes_first
 from streams.flows.arms import HOLDOUT
-from streams.flows.caps import cap_reached, counted, free_ms, unanswered
+from streams.flows.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.consent import allowed
 from streams.flows.definition import NEVER_MS
 from streams.flows.fields import cart_total_minor
@@ -104,12 +104,13 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     if plan.is_shadow:
         # it would stand in the place of the version that sends
         promotional = [message for message in promotional if message.flow_id != flow.id]
-    count = counted(promotional, flow, channel, goes_ms)
+    caps = caps_of(profile, flow, goes_ms, settings)
+    count = counted(promotional, caps, channel, goes_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
-    reached = cap_reached(promotional, count, flow, channel, goes_ms)
+    reached = cap_reached(promotional, count, caps, channel, goes_ms)
     winner = came_first(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
     if winner is not None and (reached is not None or flow.when_outranked == "drop"):
-        until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, flow, channel, now_ms)
+        until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, caps, channel, now_ms)
         return _outranked(run, flow, winner.flow_id, until_ms, evidence)
     if reached is not None:
         return Verdict("capped", reached, evidence)

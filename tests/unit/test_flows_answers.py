@@ -106,3 +106,32 @@ def test_a_transactional_message_asks_for_no_answers() -> None:
     world = World(flows=(a_flow(**{"class": "transactional"}),), unanswered_max=1)
     views(world, 0, 3)
     assert outcomes(world) == ["sent", "sent"]
+
+
+def test_who_has_answered_nothing_for_ninety_days_gets_fewer_messages_and_then_none() -> None:
+    world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=1, unanswered_max=3)
+    views(world, 0, 90, 92, 97, 100, 104, 105)
+    assert outcomes(world) == ["sent", "sent", "capped", "sent", "capped", "sent", "suppressed"]
+    reasons = [item.reason for item in world.emitted(Decision) if item.outcome == "capped"]
+    assert reasons[0] == "1 promotional messages went out in the last seven days; the cap is 1."
+
+
+@pytest.mark.parametrize(("day", "expected"), [(2, ["sent", "sent", "capped"]), (3, ["sent", "sent", "sent"])])
+def test_an_answer_in_the_last_ninety_days_makes_him_one_of_all(day: int, expected: list[str]) -> None:
+    world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=1)
+    views(world, 0)
+    world.send(a_touchpoint("email_clicked", START_MS + day * DAY_MS))
+    views(world, 90, 92)
+    assert outcomes(world) == expected
+
+
+def test_who_was_met_less_than_ninety_days_ago_may_still_answer() -> None:
+    world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=0)
+    views(world, 0, 89, 90)
+    assert outcomes(world) == ["sent", "sent", "capped"]
+
+
+def test_a_flow_that_sends_less_to_all_sends_no_more_to_the_unengaged() -> None:
+    world = World(flows=(a_flow(caps={"per_channel_hours": 0, "per_week": 1}),), unengaged_per_week=2)
+    views(world, 0, 90, 92)
+    assert outcomes(world) == ["sent", "sent", "capped"]
