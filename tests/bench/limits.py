@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 CUSTOMERS = 1_000_000
-BACKLOG = 5_000_000
-"""Half of it has more customers than a worker keeps decoded: from there on memory must not grow."""
+BACKLOG = 10_000_000
+"""Half of it fills every cache, RocksDB's of blocks last: from there on memory must not grow."""
 HOT_EVERY = 10
 HOT_RECORDS = 150_000
 PATIENCE_SECONDS = 1_800.0
