@@ -58,7 +58,7 @@ WAYS: list[tuple[dict[str, Any], str]] = [
     ({"steps": [{"name": "w", "do": "wait"}, LIVES]}, "steps[0].for is missing"),
     ({"steps": [{"name": "w", "do": "split", "arms": HALVES}, LIVES]}, "the percent of its arms add up to 90"),
     ({"running_customers": "leave"}, "running_customers is 'leave'"),
-    ({"prioritiy": 3}, "prioritiy is 3: not a field"),
+    ({"prio": 3}, "prio is 3: not a field"),
     ({"send_time": "noon"}, "send_time is 'noon'"),
 ]
 
