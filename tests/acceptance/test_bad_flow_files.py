@@ -20,7 +20,7 @@ WELCOME = read_document(LIBRARY / "welcome.yaml")
 LIVES = {"name": "a", "do": "trigger"}
 HALVES = [{"name": "x", "percent": 50}, {"name": "y", "percent": 40}]
 WAYS: list[tuple[dict[str, Any], str]] = [
-    ({"id": "Wel come"}, "id is 'Wel come'"),
+    ({"id": "Welcome!"}, "id is 'Welcome!'"),
     ({"version": 0}, "version is 0"),
     ({"owner": ""}, "owner is ''"),
     ({"goal": {"event": "order", "window": "14d"}}, "goal.event is 'order'"),
@@ -37,7 +37,7 @@ WAYS: list[tuple[dict[str, Any], str]] = [
     ({"needs": {"condition": {"field": "event.channel", "is": ["email"]}}}, "needs.condition"),
     ({"reentry": "often"}, "reentry is 'often'"),
     ({"wait": {"for": "2 hours"}}, "wait.for is '2 hours'"),
-    ({"wait": {"fo": "2h"}}, "wait.fo is '2h': not a field; allowed are for, restarts"),
+    ({"wait": {"after": "2h"}}, "wait.after is '2h': not a field; allowed are for, restarts"),
     ({"channel": "fax"}, "channel is 'fax'"),
     ({"channel": None}, "a flow has a channel, or channels in order, one of the two"),
     ({"expires_after": "-1h"}, "expires_after is '-1h'"),
