@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,15 +14,18 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import msgspec
+from confluent_kafka import Producer
 
 from schemas.outputs import Decision
 from schemas.wire import SINGLE_OBJECT
+from streams.collect.keys import key_of
 from streams.demo.broker import Broker
 from streams.folding.partition import JournalCodec
 from tests.bench.mix import touchpoints
 from tests.bench.product import stage
 from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait
 from tests.bench.results import Figure, keep
+from tests.bench.sending import BURST, touchpoint
 from tests.support.flows import a_reminder
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import World, an_add
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 CUSTOMERS = 1_000_000
-BACKLOG = 10_000_000
-"""Half of it fills every cache, RocksDB's of blocks last: from there on memory must not grow."""
+BACKLOG = 5_000_000
+"""Of all customers in turn, whom no cache holds: half of it has filled every cache, and memory must not grow then."""
 HOT_EVERY = 10
 HOT_RECORDS = 150_000
 PATIENCE_SECONDS = 1_800.0
@@ -64,7 +66,8 @@ def _keep_idle(brokers: str, folder: Path, customers: int, backlog: int) -> None
     with worker:
         wait(lambda: ready(worker) == PARTITIONS)
         idle = _share(worker)
-    half_mb, whole_mb = _peaks_of_backlog(place, worker, backlog)
+    _send(place, customers, backlog)
+    half_mb, whole_mb = _peaks_of_backlog(worker, backlog)
     cost = max(0.0, idle - nobody)
     keep(f"{customers:,} customers with a timer in a day", [
         Figure("an idle worker, CPU % of a core", 100 * idle, 100 * nobody, "the same without customers"),
@@ -73,12 +76,23 @@ def _keep_idle(brokers: str, folder: Path, customers: int, backlog: int) -> None
     ])  # fmt: skip
 
 
-def _peaks_of_backlog(place: Place, worker: AWorker, records: int) -> tuple[float, float]:
+def _send(place: Place, customers: int, records: int) -> None:
+    """Views and adds of customers who are known."""
+    producer = Producer({
+        "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random", "linger.ms": 50,
+        "compression.type": "lz4",
+    })  # fmt: skip
+    for number in range(records):
+        who = f"customer-{number % customers}"
+        event = msgspec.structs.replace(touchpoint(number, time.time_ns() // 1_000_000), user_id=who, session_id=who)
+        producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(event), key_of(event))
+        if number % BURST == 0:
+            producer.flush()
+    producer.flush()
+
+
+def _peaks_of_backlog(worker: AWorker, records: int) -> tuple[float, float]:
     """MB, of a worker that finds so many touchpoints: when it has folded half of them, and all."""
-    subprocess.run(
-        [sys.executable, "-m", "tests.bench.sending", place.settings.brokers, place.topics.touchpoints,
-         str(records), "1"], check=True,
-    )  # fmt: skip
     with worker:
         wait(lambda: counted(worker, "touchstream_folded_total") >= records // 2, PATIENCE_SECONDS)
         half_mb = peak_mb(worker)
