@@ -14,7 +14,6 @@ from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.backtesting import PrefixJournal, export_journal
 from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
-from streams.places import data_dir
 from streams.prefix import Prefix
 from streams.replay.backtest import Trial, backtest
 from streams.replay.container import write_container
@@ -23,6 +22,7 @@ from streams.replay.journal_file import JournalFile
 from streams.replay.mapping import load_mapping
 from streams.replay.sendings import Sendings
 from streams.replay.sources import open_source
+from tests.support.files import real_file
 from tests.support.running import Place, a_worker, make_place, play
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ def lived(request: pytest.FixtureRequest, kafka: str, tmp_path_factory: pytest.T
 
 
 def first_lines(stretch: Stretch, folder: Path) -> Path:
-    whole = data_dir() / stretch.file
-    if not whole.exists():
-        pytest.skip(f"{whole} is not there; TOUCHPOINT_DATA names the folder of the real data")
+    whole = real_file(stretch.file)
     if stretch.lines == math.inf:
         return whole
     path = folder / "first_lines.csv"

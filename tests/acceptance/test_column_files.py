@@ -9,19 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from streams.places import data_dir
 from streams.replay.columns import map_file
 from streams.replay.mapped import Accounting, MappedTouchpoint
 from streams.replay.mapping import load_mapping
+from tests.support.files import real_file
 
 pytestmark = pytest.mark.acceptance
-
-
-def real_file(name: str) -> Path:
-    path = data_dir() / name
-    if not path.exists():
-        pytest.skip(f"{path} is not there; TOUCHPOINT_DATA names the folder of the real data")
-    return path
 
 
 def test_every_line_of_online_retail_is_accounted_for_and_revenue_is_the_files() -> None:

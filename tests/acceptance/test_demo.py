@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from streams.demo.demo import run_demo
-from streams.places import data_dir
 from streams.prefix import open_prefix
 from streams.settings import parse_worker
 from streams.verifying import verify_prefix
+from tests.support.files import real_file
 
 if TYPE_CHECKING:
     from streams.replay.verify import Verification
@@ -35,8 +35,7 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    if not (data_dir() / RETAIL).is_file():
-        pytest.skip(f"needs {RETAIL} of the real data: set TOUCHPOINT_DATA")
+    real_file(RETAIL)
     out = tmp_path_factory.mktemp("demo")
     verified: dict[str, Verification] = {}
     folding = 0.0

@@ -13,7 +13,6 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.engine.config import reader_config
 from streams.flows.files import library_documents
-from streams.places import data_dir
 from streams.prefix import open_prefix
 from streams.replay.columns import map_file
 from streams.replay.generator import Shop, ShopParameters
@@ -21,6 +20,7 @@ from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import load_mapping
 from streams.replay.replayer import ReplayOptions, Source, replay
 from streams.verifying import verify_prefix
+from tests.support.files import real_file
 from tests.support.outcomes import ORDERED, Outcome, differing, logged_in, read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, play, wait_worked_off
 
@@ -168,9 +168,7 @@ def test_three_kills_during_two_weeks_of_a_shop_leave_no_trace(kafka: str, prefi
 
 @pytest.mark.slow
 def test_three_kills_during_the_hours_of_rees46_leave_no_trace(kafka: str, prefix: str, tmp_path: Path) -> None:
-    path = data_dir() / "rees46" / "2019-10-01_first_hours.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"needs {path}: set TOUCHPOINT_DATA")
+    path = real_file("rees46/2019-10-01_first_hours.csv.gz")
     mapped = [each for each in map_file(path, load_mapping("rees46")) if isinstance(each, MappedTouchpoint)]
     calm, killed, place = run_calm_and_killed(kafka, prefix, tmp_path, mapped, reporting_currency="USD")
     assert_equal(calm, killed)

@@ -14,9 +14,9 @@ from schemas.insights import Kpi, PanelRow
 from schemas.outputs import Credit, DeadLetter
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.places import data_dir
 from streams.prefix import Prefix
 from streams.verifying import hashes_of, verify_prefix
+from tests.support.files import real_file
 from tests.support.retail import CURRENCY, DAY_MS, SEGMENTS, ZONE, batch_cuts, batch_segment, customer_hash
 from tests.support.retail_run import first_weeks, replayed
 
@@ -38,10 +38,7 @@ SAMPLED_ROWS = 300
 
 @pytest.fixture(scope="module")
 def retail_file() -> Path:
-    path = data_dir() / "online_retail" / "2010-12_2011-06.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not there; TOUCHPOINT_DATA names the folder of the real data")
-    return path
+    return real_file("online_retail/2010-12_2011-06.csv.gz")
 
 
 @pytest.fixture(scope="module", params=["six weeks", pytest.param("whole file", marks=pytest.mark.slow)])

@@ -21,13 +21,13 @@ from streams.__main__ import app
 from streams.collect.keys import key_of
 from streams.flows.arms import SHADOW, is_of_canary
 from streams.flows.mistakes import parse_flow
-from streams.places import data_dir
 from streams.prefix import open_prefix
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import load_mapping
 from streams.replay.replayer import Source
 from streams.replay.sources import open_source
 from streams.verifying import hashes_of, verify_prefix
+from tests.support.files import real_file
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
 from tests.support.running import Place, a_worker, make_place, play
@@ -119,9 +119,7 @@ class Ran(NamedTuple):
 @pytest.fixture(scope="module")
 def ran(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The first weeks of the online-retail data, with the commands in the middle."""
-    whole = data_dir() / "online_retail" / "2010-12_2011-06.csv.gz"
-    if not whole.exists():
-        pytest.skip(f"{whole} is not there; TOUCHPOINT_DATA names the folder of the real data")
+    whole = real_file("online_retail/2010-12_2011-06.csv.gz")
     folder: Path = tmp_path_factory.mktemp("publishing")
     weeks = open_source(first_weeks(whole, folder / "weeks.csv"), load_mapping("online_retail"))
     place = make_place(kafka, folder.name, folder, reporting_time_zone=ZONE, reporting_currency=CURRENCY)
