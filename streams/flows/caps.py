@@ -35,7 +35,7 @@ def caps_of(profile: Profile, flow: Flow, now_ms: int, settings: DomainSettings)
     caps, week = flow.caps, settings.unengaged_per_week
     if week is None or week >= caps.per_week or not profile.first_ms:
         return caps
-    since_ms = max(profile.first_ms, *[time_ms for _, time_ms in profile.answered], 0)
+    since_ms = max([profile.first_ms, *[time_ms for _, time_ms in profile.answered]])
     return caps if since_ms > now_ms - _UNENGAGED_MS else caps.model_copy(update={"per_week": week})
 
 
