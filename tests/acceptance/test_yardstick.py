@@ -19,31 +19,29 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
-TOPIC, TOUCHES = "touch100k", 100_000
-
 
 @pytest.mark.skipif(not (bench_dir() / "expected.json").exists(), reason="TOUCHPOINT_BENCH names no yardstick")
 def test_a_killed_worker_leaves_every_output_of_the_yardstick_once(kafka: str, prefix: str, tmp_path: Path) -> None:
-    floor.fill(kafka, TOPIC, TOUCHES)
+    floor.fill(kafka)
     make_topics(kafka, prefix)
     with (tmp_path / "log").open("wb") as log:
-        killed = start(kafka, TOPIC, prefix, tmp_path, slot=0, log=log)
+        killed = start(kafka, floor.TOPIC, prefix, tmp_path, slot=0, log=log)
         wait_until(lambda: any(stamp.records for stamp in stamps_of(tmp_path, 0)), "the first commit")
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
-        assert stamps_of(tmp_path, 0)[-1].records < TOUCHES
-        again = start(kafka, TOPIC, prefix, tmp_path, slot=0, log=log)
+        assert stamps_of(tmp_path, 0)[-1].records < floor.MESSAGES
+        again = start(kafka, floor.TOPIC, prefix, tmp_path, slot=0, log=log)
         try:
             wait_until(lambda: is_right(kafka, prefix), "the reference's output")
         finally:
             code = stop(again)
     assert code == 0
-    check_outputs(kafka, prefix, TOPIC)
+    check_outputs(kafka, prefix)
 
 
 def is_right(kafka: str, name: str) -> bool:
     try:
-        check_outputs(kafka, name, TOPIC)
+        check_outputs(kafka, name)
     except WrongOutput:
         return False
     return True

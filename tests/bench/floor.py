@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
@@ -28,8 +27,8 @@ class NoYardstick(RuntimeError):
     """The yardstick's folder is not there."""
 
 
-def fill(brokers: str, topic: str = TOPIC, messages: int = MESSAGES) -> None:
-    """Writes the yardstick's first touches, as its fill.py makes them."""
+def fill(brokers: str) -> None:
+    """Writes the yardstick's touches, as its fill.py makes them."""
     folder = bench_dir()
     if not (folder / "fill.py").exists():
         raise NoYardstick(f"no yardstick in {folder}: set TOUCHPOINT_BENCH")
@@ -37,16 +36,16 @@ def fill(brokers: str, topic: str = TOPIC, messages: int = MESSAGES) -> None:
     sys.path.insert(0, str(folder))
     fill_module: Any = __import__("fill")
     job: Any = __import__("job")
-    create_topics(brokers, [TopicSpec(topic, PARTITIONS, 1, {"retention.ms": "-1"})], {})
+    create_topics(brokers, [TopicSpec(TOPIC, PARTITIONS, 1, {"retention.ms": "-1"})], {})
     producer = Producer({
         "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
         "queue.buffering.max.messages": 1_000_000, "compression.type": "none",
     })  # fmt: skip
-    for number, touch in enumerate(islice(fill_module.touches(MESSAGES), messages)):
+    for number, touch in enumerate(fill_module.touches(MESSAGES)):
         body = io.BytesIO()
         body.write(job.HEADER)
         fastavro.schemaless_writer(body, job.TOUCH, touch)
-        producer.produce(topic, body.getvalue(), key=touch["customer_id"])
+        producer.produce(TOPIC, body.getvalue(), key=touch["customer_id"])
         if number % 1_000 == 0:
             producer.poll(0)
     producer.flush()
