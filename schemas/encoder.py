@@ -44,11 +44,18 @@ def varint(value: int) -> bytes:
     return out + _LAST_PAIRS[left]
 
 
-@lru_cache(maxsize=1 << 14)
+TEXTS: dict[str, bytes] = {}
+"""Strings with their lengths, where they are of few: in the items of an array, or as a map's key."""
+_TEXTS_MAX = 1 << 14
+
+
 def text(value: str) -> bytes:
-    """A string with its length, where it is one of few: in the items of an array, or as a map's key."""
+    """A string with its length, which TEXTS has from now on."""
     written = value.encode()
-    return varint(len(written)) + written
+    if len(TEXTS) >= _TEXTS_MAX:
+        TEXTS.clear()
+    TEXTS[value] = whole = varint(len(written)) + written
+    return whole
 
 
 class _Writer:
@@ -97,7 +104,7 @@ class _Writer:
         self.line(depth + 1, f"{items} = [varint(len({name}))]")
         if schema["type"] == "map":
             self.line(depth + 1, f"for {item}k, {item} in {name}.items():")
-            pieces = [f"text({item}k)", *self.value(schema["values"], item, depth + 2)]
+            pieces = [f"texts.get({item}k) or text({item}k)", *self.value(schema["values"], item, depth + 2)]
         else:
             self.line(depth + 1, f"for {item} in {name}:")
             self._is_item = True
@@ -112,7 +119,7 @@ class _Writer:
         if kind in {"long", "int"}:
             return [f"small[n] if 0 <= (n := {held}) < {len(SMALL)} else varint(n)"]
         if kind == "string" and self._is_item:
-            return [f"text({held})"]
+            return [f"texts.get(s := {held}) or text(s)"]
         if kind in {"string", "bytes"}:
             written = f"{held}.encode()" if kind == "string" else held
             return [f"small[n] if (n := len(b := {written})) < {len(SMALL)} else varint(n)", "b"]
@@ -128,7 +135,7 @@ def written_encoder(schema: dict[str, Any]) -> str:
     """Source of `encode_<record>(header, record)`."""
     writer = _Writer()
     writer.line(0, f"def encode_{schema['name']}(header: bytes, record: '{schema['name']}') -> bytes:")
-    writer.line(1, "small = SMALL")
+    writer.line(1, "small, texts = SMALL, TEXTS")
     pieces = writer.value(schema, "record", 1)
     writer.line(1, f"return b''.join((header, {', '.join(pieces)}))")
     return "\n".join(writer.lines)
@@ -136,7 +143,7 @@ def written_encoder(schema: dict[str, Any]) -> str:
 
 def compile_encoder(schema: dict[str, Any]) -> Callable[[bytes, Any], bytes]:
     """A function (header, struct) -> header and Avro body, for a record schema."""
-    scope: dict[str, Any] = {"varint": varint, "text": text, "SMALL": SMALL, "packed": packed}
+    scope: dict[str, Any] = {"varint": varint, "text": text, "TEXTS": TEXTS, "SMALL": SMALL, "packed": packed}
     exec(written_encoder(schema), scope)  # noqa: S102 - source made from our own schema files only
     encode: Callable[[bytes, Any], bytes] = scope[f"encode_{schema['name']}"]
     return encode

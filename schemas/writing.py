@@ -15,7 +15,7 @@ def written_codecs() -> str:
     imported = [
         "from typing import Any",
         "from schemas.decoder import Malformed, OtherForm, double, length, tail",
-        "from schemas.encoder import SMALL, packed, text, varint",
+        "from schemas.encoder import SMALL, TEXTS, packed, text, varint",
         *(f"from {struct.__module__} import {name}" for name, struct in STRUCTS.items()),
     ]
     codecs = []

@@ -40,6 +40,11 @@ class Plan(NamedTuple):
     key: str
     """The flow's id, in the shadow SHADOW_KEY before it: runs, timers and entries go by it."""
     flow: Flow
+    wait_ms: int
+    """The flow's, as the three that follow: they are asked at each event."""
+    restarts: bool
+    reentry_ms: int
+    shows_entry: bool
     entry: Holds | None
     needs: Holds | None
     """At each message."""
@@ -242,6 +247,10 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
     return Plan(
         SHADOW_KEY + flow.id if is_shadow else flow.id,
         flow,
+        flow.wait.for_ms,
+        flow.wait.restarts,
+        flow.reentry_ms,
+        flow.products == "entry",
         None if entry is None else compile_condition(entry),
         None if needs is None else compile_condition(needs),
         steps[0].name,

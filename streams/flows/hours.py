@@ -71,5 +71,5 @@ def _next(minute: int, days: Container[int], now_ms: int, zone: ZoneInfo) -> int
 def _at(day: date, minute: int, now_ms: int, zone: ZoneInfo) -> int:
     """That time of the day; of two, on a day on which clocks are set back, the first that is not over."""
     local = datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
-    times = [round(local.replace(fold=fold).timestamp() * 1000) for fold in (0, 1)]
-    return times[0] if times[0] >= now_ms else max(times)
+    first_ms = round(local.timestamp() * 1000)
+    return first_ms if first_ms >= now_ms else max(first_ms, round(local.replace(fold=1).timestamp() * 1000))

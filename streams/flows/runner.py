@@ -67,7 +67,7 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
         is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
         is_bought = was_ordered_since(profile, event.time_ms)
         for plan in listening.entries:
-            if not flow_set.may_enter(plan, customer):
+            if plan.is_shared and not flow_set.may_enter(plan, customer):
                 continue
             if is_bought and _ORDERED in plan.flow.exit_events:
                 continue  # it came late, from a device or a client; what it would start has ended already
@@ -149,7 +149,7 @@ def waiting_anew(
     """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
     for gone in lost:
         plan = flow_set.plan_of(gone, customer)
-        if plan is not None and plan.flow.wait.restarts and gone.step in plan.opening:
+        if plan is not None and plan.restarts and gone.step in plan.opening:
             runs = tuple(_taking_over(run, gone, plan) if run.flow_id == gone.flow_id else run for run in runs)
     return runs
 

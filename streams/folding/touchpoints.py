@@ -60,6 +60,8 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
             changes["touches"] = touches
         else:
             touch = None
+    flows = at.known.flows
+    _show(before, event, digest, flows, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         conversions = retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
@@ -67,8 +69,6 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
-    flows = at.known.flows
-    profile = _shown(profile, event, digest, flows)
     if event.type in flows.listening:
         profile = _without_ended(profile, event, received_ms, at) if profile.outstanding else profile
         profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
@@ -83,16 +83,15 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     return profile
 
 
-def _shown(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet) -> Profile:
-    """With what published flows ask about the articles that the customer was shown."""
-    shown, viewed = profile.prices, profile.views
+def _show(
+    profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: dict[str, object]
+) -> None:
+    """Notes what published flows ask about the articles that the customer was shown."""
     if flows.compares_prices:
-        shown = prices.after(shown, event)
+        changes["prices"] = prices.after(profile.prices, event)
     if flows.categories:
-        viewed = views.after(viewed, event, int.from_bytes(digest, "big", signed=True), flows.categories)
-    if shown is profile.prices and viewed is profile.views:
-        return profile
-    return _replace(profile, prices=shown, views=viewed)
+        id_hash = int.from_bytes(digest, "big", signed=True)
+        changes["views"] = views.after(profile.views, event, id_hash, flows.categories)
 
 
 def _without_ended(profile: Profile, event: Touchpoint, received_ms: int, at: Moment) -> Profile:

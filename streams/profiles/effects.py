@@ -35,7 +35,7 @@ TOPIC_OF: dict[type, str] = {
 
 def derived_id(*parts: str | int) -> str:
     """xxh3-128 (hex) of the parts: an id that is the same whenever the same cause is folded."""
-    return xxh3_128_hexdigest("\x1f".join(map(str, parts)).encode())
+    return xxh3_128_hexdigest("\x1f".join([str(part) for part in parts]).encode())
 
 
 def hash_64(text: str) -> int:

@@ -10,7 +10,7 @@ from streams.settings import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.touchpoint import Touchpoint
+    from schemas.touchpoint import Product, Touchpoint
 
 KEPT_MS = 30 * DAY_MS
 """For so long the highest price of an article counts."""
@@ -19,14 +19,16 @@ _SHOWING = frozenset({"product_viewed", "product_added"})
 
 def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice, ...]:
     """The prices after an event: those it shows taken in, what it orders left out; the same object if none moved."""
-    if event.type == "order_completed":
-        ordered = {product.sku for product in event.products}
+    kind, items = event.type, event.products
+    if kind == "order_completed":
+        ordered = {item.sku for item in items}
         kept = tuple([shown for shown in prices if shown.sku not in ordered])
         return kept if len(kept) < len(prices) else prices
-    if event.type not in _SHOWING or not event.products:
+    if kind not in _SHOWING or not items:
         return prices
-    shown = [ShownPrice(item.sku, item.price_minor, event.time_ms) for item in event.products if item.price_minor]
-    if len(shown) == 1 and (not prices or prices[-1].time_ms < event.time_ms):
+    time_ms = event.time_ms
+    shown = [ShownPrice(item.sku, price, time_ms) for item in items if (price := item.price_minor)]
+    if len(shown) == 1 and (not prices or prices[-1].time_ms < time_ms):
         return _with_newest(prices, shown[0])
     return united(prices, shown) if shown else prices
 
@@ -50,15 +52,26 @@ def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[Sho
     return (*prices, shown)[-PRICES_MAX:]
 
 
-def drop_percent(prices: Iterable[ShownPrice], event: Touchpoint) -> int:
+def drop_percent(prices: tuple[ShownPrice, ...], event: Touchpoint) -> int:
     """By how many whole percent the article of the event that fell most is below what was shown; 0: none is."""
-    falls = [
-        (shown.price_minor - item.price_minor) * 100 // shown.price_minor
-        for item in event.products
-        for shown in prices
-        if shown.sku == item.sku and item.price_minor and abs(event.time_ms - shown.time_ms) <= KEPT_MS
-    ]
-    return max(falls) if falls else 0
+    most: int | None = None
+    for item in event.products:
+        fall = _fall_percent(prices, item, event.time_ms)
+        if fall is not None and (most is None or fall > most):
+            most = fall
+    return most or 0
+
+
+def _fall_percent(prices: tuple[ShownPrice, ...], item: Product, time_ms: int) -> int | None:
+    sku, price_minor = item.sku, item.price_minor
+    # each article stands there once, and what was shown last at the end
+    for place in range(len(prices) - 1, -1, -1):
+        shown = prices[place]
+        if shown.sku == sku:
+            if not price_minor or abs(time_ms - shown.time_ms) > KEPT_MS:
+                return None
+            return (shown.price_minor - price_minor) * 100 // shown.price_minor
+    return None
 
 
 def _standing(one: ShownPrice, other: ShownPrice) -> ShownPrice:
