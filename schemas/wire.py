@@ -68,11 +68,10 @@ class _Type:
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         ours = getattr(written, f"decode_{self._struct.__name__}", None)
         # written when it is needed: a worker's start need not wait for all of them
-        self.read = (
-            compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
-            if ours is None
-            else partial(ours, p=self._header_bytes)
-        )
+        if ours is None:
+            self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
+        else:
+            self.read = ours if self._header_bytes == _SINGLE_OBJECT_BYTES else partial(ours, p=self._header_bytes)
         return self.read(value)
 
     def general(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS

@@ -111,7 +111,7 @@ PRICE_DROP: EventNumberField = "event.products.price_drop_percent"
 EVENT_NUMBERS: dict[EventNumberField, Callable[[Profile, Touchpoint], int | None]] = {
     "event.order.discount_minor": lambda _, event: event.order.discount_minor if event.order else None,
     "event.order.total_minor": lambda _, event: event.order.total_minor if event.order else None,
-    PRICE_DROP: lambda profile, event: drop_percent(profile.prices, event),
+    PRICE_DROP: drop_percent,
 }
 
 EVENT_TEXTS: dict[EventTextField, Callable[[Touchpoint], Iterable[str | None]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
@@ -13,7 +14,7 @@ from streams.folding.moment import Rejected
 from streams.journal import COPIED, MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.processors.settling import Settling
-from streams.profiles.effects import TOPIC_OF, added_up
+from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -36,10 +37,11 @@ _COPY = [(COPIED, b"")]
 class Tally:
     """Facts of one journal partition since its last commit."""
 
-    __slots__ = ("folded", "increments", "ones", "panel")
+    __slots__ = ("_counted", "folded", "increments", "ones", "panel")
 
     def __init__(self) -> None:
         self.folded = False
+        self._counted: Counter[CountKey] = Counter()
         self.ones: list[CountKey] = []
         self.increments: list[tuple[CountKey, int]] = []
         self.panel: list[PanelRow] = []
@@ -53,9 +55,17 @@ class Tally:
         if effects.panel:
             self.panel += effects.panel
 
+    def count(self) -> None:
+        """Adds up the ones: a key for each, held until the commit, is work for the garbage collector."""
+        self._counted.update(self.ones)
+        self.ones.clear()
+
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
         """The record of this commit."""
-        sums = added_up(self.ones, self.increments)
+        self.count()
+        sums = self._counted
+        for key, added in self.increments:
+            sums[key] += added
         counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
         return Facts(partition, complete_to_ms, counts, tuple(self.panel))
 
@@ -100,6 +110,7 @@ class Profiling:
                 self._send(effects.outputs, outputs, _COPY if record.is_copy else None)
             if effects.journal and not record.is_copy:
                 self._append(effects.journal, partition, outputs)
+        new.count()
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from schemas.touchpoint import Product, Touchpoint
+    from streams.profiles.profile import Profile
 
 KEPT_MS = 30 * DAY_MS
 """For so long the highest price of an article counts."""
@@ -52,11 +53,12 @@ def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[Sho
     return (*prices, shown)[-PRICES_MAX:]
 
 
-def drop_percent(prices: tuple[ShownPrice, ...], event: Touchpoint) -> int:
+def drop_percent(profile: Profile, event: Touchpoint) -> int:
     """By how many whole percent the article of the event that fell most is below what was shown; 0: none is."""
     most: int | None = None
+    prices, time_ms = profile.prices, event.time_ms
     for item in event.products:
-        fall = _fall_percent(prices, item, event.time_ms)
+        fall = _fall_percent(prices, item, time_ms)
         if fall is not None and (most is None or fall > most):
             most = fall
     return most or 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.touchpoint import Product
 from streams.profiles.prices import KEPT_MS, after, drop_percent, united
-from streams.profiles.profile import PRICES_MAX, ShownPrice
+from streams.profiles.profile import PRICES_MAX, Profile, ShownPrice
 from tests.support.flows import a_reminder
 from tests.support.world import DAY_MS, START_MS, World, a_touchpoint, an_order
 
@@ -29,7 +29,7 @@ def fallen(*views: Touchpoint) -> int:
     prices: tuple[ShownPrice, ...] = ()
     for view in views:
         prices = after(prices, view)
-    return drop_percent(prices, views[-1])
+    return drop_percent(Profile(prices=prices), views[-1])
 
 
 def test_a_price_has_fallen_from_the_highest_that_was_shown() -> None:
@@ -82,6 +82,22 @@ def test_a_view_more_is_taken_in_as_two_profiles_would_be(shown: list[tuple[int,
         expected = united(prices, one)
         prices = after(prices, a_view(price_minor, days, sku))
         assert prices == expected
+
+
+@given(shown, st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), max_size=3), st.integers(0, 3))
+def test_the_article_that_fell_most_is_what_counts(
+    before: list[ShownPrice], items: list[tuple[str, int]], halves: int
+) -> None:
+    time_ms = halves * KEPT_MS // 2
+    prices = united((), before)
+    view = a_touchpoint("product_viewed", time_ms, products=tuple(Product(sku, price, 1) for sku, price in items))
+    falls = [
+        (shown.price_minor - price) * 100 // shown.price_minor
+        for sku, price in items
+        for shown in prices
+        if shown.sku == sku and price and abs(time_ms - shown.time_ms) <= KEPT_MS
+    ]
+    assert drop_percent(Profile(prices=prices), view) == max(falls, default=0)
 
 
 def test_prices_are_kept_only_where_a_published_flow_compares_them() -> None:
