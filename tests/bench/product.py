@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from schemas.insights import Facts
 from schemas.touchpoint import Mark
@@ -76,6 +77,10 @@ def stage(
         finally:
             worker.terminate()
             worker.wait(20)
+            # so that the broker has nothing to tidy up, on the worker's core, while the next one runs
+            admin = AdminClient({"bootstrap.servers": brokers})
+            for gone in admin.delete_topics(Topics(prefix).all()).values():
+                gone.result(PATIENCE_SECONDS)
 
 
 def _fill(brokers: str, topics: Topics, events: Iterable[Touchpoint], *, is_whole: bool) -> int:
