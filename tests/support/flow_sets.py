@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from tests.support.world import DAY_MS
+
+if TYPE_CHECKING:
+    from schemas.outputs import Trigger
+
+ZONE = "America/New_York"
+CUTS = {
+    "recency_ms": [20 * DAY_MS, 40 * DAY_MS, 60 * DAY_MS, 80 * DAY_MS],
+    "frequency": [2, 3, 4, 5],
+    "monetary_minor": [5_000, 10_000, 20_000, 40_000],
+}
 FEW = {"field": "orders", "at_most": 2}
 ENTRIES: list[dict[str, Any]] = [
     {"event": "product_viewed"},
@@ -76,3 +87,8 @@ def _flows(draw: st.DrawFn, number: int) -> dict[str, Any]:
 def flow_sets(draw: st.DrawFn) -> list[dict[str, Any]]:
     """One to six flows."""
     return [draw(_flows(number)) for number in range(draw(st.integers(1, 6)))]
+
+
+def goes_ms(sent: Trigger) -> int:
+    """When a message goes out."""
+    return max(sent.decided_ms, sent.due_ms)

@@ -15,17 +15,12 @@ from schemas.touchpoint import Consent, Product
 from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.flows.flow_set import compile_flows
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from tests.support.flow_sets import CUTS, ZONE, goes_ms
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
-ZONE = "America/New_York"
-CUTS = {
-    "recency_ms": [20 * DAY_MS, 40 * DAY_MS, 60 * DAY_MS, 80 * DAY_MS],
-    "frequency": [2, 3, 4, 5],
-    "monetary_minor": [5_000, 10_000, 20_000, 40_000],
-}
 THANKS = {
     "id": "thanks", "version": 1, "owner": "us", "goal": {"event": "product_viewed", "window": "1d"}, "stage": "any",
     "priority": 0, "class": "transactional", "entry": {"event": "order_completed"}, "channel": "email",
@@ -84,10 +79,6 @@ def promoted(world: World, customer: str) -> list[Trigger]:
     taken_back = {revocation.trigger_id for revocation in world.emitted(Revocation, customer)}
     sent = [sent for sent in world.emitted(Trigger, customer) if sent.trigger_id not in taken_back]
     return [one for one in sent if FLOWS[one.flow_id].is_promotional]
-
-
-def goes_ms(sent: Trigger) -> int:
-    return max(sent.decided_ms, sent.due_ms)
 
 
 def customers(world: World) -> list[str]:

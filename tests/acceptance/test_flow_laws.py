@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,16 +14,17 @@ from schemas.touchpoint import Consent, Product
 from streams.flows.consent import allowed, with_consent
 from streams.flows.flow_set import compile_flows
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
-from tests.support.flow_sets import flow_sets
+from tests.support.flow_sets import CUTS, ZONE, flow_sets, goes_ms
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
-from tests.unit.test_flows_library_laws import CUTS, ZONE, goes_ms
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.flows.definition import Flow
-    from streams.profiles.profile import ConsentState
+    from streams.profiles.profile import ConsentState, Run
 
     Documents = list[dict[str, Any]]
+
+pytestmark = pytest.mark.acceptance
 
 USERS = ("1", "2")
 KINDS = (
@@ -74,6 +76,8 @@ class Shop:
     def __init__(self, documents: Documents) -> None:
         self.flows: dict[str, Flow] = compile_flows(documents).flows
         self.world = World(flows=documents, cuts_fixed=CUTS, reporting_time_zone=ZONE)
+        self.stayed: list[tuple[Run, Touchpoint]] = []
+        """In a flow, though the event should have ended it."""
 
     def live(self, history: list[Thing], users: tuple[str, ...] = USERS, *, is_apart: bool = False) -> Shop:
         """Time comes to every third thing; until then what came in may lie apart, one user's after the other's."""
@@ -97,8 +101,9 @@ class Shop:
             self.world.send(event, received_ms=now_ms)
             profile = self.world.profile(f"u:{user}")
             for run in () if profile is None else profile.runs:
-                is_exit = event.type in self.flows[run.flow_id].exit_events
-                assert not is_exit or run.cause == event.event_id, "out means out, but a segment may let him in anew"
+                # a segment that he has come into by the event may let him in anew
+                if event.type in self.flows[run.flow_id].exit_events and run.cause != event.event_id:
+                    self.stayed.append((run, event))
 
     @property
     def customers(self) -> list[str]:
@@ -205,6 +210,12 @@ def test_every_candidate_is_final_once_or_open(documents: Documents, history: li
     assert world.total("decisions_open") == len(runs) == len({(run.flow_id, run.cause) for run in runs})
     assert world.total("candidates_unaccounted") == 0
     assert {item.candidate_id for item in decisions} == set(entered)
+
+
+@law
+@given(flow_sets(), histories)
+def test_nobody_stays_in_a_flow_after_an_event_that_ends_it(documents: Documents, history: list[Thing]) -> None:
+    assert not Shop(documents).live(history).stayed
 
 
 @law
