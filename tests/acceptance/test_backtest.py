@@ -13,7 +13,7 @@ import pytest
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.backtesting import PrefixJournal, export_journal
-from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.flows.files import library_documents
 from streams.prefix import Prefix
 from streams.replay.backtest import Trial, backtest
 from streams.replay.container import write_container
@@ -23,6 +23,7 @@ from streams.replay.mapping import load_mapping
 from streams.replay.sendings import Sendings
 from streams.replay.sources import open_source
 from tests.support.files import real_file
+from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, play
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
-FLOWS = tuple(read_document(file) for file in flow_files(LIBRARY))
 OTHER_FLOWS = library_documents("abandoned_cart", "post_purchase")
 FOR_EVER_MS = 1 << 62
 
@@ -81,7 +81,7 @@ def lived(request: pytest.FixtureRequest, kafka: str, tmp_path_factory: pytest.T
         path, mapping = first_lines(stretch, folder), load_mapping(stretch.mapping)
         domain = {"reporting_time_zone": stretch.zone, "reporting_currency": stretch.currency}
     places = []
-    for name, flows in (("all", FLOWS), ("other", OTHER_FLOWS)):
+    for name, flows in (("all", TEN), ("other", OTHER_FLOWS)):
         place = make_place(kafka, f"{folder.name}-{name}", folder / name, flows=flows, **domain)
         with a_worker(place):
             play(place, open_source(path, mapping))
@@ -137,14 +137,14 @@ def prefix_of(place: Place) -> Prefix:
 
 
 def test_triggers_and_receipts_foretold_are_those_that_the_worker_emits_customer_by_customer(lived: Lived) -> None:
-    said = foretold(PrefixJournal(prefix_of(lived.place)), FLOWS)
+    said = foretold(PrefixJournal(prefix_of(lived.place)), TEN)
     assert of_kind(said, Trigger) == emitted(lived.place, Trigger)
     assert of_kind(said, Decision) == emitted(lived.place, Decision)
     assert sum(map(len, of_kind(said, Trigger).values())) > 50
 
 
 def test_the_journal_of_a_run_with_other_flows_foretells_the_same(lived: Lived) -> None:
-    said = foretold(PrefixJournal(prefix_of(lived.other)), FLOWS)
+    said = foretold(PrefixJournal(prefix_of(lived.other)), TEN)
     assert of_kind(said, Trigger) == emitted(lived.place, Trigger)
     assert of_kind(said, Decision) == emitted(lived.place, Decision)
 

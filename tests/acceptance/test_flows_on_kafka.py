@@ -13,12 +13,13 @@ import pytest
 from schemas.insights import Facts
 from schemas.outputs import Decision, Trigger
 from streams.flows.arms import arm_of
-from streams.flows.files import LIBRARY, flow_files, read_document
+from streams.flows.files import LIBRARY
 from streams.flows.flow_set import compile_flows
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
 from streams.settings import DAY_MS
 from streams.stories import read_stories, story_files, touchpoints
+from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, play
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(300)]
 
-DOCUMENTS = [{**read_document(file), "holdout_percent": 0} for file in flow_files(LIBRARY)]
+DOCUMENTS = [{**flow, "holdout_percent": 0} for flow in TEN]
 FLOWS = compile_flows(DOCUMENTS).flows
 FILES = {file.name.removesuffix(".yaml"): read_stories(file) for file in story_files(LIBRARY)}
 

@@ -16,11 +16,11 @@ from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
 from schemas.touchpoint import Touchpoint
 from schemas.wire import encode
 from streams.collect.keys import key_of
-from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.replay.columns import map_file
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import load_mapping
 from streams.settings import DAY_MS
+from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, wait_worked_off
 from tests.support.watching import until
 
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
 HOUSEHOLDS = 60
 # nothing but the age of what is imported keeps these flows from sending at once, at whatever hour the test runs
-FLOWS = [{**read_document(file), "holdout_percent": 0, "quiet_hours": None} for file in flow_files(LIBRARY)]
+FLOWS = [{**flow, "holdout_percent": 0, "quiet_hours": None} for flow in TEN]
 YEAR_OLD_CUTS = {
     "recency_ms": [days * DAY_MS for days in (7, 21, 60, 120)], "frequency": [10, 30, 60, 120],
     "monetary_minor": [10_000, 50_000, 150_000, 300_000],

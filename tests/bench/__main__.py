@@ -14,9 +14,10 @@ from rich.table import Table
 
 from streams.demo.broker import Broker
 from tests.bench import floor, product
-from tests.bench.flow_sets import HUNDRED_ARE, ONE, TEN, hundred
+from tests.bench.flow_sets import HUNDRED_ARE, ONE, hundred
 from tests.bench.mix import CLICKSTREAM, SHOP, clickstream, touchpoints
 from tests.support.compiled import compile_product, has_compiler
+from tests.support.flows import TEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

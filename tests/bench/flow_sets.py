@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from streams.flows.definition import EventType
-from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.flows.files import library_documents
+from tests.support.flows import TEN
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 ONE = library_documents()
-TEN = tuple(read_document(file) for file in flow_files(LIBRARY))
 CATEGORIES = ("electronics.telephone", "apparel.shoes", "furniture.bedroom.bed", "appliances.kitchen.washer")
 """Of the clickstream, each one in a hundred to two hundred views."""
 HUNDRED_ARE = "the ten, and 90 that each listen to one type of event, all types in turn, for one category of articles"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from schemas.journal import AddressConsent
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent, Product
-from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.flows.flow_set import compile_flows
 from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
 from tests.support.flow_sets import CUTS, ZONE, goes_ms
+from tests.support.flows import TEN
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ OFFER = {
     "channel": "email", "expires_after": "30h", "send_time": "best", "quiet_hours": {"from": "21:00", "to": "08:00"},
     "steps": [{"name": "offer", "do": "trigger"}],
 }  # fmt: skip
-DOCUMENTS: list[dict[str, Any]] = [*(read_document(file) for file in flow_files(LIBRARY)), THANKS, OFFER]
+DOCUMENTS: list[dict[str, Any]] = [*TEN, THANKS, OFFER]
 FLOWS = compile_flows(DOCUMENTS).flows
 KINDS = ["product_viewed", "product_added", "order_completed", "signed_up", "ticket_opened", "denied", "granted"]
 

@@ -8,12 +8,12 @@ import pytest
 
 from schemas.insights import Anomaly, Count
 from schemas.journal import Configured
-from streams.flows.files import LIBRARY, flow_files, read_document
 from streams.flows.mistakes import parse_flow
 from streams.insights.fold import configured, fold_facts, open_anomalies
 from streams.insights.inputs import relied_on
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings
+from tests.support.flows import TEN
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
 from tests.unit.insights.builders import HOUR_MS, WEEK_MS, a_partition, at, facts
 from tests.unit.test_flows import a_flow
@@ -135,7 +135,6 @@ def test_the_fold_counts_what_flows_rely_on_by_type() -> None:
 
 @pytest.mark.parametrize("stated", [None, ["product_added", "order_completed", "ticket_opened"]])
 def test_a_document_and_the_flow_that_is_read_from_it_rely_on_the_same(stated: list[str] | None) -> None:
-    documents = [read_document(file) for file in flow_files(LIBRARY)]
-    documents.append(a_flow(**({} if stated is None else {"relies_on": stated})))
-    for document in documents:
+    ours = a_flow(**({} if stated is None else {"relies_on": stated}))
+    for document in (*TEN, ours):
         assert relied_on(document) == parse_flow(document, "flow").relied_on

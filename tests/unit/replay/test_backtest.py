@@ -13,14 +13,14 @@ from schemas.touchpoint import Consent
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.flows.files import library_documents
 from streams.fold import Fold
 from streams.folding.partition import JournalCodec
 from streams.journal import read_record
 from streams.profiles.effects import Effects, FlowEffects
 from streams.replay.backtest import Trial, backtest
 from streams.replay.sendings import Sendings
-from tests.support.flows import a_reminder
+from tests.support.flows import TEN, a_reminder
 from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 CART = library_documents("abandoned_cart")
-ALL = tuple(read_document(file) for file in flow_files(LIBRARY))
 BROWSE = library_documents("abandoned_browse")
 FOR_EVER_MS = 1 << 60
 CUTS = {
@@ -132,13 +131,13 @@ def seed() -> int:
 
 
 def test_what_was_published_says_again_what_it_said(seed: int) -> None:
-    world = lived(seed, ALL)
-    assert tried(world, always(ALL)).by_customer == said_in(world)
+    world = lived(seed, TEN)
+    assert tried(world, always(TEN)).by_customer == said_in(world)
     assert len(world.emitted(Trigger)) > 5
 
 
 def test_a_fold_that_is_asked_for_flows_only_says_the_same_of_them_and_keeps_the_same_state(seed: int) -> None:
-    journal = lived(seed, ALL).journal
+    journal = lived(seed, TEN).journal
     (said, state), (said_of_flows, same_state) = (folded(journal, kind) for kind in (Effects, FlowEffects))
     of_flows = {Trigger, Revocation, Decision}
     assert said_of_flows == [each for each in said if type(each[1]) in of_flows]
@@ -160,8 +159,8 @@ def folded(journal: list[Kept], kind: type[Effects]) -> tuple[list[tuple[str, An
 @pytest.mark.parametrize("run", range(5))
 def test_the_journal_of_other_flows_tells_what_these_would_have_said(seed: int, run: int) -> None:
     seed += run
-    lived_with_cart, lived_with_all = lived(seed, CART), lived(seed, ALL)
-    assert tried(lived_with_cart, always(ALL)).by_customer == said_in(lived_with_all)
+    lived_with_cart, lived_with_all = lived(seed, CART), lived(seed, TEN)
+    assert tried(lived_with_cart, always(TEN)).by_customer == said_in(lived_with_all)
     assert tried(lived_with_all, always(CART)).by_customer == said_in(lived_with_cart)
 
 
@@ -184,13 +183,13 @@ def test_a_device_that_turns_out_to_be_a_users_brings_him_what_these_flows_did_t
 @pytest.mark.parametrize("days", [3, 11, 20])
 def test_flows_tried_from_a_time_on_are_as_if_published_then(seed: int, days: int) -> None:
     from_ms = START_MS + days * DAY_MS
-    changed = lived(seed, CART, change=(from_ms, ALL))
+    changed = lived(seed, CART, change=(from_ms, TEN))
     expected = {
         customer: own
         for customer, said in said_in(changed).items()
         if (own := [each for each in said if time_of(each) >= from_ms])
     }
-    found = tried(lived(seed, CART), Trial(ALL, from_ms, FOR_EVER_MS, is_alone=True))
+    found = tried(lived(seed, CART), Trial(TEN, from_ms, FOR_EVER_MS, is_alone=True))
     said = {customer: [each for each in own if time_of(each) >= from_ms] for customer, own in found.by_customer.items()}
     assert {customer: own for customer, own in said.items() if own} == expected
 
@@ -220,15 +219,15 @@ def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int) -> None:
 def test_what_the_published_flows_did_is_told_beside_it(seed: int) -> None:
     world = lived(seed, CART)
     other, published = Heard(), Heard()
-    backtest(KeptJournal(world.journal), SINGLE_OBJECT, always(ALL), other, published)
+    backtest(KeptJournal(world.journal), SINGLE_OBJECT, always(TEN), other, published)
     assert published.by_customer == said_in(world)
-    assert other.by_customer == said_in(lived(seed, ALL))
+    assert other.by_customer == said_in(lived(seed, TEN))
 
 
 def test_nothing_before_the_period_counts_and_nothing_from_its_end_on(seed: int) -> None:
-    world = lived(seed, ALL)
+    world = lived(seed, TEN)
     from_ms, to_ms = START_MS + 5 * DAY_MS, START_MS + 15 * DAY_MS
-    found = tried(world, Trial(ALL, from_ms, to_ms, is_alone=True))
+    found = tried(world, Trial(TEN, from_ms, to_ms, is_alone=True))
     expected = sorted(sent.decided_ms for sent in world.emitted(Trigger) if from_ms <= sent.decided_ms < to_ms)
     assert sorted(sending.time_ms for own in found.of_customers.values() for sending in own) == expected
     decided = [each for each in world.emitted(Decision) if from_ms <= each.time_ms < to_ms]

@@ -14,9 +14,10 @@ from streams.replay.backtest import Trial, backtest
 from streams.replay.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
 from streams.replay.refold import Contents, refold
 from streams.replay.verify import Verification, verify
+from tests.support.flows import TEN
 from tests.support.kept import Kept, KeptJournal, KeptTopics
 from tests.support.world import DAY_MS, START_MS
-from tests.unit.replay.test_backtest import ALL, CART, FOR_EVER_MS, Heard, happen, lived
+from tests.unit.replay.test_backtest import CART, FOR_EVER_MS, Heard, happen, lived
 from tests.unit.test_verify import _changed, _lost, _twice
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def checkpoints(tmp_path: Path) -> Checkpoints:
 
 def month_and_month(seed: int) -> tuple[KeptWorld, Topics, Topics]:
     """The topics after a month, and after more of the same customers."""
-    world = lived(seed, ALL)
+    world = lived(seed, TEN)
     first = world.topics()
     happen(world, seed + 1, start_ms=START_MS + 70 * DAY_MS)
     return world, first, world.topics()
