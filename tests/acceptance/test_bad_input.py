@@ -20,7 +20,7 @@ from schemas.outputs import DeadLetter, ProfileView
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from tests.support.outcomes import Outcome, read_outcome
-from tests.support.running import Place, a_worker, make_place, wait_worked_off
+from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import DAY_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _large() -> bytes:
     return encode(a_touchpoint("page_viewed", START_MS, properties={"text": "x" * FIVE_MB}))
 
 
-def send(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
+def send_with_bad(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
     """Each bad record between good ones, in partition 0; also the number of good orders."""
     producer = Producer({"bootstrap.servers": place.settings.brokers, "message.max.bytes": 7 << 20, "linger.ms": 0})
     offsets: list[int] = []
@@ -136,7 +136,7 @@ def send(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
 
 def work_off(place: Place, bad: list[Bad]) -> tuple[Outcome, list[Sent], int]:
     with a_worker(place):
-        sent, good = send(place, bad)
+        sent, good = send_with_bad(place, bad)
         wait_worked_off(place)
     return read_outcome(place), sent, good
 
@@ -191,10 +191,7 @@ def test_an_event_sent_twice_counts_once(kafka: str, prefix: str, tmp_path: Path
     place = make_place(kafka, prefix, tmp_path)
     order = an_order(START_MS, 5_000, user="1")
     again = an_order(START_MS + DAY_MS, 7_000, user="1", event_id=order.event_id)
-    producer = Producer({"bootstrap.servers": place.settings.brokers})
-    for event in (order, order, an_order(START_MS + 1, 300, user="1"), again, order):
-        producer.produce(place.topics.touchpoints, encode(event), b"u:1")
-    assert producer.flush(30.0) == 0
+    send(place, (order, order, an_order(START_MS + 1, 300, user="1"), again, order))
     with a_worker(place):
         wait_worked_off(place)
     outcome = read_outcome(place)

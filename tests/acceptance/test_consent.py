@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.outputs import DeadLetter, Decision, Trigger
-from schemas.touchpoint import Mark, Touchpoint
-from schemas.wire import encode
-from streams.collect.keys import key_of
+from schemas.touchpoint import Mark
 from streams.engine.config import reader_config
 from streams.prefix import partition_of
 from tests.support.flows import a_reminder
-from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off
+from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -44,13 +42,6 @@ FOLLOWED = 10
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
     flow: dict[str, JsonValue] = {**a_reminder(), "holdout_percent": 0}
     return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(flow,))
-
-
-def send(place: Place, records: Iterable[Touchpoint | Mark]) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers})
-    for record in records:
-        producer.produce(place.topics.touchpoints, encode(record), b"" if isinstance(record, Mark) else key_of(record))
-    assert producer.flush(10.0) == 0
 
 
 def owned(worker: AWorker) -> set[tuple[str, int]]:

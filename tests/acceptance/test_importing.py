@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import pandas as pd
 import pytest
-from confluent_kafka import Producer
 
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
 from schemas.touchpoint import Touchpoint
-from schemas.wire import encode
-from streams.collect.keys import key_of
 from streams.replay.columns import map_file
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.mapping import load_mapping
 from streams.settings import DAY_MS
 from tests.support.flows import TEN
-from tests.support.running import Place, a_worker, make_place, wait_worked_off
+from tests.support.running import a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until
 
 if TYPE_CHECKING:
@@ -58,10 +55,10 @@ def test_a_year_of_history_imported_into_a_running_system_sends_nothing_and_the_
     history = up_to_two_days_ago(year)
     assert history[-1].time_ms - history[0].time_ms > 360 * DAY_MS
     with a_worker(place):
-        produced(place, [a_sign_up("before")])
+        send(place, [a_sign_up("before")])
         until(lambda: len(place.records("triggers", Trigger)) == 1, "the system runs, and sends")
-        produced(place, history)
-        produced(place, [a_sign_up("after")])
+        send(place, history)
+        send(place, [a_sign_up("after")])
         until(lambda: len(place.records("triggers", Trigger)) > 1, "it sends behind the import as before it", 90)
         wait_worked_off(place)
         until(lambda: len(place.last("profiles", ProfileView)) == len(users(history)) + 2, "every profile is public")
@@ -99,13 +96,6 @@ def users(events: Iterable[Touchpoint]) -> set[str | None]:
 
 def a_sign_up(user: str) -> Touchpoint:
     return Touchpoint(event_id=f"sign-up-{user}", type="signed_up", time_ms=now_ms(), user_id=user)
-
-
-def produced(place: Place, events: Iterable[Touchpoint]) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for event in events:
-        producer.produce(place.topics.touchpoints, encode(event), key_of(event))
-    assert producer.flush(30) == 0
 
 
 def now_ms() -> int:

@@ -6,15 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
 
-from schemas import wire
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
-from streams.collect.keys import key_of
 from streams.fold import WAKES_MAX
 from streams.folding.partition import JournalCodec
-from tests.support.running import a_worker, make_place
+from tests.support.running import a_worker, make_place, send
 from tests.support.watching import until
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
 
@@ -31,12 +28,8 @@ def test_timers_due_at_once_are_worked_off_in_order_without_an_aborted_cycle(
 ) -> None:
     soon = {**abandoned_cart, "wait": {"for": "10s"}, "holdout_percent": 0}
     place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[soon])
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
     now_ms = time.time_ns() // 1_000_000
-    for number in range(CARTS):
-        add = an_event(number, now_ms + number)
-        producer.produce(place.topics.touchpoints, wire.encode(add), key_of(add))
-    assert producer.flush(30) == 0
+    send(place, (an_event(number, now_ms + number) for number in range(CARTS)))
     time.sleep(CARTS / 1_000 + 10)  # every timer is due before the worker hears of the first
     with a_worker(place) as worker:
         until(lambda: len(place.records("triggers", Trigger)) == CARTS, "every timer has fired", 90)

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from schemas.outputs import DeadLetter, Decision
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.__main__ import app
-from streams.collect.keys import key_of
 from streams.demo.accounting import Account, account_of, balances
 from streams.demo.reading import read_records
 from streams.engine.publisher import Publisher
@@ -25,7 +24,7 @@ from streams.replay.replayer import ReplaySummary, Source
 from streams.verifying import verify_prefix
 from tests.support.flows import a_reminder
 from tests.support.outcomes import read_outcome
-from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, wait_worked_off
+from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -149,20 +148,15 @@ def test_poison_is_set_aside_and_brought_back_once_after_the_fix(kafka: str, pre
     assert read_outcome(place).letters.total() == 4
 
 
-def send(place: Place, *events: Touchpoint) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for event in events:
-        producer.produce(place.topics.touchpoints, encode(event), key_of(event))
-    assert producer.flush(30.0) == 0
-
-
 def two_raised(place: Place) -> None:
     broken = ABrokenWorker(place)
     with broken:
         send(
             place,
-            an_order(START_MS, 5_000, user="door", source="poison at the door"),
-            an_order(START_MS, 6_000, user="fold", source="poison in the fold"),
+            [
+                an_order(START_MS, 5_000, user="door", source="poison at the door"),
+                an_order(START_MS, 6_000, user="fold", source="poison in the fold"),
+            ],
         )
         wait_worked_off(place)
     assert [letter["reason"] for letter in listed(place)] == ["raised", "raised"]

@@ -6,14 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Mark, Touchpoint
-from schemas.wire import encode
-from streams.collect.keys import key_of
 from tests.support.flows import a_reminder
-from tests.support.running import Place, a_worker, make_place, wait_worked_off
+from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -36,14 +33,6 @@ WAIT_SECONDS = 6
 
 def the_flow(wait: str) -> dict[str, JsonValue]:
     return {**a_reminder(), "wait": {"for": wait, "restarts": True}, "holdout_percent": 0}
-
-
-def send(place: Place, partition: int, records: Iterable[Touchpoint | Mark]) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "queue.buffering.max.messages": 1_000_000})
-    for record in records:
-        key = b"" if isinstance(record, Mark) else key_of(record)
-        producer.produce(place.topics.touchpoints, encode(record), key, partition)
-    assert producer.flush(60.0) == 0
 
 
 def marks(hours: Iterable[int]) -> list[Mark]:
@@ -72,19 +61,19 @@ def test_time_waits_for_the_partition_whose_marks_are_held_back(kafka: str, pref
     """The latest mark of any partition (max for min) would fire all timers while one partition is held back."""
     place = make_place(kafka, prefix, tmp_path, flows=(the_flow("2h"),))
     with a_worker(place):
-        send(place, HELD_BACK, [*marks([0]), *carts([*BUYERS, *LEAVERS])])
-        send(place, CAUGHT_UP, [*marks([0]), *carts(OTHERS), *marks(range(1, 25))])
+        send(place, [*marks([0]), *carts([*BUYERS, *LEAVERS])], HELD_BACK)
+        send(place, [*marks([0]), *carts(OTHERS), *marks(range(1, 25))], CAUGHT_UP)
         wait_worked_off(place)
         assert reminded(place) == []
         assert outcomes(place, [*BUYERS, *LEAVERS, *OTHERS]) == {"entered"}
 
         at_ms = START_MS + 90 * MINUTE_MS
-        send(place, HELD_BACK, [*marks([1]), *views(5_000, at_ms), *(an_order(at_ms, user=user) for user in BUYERS)])
+        send(place, [*marks([1]), *views(5_000, at_ms), *(an_order(at_ms, user=user) for user in BUYERS)], HELD_BACK)
         wait_worked_off(place)
         assert reminded(place) == []
         assert outcomes(place, BUYERS) == {"entered", "exited"}
 
-        send(place, HELD_BACK, marks(range(2, 25)))
+        send(place, marks(range(2, 25)), HELD_BACK)
         wait_worked_off(place)
     assert reminded(place) == sorted([*LEAVERS, *OTHERS])
     assert outcomes(place, BUYERS) == {"entered", "exited"}
@@ -98,11 +87,11 @@ def test_marks_that_were_all_written_do_not_overtake_a_backlog(kafka: str, prefi
     them has been handed on, the buyers would be reminded while their purchases wait behind the backlog.
     """
     place = make_place(kafka, prefix, tmp_path, flows=(the_flow("2h"),))
-    send(place, CAUGHT_UP, [*marks([0]), *carts(OTHERS), *marks(range(1, 25))])
-    send(place, HELD_BACK, [*marks([0]), *carts([*BUYERS, *LEAVERS])])
+    send(place, [*marks([0]), *carts(OTHERS), *marks(range(1, 25))], CAUGHT_UP)
+    send(place, [*marks([0]), *carts([*BUYERS, *LEAVERS])], HELD_BACK)
     at_ms = START_MS + 90 * MINUTE_MS
-    send(place, HELD_BACK, [*marks([1]), *views(BACKLOG, at_ms), *(an_order(at_ms, user=user) for user in BUYERS)])
-    send(place, HELD_BACK, marks(range(2, 25)))
+    send(place, [*marks([1]), *views(BACKLOG, at_ms), *(an_order(at_ms, user=user) for user in BUYERS)], HELD_BACK)
+    send(place, marks(range(2, 25)), HELD_BACK)
     with a_worker(place, batch_records_max=200, commit_interval_ms=20):
         wait_worked_off(place)
     assert reminded(place) == sorted([*LEAVERS, *OTHERS])
@@ -119,10 +108,10 @@ def test_the_clock_on_the_wall_waits_for_a_backlog(kafka: str, prefix: str, tmp_
     place = make_place(kafka, prefix, tmp_path, clock="wall", flows=(the_flow(f"{WAIT_SECONDS}s"),))
     began = time.monotonic()
     now_ms = int(time.time() * 1000)
-    send(place, HELD_BACK, carts([*BUYERS, *LEAVERS], now_ms))
-    send(place, HELD_BACK, views(BACKLOG, now_ms))
-    send(place, HELD_BACK, (an_order(now_ms, user=user) for user in BUYERS))
-    send(place, CAUGHT_UP, carts(OTHERS, now_ms))
+    send(place, carts([*BUYERS, *LEAVERS], now_ms), HELD_BACK)
+    send(place, views(BACKLOG, now_ms), HELD_BACK)
+    send(place, (an_order(now_ms, user=user) for user in BUYERS), HELD_BACK)
+    send(place, carts(OTHERS, now_ms), CAUGHT_UP)
     took = time.monotonic() - began
     assert took < WAIT_SECONDS, f"the purchases came {took:.1f} s after the carts: the test tells nothing"
     time.sleep(WAIT_SECONDS + 2 - took)

@@ -7,12 +7,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
 
-from schemas import wire
-from streams.collect.keys import key_of
 from streams.prefix import open_prefix
-from tests.support.running import AWorker, Place, make_place, wait_worked_off
+from tests.support.running import AWorker, Place, make_place, send, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import START_MS, an_add
 
@@ -30,7 +27,7 @@ def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
     place = make_place(kafka, prefix, tmp_path, clock="wall")
     worker = AWorker(place, membership="static")
     with worker:
-        send(place)
+        send(place, (an_add(START_MS, user=f"{number}") for number in range(CUSTOMERS)))
         wait_worked_off(place)
         wait_written(place)
         worker.kill()
@@ -54,14 +51,6 @@ def wait_written(place: Place) -> None:
         lambda: all(now > then for now, then in zip(opened.folded_to(), before, strict=True)),
         "one more commit in every partition",
     )
-
-
-def send(place: Place) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for number in range(CUSTOMERS):
-        add = an_add(START_MS, user=f"{number}")
-        producer.produce(place.topics.touchpoints, wire.encode(add), key_of(add))
-    assert producer.flush(30) == 0
 
 
 def restored(place: Place, worker: AWorker, start: int) -> int:

@@ -10,20 +10,18 @@ from uuid import uuid4
 
 import fastavro
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.catalogue import AVRO_DIR
-from schemas.wire import SINGLE_OBJECT
-from streams.collect.keys import key_of
 from streams.demo.registry import Registry
 from streams.engine.registry import registry_wire
 from streams.replay.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
 from tests.support.flows import a_reminder
-from tests.support.running import Place, a_worker, make_place, play, wait_worked_off
+from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ def test_the_stock_deserialiser_reads_triggers_of_a_worker_with_a_registry(place
     carts = left_carts()
     with Registry(tmp_path) as registry, a_worker(place, registry_url=registry.url):
         # some come from a producer that knows of no registry, the others from one that does
-        send_without_registry(place, carts[:10])
+        send(place, [each.touchpoint for each in carts[:10]])
         target = dataclasses.replace(place.target, wire=registry_wire(registry.url, place.topics))
         replay([Source("left carts", carts[10:])], target)
         wait_worked_off(place)
@@ -112,10 +110,3 @@ def test_the_stock_deserialiser_reads_triggers_of_a_worker_with_a_registry(place
             assert {value[:1] for value in values} == {b"\x00"}
             assert_triggers([deserialise(value, context) for value in values])
             assert client.get_compatibility(f"{place.topics.triggers}-value") == "BACKWARD"
-
-
-def send_without_registry(place: Place, mapped: list[MappedTouchpoint]) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for each in mapped:
-        producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(each.touchpoint), key_of(each.touchpoint))
-    assert producer.flush(20.0) == 0

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from schemas.journal import CollectedTo, Progress
+from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
+from streams.collect.keys import key_of
 from streams.creating import create_prefix
 from streams.demo.http_server import HttpServer
 from streams.engine.config import reader_config
@@ -153,6 +155,18 @@ def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
     summary = replay(sources, place.target, ReplayOptions(**options))
     wait_worked_off(place)
     return summary
+
+
+def send(place: Place, records: Iterable[Touchpoint | Mark], partition: int = -1) -> None:
+    """Writes touchpoints under their own keys, and marks, which need a partition where there are several."""
+    producer = Producer({
+        "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random",
+        "queue.buffering.max.messages": 1_000_000,
+    })  # fmt: skip
+    for record in records:
+        key = b"" if isinstance(record, Mark) else key_of(record)
+        producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(record), key, partition)
+    assert producer.flush(60.0) == 0
 
 
 def wait_worked_off(place: Place, seconds: float = 60.0) -> None:
