@@ -57,17 +57,14 @@ def timers(profile: Profile) -> list[tuple[int, str]]:
 
 def next_due_ms(profile: Profile) -> int:
     """The earliest timer; 0: none."""
-    due_ms, score = profile.slot_ms, profile.score
-    if score is not None:
-        score_ms = score.due_ms
-        if score_ms and (score_ms < due_ms or not due_ms):
-            due_ms = score_ms
+    due_ms = profile.slot_ms
+    if profile.score is not None and profile.score.due_ms and (profile.score.due_ms < due_ms or not due_ms):
+        due_ms = profile.score.due_ms
     if profile.expires_ms or profile.parked:
         return min(timers(profile), default=(0, ""))[0]
     for run in profile.runs:
-        run_ms = run.due_ms
-        if run_ms < due_ms or not due_ms:
-            due_ms = run_ms
+        if run.due_ms < due_ms or not due_ms:
+            due_ms = run.due_ms
     for _, entry_ms in profile.entry_timers:
         if entry_ms < due_ms or not due_ms:
             due_ms = entry_ms

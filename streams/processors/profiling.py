@@ -14,7 +14,7 @@ from streams.folding.moment import Rejected
 from streams.journal import COPIED, MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.processors.settling import Settling
-from streams.profiles.effects import TOPIC_OF
+from streams.profiles.effects import TOPIC_OF, added_up
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -63,9 +63,7 @@ class Tally:
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
         """The record of this commit."""
         self.count()
-        sums = self._counted
-        for key, added in self.increments:
-            sums[key] += added
+        sums = added_up(self._counted, self.increments)
         counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
         return Facts(partition, complete_to_ms, counts, tuple(self.panel))
 
@@ -111,6 +109,7 @@ class Profiling:
             if effects.journal and not record.is_copy:
                 self._append(effects.journal, partition, outputs)
         new.count()
+        copied.count()
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:

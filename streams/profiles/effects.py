@@ -44,12 +44,11 @@ def hash_64(text: str) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def added_up(ones: Iterable[CountKey], increments: Iterable[tuple[CountKey, int]]) -> dict[CountKey, int]:
-    """The sum of each fact, from the keys to add one to and those with what to add."""
-    added = Counter(ones)
+def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, int]]) -> dict[CountKey, int]:
+    """The sum of each fact: what was counted one by one, to which the increments are added."""
     for key, value in increments:
-        added[key] += value
-    return added
+        counted[key] += value
+    return counted
 
 
 class Effects:
@@ -95,7 +94,7 @@ class Effects:
     @property
     def counts(self) -> dict[CountKey, int]:
         """What to add to each fact, added up."""
-        return added_up(self.ones, self.increments)
+        return added_up(Counter(self.ones), self.increments)
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
         """Appends to the journal under another key, or with None to this very partition."""

@@ -25,7 +25,6 @@ TESTS = (
     "test_flows_library_laws", "test_flows_send_time", "test_flows_steps", "test_overlay", "test_prices", "test_scores",
     "test_sessions", "test_settling", "test_upgrades", "test_wire",
 )  # fmt: skip
-WHOLE = ("tests/contract", "tests/acceptance/test_flow_laws.py")
 """Of what is compiled; those that put something in the place of a compiled function cannot be among them."""
 
 
@@ -59,5 +58,6 @@ def test_a_compiled_fold_gives_the_same_bytes(compiled: Path) -> None:
 def test_the_tests_of_what_is_compiled_pass_on_it(compiled: Path) -> None:
     # appended, so that the compiled packages stay in front of the sources
     options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", "not heavy and not slow")
-    done = _run(compiled, "pytest", *options, *(f"tests/unit/{name}.py" for name in TESTS), *WHOLE)
+    units = (f"tests/unit/{name}.py" for name in TESTS)
+    done = _run(compiled, "pytest", *options, *units, "tests/contract", "tests/acceptance/test_flow_laws.py")
     assert done.returncode == 0, done.stdout[-6_000:]

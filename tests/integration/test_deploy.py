@@ -34,10 +34,11 @@ from streams.settings import (
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.files import dashboard_schema
 from tests.support.monitoring import Service, compose, point_prometheus
-from tests.support.watching import is_watchable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("monitoring")
 
 DEPLOY = PROJECT / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -79,13 +80,6 @@ class Page:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    if not is_watchable():
-        # apt's packages are not everywhere; in CI they have to be, and is_watchable raises
-        pytest.skip("Prometheus is not to be had here")
 
 
 @pytest.fixture(scope="module")
