@@ -11,7 +11,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(READY) ## the environment in .venv, and the servers that demo and tests start
-	@$(BIN)/python -m streams.demo.provision
+	@$(BIN)/python -m streams.demo.servers.provision
 
 $(READY): pyproject.toml deploy/constraints.txt
 	@echo "== environment: $(VENV) by $(PYTHON)"

@@ -40,9 +40,9 @@ class CompileHook(BuildHookInterface):
             [sys.executable, "-m", "schemas.writing"], cwd=self._folder, check=True, capture_output=True, text=True
         )
         (self._folder / "schemas" / "written.py").write_text(written.stdout, "utf-8")
-        modules = sorted(
-            str(path.relative_to(self._folder)) for glob in self.config["modules"] for path in self._folder.glob(glob)
-        )
+        left_out = {self._folder / name for name in self.config["left-out"]}
+        found = {path for glob in self.config["modules"] for path in self._folder.glob(glob)}
+        modules = sorted(str(path.relative_to(self._folder)) for path in found - left_out)
         settings = ["--config-file", str(Path(self.root, "pyproject.toml"))]
         subprocess.run(  # noqa: S603 - this Python, on files of this project
             [sys.executable, "-c", NATIVE, *settings, *modules], cwd=self._folder, check=True,

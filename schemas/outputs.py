@@ -120,6 +120,10 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
     devices: tuple[str, ...] = ()
 
 
+NOT_WHOLE = "not kept whole"
+"""In the detail of a dead letter whose record was too large to be kept."""
+
+
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """A record that could not be used, as it came."""
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams import agents
-from streams.engine.config import EngineSettings
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
+from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
-from streams.folding.partition import JournalCodec
+from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
-from streams.metrics import Metrics
-from streams.observed import Held, Observer, known_labels
 from streams.processors.collecting import Collecting, Reach
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Held, Observer, known_labels
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.driver import App
-    from streams.prefix import Prefix
+    from streams.operations.prefix import Prefix
     from streams.settings import DomainSettings, WorkerSettings
 
 REASONS = {

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from streams import logs
 from streams.app import build
 from streams.engine.run import run
-from streams.journal import OF_LATER
-from streams.prefix import open_prefix, partition_of
+from streams.kafka.journal import OF_LATER
+from streams.operations.prefix import open_prefix, partition_of
 from streams.profiles.view import view
+from streams.telemetry import logs
 from streams.web.pages import NotOwned, register
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from streams.demo.broker import Broker
+from streams.demo.servers.broker import Broker
 from tests.support.flows import a_reminder
 from tests.support.watching import is_watchable
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schemas.wire import Wire
-    from streams.replay.backtest_report import Report
-    from streams.replay.halves import Half, Journal
+    from streams.offline.backtest_report import Report
+    from streams.offline.journal import Half, Journal
 
 _DAYS_SHOWN = 40
 _FIRST_MS, _LAST_MS = 0, 1 << 62
@@ -46,16 +46,16 @@ def backtest(
     html: Annotated[Path | None, typer.Option(help="Write the report there as one HTML page.")] = None,
 ) -> None:
     """Fold the journal's past with other flows: what they would have sent, to whom, and why not; writes nothing."""
+    from schemas.container import ContainerError
     from state.codec import NewerState
-    from streams.configuring import read_flows
-    from streams.flows.mistakes import FlowError
-    from streams.garbage import collect_rarely
-    from streams.replay.backtest import Trial
-    from streams.replay.backtest import backtest as fold
-    from streams.replay.backtest_report import report
-    from streams.replay.checkpoints import Checkpoints, UnfitCheckpoint
-    from streams.replay.container import ContainerError
-    from streams.replay.sendings import Sendings
+    from streams.engine.garbage import collect_rarely
+    from streams.flows.language.mistakes import FlowError
+    from streams.offline.backtest import Trial
+    from streams.offline.backtest import backtest as fold
+    from streams.offline.backtest_report import report
+    from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
+    from streams.offline.sendings import Sendings
+    from streams.operations.settings_file import read_flows
 
     from_ms = _FIRST_MS if begin is None else _time_ms("--from", begin)
     to_ms = _LAST_MS if end is None else _time_ms("--to", end)
@@ -95,14 +95,14 @@ class _Watched:
 def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple[Journal, Wire]:
     if file is not None:
         from schemas.wire import SINGLE_OBJECT
-        from streams.replay.journal_file import JournalFile
+        from streams.offline.journal_file import JournalFile
 
         if brokers is not None or prefix is not None:
             fail("--file and --brokers or --prefix: the journal is read from one of the two")
         return JournalFile(file), SINGLE_OBJECT
-    from streams.backtesting import PrefixJournal
-    from streams.creating import NotCreated
-    from streams.prefix import open_prefix
+    from streams.operations.create import NotCreated
+    from streams.operations.folded_journal import PrefixJournal
+    from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, *registry_errors(settings)):
@@ -121,7 +121,7 @@ def _time_ms(option: str, text: str) -> int:
 def _write(found: Report, json: Path | None, html: Path | None) -> None:
     import msgspec
 
-    from streams.replay.backtest_report import html_page
+    from streams.offline.backtest_report import html_page
 
     if json is not None:
         json.write_bytes(msgspec.json.encode(found))

@@ -13,9 +13,9 @@ from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.letters import Letter, Wanted
-    from streams.prefix import Prefix as OpenPrefix
-    from streams.retrying import Retries
+    from streams.operations.dead_letters import Letter, Wanted
+    from streams.operations.prefix import Prefix as OpenPrefix
+    from streams.operations.retry_dead_letters import Retries
 
 dead_letters = typer.Typer(help="Records that could not be used: which, why, and back again.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first; those brought back have the time of it."""
-    from streams.letters import read_letters
+    from streams.operations.dead_letters import read_letters
 
     wanted = _wanted((), reason, stage, since)
     with _opened(brokers, prefix) as opened:
@@ -61,7 +61,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter whole: its record, where it came from, and why it could not be used."""
-    from streams.letters import Wanted, read_letters
+    from streams.operations.dead_letters import Wanted, read_letters
 
     with _opened(brokers, prefix) as opened:
         letter = next(read_letters(opened, Wanted(frozenset({position}))), None)
@@ -87,7 +87,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Bring records back to where they came from, each once; may be repeated, also after a crash."""
-    from streams.retrying import retry as bring_back
+    from streams.operations.retry_dead_letters import retry as bring_back
 
     if not (positions or reason or stage or since or every):
         fail("which letters? Give positions, --reason, --stage, --since, or --all")
@@ -107,8 +107,8 @@ def retry(
 
 @contextmanager
 def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
-    from streams.creating import NotCreated
-    from streams.prefix import open_prefix
+    from streams.operations.create import NotCreated
+    from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, *registry_errors(settings)):
@@ -118,8 +118,8 @@ def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
 def _wanted(positions: Any, reason: str | None, stage: str | None, since: str | None) -> Wanted:  # noqa: ANN401 - of ints
     import time
 
-    from streams.flows.durations import parse_duration
-    from streams.letters import Wanted
+    from streams.flows.language.durations import parse_duration
+    from streams.operations.dead_letters import Wanted
 
     since_ms = 0
     if since is not None:
@@ -146,7 +146,7 @@ def _contents(letter: Letter, opened: OpenPrefix, *, with_bytes: bool) -> dict[s
     import msgspec
 
     from schemas.wire import WireError
-    from streams.letters import BEHIND_THE_DOOR
+    from streams.operations.dead_letters import BEHIND_THE_DOOR
 
     held = letter.held
     fields: dict[str, Any] = {"headers": {}, "record": None, "bytes": None}
@@ -185,7 +185,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
 
     table = Table(box=None, pad_edge=False)
     for heading in ("position", "time", "stage", "reason", "source", "key", "brought back"):

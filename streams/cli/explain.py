@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from schemas.outputs import Credit, Decision, ProfileView, Trigger
-    from streams.explaining import Explanation
+    from streams.operations.explain import Explanation
 
 
 def explain(
@@ -25,10 +25,10 @@ def explain(
     flow: Annotated[str | None, typer.Option(help="Tell his way through this flow only, by its id.")] = None,
 ) -> None:
     """Say of one customer what is known, why this segment, and why each message was sent or was not."""
-    from streams.creating import NotCreated
-    from streams.explaining import NotACustomer, customer_key
-    from streams.explaining import explain as read
-    from streams.prefix import open_prefix
+    from streams.operations.create import NotCreated
+    from streams.operations.explain import NotACustomer, customer_key
+    from streams.operations.explain import explain as read
+    from streams.operations.prefix import open_prefix
 
     with told(NotACustomer):
         key = customer_key(customer)
@@ -48,7 +48,7 @@ def explain(
 
 
 def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: bool) -> None:
-    from streams.flow_story import flow_story
+    from streams.operations.flow_history import flow_story
 
     story = flow_story(flow_id, explanation.decisions, explanation.triggers)
     if not story:
@@ -61,7 +61,7 @@ def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: 
 
 
 def _print(explanation: Explanation, screen: Console) -> None:
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
 
     screen.print(f"[bold]{explanation.customer}[/bold]")
     if explanation.is_withdrawn:
@@ -87,7 +87,7 @@ def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
 def _print_profile(profile: ProfileView, screen: Console) -> None:
     from rich.table import Table
 
-    from streams.reasons import shown_minor, shown_time
+    from streams.operations.wording import shown_minor, shown_time
 
     consent = ", ".join(f"{channel} {'given' if given else 'withdrawn'}" for channel, given in profile.consent.items())
     rows = (
@@ -106,7 +106,7 @@ def _print_profile(profile: ProfileView, screen: Console) -> None:
 
 
 def _decision(decision: Decision) -> str:
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
 
     evidence = ", ".join(_shown(name, value) for name, value in decision.evidence.items())
     said = f"{decision.flow_id} v{decision.flow_version} {decision.step}: {decision.outcome}. {decision.reason}"
@@ -115,14 +115,14 @@ def _decision(decision: Decision) -> str:
 
 def _shown(name: str, value: str) -> str:
     """A piece of evidence; a time as people write it."""
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
 
     words = name.removesuffix("_ms").replace("_", " ")
     return f"{words} {shown_time(int(value))}" if name.endswith("_ms") and value.isdecimal() else f"{words} {value}"
 
 
 def _trigger(trigger: Trigger) -> str:
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
 
     articles = ", ".join(f"{item.quantity} x {item.sku}" for item in trigger.products)
     said = f"{trigger.channel} of {trigger.flow_id} v{trigger.flow_version}, until {shown_time(trigger.expires_ms)}"
@@ -130,7 +130,7 @@ def _trigger(trigger: Trigger) -> str:
 
 
 def _credit_lines(rows: Iterable[Credit]) -> Iterator[str]:
-    from streams.reasons import shown_minor, shown_time
+    from streams.operations.wording import shown_minor, shown_time
 
     order_id = None
     for row in sorted(rows, key=lambda row: row.order_id):

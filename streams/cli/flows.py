@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli import publishing
-from streams.cli.shared import Brokers, Prefix, ready_settings, told
+from streams.cli.shared import Brokers, Prefix, loaded, ready_settings, told
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
-    from streams.flows.definition import Flow
 
 flows = typer.Typer(help="Check flow files, publish them, and see what is in force.", no_args_is_help=True)
 flows.command()(publishing.publish)
@@ -38,7 +37,7 @@ def list_files(files: Files = None) -> None:
 @flows.command()
 def lint(files: Files = None) -> None:
     """Check flow files, each and against each other: audiences, exits, messages within a day, cycles; exit code 1."""
-    from streams.flows.conflicts import conflicts
+    from streams.flows.language.conflicts import conflicts
 
     found = conflicts([flow for _, flow in loaded(files)])
     for conflict in found:
@@ -51,9 +50,9 @@ def lint(files: Files = None) -> None:
 @flows.command()
 def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Say what publishing these files would change in a prefix, of what is live; exit code 1 where anything would."""
-    from streams.creating import NotCreated, read_domain
-    from streams.flows.comparing import differences
-    from streams.flows.files import read_document
+    from streams.flows.language.comparing import differences
+    from streams.flows.language.files import read_document
+    from streams.operations.create import NotCreated, read_domain
 
     documents = [read_document(file) for file, _ in loaded(files)]
     settings = ready_settings(brokers, prefix)
@@ -71,7 +70,7 @@ def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) ->
 @flows.command()
 def schema() -> None:
     """Print the JSON Schema of a flow file, for editors; it is in deploy/flow.schema.json too."""
-    from streams.flows.definition import schema_text
+    from streams.flows.language.flow import schema_text
 
     typer.echo(schema_text(), nl=False)
 
@@ -83,9 +82,9 @@ def play_stories(
     ] = None,
 ) -> None:
     """Play the stories beside flow files: given these touchpoints, these messages go out, and no others."""
-    from streams.flows.files import LIBRARY
-    from streams.flows.mistakes import FlowError
-    from streams.stories import play, story_files
+    from streams.flows.language.files import LIBRARY
+    from streams.flows.language.mistakes import FlowError
+    from streams.offline.stories import play, story_files
 
     wanted: list[Path | Traversable] = [*folders] if folders else [LIBRARY]
     with told(FlowError):
@@ -98,28 +97,3 @@ def play_stories(
     typer.echo(f"{len(played)} stories, {failed} failed")
     if failed:
         raise typer.Exit(1)
-
-
-def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
-    """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
-    from streams.flows.files import LIBRARY, files_of, load_flow
-    from streams.flows.mistakes import FlowError
-
-    wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
-    found: list[tuple[Path | Traversable, Flow]] = []
-    wrong: list[str] = []
-    with told(FlowError):
-        for file in files_of(wanted):
-            try:
-                found.append((file, load_flow(file)))
-            except FlowError as error:
-                wrong.append(str(error))
-        files = {flow.id: file for file, flow in found}
-        wrong += [
-            f"{file}: id is {flow.id!r}, which {files[flow.id]} has too; ids must differ"
-            for file, flow in found
-            if files[flow.id] is not file
-        ]
-        if wrong:
-            raise FlowError("; ".join(wrong))
-    return found

@@ -10,7 +10,7 @@ import typer
 from streams.cli.shared import fail
 
 if TYPE_CHECKING:
-    from streams.replay.shop.parameters import ShopParameters
+    from streams.shop.parameters import ShopParameters
 
 _OUTAGE_FIELDS = ("day", "hour", "hours", "share")
 
@@ -31,8 +31,9 @@ def generate(
     ] = None,
 ) -> None:
     """Simulate a shop: its touchpoints to OUT, what is true of them beside it, as .truth.json."""
-    from streams.replay.container import SUFFIX, write_container
-    from streams.replay.generator import Shop
+    from schemas.container import SUFFIX
+    from streams.replay.files.container import write_container
+    from streams.shop.generator import Shop
 
     if out.suffix != SUFFIX:
         fail(f"{out}: the name must end in {SUFFIX}, by which `touchstream replay` knows the file")
@@ -51,7 +52,7 @@ def generate(
 def _parameters(given: dict[str, Any], outages: list[str] | None, others: list[str]) -> ShopParameters:
     from pydantic import ValidationError
 
-    from streams.replay.shop.parameters import ShopParameters
+    from streams.shop.parameters import ShopParameters
 
     for text in others:
         name, separator, value = text.partition("=")

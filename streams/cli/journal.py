@@ -24,9 +24,9 @@ def export(
     prefix: Prefix = None,
 ) -> None:
     """Write the journal, as far as it has been folded, to an Avro file that `backtest --file` reads without Kafka."""
-    from streams.backtesting import export_journal
-    from streams.creating import NotCreated
-    from streams.prefix import open_prefix
+    from streams.operations.create import NotCreated
+    from streams.operations.folded_journal import export_journal
+    from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, OSError, *registry_errors(settings)):

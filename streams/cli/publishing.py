@@ -42,10 +42,10 @@ def publish(
     prefix: Prefix = None,
 ) -> None:  # fmt: skip
     """Publish flows in a running prefix; the others in force stay as they are."""
-    from streams.cli.flows import loaded
-    from streams.flows.expectations import NoExpectation, expected_of
-    from streams.flows.files import read_document
-    from streams.flows.publishing import NotPublishable, conflicts_with, with_flow
+    from streams.cli.shared import loaded
+    from streams.flows.language.expectations import NoExpectation, expected_of
+    from streams.flows.language.files import read_document
+    from streams.flows.language.publishing import NotPublishable, conflicts_with, with_flow
 
     found = loaded(files)
     documents = [read_document(file) for file, _ in found]
@@ -69,21 +69,21 @@ def publish(
 
 def pause(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Stop a flow's messages: its customers stay where they are, and what comes due waits until it expires."""
-    from streams.flows.publishing import paused
+    from streams.flows.language.publishing import paused
 
     _change(brokers, prefix, [flow_id], lambda domain, now_ms: paused(domain, flow_id, now_ms))
 
 
 def resume(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Let a paused flow go on; what waits goes out at the latest after as long as it has waited, or 15 minutes."""
-    from streams.flows.publishing import resumed
+    from streams.flows.language.publishing import resumed
 
     _change(brokers, prefix, [flow_id], lambda domain, _: resumed(domain, flow_id))
 
 
 def list_published(brokers: Brokers = None, prefix: Prefix = None) -> None:
     """List the flows in force in a prefix: versions, how each stands, and since when."""
-    from streams.creating import NotCreated, read_domain
+    from streams.operations.create import NotCreated, read_domain
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated):
@@ -99,8 +99,8 @@ def _change(
     flow_ids: Sequence[str],
     changed: Callable[[DomainSettings, int], DomainSettings],
 ) -> None:
-    from streams.creating import NotCreated, PublishedMeanwhile, change_settings
-    from streams.flows.publishing import NotPublishable
+    from streams.flows.language.publishing import NotPublishable
+    from streams.operations.create import NotCreated, PublishedMeanwhile, change_settings
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, NotPublishable, PublishedMeanwhile):
@@ -112,7 +112,7 @@ def _change(
 
 def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
     from streams.insights.inputs import relied_on
-    from streams.reasons import shown_time
+    from streams.operations.wording import shown_time
     from streams.settings import FlowState
 
     live = {str(flow["id"]): flow for flow in domain.flows}

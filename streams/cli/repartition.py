@@ -28,11 +28,11 @@ def repartition(
 ) -> None:
     """Copy the journal of a prefix whose workers are stopped into a new one with more partitions."""
     from state.codec import NewerState
-    from streams.creating import NotCreated
-    from streams.engine.topics import WrongTopics
-    from streams.prefix import open_prefix
-    from streams.repartitioning import CannotRepartition
-    from streams.repartitioning import repartition as copy
+    from streams.kafka.topics import WrongTopics
+    from streams.operations.create import NotCreated
+    from streams.operations.prefix import open_prefix
+    from streams.operations.repartition import CannotRepartition
+    from streams.operations.repartition import repartition as copy
 
     settings = ready_settings(brokers, prefix)
     with told(NotCreated, WrongTopics, CannotRepartition, NewerState, *registry_errors(settings)):

@@ -43,14 +43,14 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Write a past to the touchpoints of a prefix with the clock `marks`, and let its time run on for 8 days."""
-    from streams.creating import NotCreated
+    from schemas.container import ContainerError
+    from streams.operations.create import NotCreated
     from streams.replay.barrier import SilentStage
-    from streams.replay.container import ContainerError
-    from streams.replay.mapping import MappingError
+    from streams.replay.files.mapping import MappingError
+    from streams.replay.files.rows import ColumnFileError
     from streams.replay.outlet import Undeliverable
     from streams.replay.replayer import ReplayError, ReplayOptions
     from streams.replay.replayer import replay as run
-    from streams.replay.rows import ColumnFileError
 
     with told(MappingError):
         sources = _sources(files, mapping)
@@ -69,8 +69,8 @@ def replay(
 
 
 def _sources(files: list[Path], mapping: str | None) -> list[Source]:
-    from streams.replay.mapping import load_mapping
-    from streams.replay.sources import open_source
+    from streams.replay.files.mapping import load_mapping
+    from streams.replay.files.sources import open_source
 
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
@@ -80,7 +80,7 @@ def _sources(files: list[Path], mapping: str | None) -> list[Source]:
 
 
 def _target(settings: WorkerSettings) -> Target:
-    from streams.prefix import open_prefix
+    from streams.operations.prefix import open_prefix
     from streams.replay.target import Target
 
     kafka = {**settings.kafka, "bootstrap.servers": settings.brokers}
@@ -92,7 +92,7 @@ def _target(settings: WorkerSettings) -> Target:
 def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from streams.demo.runs import lines_in
+    from streams.demo.report.runs import lines_in
     from streams.replay.calendar import shown
 
     total = None

@@ -9,9 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from importlib.abc import Traversable
+    from pathlib import Path
 
     from rich.console import Console
 
+    from streams.flows.language.flow import Flow
     from streams.settings import WorkerSettings
 
 USAGE = 2
@@ -72,7 +75,7 @@ def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> Wor
 
 def reach(settings: WorkerSettings) -> None:
     """Returns when a broker has answered; ends with one line otherwise."""
-    from streams.reaching import NoBroker, ask_brokers
+    from streams.operations.brokers import NoBroker, ask_brokers
 
     with told(NoBroker):
         ask_brokers(settings)
@@ -90,3 +93,28 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
+
+
+def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
+    """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
+    from streams.flows.language.files import LIBRARY, files_of, load_flow
+    from streams.flows.language.mistakes import FlowError
+
+    wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
+    found: list[tuple[Path | Traversable, Flow]] = []
+    wrong: list[str] = []
+    with told(FlowError):
+        for file in files_of(wanted):
+            try:
+                found.append((file, load_flow(file)))
+            except FlowError as error:
+                wrong.append(str(error))
+        files = {flow.id: file for file, flow in found}
+        wrong += [
+            f"{file}: id is {flow.id!r}, which {files[flow.id]} has too; ids must differ"
+            for file, flow in found
+            if files[flow.id] is not file
+        ]
+        if wrong:
+            raise FlowError("; ".join(wrong))
+    return found

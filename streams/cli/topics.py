@@ -27,10 +27,10 @@ def create(
     replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the brokers' default.")] = -1,
 ) -> None:
     """Make missing topics and publish the settings that decide; may be repeated, and repeated with other settings."""
-    from streams.configuring import configured, names_flows
-    from streams.creating import CannotChange, PublishedMeanwhile, create_prefix
-    from streams.engine.topics import WrongTopics
-    from streams.flows.mistakes import FlowError
+    from streams.flows.language.mistakes import FlowError
+    from streams.kafka.topics import WrongTopics
+    from streams.operations.create import CannotChange, PublishedMeanwhile, create_prefix
+    from streams.operations.settings_file import configured, names_flows
 
     with told(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
         worker = worker_settings(brokers, prefix)
@@ -47,7 +47,7 @@ def create(
 @topics.command()
 def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Print, for brokers with an authorizer, what each role must be allowed, as commands of Kafka's own tool."""
-    from streams.acls import acls as by_role
+    from streams.operations.acls import acls as by_role
 
     with told():
         worker = worker_settings(brokers, prefix)
@@ -60,6 +60,6 @@ def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
 @topics.command()
 def asyncapi() -> None:
     """Print what others write and read as an AsyncAPI document; it is in deploy/asyncapi.yaml too."""
-    from streams.asyncapi import document_text
+    from streams.operations.asyncapi import document_text
 
     typer.echo(document_text(), nl=False)

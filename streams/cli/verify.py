@@ -10,7 +10,7 @@ import typer
 from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, ready_settings, registry_errors, told
 
 if TYPE_CHECKING:
-    from streams.replay.verify import Verification
+    from streams.offline.verify import Verification
 
 _SHOWN_MAX = 20
 
@@ -27,10 +27,10 @@ def verify(
 ) -> None:
     """Fold the journal again from its beginning and compare with what the topics hold; exit code 1 if they differ."""
     from state.codec import NewerState
-    from streams.creating import NotCreated
-    from streams.prefix import open_prefix
-    from streams.replay.checkpoints import Checkpoints, UnfitCheckpoint
-    from streams.verifying import NotStill, hashes_of, verify_prefix
+    from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
+    from streams.operations.create import NotCreated
+    from streams.operations.folded_journal import NotStill, hashes_of, verify_prefix
+    from streams.operations.prefix import open_prefix
 
     if twice and checkpoints is not None:
         fail("--twice and --checkpoints: allowed is one of the two; a second fold is one of all")

@@ -14,25 +14,25 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.markup import escape
 
+from schemas.container import SUFFIX
 from schemas.wire import SINGLE_OBJECT
-from streams.creating import create_prefix
-from streams.demo.accounting import account_of, balances
-from streams.demo.broker import Broker
-from streams.demo.fetching import Unavailable
 from streams.demo.finished import Finished, write_summary
-from streams.demo.reading import read_records
 from streams.demo.replaying import TooSlow, WorkerEnded, replayed
-from streams.demo.runs import HALF_YEAR, NAMES, lines_in, planned
-from streams.demo.server import DidNotStart, Server
-from streams.demo.table import show
+from streams.demo.report.accounting import account_of, balances
+from streams.demo.report.reading import read_records
+from streams.demo.report.runs import HALF_YEAR, NAMES, lines_in, planned
+from streams.demo.report.table import show
+from streams.demo.servers.broker import Broker
+from streams.demo.servers.fetching import Unavailable
+from streams.demo.servers.places import data_dir
+from streams.demo.servers.server import DidNotStart, Server
 from streams.demo.worker import StillBusy, Worker, wait_until_idle
-from streams.engine.reader import read_committed
-from streams.engine.topics import WrongTopics
-from streams.places import data_dir
+from streams.kafka.reader import read_committed
+from streams.kafka.topics import WrongTopics
+from streams.operations.create import create_prefix
 from streams.replay.barrier import SilentStage
-from streams.replay.container import SUFFIX
+from streams.replay.files.rows import ColumnFileError
 from streams.replay.outlet import Undeliverable
-from streams.replay.rows import ColumnFileError
 from streams.settings import SettingsError, parse_worker
 from streams.topics import Topics
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from streams.demo.runs import Run
+    from streams.demo.report.runs import Run
     from streams.settings import WorkerSettings
 
 AfterRun = Callable[[str, str, str], None]
@@ -193,7 +193,7 @@ def _report(finished: list[Finished], out: Path, console: Console) -> None:
     with console.status("writing the report"):
         write_summary(finished, out / "summary.json")
         # matplotlib takes a second that a failed run need not wait for
-        from streams.demo.report import write_report  # noqa: PLC0415
+        from streams.demo.report.report import write_report  # noqa: PLC0415
 
         write_report(finished, out / "report.html")
     show(finished, console)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from streams.demo.accounting import balances, equations
+from streams.demo.report.accounting import balances, equations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from streams.demo.accounting import Account
-    from streams.demo.reading import Records
-    from streams.demo.runs import Run
+    from streams.demo.report.accounting import Account
+    from streams.demo.report.reading import Records
+    from streams.demo.report.runs import Run
     from streams.replay.replayer import ReplaySummary
 
 

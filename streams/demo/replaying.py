@@ -14,7 +14,7 @@ from streams.replay.target import Target
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from streams.demo.runs import Run
+    from streams.demo.report.runs import Run
     from streams.demo.worker import Worker
     from streams.replay.replayer import ReplaySummary, Step
     from streams.settings import WorkerSettings

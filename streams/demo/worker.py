@@ -11,9 +11,9 @@ import httpx
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.demo.http_server import HttpServer
-from streams.engine.config import reader_config
-from streams.engine.reader import read_committed
+from streams.demo.servers.http_server import HttpServer
+from streams.kafka.config import reader_config
+from streams.kafka.reader import read_committed
 from streams.settings import ENVIRONMENT_PREFIX
 from streams.topics import Topics
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import ClusterMetadata, ConsumerGroupDescription
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from streams.settings import DomainSettings, WorkerSettings
 
 T = TypeVar("T")

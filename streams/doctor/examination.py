@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.creating import NotCreated, read_domain
 from streams.doctor.brokers import check_brokers
 from streams.doctor.clock import check_clock
 from streams.doctor.cluster import open_cluster
@@ -15,7 +14,8 @@ from streams.doctor.group import check_group
 from streams.doctor.machine import check_disk, check_settings
 from streams.doctor.schemas import check_schemas
 from streams.doctor.topics import check_topics
-from streams.reaching import NoBroker, ask_brokers
+from streams.operations.brokers import NoBroker, ask_brokers
+from streams.operations.create import NotCreated, read_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

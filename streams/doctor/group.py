@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import ConsumerGroupState
 
 from streams.doctor.finding import fail, ok, warn
-from streams.engine.reader import read_committed
+from streams.kafka.reader import read_committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
 
 
 def check_group(cluster: Cluster) -> Iterator[Finding]:

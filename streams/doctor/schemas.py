@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from schemas.catalogue import RECORDS, raw_schema
 from streams.doctor.finding import fail, ok, warn
-from streams.engine.reader import read_committed
+from streams.kafka.reader import read_committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _check_registry(cluster: Cluster) -> Iterator[Finding]:
     import httpx  # noqa: PLC0415
     from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError  # noqa: PLC0415
 
-    from streams.engine.registry import TIMEOUT_SECONDS, shown, subject_of  # noqa: PLC0415
+    from streams.kafka.registry import TIMEOUT_SECONDS, shown, subject_of  # noqa: PLC0415
 
     url = cluster.settings.registry_url
     subjects = {name: subject_of(name, cluster.topics) for name in RECORDS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.doctor.finding import fail, ok, warn
-from streams.engine.config import STATE_AGE_MS_MAX
+from streams.engine.settings import STATE_AGE_MS_MAX
 from streams.topics import specs
 
 if TYPE_CHECKING:

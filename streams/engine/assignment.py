@@ -19,13 +19,13 @@ from streams.engine.transaction import MustAbort
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input
     from streams.engine.outside import Outside
-    from streams.engine.partition import Place
     from streams.engine.poller import Poller
     from streams.engine.restore import Restored
+    from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
+    from streams.kafka.offsets import Place
 
 RESTORES_AT_ONCE = 2
 _PAUSE_SECONDS = 0.1

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from streams.engine.batch import Output
 
 if TYPE_CHECKING:
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
     from streams.engine.transaction import Transactions
+    from streams.kafka.offsets import Place
 
 
 class ChangelogWriter:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from streams.engine.assignment import Assignment
     from streams.engine.batch import Batch, Output
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
+    from streams.kafka.offsets import Place
 
 FAILURES_MAX = 3
 ABORTS_MAX = 10

@@ -11,9 +11,10 @@ from streams.engine.transaction import MustAbort, MustEnd
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from streams.engine.config import EngineSettings
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
+    from streams.engine.settings import EngineSettings
     from streams.engine.transaction import Transactions
+    from streams.kafka.offsets import Place
 
 COMMITS_SHARE_MAX = 0.25
 """Of the time while records wait, what commits may take: where brokers are slow, cycles become longer."""

@@ -20,18 +20,18 @@ from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
 from streams.engine.batch import GENERATION, Batch, BatchMessage, BatchSchema
-from streams.engine.config import client_config
+from streams.engine.check import check_inputs
 from streams.engine.engine import Engine
 from streams.engine.facade import ConsumerFacade
+from streams.engine.settings import client_config
 from streams.engine.status import Status
-from streams.engine.topics import check_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-    from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input
-    from streams.engine.partition import Place
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.offsets import Place
 
 SCHEME = "touchstream"
 _FLUSH_SECONDS = 10.0
@@ -210,7 +210,7 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
     """Make an app that reads `inputs`, without agents: attach one to `batches(app, input)` for each.
 
     `on_committed` is called after the commit of each cycle that sent something. The topics must be there when
-    it starts (`streams.engine.topics`). A processor that needs the `status` is given it before.
+    it starts (`streams.kafka.topics`). A processor that needs the `status` is given it before.
     """
     app = App(
         name, broker=f"{SCHEME}://engine", store="memory://", datadir=settings.state_dir / "faust",

@@ -12,22 +12,23 @@ from confluent_kafka.admin import AdminClient
 
 from streams.engine.assignment import Assignment
 from streams.engine.committer import Committer, to_the_end
-from streams.engine.config import asker_config, client_config, consumer_config
-from streams.engine.ends import ASK_SECONDS, EndOffsets
-from streams.engine.group import LOOK_SECONDS, GroupOffsets
 from streams.engine.outside import Outside
+from streams.engine.settings import asker_config, client_config, consumer_config
 from streams.engine.transaction import MustAbort, MustEnd
-from streams.engine.unowned import Unowned
+from streams.kafka.ends import ASK_SECONDS, EndOffsets
+from streams.kafka.group import LOOK_SECONDS, GroupOffsets
+from streams.kafka.unowned import Unowned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from streams.engine.batch import Batch
-    from streams.engine.config import EngineSettings
     from streams.engine.inputs import Input, Watcher
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
     from streams.engine.poller import Tagged
+    from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
+    from streams.kafka.offsets import Place
 
 _IDLE_SECONDS = 0.5
 """From one look to the next where nothing woke us: what is to be done at once wakes us."""

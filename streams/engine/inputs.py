@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from state.codec import Codec
     from state.overlay import Overlay
     from streams.engine.batch import Batch, Output
-    from streams.engine.group import Standing
+    from streams.kafka.offsets import Standing
 
 
 class Processor(Protocol):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from streams.engine.config import ClientConfig
     from streams.engine.poller import Listener
+    from streams.kafka.config import ClientConfig
 
 
 @dataclass(frozen=True, slots=True)

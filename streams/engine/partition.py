@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.inputs import Input
-
-Place = tuple[str, int]
-"""A topic and a partition of it."""
+    from streams.kafka.offsets import Place
 
 NOT_COMMITTED = -1
 

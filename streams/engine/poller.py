@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, Message
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
 
 T = TypeVar("T")
 Tagged = tuple[int, Batch]

@@ -11,9 +11,9 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from state.store import StateUnreadable
-from streams.engine.config import reader_config
 from streams.engine.partition import NOT_COMMITTED
-from streams.engine.watermarks import watermarks
+from streams.kafka.config import reader_config
+from streams.kafka.watermarks import watermarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
     from state.store import Store
-    from streams.engine.config import EngineSettings
     from streams.engine.disk import Disk
     from streams.engine.inputs import Input
     from streams.engine.outside import Outside
-    from streams.engine.partition import Place
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.offsets import Place
 
 _ANSWER_SECONDS = 5.0
 _POLL_SECONDS = 0.2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import faust
 
-from streams.garbage import collect_rarely
+from streams.engine.garbage import collect_rarely
 
 if TYPE_CHECKING:
     from streams.engine.driver import App

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
     from streams.engine.poller import Poller
     from streams.engine.transaction import Transactions
-
-
-class End(NamedTuple):
-    """A partition's end offset, and the clock in ms read before it was asked for."""
-
-    offset: int
-    asked_ms: int
+    from streams.kafka.offsets import End, Place
 
 
 class Status:

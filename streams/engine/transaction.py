@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.engine.config import producer_config
+from streams.engine.settings import producer_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Message, Producer
 
     from streams.engine.batch import Output
-    from streams.engine.config import EngineSettings
-    from streams.engine.partition import Place
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.offsets import Place
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from schemas.wire import RegistryUnusable
 from streams.collect.checks import Refused
 from streams.collect.collector import collect
 from streams.engine.batch import Output
-from streams.fold import journal_headers
+from streams.fold.record import journal_headers
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
-    from streams.observed import Observer
     from streams.settings import DomainSettings
+    from streams.telemetry.observer import Observer
     from streams.topics import Topics
 
 PROGRESS_EVERY_MS = 1_000

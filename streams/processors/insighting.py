@@ -9,7 +9,7 @@ from schemas.journal import Configured
 from schemas.wire import WireError
 from streams.engine.batch import Output
 from streams.insights.fold import configured, fold_facts
-from streams.journal import COPIED
+from streams.kafka.journal import COPIED
 from streams.processors.letters import dead_letter
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.batch import Batch
     from streams.insights.effects import InsightEffects
-    from streams.observed import Held, Observer
+    from streams.telemetry.observer import Held, Observer
     from streams.topics import Topics
 
 

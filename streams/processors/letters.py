@@ -5,8 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from schemas.outputs import DeadLetter
-from streams.letters import NOT_WHOLE
+from schemas.outputs import NOT_WHOLE, DeadLetter
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

@@ -9,9 +9,9 @@ from schemas.insights import Count, Facts, PanelRow
 from schemas.journal import PartitionProgress, Progress
 from schemas.wire import WireError
 from streams.engine.batch import Output
-from streams.fold import Fold
-from streams.folding.moment import Rejected
-from streams.journal import COPIED, MUST_STOP, counted_as_letter, read_record
+from streams.fold.fold import Fold
+from streams.fold.moment import Rejected
+from streams.kafka.journal import COPIED, MUST_STOP, counted_as_letter, read_record
 from streams.processors.letters import RAISED, dead_letter, raised_detail
 from streams.processors.settling import Settling
 from streams.profiles.effects import TOPIC_OF, added_up
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
-    from streams.engine.group import Standing
-    from streams.observed import Observer
+    from streams.kafka.offsets import Standing
     from streams.profiles.effects import Appended, CountKey, Effects
+    from streams.telemetry.observer import Observer
     from streams.topics import Topics
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from streams.engine.group import Standing
-    from streams.folding.partition import Times
+    from streams.fold.partition_state import Times
+    from streams.kafka.offsets import Standing
 
 ROUNDS = 4
 """The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
     from schemas.touchpoint import Touchpoint
-    from streams.replay.mapped import Refused
+    from streams.replay.files.mapped import Refused
     from streams.replay.target import Target
 
 _OURS: dict[str, str | int | bool] = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from streams.collect.keys import key_of
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar, shown
+from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
 from streams.replay.links import Links
-from streams.replay.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
 from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
 from streams.settings import DAY_MS
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import faust
     from aiohttp.typedefs import Handler, Middleware
 
-    from streams.metrics import EngineStatus
+    from streams.telemetry.metrics import EngineStatus
 
 LIVE = "/health/live"
 READY = "/health/ready"

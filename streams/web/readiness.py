@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streams.metrics import EngineStatus
+    from streams.telemetry.metrics import EngineStatus
 
 POLL_AGE_MAX_S = 15.0
 COMMIT_AGE_MAX_S = 60.0

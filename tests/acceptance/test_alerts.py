@@ -15,13 +15,13 @@ import pytest
 
 from schemas.insights import Anomaly, Facts, Kpi
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
-from streams.flows.files import library_documents
-from streams.gauges import HELD_S
-from streams.replay.generator import Shop, ShopParameters
-from streams.replay.mapped import MappedTouchpoint
+from streams.flows.language.files import library_documents
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
-from streams.replay.shop.truth import REMINDER_MS
 from streams.settings import DAY_MS, HOUR_MS
+from streams.shop.generator import Shop, ShopParameters
+from streams.shop.truth import REMINDER_MS
+from streams.telemetry.gauges import HELD_S
 from tests.support.dashboard import dashboard, without_data
 from tests.support.files import dashboard_schema
 from tests.support.reminders import FIRST, Past, ended_before_due, matched
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from schemas.touchpoint import Touchpoint
-    from streams.replay.shop.truth import Truth
+    from streams.shop.truth import Truth
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(600)]
 

@@ -12,16 +12,16 @@ import pytest
 
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
-from streams.backtesting import PrefixJournal, export_journal
-from streams.flows.files import library_documents
-from streams.prefix import Prefix
-from streams.replay.backtest import Trial, backtest
-from streams.replay.container import write_container
-from streams.replay.generator import Shop, ShopParameters
-from streams.replay.journal_file import JournalFile
-from streams.replay.mapping import load_mapping
-from streams.replay.sendings import Sendings
-from streams.replay.sources import open_source
+from streams.flows.language.files import library_documents
+from streams.offline.backtest import Trial, backtest
+from streams.offline.journal_file import JournalFile
+from streams.offline.sendings import Sendings
+from streams.operations.folded_journal import PrefixJournal, export_journal
+from streams.operations.prefix import Prefix
+from streams.replay.files.container import write_container
+from streams.replay.files.mapping import load_mapping
+from streams.replay.files.sources import open_source
+from streams.shop.generator import Shop, ShopParameters
 from tests.support.files import real_file
 from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, play
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from streams.replay.halves import Journal
+    from streams.offline.journal import Journal
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.flows.files import LIBRARY, read_document
+from streams.flows.language.files import LIBRARY, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from schemas.touchpoint import Consent, Mark, Marketing, Message, Order, Product
 from schemas.wire import SINGLE_OBJECT, WireError
 from streams.collect.checks import TYPES, Refused
 from streams.collect.collector import Collected, collect
-from streams.flows.files import library_documents
-from streams.folding.moment import Rejected
-from streams.replay.generator import Shop, ShopParameters
+from streams.flows.language.files import library_documents
+from streams.fold.moment import Rejected
+from streams.shop.generator import Shop, ShopParameters
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from streams.replay.columns import map_file
-from streams.replay.mapped import Accounting, MappedTouchpoint
-from streams.replay.mapping import load_mapping
+from streams.replay.files.columns import map_file
+from streams.replay.files.mapped import Accounting, MappedTouchpoint
+from streams.replay.files.mapping import load_mapping
 from tests.support.files import real_file
 
 pytestmark = pytest.mark.acceptance

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from streams.demo.demo import run_demo
-from streams.prefix import open_prefix
+from streams.operations.folded_journal import verify_prefix
+from streams.operations.prefix import open_prefix
 from streams.settings import parse_worker
-from streams.verifying import verify_prefix
 from tests.support.files import real_file
 
 if TYPE_CHECKING:
-    from streams.replay.verify import Verification
+    from streams.offline.verify import Verification
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(1_800)]
 

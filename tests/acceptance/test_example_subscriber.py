@@ -15,8 +15,8 @@ from schemas import wire
 from schemas.outputs import Revocation, Trigger
 from schemas.touchpoint import Message, Product, Touchpoint
 from streams.collect.keys import key_of
-from streams.demo.server import Server
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
+from streams.demo.servers.server import Server
 from tests.support.flows import a_reminder
 from tests.support.running import Place, a_worker, make_place
 from tests.support.watching import until

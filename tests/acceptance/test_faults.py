@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.config import reader_config
-from streams.flows.files import library_documents
-from streams.prefix import open_prefix
-from streams.replay.columns import map_file
-from streams.replay.generator import Shop, ShopParameters
-from streams.replay.mapped import MappedTouchpoint
-from streams.replay.mapping import load_mapping
+from streams.flows.language.files import library_documents
+from streams.kafka.config import reader_config
+from streams.operations.folded_journal import verify_prefix
+from streams.operations.prefix import open_prefix
+from streams.replay.files.columns import map_file
+from streams.replay.files.mapped import MappedTouchpoint
+from streams.replay.files.mapping import load_mapping
 from streams.replay.replayer import ReplayOptions, Source, replay
-from streams.verifying import verify_prefix
+from streams.shop.generator import Shop, ShopParameters
 from tests.support.files import real_file
 from tests.support.outcomes import ORDERED, Outcome, differing, logged_in, read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, play, wait_worked_off

@@ -19,7 +19,7 @@ from schemas.insights import Anomaly
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
 from streams.__main__ import app
-from streams.replay.mapped import MappedTouchpoint
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
 from streams.settings import DAY_MS, HOUR_MS
 from tests.support.running import Place, a_worker, make_place, play

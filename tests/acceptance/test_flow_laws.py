@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent, Product
-from streams.flows.consent import allowed, with_consent
-from streams.flows.flow_set import compile_flows
-from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.runtime.consent import allowed, with_consent
+from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, zone_of
 from tests.support.flow_sets import CUTS, ZONE, flow_sets, goes_ms
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.definition import Flow
+    from streams.flows.language.flow import Flow
     from streams.profiles.profile import ConsentState
 
     Documents = list[dict[str, Any]]

@@ -12,13 +12,13 @@ import pytest
 
 from schemas.insights import Facts
 from schemas.outputs import Decision, Trigger
-from streams.flows.arms import arm_of
-from streams.flows.files import LIBRARY
-from streams.flows.flow_set import compile_flows
-from streams.replay.mapped import MappedTouchpoint
+from streams.flows.language.assignment import arm_of
+from streams.flows.language.files import LIBRARY
+from streams.flows.language.flow_set import compile_flows
+from streams.offline.stories import read_stories, story_files, touchpoints
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
 from streams.settings import DAY_MS
-from streams.stories import read_stories, story_files, touchpoints
 from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, play
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from schemas.touchpoint import Touchpoint
-    from streams.flows.definition import Flow
-    from streams.stories import Expected, Stories
+    from streams.flows.language.flow import Flow
+    from streams.offline.stories import Expected, Stories
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(300)]
 

@@ -15,13 +15,13 @@ from schemas.outputs import DeadLetter, ProfileView
 from schemas.wire import encode
 from streams.__main__ import app
 from streams.collect.keys import key_of
-from streams.engine.publisher import Publisher
-from streams.flows.files import library_documents
+from streams.flows.language.files import library_documents
 from streams.insights.state import CLOCK, SETTINGS, InsightCodec
-from streams.journal import COPIED
-from streams.prefix import open_prefix, partition_of
-from streams.replay.generator import Shop
+from streams.kafka.journal import COPIED
+from streams.kafka.publisher import Publisher
+from streams.operations.prefix import open_prefix, partition_of
 from streams.replay.replayer import Source
+from streams.shop.generator import Shop
 from tests.acceptance.test_faults import DEVICES, assert_nothing_twice, assert_verified
 from tests.support.outcomes import ORDERED, Outcome, read_outcome
 from tests.support.running import Place, a_worker, make_place, play, wait_worked_off
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 DIES = """
 import os, signal
 from streams import repartitioning
-from streams.engine.publisher import Publisher
+from streams.kafka.publisher import Publisher
 repartitioning._RECORDS_MAX = 50
 left = [7]
 commit = Publisher.commit

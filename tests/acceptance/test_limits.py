@@ -9,8 +9,8 @@ import pytest
 
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
-from streams.fold import WAKES_MAX
-from streams.folding.partition import JournalCodec
+from streams.fold.fold import WAKES_MAX
+from streams.fold.partition_state import JournalCodec
 from tests.support.running import a_worker, make_place, send
 from tests.support.watching import until
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order

@@ -14,8 +14,8 @@ from schemas.insights import Kpi, PanelRow
 from schemas.outputs import Credit, DeadLetter
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.prefix import Prefix
-from streams.verifying import hashes_of, verify_prefix
+from streams.operations.folded_journal import hashes_of, verify_prefix
+from streams.operations.prefix import Prefix
 from tests.support.files import real_file
 from tests.support.retail import CURRENCY, DAY_MS, SEGMENTS, ZONE, batch_cuts, batch_segment, customer_hash
 from tests.support.retail_run import first_weeks, replayed

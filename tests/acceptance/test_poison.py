@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 from schemas.outputs import DeadLetter, Decision
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.__main__ import app
-from streams.demo.accounting import Account, account_of, balances
-from streams.demo.reading import read_records
-from streams.engine.publisher import Publisher
-from streams.engine.reader import read_committed
-from streams.prefix import open_prefix
-from streams.replay.mapped import MappedTouchpoint
+from streams.demo.report.accounting import Account, account_of, balances
+from streams.demo.report.reading import read_records
+from streams.kafka.publisher import Publisher
+from streams.kafka.reader import read_committed
+from streams.operations.folded_journal import verify_prefix
+from streams.operations.prefix import open_prefix
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source
-from streams.verifying import verify_prefix
 from tests.support.flows import a_reminder
 from tests.support.outcomes import read_outcome
 from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, send, wait_worked_off
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.acceptance
 
 BUGS = """
-import streams.fold, streams.folding.timers, streams.processors.collecting
+import streams.fold.fold, streams.fold.timers, streams.processors.collecting
 
 def with_a_bug(function, is_met):
     def broken(*given, **named):
@@ -46,15 +46,15 @@ def with_a_bug(function, is_met):
 
 streams.processors.collecting.collect = with_a_bug(
     streams.processors.collecting.collect, lambda value, *_: b"poison at the door" in (value or b""))
-streams.fold.fold_touchpoint = with_a_bug(
-    streams.fold.fold_touchpoint,
+streams.fold.fold.fold_touchpoint = with_a_bug(
+    streams.fold.fold.fold_touchpoint,
     lambda *given: "poison in the fold" in (getattr(each, "source", "") for each in given))
-streams.folding.timers.flow_due = with_a_bug(
-    streams.folding.timers.flow_due, lambda *given: "u:cart" in given)
+streams.fold.timers.flow_due = with_a_bug(
+    streams.fold.timers.flow_due, lambda *given: "u:cart" in given)
 """
 DIES = """
 import os, signal
-from streams.engine.publisher import Publisher
+from streams.kafka.publisher import Publisher
 Publisher.commit = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 from streams.__main__ import main
 main()

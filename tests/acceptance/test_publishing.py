@@ -19,14 +19,15 @@ from schemas.touchpoint import Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.__main__ import app
 from streams.collect.keys import key_of
-from streams.flows.arms import SHADOW, is_of_canary
-from streams.flows.mistakes import parse_flow
-from streams.prefix import open_prefix
-from streams.replay.mapped import MappedTouchpoint
-from streams.replay.mapping import load_mapping
+from streams.flows.language.arms import SHADOW
+from streams.flows.language.assignment import is_of_canary
+from streams.flows.language.mistakes import parse_flow
+from streams.operations.folded_journal import hashes_of, verify_prefix
+from streams.operations.prefix import open_prefix
+from streams.replay.files.mapped import MappedTouchpoint
+from streams.replay.files.mapping import load_mapping
+from streams.replay.files.sources import open_source
 from streams.replay.replayer import Source
-from streams.replay.sources import open_source
-from streams.verifying import hashes_of, verify_prefix
 from tests.support.files import real_file
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from streams.replay.mapped import Mapped
+    from streams.replay.files.mapped import Mapped
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(600)]
 

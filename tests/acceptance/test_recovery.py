@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.prefix import open_prefix
+from streams.operations.prefix import open_prefix
 from tests.support.running import AWorker, Place, make_place, send, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import START_MS, an_add

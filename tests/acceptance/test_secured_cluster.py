@@ -10,10 +10,10 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.acls import acls
-from streams.demo.server import DidNotStart
+from streams.demo.servers.server import DidNotStart
 from streams.demo.worker import wait_until_idle
-from streams.prefix import open_prefix
+from streams.operations.acls import acls
+from streams.operations.prefix import open_prefix
 from streams.settings import parse_worker
 from tests.support.running import AWorker, Place
 from tests.support.secured import secured

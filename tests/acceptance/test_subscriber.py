@@ -16,9 +16,9 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.catalogue import AVRO_DIR
-from streams.demo.registry import Registry
-from streams.engine.registry import registry_wire
-from streams.replay.mapped import MappedTouchpoint
+from streams.demo.servers.registry import Registry
+from streams.kafka.registry import registry_wire
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
 from tests.support.flows import a_reminder
 from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off

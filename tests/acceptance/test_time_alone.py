@@ -11,7 +11,7 @@ import pytest
 from schemas.insights import Facts
 from schemas.outputs import ProfileView, SegmentChanged
 from schemas.touchpoint import Order, Touchpoint
-from streams.replay.mapped import MappedTouchpoint
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
 from tests.support.running import a_worker, make_place, play
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.places import bench_dir
+from streams.demo.servers.places import bench_dir
 from tests.bench import floor
 from tests.bench.yardstick.checking import WrongOutput, check_outputs
 from tests.bench.yardstick.measure import make_topics, stamps_of, start

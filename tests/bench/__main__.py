@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from streams.demo.broker import Broker
+from streams.demo.servers.broker import Broker
 from tests.bench import floor, product
 from tests.bench.flow_sets import HUNDRED_ARE, ONE, hundred
 from tests.bench.mix import CLICKSTREAM, SHOP, clickstream, touchpoints

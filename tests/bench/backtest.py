@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from schemas.journal import Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
-from streams.demo.broker import Broker
-from streams.flows.files import library_documents
-from streams.fold import journal_headers
-from streams.prefix import partition_of_key
-from streams.replay.journal_file import write_journal
+from streams.demo.servers.broker import Broker
+from streams.flows.language.files import library_documents
+from streams.fold.record import journal_headers
+from streams.offline.journal_file import write_journal
+from streams.operations.prefix import partition_of_key
 from streams.settings import DomainSettings
 from tests.bench import product
 from tests.bench.mix import clickstream, touchpoints
@@ -37,11 +37,11 @@ BACKTEST = """
 import sys, time
 from pathlib import Path
 from schemas.wire import SINGLE_OBJECT
-from streams.flows.files import library_documents
-from streams.garbage import collect_rarely
-from streams.replay.backtest import Trial, backtest
-from streams.replay.journal_file import JournalFile
-from streams.replay.sendings import Sendings
+from streams.flows.language.files import library_documents
+from streams.engine.garbage import collect_rarely
+from streams.offline.backtest import Trial, backtest
+from streams.offline.journal_file import JournalFile
+from streams.offline.sendings import Sendings
 collect_rarely()
 begun, for_ever_ms = time.process_time(), 1 << 62
 trial = Trial(library_documents(), 0, for_ever_ms)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import fastavro
 from confluent_kafka import Producer
 
-from streams.engine.topics import TopicSpec, create_topics
-from streams.places import bench_dir
+from streams.demo.servers.places import bench_dir
+from streams.kafka.topics import TopicSpec, create_topics
 
 if TYPE_CHECKING:
     from pathlib import Path

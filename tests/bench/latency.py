@@ -19,8 +19,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.outputs import Trigger
 from schemas.wire import SINGLE_OBJECT
-from streams.demo.broker import Broker
-from streams.engine.config import reader_config
+from streams.demo.servers.broker import Broker
+from streams.kafka.config import reader_config
 from tests.bench.results import Figure, keep
 from tests.bench.sending import ADD_EVERY
 from tests.support.flows import a_reminder

@@ -19,8 +19,8 @@ from confluent_kafka import Producer
 from schemas.outputs import Decision
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
-from streams.demo.broker import Broker
-from streams.folding.partition import JournalCodec
+from streams.demo.servers.broker import Broker
+from streams.fold.partition_state import JournalCodec
 from tests.bench.mix import touchpoints
 from tests.bench.product import stage
 from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
-from streams.places import data_dir
-from streams.replay.columns import map_file
-from streams.replay.mapped import MappedTouchpoint
-from streams.replay.mapping import load_mapping
+from streams.demo.servers.places import data_dir
+from streams.replay.files.columns import map_file
+from streams.replay.files.mapped import MappedTouchpoint
+from streams.replay.files.mapping import load_mapping
 from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:

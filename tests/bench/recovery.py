@@ -18,9 +18,9 @@ import httpx
 from confluent_kafka import Producer
 
 from state.codec import frame, open_frame
-from streams.demo.broker import Broker
-from streams.engine.reader import read_committed
-from streams.folding.partition import JournalCodec
+from streams.demo.servers.broker import Broker
+from streams.fold.partition_state import JournalCodec
+from streams.kafka.reader import read_committed
 from tests.bench.results import Figure, keep
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import START_MS, World, an_add, an_order

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from streams.demo.broker import KAFKA_VERSION
+from streams.demo.servers.broker import KAFKA_VERSION
 from tests.chaos.results import FOLDER, Round, all_kept, keep, kept, sentence, table
 from tests.chaos.rounds import Order, run_round
 

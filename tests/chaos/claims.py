@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.demo.accounting import account_of, balances
-from streams.demo.reading import read_records
-from streams.engine.reader import read_committed
-from streams.prefix import open_prefix
-from streams.verifying import verify_prefix
+from streams.demo.report.accounting import account_of, balances
+from streams.demo.report.reading import read_records
+from streams.kafka.reader import read_committed
+from streams.operations.folded_journal import verify_prefix
+from streams.operations.prefix import open_prefix
 from tests.support.outcomes import differing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.replay.mapped import MappedTouchpoint
+    from streams.replay.files.mapped import MappedTouchpoint
     from streams.replay.replayer import ReplaySummary
     from tests.support.outcomes import Outcome
     from tests.support.running import Place

@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.demo.server import LOCALHOST, Server, free_port
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
+from streams.demo.servers.server import LOCALHOST, Server, free_port
 from streams.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:

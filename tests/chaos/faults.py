@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from streams.demo.broker import Broker
+    from streams.demo.servers.broker import Broker
     from tests.chaos.crew import Crew, Slot
 
 _FULL_SECONDS = 60.0

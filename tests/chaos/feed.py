@@ -9,15 +9,15 @@ from datetime import date
 from threading import Event
 from typing import TYPE_CHECKING
 
-from streams.replay.generator import Shop, ShopParameters
 from streams.replay.replayer import ReplayOptions, Source, replay
+from streams.shop.generator import Shop, ShopParameters
 from tests.support.outcomes import logged_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
 
-    from streams.replay.mapped import MappedTouchpoint
+    from streams.replay.files.mapped import MappedTouchpoint
     from streams.replay.replayer import ReplaySummary
     from streams.replay.target import Target
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.table import Table
 
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
 from tests.chaos.faults import KINDS
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.demo.broker import KAFKA_VERSION, Broker
-from streams.flows.files import library_documents
+from streams.demo.servers.broker import KAFKA_VERSION, Broker
+from streams.flows.language.files import library_documents
 from streams.replay.replayer import Source
 from streams.settings import DAY_MS
 from tests.chaos.claims import Found, at_least_once, exactly_once

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.insights import Facts
 from schemas.wire import SINGLE_OBJECT
-from streams.engine.config import reader_config
+from streams.kafka.config import reader_config
 
 if TYPE_CHECKING:
     from tests.support.running import Place

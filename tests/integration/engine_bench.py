@@ -16,9 +16,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from state.codec import open_frame
 from state.rocksdb import RocksDBStore
-from streams.engine.reader import read_committed
-from streams.engine.topics import TopicSpec, create_topics
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
+from streams.kafka.reader import read_committed
+from streams.kafka.topics import TopicSpec, create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

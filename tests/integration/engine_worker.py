@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from state.codec import frame, open_frame
-from streams.demo.server import free_port
+from streams.demo.servers.server import free_port
 from streams.engine.batch import Batch, Output
-from streams.engine.config import EngineSettings
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.run import run
+from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
 from tests.support.quiet import Quiet
 

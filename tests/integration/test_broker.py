@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.demo.broker import Broker
-from streams.demo.server import DidNotStart
+from streams.demo.servers.broker import Broker
+from streams.demo.servers.server import DidNotStart
 
 WAIT_SECONDS = 20.0
 
@@ -113,7 +113,7 @@ def test_the_broker_dies_with_whoever_started_it(tmp_path: Path) -> None:
     script = """
 import sys, time
 from pathlib import Path
-from streams.demo.broker import Broker
+from streams.demo.servers.broker import Broker
 broker = Broker(Path(sys.argv[1]))
 broker.start()
 print(broker.pid, flush=True)

@@ -14,8 +14,8 @@ from schemas.outputs import SegmentChanged, Trigger
 from schemas.wire import decode, encode
 from streams.__main__ import app
 from streams.demo.worker import Worker, wait_until_idle
-from streams.flows.files import LIBRARY, flow_files, load_flow
-from streams.prefix import Prefix, open_prefix
+from streams.flows.language.files import LIBRARY, flow_files, load_flow
+from streams.operations.prefix import Prefix, open_prefix
 from streams.settings import parse_worker
 
 if TYPE_CHECKING:

@@ -10,7 +10,11 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.journal import Configured
 from schemas.wire import decode, encode
-from streams.creating import (
+from streams.flows.language.publishing import paused, with_flow
+from streams.kafka.reader import read_committed
+from streams.kafka.topics import TopicSpec as EngineSpec
+from streams.kafka.topics import WrongTopics, create_topics
+from streams.operations.create import (
     CannotChange,
     NotCreated,
     PublishedMeanwhile,
@@ -18,11 +22,7 @@ from streams.creating import (
     create_prefix,
     read_domain,
 )
-from streams.engine.reader import read_committed
-from streams.engine.topics import TopicSpec as EngineSpec
-from streams.engine.topics import WrongTopics, create_topics
-from streams.flows.publishing import paused, with_flow
-from streams.prefix import open_prefix, partition_of
+from streams.operations.prefix import open_prefix, partition_of
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
 from tests.unit.test_flows import a_flow

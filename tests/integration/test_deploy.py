@@ -19,10 +19,8 @@ import pytest
 import yaml
 from prometheus_client import MetricsHandler
 
-from streams.demo.prometheus import amtool, promtool
-from streams.metrics import Metrics
-from streams.observed import Held, Observer, known_labels
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
+from streams.demo.servers.prometheus import amtool, promtool
 from streams.settings import (
     DOMAIN_PREFIX,
     ENVIRONMENT_PREFIX,
@@ -31,6 +29,8 @@ from streams.settings import (
     parse_domain,
     parse_worker,
 )
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Held, Observer, known_labels
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.files import dashboard_schema
 from tests.support.monitoring import Service, compose, point_prometheus

@@ -15,17 +15,17 @@ from typer.testing import CliRunner
 
 from schemas.catalogue import RECORDS
 from streams.__main__ import app
-from streams.creating import create_prefix
-from streams.demo.broker import Broker
-from streams.demo.registry import Registry
+from streams.demo.servers.broker import Broker
+from streams.demo.servers.registry import Registry
 from streams.doctor.clock import check_clock
 from streams.doctor.cluster import open_cluster
 from streams.doctor.examination import examine
 from streams.doctor.finding import Status
 from streams.doctor.group import check_group
-from streams.engine.reader import read_committed
-from streams.engine.registry import registry_wire
-from streams.reaching import ask_brokers
+from streams.kafka.reader import read_committed
+from streams.kafka.registry import registry_wire
+from streams.operations.brokers import ask_brokers
+from streams.operations.create import create_prefix
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
 from tests.support.running import a_worker, make_place

@@ -9,12 +9,13 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.demo.broker import Broker
-from streams.engine.config import EngineSettings, asker_config
-from streams.engine.ends import EndOffsets
-from streams.engine.group import GroupOffsets, Standing
-from streams.engine.topics import TopicSpec, create_topics
-from streams.engine.unowned import Unowned
+from streams.demo.servers.broker import Broker
+from streams.engine.settings import EngineSettings, asker_config
+from streams.kafka.ends import EndOffsets
+from streams.kafka.group import GroupOffsets
+from streams.kafka.offsets import Standing
+from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.unowned import Unowned
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0

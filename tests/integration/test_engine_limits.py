@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.demo.broker import Broker
+from streams.demo.servers.broker import Broker
 from tests.integration.engine_bench import Bench, stop
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from streams.engine.config import EngineSettings, consumer_config
 from streams.engine.poller import Poller
-from streams.engine.topics import TopicSpec, create_topics
+from streams.engine.settings import EngineSettings, consumer_config
+from streams.kafka.topics import TopicSpec, create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from streams.engine.partition import Place
     from streams.engine.poller import Tagged
+    from streams.kafka.offsets import Place
 
 PARTITIONS = 8
 WAIT_SECONDS = 60.0

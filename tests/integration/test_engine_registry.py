@@ -11,8 +11,8 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from schemas.catalogue import raw_schema
 from schemas.journal import Wake
 from schemas.wire import RegistryUnusable, WireError
-from streams.demo.registry import Registry
-from streams.engine.registry import registry_wire
+from streams.demo.servers.registry import Registry
+from streams.kafka.registry import registry_wire
 from streams.topics import Topics
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.demo.server import free_port
-from streams.engine.reader import TopicMissing, read_committed
-from streams.engine.topics import TopicSpec, WrongTopics, create_topics, partition_counts
+from streams.demo.servers.server import free_port
+from streams.kafka.reader import TopicMissing, read_committed
+from streams.kafka.topics import TopicSpec, WrongTopics, create_topics, partition_counts
 from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
 
 if TYPE_CHECKING:

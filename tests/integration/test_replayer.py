@@ -15,7 +15,7 @@ from schemas.journal import CollectedTo, ModelTick, PartitionProgress
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from streams.replay.barrier import SilentStage
-from streams.replay.mapped import Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, Refused
 from streams.replay.replayer import ReplayError, ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
 from streams.settings import DAY_MS, HOUR_MS, DomainSettings

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from streams.demo.fetching import Unavailable, cached, run
-from streams.demo.prometheus import Alertmanager, Prometheus, promtool
-from streams.demo.registry import Registry
-from streams.demo.server import DidNotStart, Server
+from streams.demo.servers.fetching import Unavailable, cached, run
+from streams.demo.servers.prometheus import Alertmanager, Prometheus, promtool
+from streams.demo.servers.registry import Registry
+from streams.demo.servers.server import DidNotStart, Server
 
 ALERTMANAGER = """
 route: {receiver: nobody}

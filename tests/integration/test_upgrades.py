@@ -12,9 +12,9 @@ from schemas.journal import Configured
 from schemas.outputs import ProfileView
 from schemas.wire import encode
 from streams.collect.keys import key_of
-from streams.demo.server import DidNotStart
-from streams.engine.publisher import Publisher
-from streams.prefix import partition_of
+from streams.demo.servers.server import DidNotStart
+from streams.kafka.publisher import Publisher
+from streams.operations.prefix import partition_of
 from streams.profiles.codec import VERSION
 from tests.support.outcomes import read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off

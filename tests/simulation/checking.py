@@ -12,7 +12,7 @@ from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.outside import Outside
 from streams.engine.restore import restore
-from streams.journal import read_record
+from streams.kafka.journal import read_record
 from tests.simulation.calm import calm_run, refolded
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import TOUCHPOINT_PARTITIONS, domain
@@ -26,8 +26,8 @@ from tests.simulation.world import Broken, Case, World
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.engine.partition import Place
-    from streams.fold import Record
+    from streams.fold.record import Record
+    from streams.kafka.offsets import Place
     from tests.simulation.disk import ModelDisk
     from tests.simulation.model_broker import Entry, Log
     from tests.simulation.outcome import Outcome

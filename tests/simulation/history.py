@@ -11,7 +11,7 @@ from schemas.journal import Configured
 from schemas.touchpoint import Consent, Mark, Marketing, Order, Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
 from streams.settings import DomainSettings
 from tests.simulation.model_producer import partition_of
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from tests.simulation.model_group import Group
     from tests.simulation.scheduler import Scheduler
 

@@ -14,7 +14,7 @@ from tests.simulation.model_group import Group, Member, metadata
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from tests.simulation.faults import Faults
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.scheduler import Process

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.model_consumer import ModelConsumer
 

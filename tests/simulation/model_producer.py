@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from tests.simulation.faults import Faults
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.scheduler import Process

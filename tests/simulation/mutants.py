@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from streams.engine.partition import Partition, Place
+    from streams.engine.partition import Partition
     from streams.engine.restore import Restored
     from streams.engine.transaction import Transactions
+    from streams.kafka.offsets import Place
 
     Mutate = Callable[[pytest.MonkeyPatch], None]
 

@@ -12,7 +12,7 @@ from schemas.insights import Facts
 from schemas.journal import CollectedTo, Progress
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.batch import Output
-from streams.folding.partition import PARTITION_KEY
+from streams.fold.partition_state import PARTITION_KEY
 from streams.profiles.codec import decode_profile
 from tests.simulation.model_client import as_headers
 from tests.simulation.model_producer import partition_of
@@ -21,7 +21,7 @@ from tests.simulation.worker import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.engine.partition import Place
+    from streams.kafka.offsets import Place
     from streams.profiles.profile import Profile
     from tests.simulation.model_broker import ModelBroker
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from streams.engine.config import EngineSettings, asker_config, consumer_config, producer_config, reader_config
-from streams.engine.group import GroupOffsets
-from streams.engine.topics import TopicSpec, create_topics
+from streams.engine.settings import EngineSettings, asker_config, consumer_config, producer_config
+from streams.kafka.config import reader_config
+from streams.kafka.group import GroupOffsets
+from streams.kafka.topics import TopicSpec, create_topics
 from tests.simulation.faults import Faults
 from tests.simulation.model_broker import ModelBroker
 from tests.simulation.model_consumer import ModelConsumer

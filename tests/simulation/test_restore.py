@@ -7,7 +7,7 @@ import pytest
 
 from streams.engine.outside import Outside
 from streams.engine.restore import OffsetMissing, Restored, restore
-from streams.folding.partition import PARTITION_KEY, JournalCodec, PartitionState
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from tests.simulation.disk import ModelDisk
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import domain

@@ -8,7 +8,7 @@ from random import randrange
 
 import pytest
 
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
 from tests.simulation.checking import Finding, find, find_of, flaws
 from tests.simulation.faults import CYCLE, Fault
 from tests.simulation.mutants import MUTANTS

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.wire import SINGLE_OBJECT
-from streams.engine.config import EngineSettings
 from streams.engine.engine import Engine
 from streams.engine.inputs import Input
 from streams.engine.outside import Outside
 from streams.engine.poller import Poller
+from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
-from streams.folding.partition import JournalCodec
+from streams.fold.partition_state import JournalCodec
 from streams.insights.state import InsightCodec
-from streams.metrics import Metrics
-from streams.observed import Held, Known, Observer
 from streams.processors.collecting import Collecting
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Held, Known, Observer
 from streams.topics import Topics
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import ModelProducer
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from streams.engine.batch import Batch
-    from streams.engine.partition import Place
     from streams.engine.poller import Listener
+    from streams.kafka.offsets import Place
     from streams.settings import DomainSettings
     from tests.simulation.disk import ModelDisk
     from tests.simulation.faults import Faults

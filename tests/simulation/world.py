@@ -28,8 +28,8 @@ from tests.simulation.worker import TOPICS, Worker, engine_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.engine.config import EngineSettings
-    from streams.engine.partition import Place
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.offsets import Place
     from tests.simulation.model_broker import Log
 
 WORKERS_MAX = 3

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
 
 DASHBOARD = PROJECT / "deploy" / "grafana" / "dashboards" / "touchstream.json"
 RANGE_S = 60

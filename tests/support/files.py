@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.places import data_dir
+from streams.demo.servers.places import data_dir
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.flows.files import LIBRARY, flow_files, library_documents, read_document
+from streams.flows.language.files import LIBRARY, flow_files, library_documents, read_document
 
 TEN: tuple[dict[str, Any], ...] = tuple(read_document(file) for file in flow_files(LIBRARY))
 """The flows of the product."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from schemas import wire
 from schemas.insights import Count, Facts
 from schemas.journal import Configured
-from streams.fold import journal_headers
+from streams.fold.record import journal_headers
+from streams.offline.journal import is_in
+from streams.offline.refold import COMPARED
 from streams.profiles.effects import TOPIC_OF
-from streams.replay.halves import is_in
-from streams.replay.refold import COMPARED
 from tests.support.world import START_MS, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from streams.fold import Record
-    from streams.replay.halves import Half
+    from streams.fold.record import Record
+    from streams.offline.journal import Half
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from streams.demo.http_server import HttpServer
-from streams.demo.prometheus import fetch_prometheus
-from streams.demo.server import LOCALHOST
-from streams.places import PROJECT
+from streams.demo.servers.http_server import HttpServer
+from streams.demo.servers.places import PROJECT
+from streams.demo.servers.prometheus import fetch_prometheus
+from streams.demo.servers.server import LOCALHOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

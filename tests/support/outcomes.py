@@ -12,12 +12,12 @@ from schemas.insights import Facts, PanelRow
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from schemas.touchpoint import Mark
 from schemas.wire import SINGLE_OBJECT
-from streams.replay.mapped import MappedTouchpoint
+from streams.replay.files.mapped import MappedTouchpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.replay.generator import Shop
+    from streams.shop.generator import Shop
     from tests.support.running import Place
 
 ORDERED = ("triggers", "decisions", "credits", "segments")

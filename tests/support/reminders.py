@@ -6,14 +6,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.replay.shop.truth import REMINDER_MS
+from streams.shop.truth import REMINDER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from schemas.outputs import Decision
     from schemas.touchpoint import Touchpoint
-    from streams.replay.shop.truth import AbandonedCart, Truth
+    from streams.shop.truth import AbandonedCart, Truth
 
 DECIDED = {"sent", "held_out", "capped", "no_consent"}
 FIRST = "reminder"

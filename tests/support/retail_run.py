@@ -14,8 +14,8 @@ from schemas.journal import ModelChunk, ModelTick
 from schemas.outputs import ProfileView
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.replay.mapping import load_mapping
-from streams.replay.sources import open_source
+from streams.replay.files.mapping import load_mapping
+from streams.replay.files.sources import open_source
 from tests.support.retail import CURRENCY, ZONE, Batch, read_batch
 from tests.support.running import Place, a_worker, make_place, play
 

@@ -14,10 +14,10 @@ from schemas.journal import CollectedTo, Progress
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
-from streams.creating import create_prefix
-from streams.demo.http_server import HttpServer
-from streams.engine.config import reader_config
-from streams.engine.reader import read_committed
+from streams.demo.servers.http_server import HttpServer
+from streams.kafka.config import reader_config
+from streams.kafka.reader import read_committed
+from streams.operations.create import create_prefix
 from streams.replay.replayer import ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
 from streams.settings import ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings

@@ -18,15 +18,15 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from streams.demo.broker import Broker
-from streams.demo.fetching import run
-from streams.demo.server import LOCALHOST, free_port
+from streams.demo.servers.broker import Broker
+from streams.demo.servers.fetching import run
+from streams.demo.servers.server import LOCALHOST, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from streams.acls import Acl
+    from streams.operations.acls import Acl
 
 _SECONDS = 20.0
 

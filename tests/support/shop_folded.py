@@ -6,10 +6,10 @@ import json
 from hashlib import blake2b
 
 from schemas import wire
-from streams import fold
-from streams.flows.files import library_documents
-from streams.replay.generator import Shop, ShopParameters
+from streams.flows.language.files import library_documents
+from streams.fold import fold
 from streams.settings import DAY_MS, HOUR_MS
+from streams.shop.generator import Shop, ShopParameters
 from tests.support.world import World
 
 CUTS = {

@@ -9,7 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from streams.demo.server import LOCALHOST
+from streams.demo.servers.server import LOCALHOST
 
 if TYPE_CHECKING:
     from types import TracebackType

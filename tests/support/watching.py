@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import yaml
 
-from streams.demo.fetching import Unavailable
-from streams.demo.prometheus import fetch_prometheus
-from streams.places import in_ci
+from streams.demo.servers.fetching import Unavailable
+from streams.demo.servers.places import in_ci
+from streams.demo.servers.prometheus import fetch_prometheus
 from tests.support.monitoring import Service, compose, point_prometheus
 
 if TYPE_CHECKING:

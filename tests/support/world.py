@@ -11,8 +11,9 @@ from schemas.touchpoint import Order, Product, Touchpoint
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
-from streams.fold import Fold, Record
-from streams.folding.partition import JournalCodec
+from streams.fold.fold import Fold
+from streams.fold.partition_state import JournalCodec
+from streams.fold.record import Record
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from schemas import wire
 from schemas.touchpoint import Mark
 from streams.__main__ import app
-from streams.asyncapi import document
-from streams.places import PROJECT
+from streams.demo.servers.places import PROJECT
+from streams.operations.asyncapi import document
 from streams.topics import Topics
 from tests.support.flows import a_reminder
 from tests.support.world import HOUR_MS, START_MS, World, an_add, an_order

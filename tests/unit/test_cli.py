@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.replay.container import read_container
+from streams.replay.files.container import read_container
 from streams.settings import DomainSettings, WorkerSettings
 
 if TYPE_CHECKING:

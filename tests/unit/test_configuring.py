@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.configuring import configured, names_flows
-from streams.flows.files import library_documents
-from streams.flows.mistakes import FlowError
+from streams.flows.language.files import library_documents
+from streams.flows.language.mistakes import FlowError
+from streams.operations.settings_file import configured, names_flows
 from streams.settings import SettingsError, parse_domain
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.config import EngineSettings
 from streams.engine.cycle import COMMITS_SHARE_MAX, IDLE_SHARE_MAX, STRETCHED_SECONDS_MAX, Cycle
+from streams.engine.settings import EngineSettings
 
 SETTINGS = EngineSettings("", "", "", Path(), commit_interval_ms=100, commit_early_ms=20, cycle_records_max=1_000)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from streams.engine.config import EngineSettings
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input, Processor
+from streams.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
-from streams.flow_story import flow_story
+from streams.operations.flow_history import flow_story
 from tests.support.flows import a_reminder
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
 

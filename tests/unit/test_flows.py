@@ -10,17 +10,18 @@ import pytest
 
 from schemas.outputs import Decision, Trigger, TriggerProduct
 from schemas.touchpoint import Touchpoint
-from streams.flows.arms import HOLDOUT, TREATMENT, arm_of
-from streams.flows.consent import allowed, with_consent
-from streams.flows.flow_set import compile_flows
-from streams.flows.runner import lost_to_merge, on_due, on_event
+from streams.flows.language.arms import HOLDOUT, TREATMENT
+from streams.flows.language.assignment import arm_of
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.runtime.consent import allowed, with_consent
+from streams.flows.runtime.runner import lost_to_merge, on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.profile import EMPTY, Cart, CartItem, ConsentState, Profile, Sent
 from streams.settings import DAY_MS, HOUR_MS, parse_domain
 from tests.support.flows import a_reminder
 
 if TYPE_CHECKING:
-    from streams.flows.flow_set import FlowSet
+    from streams.flows.language.flow_set import FlowSet
 
 START_MS = 1_700_000_000_000
 GRANTED = parse_domain('{"consent_default": "granted"}')

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
-from streams.flows.mistakes import FlowError, parse_flow
+from streams.flows.language.mistakes import FlowError, parse_flow
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
 
 LOW_DUE_MS, HIGH_DUE_MS = START_MS + 2 * HOUR_MS, START_MS + 2 * HOUR_MS + 3 * MINUTE_MS

@@ -9,17 +9,17 @@ import pytest
 from pydantic import TypeAdapter
 
 from schemas.touchpoint import Message, Order, Product, Touchpoint
-from streams.flows import fields
-from streams.flows.compiling import compile_condition
-from streams.flows.conditions import Condition, leaves
-from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError
+from streams.flows.language import fields
+from streams.flows.language.compiling import compile_condition
+from streams.flows.language.conditions import Condition, leaves
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import EMPTY, Cart, CartItem, OrderMonth, PlacedOrder, Profile, Score, Sent, Touch
 from streams.settings import DAY_MS, HOUR_MS
 from tests.unit.test_flows_definition import a_document
 
 if TYPE_CHECKING:
-    from streams.flows.conditions import Leaf
+    from streams.flows.language.conditions import Leaf
 
 NOW_MS = 1_767_225_600_000
 _CONDITION: TypeAdapter[Any] = TypeAdapter(Condition)

@@ -9,10 +9,10 @@ import yaml
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.flows.comparing import differences
-from streams.flows.conflicts import conflicts
-from streams.flows.files import LIBRARY, flow_files, load_flow
-from streams.flows.flow_set import compile_flows
+from streams.flows.language.comparing import differences
+from streams.flows.language.conflicts import conflicts
+from streams.flows.language.files import LIBRARY, flow_files, load_flow
+from streams.flows.language.flow_set import compile_flows
 from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:

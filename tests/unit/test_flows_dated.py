@@ -8,12 +8,12 @@ import pytest
 
 from schemas.journal import Configured, Unparked
 from schemas.outputs import Decision, Trigger
-from streams.flows.conflicts import conflicts
-from streams.flows.dated import on_date
-from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError, parse_flow
-from streams.flows.publishing import with_flow
-from streams.folding import timers
+from streams.flows.language.conflicts import conflicts
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError, parse_flow
+from streams.flows.language.publishing import with_flow
+from streams.flows.runtime.dated import on_date
+from streams.fold import timers
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_refund, an_order
 from tests.unit.test_flows import a_flow
 

@@ -10,11 +10,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from streams.flows.definition import schema_text
-from streams.flows.durations import duration_text, parse_duration
-from streams.flows.files import LIBRARY, flow_files, library_documents, load_flow, read_document
-from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError
+from streams.flows.language.durations import duration_text, parse_duration
+from streams.flows.language.files import LIBRARY, flow_files, library_documents, load_flow, read_document
+from streams.flows.language.flow import schema_text
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError
 from tests.support.flows import a_reminder
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.flows.expectations import Figures, NoExpectation, Tried, expected_of
-from streams.flows.mistakes import parse_flow
-from streams.replay.backtest_report import FlowFigures, Report
+from streams.flows.language.expectations import Figures, NoExpectation, Tried, expected_of
+from streams.flows.language.mistakes import parse_flow
+from streams.offline.backtest_report import FlowFigures, Report
 from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:

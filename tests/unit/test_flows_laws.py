@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
-from streams.flows.consent import allowed, with_consent
-from streams.flows.flow_set import compile_flows
-from streams.flows.runner import on_due, on_event
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.runtime.consent import allowed, with_consent
+from streams.flows.runtime.runner import on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
 from streams.settings import DAY_MS, HOUR_MS, parse_domain

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas.journal import AddressConsent
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent, Product
-from streams.flows.flow_set import compile_flows
-from streams.flows.hours import next_quiet_ms, quiet_until_ms, zone_of
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, zone_of
 from tests.support.flow_sets import CUTS, ZONE, goes_ms
 from tests.support.flows import TEN
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order

@@ -10,7 +10,7 @@ import pytest
 from schemas.journal import AddressConsent
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent
-from streams.flows.mistakes import FlowError, parse_flow
+from streams.flows.language.mistakes import FlowError, parse_flow
 from streams.profiles.hours import best_minute, united_hours, with_hour
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
 

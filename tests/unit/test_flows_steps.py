@@ -11,9 +11,9 @@ import pytest
 
 from schemas.outputs import TriggerProduct
 from schemas.touchpoint import Product, Touchpoint
-from streams.flows.arms import arm_of
-from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError
+from streams.flows.language.assignment import arm_of
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import ConsentState, PlacedOrder, Sent
 from streams.settings import DAY_MS, HOUR_MS
 from tests.unit.test_flows import START_MS, Journey, a_flow, an_event

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.flows.arms import SHADOW, is_of_canary
-from streams.flows.flow_set import compile_flows
+from streams.flows.language.arms import SHADOW
+from streams.flows.language.assignment import is_of_canary
+from streams.flows.language.flow_set import compile_flows
 from streams.profiles.profile import Sent
 from streams.settings import DAY_MS, HOUR_MS, Canary, FlowState
 from tests.unit.test_flows import START_MS, Journey, a_flow, an_event

@@ -7,7 +7,7 @@ import pytest
 from schemas.journal import Link
 from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigger
 from schemas.touchpoint import Consent
-from streams.folding.moment import Rejected
+from streams.fold.moment import Rejected
 from streams.settings import Cuts
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from streams.logs import HIDDEN, redact
+from streams.telemetry.logs import HIDDEN, redact
 
 WRITER = """
 import logging
 import structlog
-from streams.logs import configure
+from streams.telemetry.logs import configure
 configure("info", "{format}")
 log = structlog.get_logger("streams.test")
 log.info("restored", partition=3, client={{"sasl.password": "hush", "bootstrap.servers": "b:9092"}})

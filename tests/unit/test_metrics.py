@@ -10,10 +10,10 @@ import pytest
 from schemas.insights import Anomaly, Count, Facts, Kpi, Model
 from schemas.journal import Wake
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
-from streams.gauges import HELD_S, Bounded, HeldGauge
-from streams.metrics import Metrics
-from streams.observed import Held, Known, Observer, known_labels
 from streams.settings import DomainSettings
+from streams.telemetry.gauges import HELD_S, Bounded, HeldGauge
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Held, Known, Observer, known_labels
 
 HOUR_MS = 3_600_000
 

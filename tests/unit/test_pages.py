@@ -11,7 +11,7 @@ import faust
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from streams.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 from streams.web.pages import NotOwned, authorised, register
 from streams.web.readiness import unready_reason
 

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.journal import Unparked
 from schemas.outputs import DeadLetter, Decision, Trigger
-from streams.flows.runner import on_due
-from streams.folding import timers
+from streams.flows.runtime.runner import on_due
+from streams.fold import timers
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, an_add, an_order
 
 if TYPE_CHECKING:

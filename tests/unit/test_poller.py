@@ -15,8 +15,8 @@ from streams.engine.transaction import MustAbort
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from streams.engine.partition import Place
     from streams.engine.poller import Tagged
+    from streams.kafka.offsets import Place
 
 
 class AConsumer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.engine.publisher import BYTES_MAX, in_chunks
+from streams.kafka.publisher import BYTES_MAX, in_chunks
 
 
 def test_records_come_in_chunks_of_so_many_and_none_is_left_behind() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.flows.publishing import (
+from streams.flows.language.publishing import (
     OLDER_MAX,
     NotPublishable,
     conflicts_with,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
-from streams.flows.publishing import NotPublishable, paused, resumed, with_flow
+from streams.flows.language.publishing import NotPublishable, paused, resumed, with_flow
 from streams.settings import DAY_MS, HOUR_MS, DomainSettings
 from tests.support.flows import a_reminder
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order

@@ -12,13 +12,13 @@ from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.batch import Batch
-from streams.flows import runner
+from streams.flows.runtime import runner
 from streams.insights.fold import stocks
 from streams.insights.state import InsightCodec
-from streams.metrics import Metrics
-from streams.observed import Held, Known, Observer
 from streams.processors.insighting import Insighting
 from streams.settings import DomainSettings
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Held, Known, Observer
 from streams.topics import Topics
 from tests.support.flows import a_reminder
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order

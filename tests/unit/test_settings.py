@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from streams.__main__ import app
 from streams.app import engine_settings
-from streams.engine.config import consumer_config, producer_config, reader_config
+from streams.engine.settings import consumer_config, producer_config
+from streams.kafka.config import reader_config
 from streams.replay.target import Target
 from streams.settings import DomainSettings, SettingsError, parse_worker
 

@@ -12,12 +12,12 @@ import pytest
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.wire import SINGLE_OBJECT
 from state.codec import frame
-from streams.engine.group import Standing
-from streams.folding.partition import PARTITION_KEY, JournalCodec, PartitionState, with_collected
-from streams.metrics import Metrics
-from streams.observed import Known, Observer
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
+from streams.kafka.offsets import Standing
 from streams.processors.profiling import Profiling
 from streams.processors.settling import ROUNDS, Settling
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Known, Observer
 from streams.topics import Topics
 from tests.support.world import START_MS, World
 

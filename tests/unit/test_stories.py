@@ -9,11 +9,11 @@ import yaml
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.flows.files import LIBRARY, flow_files, load_flow, read_yaml
-from streams.flows.mistakes import FlowError
-from streams.flows.steps import TriggerStep
+from streams.flows.language.files import LIBRARY, flow_files, load_flow, read_yaml
+from streams.flows.language.mistakes import FlowError
+from streams.flows.language.steps import TriggerStep
+from streams.offline.stories import Stories, play, story_files
 from streams.settings import SettingsError
-from streams.stories import Stories, play, story_files
 from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:

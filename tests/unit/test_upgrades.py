@@ -9,8 +9,8 @@ from schemas import wire
 from schemas.journal import Absorbed
 from schemas.outputs import Trigger
 from state.codec import NewerState, frame, open_frame
-from streams.folding.partition import PARTITION_KEY, JournalCodec, PartitionState
-from streams.folding.partition import VERSION as PARTITION_VERSION
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
+from streams.fold.partition_state import VERSION as PARTITION_VERSION
 from streams.profiles.codec import VERSION, decode_profile, encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.profile import (

@@ -11,10 +11,10 @@ from schemas import wire
 from schemas.insights import Facts
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
-from streams.flows.files import library_documents
-from streams.fold import journal_headers
-from streams.replay.refold import COMPARED
-from streams.replay.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify
+from streams.flows.language.files import library_documents
+from streams.fold.record import journal_headers
+from streams.offline.refold import COMPARED
+from streams.offline.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify
 from tests.support.kept import Kept, KeptTopics, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_refund, a_touchpoint, an_add, an_order
 
@@ -172,7 +172,7 @@ def test_a_touchpoint_of_no_known_schema_counts_as_the_worker_counts_it(topics: 
 def test_what_became_a_dead_letter_is_not_folded_by_code_that_was_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     world = KeptWorld()
     world.send(an_order(START_MS, user="1"))
-    monkeypatch.setattr("streams.fold.fold_touchpoint", None)
+    monkeypatch.setattr("streams.fold.fold.fold_touchpoint", None)
     with pytest.raises(TypeError):
         world.send(an_order(START_MS, user="2"))
     monkeypatch.undo()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Decision
 from schemas.touchpoint import Product
-from streams.flows.flow_set import compile_flows
-from streams.flows.mistakes import FlowError
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import VIEWS_MAX, CategoryView
 from streams.profiles.views import KEPT_DAYS, united
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint

@@ -7,7 +7,7 @@ import statistics
 from functools import partial
 from typing import TYPE_CHECKING
 
-from streams.demo.broker import Broker
+from streams.demo.servers.broker import Broker
 from tests.bench import floor
 from tests.bench.results import OUT, Figure, keep
 from tests.bench.yardstick import measure, peers

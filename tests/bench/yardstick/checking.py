@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from streams.places import bench_dir
+from streams.demo.servers.places import bench_dir
 from tests.bench.floor import TOPIC
 
 

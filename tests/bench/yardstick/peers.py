@@ -10,8 +10,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from streams.engine.topics import TopicSpec, create_topics
-from streams.places import bench_dir
+from streams.demo.servers.places import bench_dir
+from streams.kafka.topics import TopicSpec, create_topics
 from tests.bench.floor import MESSAGES, PARTITIONS, TOPIC
 from tests.bench.yardstick.checking import check_outputs, output_topics
 from tests.bench.yardstick.measure import Run

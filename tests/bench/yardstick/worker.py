@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from streams.demo.server import free_port
-from streams.engine.config import EngineSettings
+from streams.demo.servers.server import free_port
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.run import run
+from streams.engine.settings import EngineSettings
 from tests.bench.yardstick.job import Rfm, StateCodec
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from schemas.insights import Anomaly, Count, Facts, Kpi, Model
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.demo.accounting import Account, account_of
 from streams.demo.finished import Finished
-from streams.demo.reading import Records, read_records
-from streams.demo.runs import Run
+from streams.demo.report.accounting import Account, account_of
+from streams.demo.report.reading import Records, read_records
+from streams.demo.report.runs import Run
 from streams.profiles.features import FEATURES, ClusterModel
-from streams.replay.mapped import Accounting
+from streams.replay.files.mapped import Accounting
 from streams.replay.replayer import ReplaySummary
 from streams.settings import DomainSettings
 from streams.topics import Topics

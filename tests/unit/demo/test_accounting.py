@@ -7,7 +7,7 @@ import pytest
 
 from schemas.insights import Count, Facts
 from schemas.outputs import DeadLetter, Retried
-from streams.demo.accounting import Account, balances, equations
+from streams.demo.report.accounting import Account, balances, equations
 from tests.unit.demo.shelf import MONDAY_MS, Shelf, a_finished_run, a_tiny_shop, a_touchpoint, an_account
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.demo.fetching import Unavailable
-from streams.demo.java import java, maven
+from streams.demo.servers.fetching import Unavailable
+from streams.demo.servers.java import java, maven
 
 if TYPE_CHECKING:
     from pathlib import Path

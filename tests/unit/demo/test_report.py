@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from streams.demo.finished import write_summary
-from streams.demo.runs import lines_in, planned
-from streams.demo.series import cluster_points, revenue_series, segment_series
-from streams.demo.table import rows, show
+from streams.demo.report.runs import lines_in, planned
+from streams.demo.report.series import cluster_points, revenue_series, segment_series
+from streams.demo.report.table import rows, show
 from tests.unit.demo.shelf import MONDAY_MS, Shelf, a_change, a_finished_run, a_tiny_shop, a_view
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytest.importorskip("matplotlib", reason="the report needs the extra 'demo'")
 pytest.importorskip("jinja2", reason="the report needs the extra 'demo'")
 
-from streams.demo.report import write_report
+from streams.demo.report.report import write_report
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.insights import Anomaly, Count
 from schemas.journal import Configured
-from streams.flows.mistakes import parse_flow
+from streams.flows.language.mistakes import parse_flow
 from streams.insights.fold import configured, fold_facts, open_anomalies
 from streams.insights.inputs import relied_on
 from streams.insights.state import InsightCodec

@@ -13,13 +13,13 @@ from schemas.touchpoint import Consent
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.flows.files import library_documents
-from streams.fold import Fold
-from streams.folding.partition import JournalCodec
-from streams.journal import read_record
+from streams.flows.language.files import library_documents
+from streams.fold.fold import Fold
+from streams.fold.partition_state import JournalCodec
+from streams.kafka.journal import read_record
+from streams.offline.backtest import Trial, backtest
+from streams.offline.sendings import Sendings
 from streams.profiles.effects import Effects, FlowEffects
-from streams.replay.backtest import Trial, backtest
-from streams.replay.sendings import Sendings
 from tests.support.flows import TEN, a_reminder
 from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order

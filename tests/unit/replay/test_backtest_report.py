@@ -10,11 +10,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from schemas.container import ContainerError
 from schemas.touchpoint import Consent
 from streams.__main__ import app
-from streams.flows.files import library_documents
-from streams.replay.container import ContainerError
-from streams.replay.journal_file import JournalFile, write_journal
+from streams.flows.language.files import library_documents
+from streams.offline.journal_file import JournalFile, write_journal
 from tests.support.flows import a_reminder
 from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from streams.replay.halves import Half, Journal
+    from streams.offline.journal import Half, Journal
 
 EVERYBODY = {"holdout_percent": 0, "quiet_hours": None, "caps": {"per_channel_hours": 0, "per_week": 100}}
 CART = a_reminder(**EVERYBODY)

@@ -10,10 +10,10 @@ import fastavro
 import pytest
 
 from schemas.wire import SINGLE_OBJECT
-from streams.replay.backtest import Trial, backtest
-from streams.replay.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
-from streams.replay.refold import Contents, refold
-from streams.replay.verify import Verification, verify
+from streams.offline.backtest import Trial, backtest
+from streams.offline.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
+from streams.offline.refold import Contents, refold
+from streams.offline.verify import Verification, verify
 from tests.support.flows import TEN
 from tests.support.kept import Kept, KeptJournal, KeptTopics
 from tests.support.world import DAY_MS, START_MS

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from schemas.touchpoint import Order, Touchpoint
-from streams.replay.columns import map_file
-from streams.replay.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
-from streams.replay.mapping import Mapping, load_mapping, parse_mapping
-from streams.replay.rows import ColumnFileError
+from streams.replay.files.columns import map_file
+from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapping import Mapping, load_mapping, parse_mapping
+from streams.replay.files.rows import ColumnFileError
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 RETAIL = load_mapping("online_retail")

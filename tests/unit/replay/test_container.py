@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from schemas.catalogue import raw_schema
+from schemas.container import ContainerError
 from schemas.touchpoint import Consent, Marketing, Order, Product, Touchpoint
-from streams.replay.container import ContainerError, read_container, write_container
+from streams.replay.files.container import read_container, write_container
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.replay.mapped import MappedTouchpoint
+    from streams.replay.files.mapped import MappedTouchpoint
 
 
 def some_touchpoints(count: int = 1000) -> list[Touchpoint]:

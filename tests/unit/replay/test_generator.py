@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from schemas.touchpoint import Touchpoint
 from streams.collect.checks import checked
 from streams.collect.keys import key_of
-from streams.replay.generator import Shop, ShopParameters
-from streams.replay.shop.parameters import Outage
-from streams.replay.shop.truth import REMINDER_MS, Truth
 from streams.settings import DAY_MS, HOUR_MS
+from streams.shop.generator import Shop, ShopParameters
+from streams.shop.parameters import Outage
+from streams.shop.truth import REMINDER_MS, Truth
 
 SMALL = ShopParameters(seed=11, days=8, orders_per_hour=12, customers=300, outages=(Outage(day=5, hour=10, hours=6),))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.replay.mapping import MappingError, load_mapping, packaged_mappings, parse_mapping
+from streams.replay.files.mapping import MappingError, load_mapping, packaged_mappings, parse_mapping
 
 SHOP = """
 about: a shop

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.replay.container import write_container
-from streams.replay.generator import Shop, ShopParameters
-from streams.replay.mapping import MappingError, load_mapping
-from streams.replay.sources import open_source
+from streams.replay.files.container import write_container
+from streams.replay.files.mapping import MappingError, load_mapping
+from streams.replay.files.sources import open_source
 from streams.settings import HOUR_MS
+from streams.shop.generator import Shop, ShopParameters
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""What the demo shows of what came out."""

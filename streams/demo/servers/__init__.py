@@ -1,0 +1,1 @@
+"""The servers that demo and tests start."""

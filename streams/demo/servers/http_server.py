@@ -1,0 +1,74 @@
+"""A server that is ready once one of its addresses answers."""
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from streams.demo.servers.server import LOCALHOST, Server, free_port
+
+START_SECONDS = 60.0
+
+
+class HttpServer(ABC):
+    """A context manager: inside it the server answers at `address`; after it the process has ended.
+
+    `folder` must exist; the server's data and its log, `<name>.log`, lie there. The server dies with the thread
+    that started it, unless `outlives_us`. Raises Unavailable or DidNotStart.
+    """
+
+    name: str
+    ready_path: str
+
+    def __init__(self, folder: Path, *, port: int | None = None, outlives_us: bool = False) -> None:
+        self.folder = folder.resolve()
+        self.port = port or free_port()
+        self.address = f"http://{LOCALHOST}:{self.port}"
+        self._outlives_us = outlives_us
+        self._server: Server | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid if self._server else None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._server.exit_code if self._server else None
+
+    def log_tail(self) -> str:
+        return self._server.log_tail() if self._server else ""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Program and arguments that make it listen on `port` of the loopback interface."""
+
+    def home(self) -> Path:
+        """Folder that the program expects to run in."""
+        return self.folder
+
+    def start(self) -> None:
+        log = self.folder / f"{self.name}.log"
+        self._server = Server(self.command(), log, folder=self.home(), outlives_us=self._outlives_us)
+        self._server.wait_until(self._answers, START_SECONDS)
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        with suppress(httpx.HTTPError):
+            answer = httpx.get(f"{self.address}{self.ready_path}", timeout=2.0, trust_env=False)
+            return answer.status_code == httpx.codes.OK
+        return False

@@ -1,0 +1,39 @@
+"""`python -m streams.demo.servers.provision`: what `make setup` brings beside the Python environment."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.demo.servers.broker import KAFKA_VERSION, fetch_kafka
+from streams.demo.servers.fetching import Unavailable
+from streams.demo.servers.places import in_ci
+from streams.demo.servers.prometheus import fetch_prometheus
+
+
+def main() -> int:
+    """Exit code 1 where something that must be there cannot be had."""
+    servers_ready = _bring(f"Apache Kafka {KAFKA_VERSION}", fetch_kafka)
+    prometheus_ready = _bring("Prometheus", fetch_prometheus)
+    if not prometheus_ready:
+        _say("   only the tests that need Prometheus do without it: they are skipped")
+    return 0 if servers_ready and (prometheus_ready or not in_ci()) else 1
+
+
+def _bring(name: str, fetch: Callable[[], Path]) -> bool:
+    start = time.monotonic()
+    try:
+        folder = fetch()
+    except Unavailable as missing:
+        _say(f"== {name}: not to be had here: {missing}")
+        return False
+    _say(f"== {name}: {folder} ({time.monotonic() - start:.0f} s)")
+    return True
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

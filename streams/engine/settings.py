@@ -1,0 +1,108 @@
+"""The engine's settings, and what they make of a worker's clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from streams.kafka.config import RECONNECT, reader_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from streams.kafka.config import ClientConfig
+
+_HOUR_MS = 3_600_000
+STATE_AGE_MS_MAX = 20 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`transactional_id` and `state_dir` belong to a worker's slot: stable over restarts, shared with none.
+
+    `client` passes librdkafka's own settings (SASL, TLS, ...) to every client; those on which exactly-once
+    rests stay ours. A local state not written for `state_age_ms_max` is rebuilt; keep it below the
+    changelogs' delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts what a
+    cycle reads and what it sends.
+    """
+
+    brokers: str
+    group: str
+    transactional_id: str
+    state_dir: Path
+    commit_interval_ms: int = 100
+    commit_early_ms: int = 5
+    cycle_records_max: int = 150_000
+    batch_records_max: int = 1_000
+    session_timeout_ms: int = 10_000
+    transaction_timeout_ms: int = 8_000
+    state_age_ms_max: int = STATE_AGE_MS_MAX
+    guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    instance_id: str | None = None
+    client: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.transaction_timeout_ms >= self.session_timeout_ms:
+            raise ValueError(
+                f"transaction_timeout_ms is {self.transaction_timeout_ms}: it must be below session_timeout_ms"
+                f" ({self.session_timeout_ms}), or a dead worker's transaction outlives its membership"
+            )
+
+
+def client_config(settings: EngineSettings) -> ClientConfig:
+    """Configure what every client of a worker shares."""
+    # by it an operator, and `touchstream doctor`, tell a group's members apart
+    return {
+        "client.id": settings.transactional_id, **RECONNECT, **settings.client, "bootstrap.servers": settings.brokers,
+    }  # fmt: skip
+
+
+def consumer_config(settings: EngineSettings) -> ClientConfig:
+    """Configure the group's consumer."""
+    config: ClientConfig = {
+        # after a queue was full librdkafka would wait a second before it fetches again
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 50,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 32_768,
+        "heartbeat.interval.ms": min(1_000, settings.session_timeout_ms // 3),
+        **client_config(settings),
+        "group.id": settings.group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": settings.session_timeout_ms,
+    }
+    if settings.instance_id is not None:
+        config["group.instance.id"] = settings.instance_id
+    return config
+
+
+def asker_config(settings: EngineSettings) -> ClientConfig:
+    """Configure a consumer that only asks: where partitions end, with open transactions, and where the group stands."""
+    return {**reader_config(settings.brokers, settings.client, settings.group), "isolation.level": "read_uncommitted"}
+
+
+def producer_config(settings: EngineSettings) -> ClientConfig:
+    """Configure the worker's one producer."""
+    config: ClientConfig = {
+        # a flush does not wait for it; without it requests would be many and small
+        "linger.ms": 50,
+        "batch.size": 1 << 20,
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 131_072,
+        "compression.type": "lz4",
+        # the topics' own limits decide what is too large
+        "message.max.bytes": 16 << 20,
+        **client_config(settings),
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+    }
+    if settings.guarantee == "exactly_once":
+        config["transactional.id"] = settings.transactional_id
+        config["transaction.timeout.ms"] = settings.transaction_timeout_ms
+    return config

@@ -1,0 +1,1 @@
+"""What a flow file may say."""

@@ -1,0 +1,192 @@
+"""Conditions: a small tree over the profile and the event, checked when a flow's file is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from streams.flows.language.durations import Duration, duration_text
+from streams.flows.language.fields import (
+    KEPT_DAYS,
+    KEPT_MOST,
+    PROPERTY,
+    SEGMENTS,
+    STAGES,
+    VIEWS,
+    AgeField,
+    CountField,
+    EventNumberField,
+    EventTextField,
+    NumberField,
+    TextField,
+)
+from streams.settings import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TEXTS_ALLOWED = {"segment": SEGMENTS, "lifecycle": STAGES}
+_TEXTS = (*get_args(TextField), *get_args(EventTextField))
+_NUMBERS = (*get_args(NumberField), *get_args(EventNumberField))
+
+
+class Part(BaseModel):
+    """A piece of a flow file: nothing changes it, and nothing stands in it that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_bounds(at_least: int | None, at_most: int | None) -> None:
+    if at_least is None and at_most is None:
+        raise ValueError("a condition needs at_least, at_most or both")
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError("at_least is above at_most: nothing lies between them")
+
+
+class NumberIs(Part):
+    """A figure of the profile, after the event, or of the event lies between two bounds (both included)."""
+
+    field: NumberField | EventNumberField
+    at_least: int | None = None
+    at_most: int | None = None
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> NumberIs:
+        _check_bounds(self.at_least, self.at_most)
+        return self
+
+
+class CountIs(Part):
+    """How much there was of it in the time before now, as far back as the profile goes."""
+
+    field: CountField
+    category: str | None = Field(default=None, min_length=1)
+    """Of the articles viewed."""
+    within_ms: Duration = Field(alias="within")
+    at_least: int | None = None
+    at_most: int | None = None
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> CountIs:
+        _check_bounds(self.at_least, self.at_most)
+        if (self.category is None) == (self.field == VIEWS):
+            raise ValueError(f"{VIEWS} are counted in a category, and nothing else is")
+        kept_ms = KEPT_DAYS.get(self.field, 0) * DAY_MS
+        if not self.within_ms or 0 < kept_ms < self.within_ms:
+            upto = f" and at most {duration_text(kept_ms)}, for which they are kept" if kept_ms else ""
+            raise ValueError(f"within is above 0{upto}")
+        most = KEPT_MOST.get(self.field)
+        if most is not None and self.at_least is not None and self.at_least > most:
+            raise ValueError(f"at most {most} are kept: at_least is never reached")
+        return self
+
+
+class AgeIs(Part):
+    """How long ago it was; what never was has no age, and the condition does not hold."""
+
+    field: AgeField
+    at_least_ms: Duration | None = Field(default=None, alias="at_least")
+    at_most_ms: Duration | None = Field(default=None, alias="at_most")
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> AgeIs:
+        _check_bounds(self.at_least_ms, self.at_most_ms)
+        return self
+
+
+class TextIs(Part):
+    """A text of the profile (as last scored) or of the event is one of these; of several products', any one's."""
+
+    field: Annotated[
+        str, Field(pattern=rf"^({'|'.join(_TEXTS)}|{PROPERTY}[A-Za-z0-9_.-]{{1,60}})$".replace(".", r"\."))
+    ]
+    one_of: tuple[str, ...] = Field(alias="is", min_length=1)
+
+    @model_validator(mode="after")
+    def _can_be(self) -> TextIs:
+        allowed = _TEXTS_ALLOWED.get(self.field)
+        for text in self.one_of:
+            if allowed is not None and text not in allowed:
+                raise ValueError(f"{self.field} is never {text!r}; allowed are {', '.join(allowed)}")
+        return self
+
+
+class All(Part):
+    """Every one of these holds."""
+
+    all: tuple[Condition, ...] = Field(min_length=1)
+
+
+class AnyOf(Part):
+    """At least one of these holds."""
+
+    any: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Not(Part):
+    """This does not hold."""
+
+    negated: Condition = Field(alias="not")
+
+
+Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs
+
+
+def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - what stands in the file, or a part already read
+    if not isinstance(value, dict):
+        return type(value).__name__ if isinstance(value, Part) else None
+    joined = [kind for name, kind in (("all", "All"), ("any", "AnyOf"), ("not", "Not")) if name in value]
+    if joined:
+        return joined[0]
+    field = value.get("field")
+    if field in get_args(CountField) and ("within" in value or field not in _NUMBERS):
+        return "CountIs"
+    if field in _NUMBERS:
+        return "NumberIs"
+    if field in get_args(AgeField):
+        return "AgeIs"
+    return "TextIs" if field in _TEXTS or str(field).startswith(PROPERTY) else None
+
+
+_FIELDS = sorted({*_NUMBERS, *get_args(CountField), *get_args(AgeField), *_TEXTS, f"{PROPERTY}NAME"})
+Condition: TypeAlias = Annotated[
+    Annotated[All, Tag("All")]
+    | Annotated[AnyOf, Tag("AnyOf")]
+    | Annotated[Not, Tag("Not")]
+    | Annotated[NumberIs, Tag("NumberIs")]
+    | Annotated[CountIs, Tag("CountIs")]
+    | Annotated[AgeIs, Tag("AgeIs")]
+    | Annotated[TextIs, Tag("TextIs")],
+    Discriminator(
+        _kind_of,
+        custom_error_type="no_condition",
+        custom_error_message="a condition is all, any, not, or about a field: " + ", ".join(_FIELDS),
+    ),
+]
+for _joined in (All, AnyOf, Not):
+    _joined.model_rebuild()
+CONDITIONS: dict[str, type[Part]] = {
+    kind.__name__: kind for kind in (All, AnyOf, Not, NumberIs, CountIs, AgeIs, TextIs)
+}
+"""By the tag that stands in the place of an error."""
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """What the tree asks, from left to right."""
+    match condition:
+        case All(all=parts) | AnyOf(any=parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(negated=part):
+            yield from leaves(part)
+        case _:
+            yield condition
+
+
+def check_of_profile(condition: Condition | None) -> Condition | None:
+    """A condition where no event stands before the customer: only his profile can be asked. ValueError otherwise."""
+    for leaf in leaves(condition) if condition is not None else ():
+        if leaf.field.startswith("event."):
+            raise ValueError(f"{leaf.field} is asked where there is no event; it stands in the condition of an entry")
+    return condition

@@ -1,0 +1,273 @@
+"""The published flows, compiled and indexed as events and timers look them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.flows.language.arms import SHADOW_KEY
+from streams.flows.language.assignment import is_of_canary
+from streams.flows.language.compiling import compile_condition
+from streams.flows.language.conditions import CountIs, leaves
+from streams.flows.language.fields import PRICE_DROP
+from streams.flows.language.mistakes import FlowError, parse_flow
+from streams.flows.language.steps import END, BranchStep, TriggerStep, next_names
+from streams.settings import FlowState
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+
+    from pydantic import JsonValue
+
+    from streams.flows.language.compiling import Holds
+    from streams.flows.language.conditions import Leaf
+    from streams.flows.language.flow import Flow
+    from streams.flows.language.steps import Step
+    from streams.profiles.profile import Run
+
+
+class Place(NamedTuple):
+    """A step among the others."""
+
+    step: Step
+    nexts: tuple[str, ...]
+    """What may come next: one name, or one for each way out (then and else, or by arm); END: nothing."""
+    holds: Holds | None
+    """Of a branch: which of the two ways."""
+
+
+class Plan(NamedTuple):
+    """What the runner asks of a version of a flow, compiled."""
+
+    key: str
+    """The flow's id, in the shadow SHADOW_KEY before it: runs, timers and entries go by it."""
+    flow: Flow
+    wait_ms: int
+    """The flow's, as the three that follow: they are asked at each event."""
+    restarts: bool
+    reentry_ms: int
+    shows_entry: bool
+    entry: Holds | None
+    needs: Holds | None
+    """At each message."""
+    first: str
+    opening: frozenset[str]
+    """Steps at which no message has been decided yet: another entry takes the customer back to the first."""
+    places: dict[str, Place]
+    is_paused: bool
+    is_shared: bool
+    """Another version takes a share of the customers."""
+
+    @property
+    def is_shadow(self) -> bool:
+        """Decides for everybody and sends nothing."""
+        return self.key != self.flow.id
+
+
+class Versions(NamedTuple):
+    """The versions of a flow that has several, or one for a share of the customers."""
+
+    older: tuple[Plan, ...]
+    """By version; below the live one."""
+    live: Plan | None
+    canary: Plan | None
+    """Above the live one."""
+    percent: float
+
+    @property
+    def all(self) -> tuple[Plan, ...]:
+        """In order."""
+        return tuple(plan for plan in (*self.older, self.live, self.canary) if plan is not None)
+
+    def offered(self, customer: str) -> Plan | None:
+        """The one that he may enter."""
+        canary = self.canary
+        return canary if canary is not None and is_of_canary(canary.flow, self.percent, customer) else self.live
+
+    def followed(self, version: int, customer: str) -> Plan | None:
+        """The one by which he who entered that version goes on: his own, or the last one since that moves him."""
+        offered = found = self.offered(customer)
+        for plan in self.all:
+            is_his = plan is not self.canary or plan is offered
+            if plan.flow.version == version or (
+                plan.flow.version > version and plan.flow.running_customers == "move" and is_his
+            ):
+                found = plan
+        return found
+
+
+class Listening(NamedTuple):
+    """What one type of event does."""
+
+    entries: tuple[Plan, ...]
+    """Flows that it may enter, by id."""
+    exits: frozenset[str]
+    """Keys of the flows that it ends, in one version at least."""
+    goals: frozenset[str]
+    """Keys of the flows whose goal it is, where a step of a version asks for it."""
+
+
+class FlowSet(NamedTuple):
+    """Published flows, indexed so that an event costs the flows that listen to it, not all there are."""
+
+    flows: dict[str, Flow]
+    plans: dict[str, Plan]
+    """By key: the live version, or a canary where there is no other."""
+    versions: dict[str, Versions]
+    """By id, where there is more to say than `plans` does."""
+    listening: dict[str, Listening]
+    segments: dict[str, tuple[Plan, ...]]
+    """Flows that a segment may enter, by id."""
+    dates: tuple[Plan, ...]
+    """Flows that are entered by a date, by id."""
+    order: dict[str, str]
+    """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
+    compares_prices: bool
+    """Whether a flow asks what an article cost before: profiles keep prices then."""
+    relied_on: dict[str, str]
+    """Types of touchpoints that a flow relies on, each as the dimension of a fact."""
+    categories: frozenset[str]
+    """Those in which a flow counts views: profiles keep them then."""
+
+    def plan_of(self, run: Run, customer: str) -> Plan | None:
+        """By which version a run goes on; None: no longer published."""
+        versions = self.versions.get(run.flow_id)
+        if versions is None:
+            return self.plans.get(run.flow_id)
+        return versions.followed(run.flow_version, customer)
+
+    def may_enter(self, plan: Plan, customer: str) -> bool:
+        """Whether this version of its flow is the customer's."""
+        return not plan.is_shared or self.versions[plan.key].offered(customer) is plan
+
+
+def compile_flows(
+    documents: Iterable[Mapping[str, JsonValue]], states: Mapping[str, FlowState] | None = None
+) -> FlowSet:
+    """The flows of these documents, in order of their ids, each as its state says; without one it is live.
+
+    Raises:
+        FlowError: one is not a flow, or two have the same id.
+    """
+    flows: dict[str, Flow] = {}
+    for place, document in enumerate(documents):
+        flow = parse_flow(document, f"flows[{place}]")
+        if flow.id in flows:
+            raise FlowError(f"flows[{place}]: id is {flow.id!r}, which another flow has; ids must differ")
+        flows[flow.id] = flow
+    states = states or {}
+    canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
+    plans: dict[str, Plan] = {}
+    versions: dict[str, Versions] = {}
+    listening: list[Plan] = []
+    for flow_id in sorted(flows.keys() | canaries):
+        known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()))
+        listening += known.all
+        if known.canary is not None and known.canary.is_shadow:
+            plans[known.canary.key] = known.canary
+            known = known._replace(canary=None)
+        if known.all:
+            plans[flow_id] = known.live or known.all[-1]
+        if len(known.all) > 1 or known.canary is not None:
+            versions[flow_id] = known
+    ranked = sorted(plans.values(), key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
+    order = {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
+    ordered = {key: plan.flow for key, plan in plans.items()}
+    relied_on = {event: f"type={event}" for plan in listening for event in sorted(plan.flow.relied_on)}
+    asked = [leaf for plan in listening for leaf in _asked(plan.flow)]
+    compares_prices = any(leaf.field == PRICE_DROP for leaf in asked)
+    categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
+    older = {id(plan) for each in versions.values() for plan in each.older}
+    dates = tuple([plan for plan in listening if plan.flow.entry.date is not None and id(plan) not in older])
+    return FlowSet(
+        ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, relied_on, categories
+    )
+
+
+def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
+    """All that stand of one flow; a canary of no share decides in the shadow, and is shared with none."""
+    canary, is_paused = state.canary, state.paused_ms is not None
+    is_shared = canary is not None and canary.percent > 0
+    older = [parse_flow(document, f"flow_states.{flow_id}.older[{at}]") for at, document in enumerate(state.older)]
+    return Versions(
+        tuple([_planned(flow, is_paused=is_paused) for flow in older]) if live is not None else (),
+        None if live is None else _planned(live, is_paused=is_paused, is_shared=is_shared),
+        None
+        if canary is None
+        else _planned(
+            parse_flow(canary.flow, f"flow_states.{flow_id}.canary"),
+            is_paused=is_paused and is_shared,
+            is_shared=is_shared,
+            is_shadow=not is_shared,
+        ),
+        0 if canary is None else canary.percent,
+    )
+
+
+def _heard(
+    plans: Iterable[Plan], older: Container[int]
+) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
+    """What each type of event, and each segment, does; none enters a customer into an older version (of these ids)."""
+    entries: dict[str, list[Plan]] = {}
+    exits: dict[str, set[str]] = {}
+    goals: dict[str, set[str]] = {}
+    segments: dict[str, list[Plan]] = {}
+    for plan in plans:
+        entry = plan.flow.entry
+        if id(plan) not in older:
+            if entry.event is not None:
+                entries.setdefault(entry.event, []).append(plan)
+            for segment in entry.segment or ():
+                segments.setdefault(segment, []).append(plan)
+        for event in plan.flow.exit_events:
+            exits.setdefault(event, set()).add(plan.key)
+        if plan.flow.checks_goal:
+            goals.setdefault(plan.flow.goal.event, set()).add(plan.key)
+    listening = {
+        event: Listening(
+            tuple(entries.get(event, ())), frozenset(exits.get(event, ())), frozenset(goals.get(event, ()))
+        )
+        for event in {*entries, *exits, *goals}
+    }
+    return listening, {name: tuple(entered) for name, entered in segments.items()}
+
+
+def _asked(flow: Flow) -> Iterator[Leaf]:
+    branches = [step.condition for step in flow.steps if isinstance(step, BranchStep)]
+    for condition in (flow.entry.condition, flow.needs.condition, *branches):
+        if condition is not None:
+            yield from leaves(condition)
+
+
+def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> Plan:
+    steps = flow.steps
+    places: dict[str, Place] = {}
+    for at, step in enumerate(steps):
+        holds = compile_condition(step.condition) if isinstance(step, BranchStep) else None
+        places[step.name] = Place(step, next_names(steps, at), holds)
+    entry, needs = flow.entry.condition, flow.needs.condition
+    return Plan(
+        SHADOW_KEY + flow.id if is_shadow else flow.id,
+        flow,
+        flow.wait.for_ms,
+        flow.wait.restarts,
+        flow.reentry_ms,
+        flow.products == "entry",
+        None if entry is None else compile_condition(entry),
+        None if needs is None else compile_condition(needs),
+        steps[0].name,
+        _opening(steps[0].name, places),
+        places,
+        is_paused,
+        is_shared,
+    )
+
+
+def _opening(first: str, places: dict[str, Place]) -> frozenset[str]:
+    """Steps that are reached without a trigger before them, and on no way with one."""
+    before, after = {first}, set[str]()
+    for name, place in places.items():  # in order, and steps lead forward only
+        if name in before and not isinstance(place.step, TriggerStep):
+            before.update(place.nexts)
+        if name in after or isinstance(place.step, TriggerStep):
+            after.update(place.nexts)
+    return frozenset(before - after - {END})

@@ -1,0 +1,117 @@
+"""A flow file's mistakes, each with its place, the value there and what is allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from streams.flows.language.conditions import CONDITIONS
+from streams.flows.language.flow import Flow
+from streams.flows.language.steps import STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import JsonValue
+    from pydantic_core import ErrorDetails
+
+    Place = tuple[int | str, ...]
+
+P = TypeVar("P", bound=BaseModel)
+
+_TAGGED: dict[str, type[BaseModel]] = {**CONDITIONS, **STEPS}
+
+
+class FlowError(ValueError):
+    """A flow that cannot be used; the message names the file, the path in it, the value and what is allowed."""
+
+
+def parse_flow(document: Mapping[str, JsonValue], where: str) -> Flow:
+    """The flow of a document that came from `where`.
+
+    Raises:
+        FlowError: it is no flow.
+    """
+    return parse_part(Flow, document, where)
+
+
+def parse_part(kind: type[P], document: Any, where: str) -> P:  # noqa: ANN401 - what a file holds
+    """What a document that came from `where` holds.
+
+    Raises:
+        FlowError: it holds something else.
+    """
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        items = error.errors()
+        # that a list is short is what follows from an item that was refused, not a mistake of its own
+        causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
+        raise FlowError("; ".join(f"{where}: {_explain(item, document, kind)}" for item in causes)) from None
+
+
+def flow_fields() -> str:
+    """Names of what stands in a flow."""
+    return _fields(Flow)
+
+
+def _is_inside(location: Place, outer: Place) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
+
+
+def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  # noqa: ANN401 - what a file holds
+    location, message = item["loc"], item["msg"].removeprefix("Value error, ")
+    if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        place = f"{_path(location, document, is_missing=False)}.do"
+        given = f"is {item['ctx']['tag']!r}" if "tag" in item.get("ctx", {}) else "is missing"
+        return f"{place} {given}: allowed are {', '.join(STEPS)}"
+    path = _path(location, document, is_missing=item["type"] == "missing")
+    if not path:
+        return message
+    if item["type"] == "missing":
+        return f"{path} is missing; it stands beside {_fields(_part_at(location[:-1], kind))}"
+    if item["type"] == "extra_forbidden":
+        return f"{path} is {item['input']!r}: not a field; allowed are {_fields(_part_at(location[:-1], kind))}"
+    return f"{path} is {item['input']!r}: {message}"
+
+
+def _path(location: Place, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - what a file holds
+    """The place as in the file; the tags by which pydantic tells kinds of parts apart stand in no file."""
+    path, at = "", document
+    for number, name in enumerate(location):
+        is_there = name in at if isinstance(at, dict) else isinstance(at, list | tuple) and isinstance(name, int)
+        if is_there:
+            at = at[name]
+        elif not (is_missing and number == len(location) - 1):
+            continue
+        path += f"[{name}]" if isinstance(name, int) else f".{name}"
+    return path.removeprefix(".")
+
+
+def _fields(part: type[BaseModel]) -> str:
+    return ", ".join(field.alias or name for name, field in part.model_fields.items())
+
+
+def _part_at(location: Place, part: type[BaseModel]) -> type[BaseModel]:
+    """The model whose field stands at a place in the document."""
+    is_tag = False
+    for name in location:
+        if isinstance(name, int):
+            continue
+        if is_tag:
+            part, is_tag = _TAGGED[name], False
+            continue
+        field = next(field for known, field in part.model_fields.items() if name in {known, field.alias})
+        kinds = list(_models(field.annotation))
+        if len(kinds) == 1:
+            part = kinds[0]
+        is_tag = len(kinds) > 1
+    return part
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

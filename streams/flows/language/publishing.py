@@ -1,0 +1,146 @@
+"""Publication: what a command does to the flows in force, as new settings; the clock is the caller's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.flows.language.conflicts import conflicts
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import parse_flow
+from streams.settings import Canary, DomainSettings, Expected, FlowState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import JsonValue
+
+    from streams.flows.language.conflicts import Conflict
+
+    Document = dict[str, JsonValue]
+
+OLDER_MAX = 3
+"""Versions of a flow that are kept for those who finish them; who is in a yet older one goes on in the live one."""
+
+
+class NotPublishable(ValueError):
+    """What was asked does not fit what is in force; the message names the flow and what is allowed."""
+
+
+class _Standing(NamedTuple):
+    """A flow in force: the version for all, and how it stands."""
+
+    live: Document | None
+    state: FlowState
+
+
+def with_flow(
+    domain: DomainSettings,
+    flow: Document,
+    now_ms: int,
+    percent: float | None = None,
+    expected: Expected | None = None,
+) -> DomainSettings:
+    """The settings with this version of a flow for everybody, or for a share; the flow's others stay.
+
+    `expected` is for everybody.
+
+    The version that is live already takes a canary back; a canary's own gets another share, or becomes live.
+
+    Raises:
+        FlowError: it is no flow.
+        NotPublishable: its version is not its own, or another canary is out.
+    """
+    parsed = parse_flow(flow, "flow")
+    live, state = _standing(domain, parsed.id)
+    canary = state.canary
+    if flow == live:
+        if (canary, percent, expected) == (None, None, None):
+            return domain
+        if percent is not None:
+            raise NotPublishable(f"{parsed.id}: version {parsed.version} is live; a share is for a version above it")
+        kept = state.model_copy(update={"canary": None, "expected": expected or state.expected})
+        return _with(domain, parsed.id, live, kept)
+    if canary is None or flow != canary.flow:
+        _check_version(parsed.id, parsed.version, live, state)
+    if percent is not None:
+        share = Canary(flow=flow, percent=percent, since_ms=now_ms)
+        return _with(domain, parsed.id, live, state.model_copy(update={"canary": share}))
+    is_kept = live is not None and parsed.running_customers == "finish"
+    older = (*state.older, live)[-OLDER_MAX:] if is_kept else ()
+    stands = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
+    return _with(domain, parsed.id, flow, stands)
+
+
+def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:
+    """The settings with a flow that sends nothing; the same if it was paused. NotPublishable: there is no such flow."""
+    live, state = _standing(domain, flow_id)
+    _check_known(domain, flow_id)
+    return domain if state.paused_ms is not None else _with(domain, flow_id, live, _paused(state, now_ms))
+
+
+def resumed(domain: DomainSettings, flow_id: str) -> DomainSettings:
+    """As `paused`, the other way round."""
+    live, state = _standing(domain, flow_id)
+    _check_known(domain, flow_id)
+    return domain if state.paused_ms is None else _with(domain, flow_id, live, _paused(state, None))
+
+
+def standing_as(published: DomainSettings | None, domain: DomainSettings, now_ms: int) -> DomainSettings:
+    """The settings with exactly the flows of `domain`, each for everybody: one in force as it is stays as it stands.
+
+    A pause outlasts another text: a person made it.
+    """
+    states = {}
+    for flow in domain.flows:
+        flow_id = str(flow["id"])
+        live, state = (None, FlowState()) if published is None else _standing(published, flow_id)
+        states[flow_id] = state if flow == live else FlowState(since_ms=now_ms, paused_ms=state.paused_ms)
+    return domain.model_copy(update={"flow_states": states})
+
+
+def conflicts_with(domain: DomainSettings, flows: Iterable[Document]) -> list[Conflict]:
+    """What these flows would fight over, among themselves and with the others in force."""
+    documents = {str(flow["id"]): flow for flow in (*domain.flows, *flows)}
+    new = {str(flow["id"]) for flow in flows}
+    parsed = list(compile_flows(documents.values()).flows.values())
+    return [conflict for conflict in conflicts(parsed) if not new.isdisjoint(conflict.flows)]
+
+
+def _paused(state: FlowState, paused_ms: int | None) -> FlowState:
+    return state.model_copy(update={"paused_ms": paused_ms})
+
+
+def _standing(domain: DomainSettings, flow_id: str) -> _Standing:
+    live = next((flow for flow in domain.flows if flow["id"] == flow_id), None)
+    return _Standing(live, domain.flow_states.get(flow_id, FlowState()))
+
+
+def _with(domain: DomainSettings, flow_id: str, live: Document | None, state: FlowState) -> DomainSettings:
+    others = [flow for flow in domain.flows if flow["id"] != flow_id]
+    flows = sorted([*others, *([] if live is None else [live])], key=lambda flow: str(flow["id"]))
+    states = {**domain.flow_states, flow_id: state}
+    return domain.model_copy(update={"flows": tuple(flows), "flow_states": dict(sorted(states.items()))})
+
+
+def _check_version(flow_id: str, version: int, live: Document | None, state: FlowState) -> None:
+    canary = state.canary
+    if canary is not None and canary.percent:
+        raise NotPublishable(
+            f"{flow_id}: version {canary.flow['version']} is out for {canary.percent:g} % of the customers: publish "
+            "that one for everybody, or the live one again to take it back"
+        )
+    shadowed = None if canary is None else canary.flow
+    known = [int(str(flow["version"])) for flow in (*state.older, live, shadowed) if flow is not None]
+    if known and version <= max(known):
+        raise NotPublishable(
+            f"{flow_id}: version is {version}, and version {max(known)} was published with another text; allowed are "
+            f"{max(known) + 1} and above: records name a flow by its version"
+        )
+
+
+def _check_known(domain: DomainSettings, flow_id: str) -> None:
+    known = {str(flow["id"]) for flow in domain.flows} | {
+        name for name, state in domain.flow_states.items() if state.canary is not None
+    }
+    if flow_id not in known:
+        raise NotPublishable(f"no flow {flow_id!r} is published; published are {', '.join(sorted(known)) or 'none'}")

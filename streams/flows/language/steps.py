@@ -1,0 +1,188 @@
+"""The steps of a flow: what happens to a customer after his entry and the first wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, model_validator
+
+from streams.flows.language.arms import HOLDOUT, SHADOW, TREATMENT, UNASSIGNED
+from streams.flows.language.conditions import Condition, Part, check_of_profile
+from streams.flows.language.durations import Clock, Duration
+from streams.flows.language.fields import PAST_DATES, DateField
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+END = "end"
+"""As the name of a step that comes next: the customer has left the flow."""
+_RESERVED_ARMS = (TREATMENT, HOLDOUT, SHADOW, UNASSIGNED)
+_SHARES = 100
+
+
+def _is_some(duration_ms: int) -> int:
+    if not duration_ms:
+        raise ValueError("allowed is more than 0s")
+    return duration_ms
+
+
+def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
+    """ValueError where the time so long before or after the date is no single one, or is never to come."""
+    if before_ms and after_ms:
+        raise ValueError("before and after are both given; allowed is one of the two")
+    if field in PAST_DATES and not after_ms:
+        raise ValueError(f"{field} has been when it is known; it needs after, and more than 0s")
+
+
+class _Step(Part):
+    name: Name
+
+
+class _Linear(_Step):
+    next: Name | None = None
+    """A later step, or END; None: the one that follows in the file."""
+
+
+class TriggerStep(_Linear):
+    """Sends a trigger, if nothing is in the way."""
+
+    do: Literal["trigger"]
+
+
+class WaitStep(_Linear):
+    """Lets time pass."""
+
+    do: Literal["wait"]
+    for_ms: Annotated[Duration, AfterValidator(_is_some)] = Field(alias="for")
+
+
+class WaitUntilStep(_Linear):
+    """Waits for a time of day where the customer is; on these days of the week, Monday being 1."""
+
+    do: Literal["wait_until"]
+    time: Clock
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] | None = Field(default=None, min_length=1)
+
+
+class WaitForDateStep(_Linear):
+    """Waits for a date of the profile, or so long before or after it; who has none leaves the flow."""
+
+    do: Literal["wait_for_date"]
+    field: DateField
+    before_ms: Duration = Field(default=0, alias="before")
+    after_ms: Duration = Field(default=0, alias="after")
+
+    @model_validator(mode="after")
+    def _is_to_come(self) -> WaitForDateStep:
+        check_date(self.field, self.before_ms, self.after_ms)
+        return self
+
+
+class BranchStep(_Step):
+    """Goes on with one of two steps."""
+
+    do: Literal["branch"]
+    condition: Annotated[Condition, AfterValidator(check_of_profile)] = Field(alias="if")
+    then: Name | None = None
+    otherwise: Name | None = Field(default=None, alias="else")
+
+    @model_validator(mode="after")
+    def _leads_to_two(self) -> BranchStep:
+        if self.then == self.otherwise:
+            raise ValueError("then and else name the same step: there is nothing to choose")
+        return self
+
+
+class Arm(Part):
+    """A share of the customers, by hash, and the step that they go on with."""
+
+    name: Name
+    percent: float = Field(gt=0, le=100)
+    next: Name | None = None
+
+
+class SplitStep(_Step):
+    """Puts each customer into one arm, the same in every version of the flow with the same arms."""
+
+    do: Literal["split"]
+    arms: tuple[Arm, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> SplitStep:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names) or not set(names).isdisjoint(_RESERVED_ARMS):
+            raise ValueError(f"the names of arms differ, and are none of {', '.join(_RESERVED_ARMS)}")
+        total = sum(arm.percent for arm in self.arms)
+        if abs(total - _SHARES) > 1 / _SHARES:
+            raise ValueError(f"the percent of its arms add up to {total:g}; they add up to 100")
+        return self
+
+
+class CheckGoalStep(_Linear):
+    """Ends the flow for who has reached its goal since he entered."""
+
+    do: Literal["check_goal"]
+
+
+Step: TypeAlias = Annotated[
+    TriggerStep | WaitStep | WaitUntilStep | WaitForDateStep | BranchStep | SplitStep | CheckGoalStep,
+    Field(discriminator="do"),
+]
+STEPS: dict[str, type[Part]] = {
+    "trigger": TriggerStep,
+    "wait": WaitStep,
+    "wait_until": WaitUntilStep,
+    "wait_for_date": WaitForDateStep,
+    "branch": BranchStep,
+    "split": SplitStep,
+    "check_goal": CheckGoalStep,
+}
+"""By the tag that stands in the place of an error."""
+
+
+def targets(step: Step) -> tuple[str | None, ...]:
+    """Names of the steps that may come next; None: the one that follows in the file."""
+    match step:
+        case BranchStep(then=then, otherwise=otherwise):
+            return then, otherwise
+        case SplitStep(arms=arms):
+            return tuple(arm.next for arm in arms)
+        case _:
+            return (step.next,)
+
+
+def next_names(steps: Sequence[Step], place: int) -> tuple[str, ...]:
+    """Names of what may come after the step at a place: one, or one for each way out; END: nothing."""
+    following = steps[place + 1].name if place + 1 < len(steps) else END
+    return tuple(name or following for name in targets(steps[place]))
+
+
+def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, if every one can be reached, leads forward only, and is followed by a message or is one.
+
+    Raises:
+        ValueError: the message names the step.
+    """
+    places = {step.name: place for place, step in enumerate(steps)}
+    if len(places) < len(steps) or (END in places and len(steps) > 1):
+        raise ValueError(f"the names of steps differ, and none is {END}")
+    if sum(isinstance(step, SplitStep) for step in steps) > 1:
+        raise ValueError("one step at most splits into arms: a customer is in one arm of a flow")
+    if not isinstance(steps[-1], TriggerStep):
+        last = steps[-1].name
+        raise ValueError(f"{last} is last and sends nothing; the last step is a trigger")  # noqa: TRY004 - a value
+    reached = {0}
+    for place, step in enumerate(steps):
+        if place not in reached:
+            raise ValueError(f"no step leads to {step.name}")
+        for name in targets(step):
+            if name == END:
+                continue
+            to = place + 1 if name is None else places.get(name, -1)
+            if to <= place:
+                raise ValueError(f"{step.name} leads to {name!r}; allowed are {END} and the names of later steps")
+            reached.add(to)
+        if not isinstance(step, TriggerStep) and set(targets(step)) == {END}:
+            raise ValueError(f"nothing is sent after {step.name}: it leads to {END} only")
+    return steps

@@ -1,0 +1,1 @@
+"""What a flow does to one customer."""

@@ -1,0 +1,99 @@
+"""Caps: how many promotional messages a customer gets, and the log of messages that they count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.flows.language.durations import duration_text
+from streams.flows.language.flow import LOG_MS, NEVER_MS
+from streams.profiles.orders import last_order_ms
+from streams.profiles.profile import MESSAGES_MAX, Sent
+from streams.settings import DAY_MS, HOUR_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streams.flows.language.flow import Caps, Flow
+    from streams.profiles.profile import Profile
+    from streams.settings import DomainSettings
+
+WEEK_MS = 7 * DAY_MS
+_UNENGAGED_MS = 90 * DAY_MS
+
+
+class Counted(NamedTuple):
+    """Promotional messages in the rolling windows that end now; one a whole window ago is out of it."""
+
+    channel: int
+    """By this channel, in the flow's hours."""
+    week: int
+    """By any channel, in seven days."""
+
+
+def caps_of(profile: Profile, flow: Flow, now_ms: int, settings: DomainSettings) -> Caps:
+    """The flow's, with fewer messages a week to who is unengaged: known for 90 days, without an answer in them."""
+    caps, week = flow.caps, settings.unengaged_per_week
+    if week is None or week >= caps.per_week or not profile.first_ms:
+        return caps
+    since_ms = max([profile.first_ms, *[time_ms for _, time_ms in profile.answered]])
+    return caps if since_ms > now_ms - _UNENGAGED_MS else caps.model_copy(update={"per_week": week})
+
+
+def counted(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> Counted:
+    """What the caps have to count."""
+    after_ms = now_ms - caps.per_channel_hours * HOUR_MS
+    return Counted(
+        _count(promotional, channel, after_ms),
+        _count(promotional, None, now_ms - WEEK_MS),
+    )
+
+
+def cap_reached(promotional: Sequence[Sent], count: Counted, caps: Caps, channel: str, now_ms: int) -> str | None:
+    """A sentence that names the cap in the way of one more message; None: none is."""
+    hours, week = caps.per_channel_hours, caps.per_week
+    if hours and count.channel:
+        return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
+    if count.week >= week:
+        return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
+    for cap in caps.rolling:
+        if cap.channel in {None, channel}:
+            found = _count(promotional, cap.channel, now_ms - cap.within_ms)
+            if found >= cap.messages:
+                by = f" by {cap.channel}" if cap.channel else ""
+                within = duration_text(cap.within_ms)
+                return f"{found} promotional messages went out{by} in the last {within}; the cap is {cap.messages}."
+    return None
+
+
+def free_ms(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> int:
+    """From when on none of the caps is in the way of one more message, if no other goes out until then."""
+    each: list[tuple[str | None, int, int]] = [
+        (None, caps.per_week, WEEK_MS),
+        *((cap.channel, cap.messages, cap.within_ms) for cap in caps.rolling),
+    ]
+    if caps.per_channel_hours:
+        each.append((channel, 1, caps.per_channel_hours * HOUR_MS))
+    free = now_ms
+    for of_channel, messages, within_ms in each:
+        if of_channel in {None, channel}:
+            times = sorted(one.time_ms for one in promotional if of_channel is None or one.channel == of_channel)
+            if messages <= len(times):
+                free = max(free, times[-messages] + within_ms if messages else NEVER_MS)
+    return free
+
+
+def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
+    return len([one for one in messages if one.time_ms > after_ms and (channel is None or one.channel == channel)])
+
+
+def unanswered(profile: Profile, now_ms: int) -> int:
+    """Promotional messages of the last LOG_MS that went out since the customer opened or clicked one, or ordered."""
+    answers = [time_ms for _, time_ms in profile.answered]
+    since_ms = max(now_ms - LOG_MS, last_order_ms(profile) or 0, *answers)
+    return sum(sent.is_promotional and sent.time_ms > since_ms for sent in profile.messages)
+
+
+def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
+    """The log with one more message, which goes out then; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
+    standing = [message for message in messages if message.time_ms > now_ms - LOG_MS]
+    return (*standing, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]

@@ -1,0 +1,53 @@
+"""Entry by a date: a timer stands on the time that the profile gives, and moves with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.language.fields import DATES
+from streams.flows.runtime.entering import entered_by_date
+
+if TYPE_CHECKING:
+    from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Profile
+
+_replace = msgspec.structs.replace
+
+
+def with_entry_timers(profile: Profile, now_ms: int, flow_set: FlowSet, customer: str) -> Profile:
+    """The profile with a timer for each entry that is to come; the same object if none moved."""
+    before = profile.entry_timers
+    timers = []
+    for plan in flow_set.dates:
+        due_ms = _entry_ms(profile, plan)
+        if due_ms is None or not flow_set.may_enter(plan, customer):
+            continue
+        timer = plan.key, due_ms
+        # several may be due at once, and fire one after the other
+        if due_ms > now_ms or timer in before:
+            timers.append(timer)
+    return profile if tuple(timers) == before else _replace(profile, entry_timers=tuple(timers))
+
+
+def on_date(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, key: str, due_ms: int, cause: str, now_ms: int, flow_set: FlowSet, customer: str,
+    effects: Effects, *, is_old: bool,
+) -> Profile:  # fmt: skip
+    """The profile after a flow's entry timer came due: entered, if the flow in force still says that time."""
+    spent = tuple([timer for timer in profile.entry_timers if timer[0] != key])
+    profile = with_entry_timers(_replace(profile, entry_timers=spent), now_ms, flow_set, customer)
+    for plan in flow_set.dates:
+        if plan.key != key or _entry_ms(profile, plan) != due_ms or not flow_set.may_enter(plan, customer):
+            continue
+        if plan.entry is None or plan.entry(profile, None, now_ms):
+            profile = entered_by_date(profile, plan, due_ms, cause, now_ms, customer, effects, is_old=is_old)
+    return profile
+
+
+def _entry_ms(profile: Profile, plan: Plan) -> int | None:
+    entry = plan.flow.entry
+    date_ms = None if entry.date is None else DATES[entry.date](profile)
+    return None if date_ms is None else date_ms + entry.shift_ms

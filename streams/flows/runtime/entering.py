@@ -1,0 +1,135 @@
+"""Entry into a flow: the customer becomes a candidate, or his first wait begins anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.language.assignment import arm_of
+from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.profiles.effects import derived_id
+from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Run
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+    from streams.flows.language.flow_set import Plan
+    from streams.profiles.effects import Effects
+
+PRODUCTS_MAX = 10
+"""Articles of the entry event that a run keeps to show."""
+_replace = msgspec.structs.replace
+
+
+class _What(msgspec.Struct, frozen=True, gc=False):
+    """What lets a customer in."""
+
+    words: str
+    evidence: str
+    cause: str
+    time_ms: int
+    is_old: bool
+    products: tuple[CartItem, ...]
+
+
+def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, event: Touchpoint, now_ms: int, customer: str, effects: Effects, *, is_old: bool
+) -> Profile:
+    """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
+    products: tuple[CartItem, ...] = ()
+    if plan.shows_entry:
+        shown = event.products[:PRODUCTS_MAX]
+        products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
+    kind = event.type
+    what = _What(kind, kind, event.event_id, event.time_ms, is_old, products)
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
+def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, segment: str, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    is_old: bool,
+) -> Profile:  # fmt: skip
+    """As `entered_by_event`, at the time of his own clock."""
+    what = _What(f"The segment {segment}", f"segment {segment}", cause, now_ms, is_old, ())
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
+def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, due_ms: int, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    is_old: bool,
+) -> Profile:  # fmt: skip
+    """As `entered_by_event`, at the time that his date gives."""
+    words = plan.flow.entry.words
+    what = _What(f"The time {words}", words, cause, due_ms, is_old, ())
+    return _entered(profile, plan, what, now_ms, customer, effects)
+
+
+def _entered(  # noqa: PLR0913, PLR0917 - as the runner
+    profile: Profile, plan: Plan, what: _What, now_ms: int, customer: str, effects: Effects
+) -> Profile:
+    flow, runs, time_ms = plan.flow, profile.runs, what.time_ms
+    due_ms = max(time_ms + plan.wait_ms, now_ms)
+    known = _run_of(runs, plan.key)
+    if known is not None:
+        if what.is_old or time_ms <= last_entry_ms(known, plan):
+            return profile
+        if plan.restarts and known.step in plan.opening:
+            again = _replace(
+                known, flow_version=flow.version, step=plan.first, due_ms=due_ms, last_entry_ms=time_ms,
+                products=what.products, held_ms=0,
+            )  # fmt: skip
+            return _replace(profile, runs=tuple([again if run is known else run for run in runs]))
+        if not flow.begins_anew or known.step in plan.opening:
+            return profile
+    if flow.valid is not None and not flow.valid.holds(now_ms):
+        return profile
+    if plan.reentry_ms and _is_too_soon(profile, plan, time_ms):
+        return profile
+    candidate_id = derived_id(what.cause, customer, plan.key, flow.version)
+    run = Run(
+        plan.key, flow.version, candidate_id, what.cause, time_ms, due_ms, plan.first, time_ms, 0,
+        what.products,
+    )  # fmt: skip
+    evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
+    if what.is_old:
+        verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
+    else:
+        if known is not None:
+            ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
+            give_receipt(ended, known, arm_of(flow, customer), now_ms, customer, effects)
+            runs = tuple([other for other in runs if other is not known])
+        verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
+        entries = _with_entry(profile.entries, plan.key, time_ms) if plan.reentry_ms else profile.entries
+        profile = _replace(profile, runs=(*runs, run), entries=entries)
+    give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
+    return profile
+
+
+def _run_of(runs: tuple[Run, ...], key: str) -> Run | None:
+    for run in runs:
+        if run.flow_id == key:
+            return run
+    return None
+
+
+def last_entry_ms(run: Run, plan: Plan) -> int:
+    """Time of the entry event from which the first wait counts."""
+    if last_ms := run.last_entry_ms:
+        return last_ms
+    return run.due_ms - plan.wait_ms if plan.restarts else run.entered_ms
+
+
+def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:
+    after_ms = time_ms - plan.reentry_ms
+    for last in profile.entries:  # noqa: SIM110 - any() would make a generator for each entry
+        if last.flow_id == plan.key and last.time_ms > after_ms:
+            return True
+    return False
+
+
+def _with_entry(entries: tuple[Entered, ...], flow_id: str, time_ms: int) -> tuple[Entered, ...]:
+    if not entries:
+        return (Entered(flow_id, time_ms),)
+    others = [last for last in entries if last.flow_id != flow_id]
+    newest = sorted([*others, Entered(flow_id, time_ms)], key=lambda last: (last.time_ms, last.flow_id))[-ENTRIES_MAX:]
+    return tuple(sorted(newest, key=lambda last: last.flow_id))

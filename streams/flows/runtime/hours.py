@@ -1,0 +1,75 @@
+"""Times of day where the customer is."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from streams.flows.language.flow import QuietHours
+    from streams.flows.language.steps import WaitUntilStep
+
+_DAY = timedelta(days=1)
+_DAYS_A_WEEK = 7
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str | None, default: str) -> ZoneInfo:
+    """The zone of that name; the default's where there is none."""
+    try:
+        return ZoneInfo(name or default)
+    except (KeyError, ValueError, OSError):  # unknown, or no name of a file at all
+        return ZoneInfo(default)
+
+
+def hour_of(time_ms: int, zone: ZoneInfo) -> int:
+    """The hour of the day there."""
+    return datetime.fromtimestamp(time_ms / 1000, zone).hour
+
+
+def send_ms(minute: int, quiet: QuietHours | None, now_ms: int, zone: ZoneInfo) -> int:
+    """When it is that time of day next, or quiet hours are over in which it lies."""
+    if quiet is not None and quiet.holds(minute):
+        minute = quiet.to_minute
+    return _next(minute, range(1, _DAYS_A_WEEK + 1), now_ms, zone)
+
+
+def quiet_until_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int | None:
+    """When the quiet hours end in which now lies; None: it lies in none."""
+    local = datetime.fromtimestamp(now_ms / 1000, zone)
+    minute = local.hour * 60 + local.minute
+    if not hours.holds(minute):
+        return None
+    ends_tomorrow = hours.to_minute <= minute
+    return _at(local.date() + (_DAY if ends_tomorrow else 0 * _DAY), hours.to_minute, now_ms, zone)
+
+
+def next_quiet_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int:
+    """When quiet hours begin next."""
+    return _next(hours.from_minute, range(1, _DAYS_A_WEEK + 1), now_ms + 1, zone)
+
+
+def until_ms(step: WaitUntilStep, now_ms: int, zone: ZoneInfo) -> int:
+    """When it is that time of day next, on one of the days; now, if it is."""
+    return _next(step.time, step.days or range(1, _DAYS_A_WEEK + 1), now_ms, zone)
+
+
+def _next(minute: int, days: Container[int], now_ms: int, zone: ZoneInfo) -> int:
+    day = datetime.fromtimestamp(now_ms / 1000, zone).date()
+    while True:
+        if day.isoweekday() in days:
+            time_ms = _at(day, minute, now_ms, zone)
+            if time_ms >= now_ms:
+                return time_ms
+        day += _DAY
+
+
+def _at(day: date, minute: int, now_ms: int, zone: ZoneInfo) -> int:
+    """That time of the day; of two, on a day on which clocks are set back, the first that is not over."""
+    local = datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
+    first_ms = round(local.timestamp() * 1000)
+    return first_ms if first_ms >= now_ms else max(first_ms, round(local.replace(fold=1).timestamp() * 1000))

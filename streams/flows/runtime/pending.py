@@ -1,0 +1,176 @@
+"""Messages that are decided and may still be taken back: held until all that came in before is folded, or not yet due.
+
+A customer's own record fires his timers at once, while a withdrawal that names only his address, or an order of his
+device, may still lie in another partition. What is promotional waits then, decided as it is, until the partition's
+time has come; what is found out meanwhile, and happened before the message was to go, takes it back. So does what
+happens before the due time of a message that is out already: a Revocation under the same key tells subscribers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.outputs import Revocation
+from streams.flows.runtime.caps import with_message
+from streams.flows.runtime.consent import ALL, latest_statement
+from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.profiles.profile import OUTSTANDING_MAX, Outstanding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from schemas.outputs import Trigger
+    from streams.flows.language.flow import Flow
+    from streams.flows.language.flow_set import FlowSet
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import ConsentState, Profile, Run
+
+SETTLES_MS = 10_000
+"""Time comes a second or two after what happens where nothing has a backlog: for so little nobody has to wait."""
+_replace = msgspec.structs.replace
+
+
+def given_out(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
+    profile: Profile, trigger: Trigger, run: Run, flow: Flow, settled_ms: int | None, effects: Effects
+) -> Profile:
+    """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
+    goes_ms = max(trigger.decided_ms, trigger.due_ms)
+    profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
+    is_settled = settled_ms is not None and trigger.decided_ms - settled_ms <= SETTLES_MS
+    # one after the other, as they were decided
+    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.outstanding))
+    if not is_held:
+        _emit(trigger, trigger.customer, effects)
+        if goes_ms == trigger.decided_ms:
+            return profile
+    message = Outstanding(trigger, _replace(run, products=()), is_held)
+    return bounded(_replace(profile, outstanding=(*profile.outstanding, message)), trigger.customer, effects)
+
+
+def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
+    """The profile with OUTSTANDING_MAX messages at most: of more the first do not wait."""
+    beyond = len(profile.outstanding) - OUTSTANDING_MAX
+    if beyond <= 0:
+        return profile
+    for message in profile.outstanding[:beyond]:
+        if message.is_held:
+            _emit(message.trigger, customer, effects)
+    return _replace(profile, outstanding=profile.outstanding[beyond:])
+
+
+def released(
+    profile: Profile, settled_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects
+) -> Profile:
+    """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
+    if settled_ms is None:
+        return profile
+    profile = _without_paused(profile, settled_ms, flow_set, customer, effects)
+    now_ms = max(profile.clock_ms, settled_ms)
+    kept = []
+    for message in profile.outstanding:
+        is_released = _is_to_release(message, settled_ms)
+        if is_released:
+            _emit(message.trigger, customer, effects)
+        if message.goes_ms > now_ms or (message.is_held and not is_released):
+            kept.append(_replace(message, is_held=False) if is_released else message)
+    return _replace(profile, outstanding=tuple(kept))
+
+
+def _is_to_release(message: Outstanding, settled_ms: int) -> bool:
+    return message.is_held and message.trigger.decided_ms <= settled_ms
+
+
+def _without_paused(
+    profile: Profile, settled_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+) -> Profile:
+    def is_taken_back(message: Outstanding) -> bool:
+        plan = flow_set.plan_of(message.run, customer)
+        return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
+
+    reason = "A person had paused the flow before the message went out."
+    return _without(profile, is_taken_back, reason, {}, profile.clock_ms, customer, effects)
+
+
+def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:
+    # a device may have turned out to be this customer meanwhile
+    effects.emit(customer, trigger if trigger.customer == customer else _replace(trigger, customer=customer))
+    effects.count("triggers")
+    effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
+
+
+def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
+    profile: Profile,
+    event_type: str,
+    time_ms: int,
+    received_ms: int,
+    now_ms: int,
+    flow_set: FlowSet,
+    customer: str,
+    effects: Effects,
+) -> Profile:
+    """The profile without messages of flows that this event would have ended, had it been folded when it was received.
+
+    An order of before the customer entered the flow ends nothing.
+    """
+    def is_taken_back(message: Outstanding) -> bool:
+        run, plan = message.run, flow_set.plan_of(message.run, customer)
+        is_exit = plan is not None and event_type in plan.flow.exit_events
+        return is_exit and (run.last_entry_ms or run.entered_ms) < time_ms and received_ms < message.goes_ms
+
+    evidence = {"event": event_type, "event_time_ms": str(time_ms)}
+    reason = f"{event_type} had ended this flow before the message was to go."
+    return _without(profile, is_taken_back, reason, evidence, now_ms, customer, effects)
+
+
+def without_withdrawn(
+    profile: Profile, statements: Iterable[ConsentState], now_ms: int, customer: str, effects: Effects
+) -> Profile:
+    """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
+    def is_taken_back(message: Outstanding) -> bool:
+        channel, goes_ms = message.trigger.channel, message.goes_ms
+        latest = latest_statement(profile.consents, channel)
+        granted_ms = latest.time_ms if latest is not None and latest.granted and latest.time_ms < goes_ms else 0
+        return any(
+            said.channel in {channel, ALL} and not said.granted and granted_ms <= said.time_ms < goes_ms
+            for said in statements
+        )
+
+    reason = "Consent had been withdrawn before the message was to go."
+    return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)
+
+
+def without_out(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
+    """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
+    reason = "The device turned out to be another customer's."
+    return _without(profile, lambda message: not message.is_held, reason, {}, now_ms, customer, effects)
+
+
+def _without(  # noqa: PLR0913, PLR0917 - as given_out
+    profile: Profile,
+    is_taken_back: Callable[[Outstanding], bool],
+    reason: str,
+    evidence: dict[str, str],
+    now_ms: int,
+    customer: str,
+    effects: Effects,
+) -> Profile:
+    open_ = [message for message in profile.outstanding if message.is_held or message.goes_ms > now_ms]
+    revoked = [message for message in open_ if is_taken_back(message)]
+    if len(open_) == len(profile.outstanding) and not revoked:
+        return profile
+    for message in revoked:
+        trigger = message.trigger
+        verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
+        give_receipt(verdict, message.run, trigger.arm, now_ms, customer, effects)
+        if not message.is_held:
+            revocation = Revocation(
+                trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms
+            )  # fmt: skip
+            effects.emit(customer, revocation)
+    gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
+    # he never got them: they count for no cap
+    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])
+    outstanding = tuple([message for message in open_ if message not in revoked])
+    return _replace(profile, messages=messages, outstanding=outstanding)

@@ -1,0 +1,78 @@
+"""Receipts: every yes and no to a candidate is a record, and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from schemas.outputs import Decision
+from streams.flows.language.arms import SHADOW, SHADOW_KEY
+
+if TYPE_CHECKING:
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Run
+
+Outcome = Literal[
+    "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
+    "too_old", "paused", "shadow", "outranked",
+    "revoked",
+]  # fmt: skip
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OPEN = "decisions_open"
+"""Fact: candidates without a final record."""
+_NOT_FINAL = {"entered", "deferred", "revoked"}
+_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
+
+
+class Verdict(NamedTuple):
+    """What became of a candidate, why, and what that rested on."""
+
+    outcome: Outcome
+    reason: str
+    """One sentence for people."""
+    evidence: dict[str, str]
+    channel: str = ""
+    """By which the message goes out, where one does."""
+    until_ms: int = 0
+    """When a deferred one is due again, or one that is sent is to go; 0: at once."""
+    is_held: bool = False
+    """A deferred one whose time to expire goes on."""
+
+
+def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
+    """Emits the decision about a run; candidates = final + open, where too_old is both at once.
+
+    What is revoked has had its outcome: it counts for neither.
+    """
+    outcome, flow_id = verdict.outcome, run.flow_id
+    if flow_id.startswith(SHADOW_KEY):
+        flow_id, arm = flow_id.removeprefix(SHADOW_KEY), SHADOW
+    effects.emit(
+        customer,
+        Decision(
+            run.candidate_id,
+            customer,
+            flow_id,
+            run.flow_version,
+            run.step,
+            arm,
+            outcome,
+            outcome not in _NOT_FINAL,
+            verdict.reason,
+            run.cause,
+            now_ms,
+            verdict.evidence,
+        ),
+    )
+    effects.count("decisions", by=f"outcome={outcome}")
+    opened = _OPENED.get(outcome, -1)
+    if opened:
+        effects.count(OPEN, value=opened)
+
+
+def check_receipts(candidates: int, effects: Effects) -> None:
+    """Counts the candidates that profiles have more (or fewer) of after a record, and of which no receipt says so."""
+    if candidates or effects.outputs:
+        told = sum([value for (name, _, _), value in effects.increments if name == OPEN])
+        told += effects.ones.count((OPEN, 0, ""))
+        if told != candidates:
+            effects.count("candidates_unaccounted", value=abs(told - candidates))

@@ -1,0 +1,282 @@
+"""Customers' ways through flows: entry, exit, and the steps that are due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.language.arms import UNASSIGNED
+from streams.flows.language.assignment import arm_of
+from streams.flows.language.fields import DATES
+from streams.flows.language.steps import (
+    END,
+    BranchStep,
+    CheckGoalStep,
+    SplitStep,
+    TriggerStep,
+    WaitForDateStep,
+    WaitStep,
+    WaitUntilStep,
+)
+from streams.flows.runtime.deciding import decide, trigger
+from streams.flows.runtime.entering import entered_by_event, entered_by_segment, last_entry_ms
+from streams.flows.runtime.hours import until_ms, zone_of
+from streams.flows.runtime.pending import given_out
+from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.profiles.effects import derived_id
+from streams.profiles.orders import was_ordered_since
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+    from streams.flows.language.flow_set import FlowSet, Place, Plan
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Profile, Run
+    from streams.settings import DomainSettings
+
+_ORDERED = "order_completed"
+_ENDING = frozenset({"exited", "held_out", "no_consent"})
+"""Outcomes of one message after which the flow has no further one for the customer."""
+_replace = msgspec.structs.replace
+
+
+def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
+    profile: Profile,
+    event: Touchpoint,
+    now_ms: int,
+    received_at_ms: int,
+    flow_set: FlowSet,
+    settings: DomainSettings,
+    customer: str,
+    effects: Effects,
+) -> Profile:
+    """The profile, which has taken the event in already, with flows ended and entered; the same object if none was."""
+    listening = flow_set.listening.get(event.type)
+    if listening is None:
+        return profile
+    runs = profile.runs
+    if runs and listening.goals:
+        runs = tuple(
+            [_with_goal(run, event, flow_set, customer) if run.flow_id in listening.goals else run for run in runs]
+        )
+    if runs and listening.exits:
+        runs = _without_exited(runs, listening.exits, event, now_ms, flow_set, customer, effects)
+    if runs is not profile.runs:
+        profile = _replace(profile, runs=runs)
+    # an address is no customer: it has no clock of its own and no one to send to
+    if listening.entries and not customer.startswith("e:"):
+        is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
+        is_bought = was_ordered_since(profile, event.time_ms)
+        for plan in listening.entries:
+            if plan.is_shared and not flow_set.may_enter(plan, customer):
+                continue
+            if is_bought and _ORDERED in plan.flow.exit_events:
+                continue  # it came late, from a device or a client; what it would start has ended already
+            if plan.entry is None or plan.entry(profile, event, now_ms):
+                profile = entered_by_event(profile, plan, event, now_ms, customer, effects, is_old=is_old)
+    return profile
+
+
+def on_segment(  # noqa: PLR0913, PLR0917 - as on_event
+    profile: Profile, segment: str, cause: str, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects, *,
+    is_old: bool = False,
+) -> Profile:  # fmt: skip
+    """The profile, which has just come into the segment, with flows entered; the same object if none was."""
+    for plan in flow_set.segments.get(segment, ()):
+        if flow_set.may_enter(plan, customer) and (plan.entry is None or plan.entry(profile, None, now_ms)):
+            profile = entered_by_segment(profile, plan, segment, cause, now_ms, customer, effects, is_old=is_old)
+    return profile
+
+
+def on_due(  # noqa: PLR0913, PLR0917 - as on_event
+    profile: Profile,
+    run: Run,
+    now_ms: int,
+    flow_set: FlowSet,
+    settings: DomainSettings,
+    customer: str,
+    effects: Effects,
+    *,
+    settled_ms: int | None,
+) -> Profile:
+    """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
+
+    Who entered an older version and is to move goes on in the newer one, at the step of the same name, and the records
+    name that version. Each message is a candidate of its own: the first comes with the entry, a further one
+    with what was decided about the one before.
+    """
+    plan = flow_set.plan_of(run, customer)
+    if plan is None:
+        gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
+        give_receipt(gone, run, UNASSIGNED, now_ms, customer, effects)
+        return _with_run(profile, run, None)
+    step = run.step if run.step in plan.places else plan.first if len(plan.places) == 1 else END
+    arm = arm_of(plan.flow, customer)
+    going: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
+    if step == END:
+        give_receipt(
+            Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}),
+            run, arm, now_ms, customer, effects,
+        )  # fmt: skip
+        going = None
+    while going is not None and going.due_ms <= now_ms:
+        place = plan.places[going.step]
+        if isinstance(place.step, TriggerStep):
+            before = going
+            verdict = decide(profile, before, plan, now_ms, flow_set, settings, arm)
+            if verdict.outcome == "sent" and plan.is_shadow:
+                verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
+            if verdict.outcome == "sent":
+                message = trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict)
+                profile = given_out(profile, message, before, plan.flow, settled_ms, effects)
+            if not (plan.is_paused and verdict.is_held and before.held_ms):
+                give_receipt(verdict, before, arm, now_ms, customer, effects)
+            going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
+        else:
+            zone = profile.time_zone, settings.reporting_time_zone
+            going = _stepped(going, place, plan, profile, zone, arm, now_ms, customer, effects)
+    return _with_run(profile, run, going)
+
+
+def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
+    """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
+    verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
+    give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
+
+
+def waiting_anew(
+    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
+) -> tuple[Run, ...]:
+    """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
+    for gone in lost:
+        plan = flow_set.plan_of(gone, customer)
+        if plan is not None and plan.restarts and gone.step in plan.opening:
+            runs = tuple(_taking_over(run, gone, plan) if run.flow_id == gone.flow_id else run for run in runs)
+    return runs
+
+
+def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
+    if run.step not in plan.opening or last_entry_ms(gone, plan) <= last_entry_ms(run, plan):
+        return run
+    due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
+    return _replace(
+        run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products, held_ms=0
+    )  # fmt: skip
+
+
+def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
+    runs: tuple[Run, ...], order_ms: int, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
+) -> tuple[Run, ...]:
+    """The candidates that stay when another profile of the same customer turns out to hold an order of that time.
+
+    One whose last entry event came after the order began anew, and stays.
+    """
+    listening = flow_set.listening.get(_ORDERED)
+    if listening is None or not runs:
+        return runs
+    kept = []
+    for run in runs:
+        plan = flow_set.plan_of(run, customer) if run.flow_id in listening.exits else None
+        if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
+            kept.append(run)
+            continue
+        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, customer, effects)
+    return tuple(kept)
+
+
+def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
+    if after is None:
+        return _replace(profile, runs=tuple([run for run in profile.runs if run is not before]))
+    return _replace(profile, runs=tuple([after if run is before else run for run in profile.runs]))
+
+
+def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) -> Run:
+    if run.goal_ms or event.time_ms < run.entered_ms:
+        return run
+    plan = flow_set.plan_of(run, customer)
+    return run if plan is None or plan.flow.goal.event != event.type else _replace(run, goal_ms=event.time_ms)
+
+
+def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
+    runs: tuple[Run, ...],
+    exits: frozenset[str],
+    event: Touchpoint,
+    now_ms: int,
+    flow_set: FlowSet,
+    customer: str,
+    effects: Effects,
+) -> tuple[Run, ...]:
+    kept = []
+    for run in runs:
+        plan = flow_set.plan_of(run, customer) if run.flow_id in exits else None
+        if plan is None or event.type not in plan.flow.exit_events:
+            kept.append(run)
+            continue
+        evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
+        _ended(run, plan, evidence, now_ms, customer, effects)
+    return runs if len(kept) == len(runs) else tuple(kept)
+
+
+def _ended(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run, plan: Plan, evidence: dict[str, str], now_ms: int, customer: str, effects: Effects
+) -> None:
+    verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
+    give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
+
+
+def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run, verdict: Verdict, following: str, arm: str, now_ms: int, customer: str, effects: Effects
+) -> Run | None:
+    """The run after a message was decided: it comes again later, or its next message is a candidate now."""
+    if verdict.outcome == "deferred":
+        return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) if verdict.is_held else 0)
+    if verdict.outcome in _ENDING or following == END:
+        return None
+    candidate_id = derived_id(run.cause, customer, run.flow_id, run.flow_version, following)
+    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms, held_ms=0)
+    give_receipt(
+        Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
+        after, arm, now_ms, customer, effects,
+    )  # fmt: skip
+    return after
+
+
+def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run,
+    place: Place,
+    plan: Plan,
+    profile: Profile,
+    zone: tuple[str | None, str],
+    arm: str,
+    now_ms: int,
+    customer: str,
+    effects: Effects,
+) -> Run | None:
+    """The run after a step that sends nothing; None: it was the last one."""
+    following, due_ms = place.nexts[0], now_ms
+    ended = Verdict("exited", f"The flow ends after the step {run.step}.", {})
+    match place.step:
+        case WaitStep(for_ms=for_ms):
+            due_ms = now_ms + for_ms
+        case WaitUntilStep():
+            due_ms = until_ms(place.step, now_ms, zone_of(*zone))
+        case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
+            date_ms = DATES[field](profile)
+            if date_ms is None:
+                following, ended = END, Verdict("exited", f"The profile has no {field}.", {})
+            else:
+                due_ms = max(date_ms - before_ms + after_ms, now_ms)
+        case BranchStep():
+            is_so = place.holds is not None and place.holds(profile, None, now_ms)
+            following = place.nexts[0 if is_so else 1]
+        case SplitStep(arms=arms):
+            # who is held out goes the first way, to be told so at the first message
+            names = [each.name for each in arms]
+            following = place.nexts[names.index(arm) if arm in names else 0]
+        case CheckGoalStep() if run.goal_ms:
+            reached = f"The goal, {plan.flow.goal.event}, is reached."
+            following, ended = END, Verdict("exited", reached, {"goal_time_ms": str(run.goal_ms)})
+    if following == END:
+        give_receipt(ended, run, arm, now_ms, customer, effects)
+        return None
+    return _replace(run, step=following, due_ms=due_ms)

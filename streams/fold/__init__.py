@@ -1,0 +1,1 @@
+"""What folding one record does to a customer and to their partition."""

@@ -1,0 +1,267 @@
+"""One record of the journal, folded: who, his timers due before it, then each domain's part."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
+from schemas.touchpoint import Touchpoint
+from streams.flows.runtime.pending import released
+from streams.flows.runtime.receipts import check_receipts
+from streams.fold.guests import fold_entry
+from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
+from streams.fold.moment import Moment, Rejected
+from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
+from streams.fold.record import journal_headers
+from streams.fold.scoring import published
+from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
+from streams.fold.touchpoints import fold_touchpoint, stated
+from streams.profiles.codec import decode_profile
+from streams.profiles.effects import Effects
+from streams.profiles.identity import HOPS_MAX, forward_target
+from streams.profiles.profile import EMPTY, Profile
+from streams.profiles.seen import event_hash, with_seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.fold.partition_state import Times
+    from streams.fold.record import Record
+
+WAKES_MAX = 1_000
+
+_replace = msgspec.structs.replace
+
+
+class State(Protocol):
+    """What the fold asks of a partition's state; state.overlay.Overlay is one."""
+
+    def get(self, key: bytes) -> Any: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def delete(self, key: bytes) -> None: ...
+    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...
+    def first_due_ms(self) -> int | None: ...
+
+
+class Fold:
+    """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
+
+    def __init__(self, state: State, effects: type[Effects] = Effects) -> None:
+        self._state = state
+        self._effects = effects
+        self._partition: PartitionState | None = None
+        self._known: Knowledge | None = None
+        self._folds: dict[type, Callable[[Record, Effects], None]] = {
+            Touchpoint: self._touchpoint,
+            Progress: self._progress,
+            Wake: self._wake,
+            Link: self._link,
+            Absorbed: self._absorbed,
+            AddressConsent: self._address_consent,
+            Unparked: self._unparked,
+            **dict.fromkeys(LEARNT, self._learn),
+        }
+
+    def __call__(self, record: Record) -> Effects:
+        """The effects of one record; the state has taken it in.
+
+        Raises:
+            Rejected: a dead letter; the state is as it was.
+        """
+        effects = self._effects()
+        fold = self._folds.get(type(record.value))
+        if fold is None:
+            raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
+        self._candidates = 0  # more that profiles hold after this record
+        fold(record, effects)
+        check_receipts(self._candidates, effects)
+        return effects
+
+    def complete_to_ms(self) -> int | None:
+        """Up to when everything has been folded and every timer has fired; None before each input has spoken."""
+        partition = self._read()
+        now_ms = partition.now_ms
+        if now_ms is None or not partition.is_waking:
+            return now_ms
+        first_ms = self._state.first_due_ms()
+        return now_ms if first_ms is None else min(now_ms, first_ms - 1)
+
+    def collected(self) -> Times:
+        """How far each input partition stands in the journal, by what was folded here."""
+        return self._read().collected
+
+    def profile(self, customer: str) -> Profile | None:
+        """State of one key, as of the last record folded."""
+        found: Profile | None = self._state.get(customer.encode())
+        return found
+
+    def _read(self) -> PartitionState:
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        return partition if partition is not None else PartitionState()
+
+    def known(self) -> Knowledge:
+        """Settings, flows and models that hold now.
+
+        Raises:
+            Rejected: no settings have been published in this partition.
+        """
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        if self._known is None or partition is not self._partition or partition is None:
+            if partition is None or not partition.settings:
+                raise Rejected(
+                    "not_configured", "no Configured record precedes this one: run `touchstream topics create`"
+                )
+            self._partition, self._known = partition, knowledge(partition)
+        return self._known
+
+    def _write(self, partition: PartitionState) -> None:
+        self._state.put(PARTITION_KEY, partition, 0)
+
+    def _keep(self, customer: str, profile: Profile) -> None:
+        profile = indexed(profile)
+        self._state.put(customer.encode(), profile, profile.wake_ms)
+
+    def _touchpoint(self, record: Record, effects: Effects) -> None:
+        known, customer = self.known(), record.key
+        key = customer.encode()
+        profile: Profile = self._state.get(key) or EMPTY
+        if record.hops:
+            effects.count("forwards_received")
+        if profile.linked:
+            target = forward_target(customer, profile)
+            if target is not None:
+                _forward(record, target, effects)
+                return
+        event: Touchpoint = record.value
+        now_ms = max(profile.clock_ms, record.received_ms)
+        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        digest = event_hash(event.event_id)
+        seen = with_seen(profile.seen, digest, now_ms)
+        if seen is None:
+            effects.count("duplicates")
+            self._keep(customer, profile)
+            return
+        effects.count("folded")
+        effects.count("touchpoints", event.time_ms)
+        relied_on = known.flows.relied_on.get(event.type)
+        if relied_on is not None:
+            effects.count("flow_inputs", event.time_ms, by=relied_on)
+        changes: dict[str, object] = {"clock_ms": now_ms, "seen": seen}
+        at = Moment(customer, now_ms, event.event_id, known, effects)
+        if customer[:2] in {"o:", "s:"}:
+            profile = indexed(fold_entry(_replace(profile, **changes), event, at))
+        else:
+            self._candidates -= len(profile.runs)
+            profile = indexed(fold_touchpoint(profile, changes, event, digest, record.received_ms, at))
+            self._candidates += len(profile.runs)
+        if 0 < profile.wake_ms <= now_ms:
+            # a flow without a wait does not wait for time to pass either
+            profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
+        self._state.put(key, profile, profile.wake_ms)
+
+    def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
+        """The profile after its timers due by now_ms; one whose code raises is parked, with a dead letter."""
+        if not profile.wake_ms or profile.wake_ms > now_ms:
+            return profile
+        before = len(profile.runs)
+        while True:
+            try:
+                after = fired(customer, profile, now_ms, known, effects) or EMPTY
+            except TimerFailed as failed:
+                profile = _replace(failed.before, parked=(*failed.before.parked, failed.name))
+                detail = "".join(traceback.format_exception(failed.__cause__ or failed))
+                effects.emit(customer, timer_letter(customer, failed, detail))
+            else:
+                self._candidates += len(after.runs) - before
+                return after
+
+    def _progress(self, record: Record, effects: Effects) -> None:
+        before = self._read()
+        after = with_progress(before, record.value)
+        self._write(after)
+        if not after.is_waking and after.now_ms is not None and after.now_ms != before.now_ms:
+            self._wake_idle(after, effects)
+
+    def _wake(self, record: Record, effects: Effects) -> None:
+        partition = _replace(self._read(), is_waking=False)
+        self._write(partition)
+        self._wake_idle(partition, effects)
+
+    def _wake_idle(self, partition: PartitionState, effects: Effects) -> None:
+        """Fires timers of idle customers due by now, at most WAKES_MAX customers; a Wake does the rest."""
+        now_ms, known = partition.now_ms, self.known()
+        if now_ms is None:
+            return
+        due = self._state.due(now_ms, WAKES_MAX)
+        for _, key in due:
+            self._fire_idle(key, self._state.get(key), now_ms, known, effects)
+        if len(due) == WAKES_MAX:
+            self._write(_replace(self._read(), is_waking=True))
+            effects.append(None, Wake(time_ms=now_ms))
+
+    def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
+        """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
+        customer = key.decode()
+        if profile.outstanding:
+            profile = released(profile, known.settled_ms, known.flows, customer, effects)
+        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        if profile is EMPTY:
+            self._state.delete(key)
+            return
+        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
+        if 0 < due_ms <= now_ms:
+            raise RuntimeError(f"a timer due {due_ms} stands after all until {now_ms} have fired")
+        self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
+
+    def _link(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        at = Moment(record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects)
+        fold_link = fold_device_link if record.key.startswith("a:") else fold_address_link
+        self._keep(record.key, fold_link(profile, record.value, at))
+
+    def _absorbed(self, record: Record, effects: Effects) -> None:
+        known, absorbed = self.known(), record.value
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        now_ms = max(profile.clock_ms, absorbed.time_ms)
+        profile = self._caught_up(record.key, profile, now_ms, known, effects)
+        at = Moment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
+        device = decode_profile(absorbed.profile)
+        merged = fold_absorbed(profile, device, absorbed.source, at)
+        self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
+        self._keep(record.key, merged)
+
+    def _address_consent(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        at = Moment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
+        target = forward_target(record.key, profile)
+        if target is not None:
+            effects.append(target, record.value)
+            return
+        told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
+        if told is not profile:
+            published(profile, told, at)
+            self._keep(record.key, told)
+
+    def _unparked(self, record: Record, effects: Effects) -> None:
+        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        if record.value.timer not in profile.parked:
+            return  # of a device, say, that a user has taken in
+        parked = tuple(name for name in profile.parked if name != record.value.timer)
+        # what is due is decided as of now, not as of then: a message may have expired
+        now_ms = max(profile.clock_ms, self._read().now_ms or 0)
+        profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
+        self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
+
+    def _learn(self, record: Record, effects: Effects) -> None:
+        self._write(LEARNT[type(record.value)](self._read(), record.value))
+
+
+def _forward(record: Record, target: str, effects: Effects) -> None:
+    """Sends a device's record on to the user that it belongs to, bytes as they are."""
+    if record.hops >= HOPS_MAX:
+        raise Rejected("identity_loop", f"forwarded {record.hops} times")
+    effects.count("forwards_sent")
+    effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))

@@ -1,0 +1,181 @@
+"""What one journal partition knows beside its customers: how far time has come, settings, models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
+from state.codec import frame, open_version
+from streams.flows.language.flow_set import FlowSet, compile_flows
+from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.features import CLUSTERS_KIND, ClusterModel
+from streams.profiles.scores import CUTS_KIND, CutsModel
+from streams.settings import DomainSettings, parse_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from schemas.journal import PartitionProgress, Progress
+    from streams.profiles.profile import Profile
+
+PARTITION_KEY = b"\x00partition"
+VERSION = 2
+_WHOLE_PPM = 1_000_000
+
+
+Times = tuple[int, ...]
+"""By input partition, ms; -1: has not spoken."""
+
+
+class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The record under PARTITION_KEY."""
+
+    progress: Times = ()
+    is_waking: bool = False
+    """A Wake of ours is on its way."""
+    settings: str = ""
+    models: tuple[tuple[str, str, bytes], ...] = ()
+    """(kind, version, body) as of the last tick."""
+    chunks: tuple[tuple[str, str, int, bytes], ...] = ()
+    """(kind, version, index, piece) of models whose tick has not come."""
+    panel_share_ppm: int = _WHOLE_PPM
+    tick_ms: int = 0
+    collected: Times = ()
+    """What will be progress once all of it is folded; the state of version 1 had none."""
+
+    @property
+    def now_ms(self) -> int | None:
+        """The least progress of all inputs; None until each has spoken."""
+        least = min(self.progress, default=-1)
+        return least if least >= 0 else None
+
+
+class Knowledge(NamedTuple):
+    """What decisions of this partition rest on, parsed."""
+
+    settings: DomainSettings
+    flows: FlowSet
+    cuts: CutsModel | None
+    clusters: ClusterModel | None
+    panel_share_ppm: int
+    settled_ms: int | None
+    """What was received before then is folded, wherever it came in; None: not known of all inputs."""
+
+
+@lru_cache(maxsize=8)
+def _parsed_settings(text: str) -> tuple[DomainSettings, FlowSet]:
+    settings = parse_domain(text)
+    return settings, compile_flows(settings.flows, settings.flow_states)
+
+
+@lru_cache(maxsize=8)
+def _parsed_cuts(body: bytes) -> CutsModel:
+    return msgspec.json.decode(body, type=CutsModel)
+
+
+@lru_cache(maxsize=8)
+def _parsed_clusters(body: bytes) -> ClusterModel:
+    return msgspec.json.decode(body, type=ClusterModel)
+
+
+@lru_cache(maxsize=64)
+def knowledge(partition: PartitionState) -> Knowledge:
+    """The parsed form; equal states give the same object."""
+    settings, flows = _parsed_settings(partition.settings)
+    bodies = {kind: body for kind, _, body in partition.models}
+    cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
+    clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
+    return Knowledge(settings, flows, cuts, clusters, partition.panel_share_ppm, partition.now_ms)
+
+
+def with_settings(partition: PartitionState, record: Configured) -> PartitionState:
+    """New settings hold from here on; fixed cuts hold at once, and count as their own version."""
+    settings, _ = _parsed_settings(record.settings)
+    known = partition.progress or (-1,) * settings.touchpoint_partitions
+    models = partition.models
+    if settings.cuts_fixed is not None:
+        cuts = settings.cuts_fixed
+        body = CutsModel("cuts-fixed", 0, cuts.recency_ms, cuts.frequency, cuts.monetary_minor, 0)
+        others = tuple(model for model in models if model[0] != CUTS_KIND)
+        models = (*others, (CUTS_KIND, "cuts-fixed", msgspec.json.encode(body)))
+    return msgspec.structs.replace(partition, settings=record.settings, progress=known, models=models)
+
+
+def with_progress(partition: PartitionState, record: Progress) -> PartitionState:
+    """Each input's progress, which never falls."""
+    return msgspec.structs.replace(partition, progress=_risen(partition.progress, record.partitions))
+
+
+def with_collected(partition: PartitionState, record: CollectedTo) -> PartitionState:
+    """How far each input stands in the journal, which never falls."""
+    known = partition.collected or (-1,) * len(partition.progress)
+    return msgspec.structs.replace(partition, collected=_risen(known, record.partitions))
+
+
+def _risen(times: Times, told: Iterable[PartitionProgress]) -> Times:
+    risen = list(times)
+    for item in told:
+        if item.partition < len(risen):
+            risen[item.partition] = max(risen[item.partition], item.time_ms)
+    return tuple(risen)
+
+
+def with_chunk(partition: PartitionState, chunk: ModelChunk) -> PartitionState:
+    """Keeps a piece until its tick; a repeated piece changes nothing."""
+    piece = (chunk.kind, chunk.version, chunk.index, chunk.body)
+    if piece in partition.chunks:
+        return partition
+    return msgspec.structs.replace(partition, chunks=(*partition.chunks, piece))
+
+
+def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
+    """The tick's models hold from here on: those that came in pieces, or unchanged ones of before."""
+    models = {kind: (kind, version, body) for kind, version, body in partition.models}
+    for ticked in tick.models:
+        pieces = sorted(
+            (index, body)
+            for kind, version, index, body in partition.chunks
+            if kind == ticked.kind and version == ticked.version
+        )
+        if ticked.version is not None and pieces:
+            models[ticked.kind] = (ticked.kind, ticked.version, b"".join(body for _, body in pieces))
+    return msgspec.structs.replace(
+        partition,
+        models=tuple(models[kind] for kind in sorted(models)),
+        chunks=(),
+        panel_share_ppm=tick.panel_share_ppm,
+        tick_ms=tick.time_ms,
+    )
+
+
+LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
+    CollectedTo: with_collected,
+    Configured: with_settings,
+    ModelChunk: with_chunk,
+    ModelTick: with_tick,
+}
+"""What the partition knows after a record that is for it alone and starts nothing."""
+
+
+class JournalCodec:
+    """State bytes of a journal partition: profiles, and the partition's own record."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(PartitionState).decode
+
+    def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:  # noqa: ARG002 - the codec's protocol
+        """Framed bytes of a profile or of the partition's record."""
+        if isinstance(value, PartitionState):
+            return frame(VERSION, 0, self._encode(value))
+        return encode_profile(value)
+
+    def decode(self, key: bytes, value: bytes) -> Profile | PartitionState:
+        """The value in framed bytes; NewerState for one of a later release."""
+        if key != PARTITION_KEY:
+            return decode_profile(value)
+        _, payload = open_version(value, VERSION, "the state of a journal partition")
+        return self._decode(payload)

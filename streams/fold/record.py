@@ -1,0 +1,34 @@
+"""A record of the journal, as the fold takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schemas.journal import Absorbed, AddressConsent, Link, Unparked
+from schemas.touchpoint import Touchpoint
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A journal record as it was read."""
+
+    key: str
+    value: Any
+    raw: bytes
+    received_ms: int
+    """Of a touchpoint: its receive time."""
+    hops: int
+    is_copy: bool = False
+    """Copied from another prefix, with what it led to: that is not to be appended again."""
+
+    @property
+    def is_of_customer(self) -> bool:
+        """Touches one profile only, so that it can be set aside without harm to others."""
+        return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
+
+
+def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
+    """Headers of a touchpoint in the journal: receive time, 8 bytes big-endian; hops, one byte, once forwarded."""
+    received = ("received_at_ms", received_ms.to_bytes(8, "big"))
+    return (received, ("hops", bytes([hops]))) if hops else (received,)

@@ -1,0 +1,135 @@
+"""After anything that touched a customer: score, lifecycle, segment, slot, cluster, public profile, timer index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.outputs import SegmentChanged
+from streams.flows.runtime.dated import with_entry_timers
+from streams.flows.runtime.runner import on_segment
+from streams.profiles.effects import derived_id
+from streams.profiles.features import features, nearest
+from streams.profiles.lifecycle import lifecycle
+from streams.profiles.rfm import score, segment_of
+from streams.profiles.segments import NO_ORDER, UNSCORED
+from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
+from streams.profiles.view import is_public, may_differ, view
+
+if TYPE_CHECKING:
+    from streams.fold.moment import Moment
+    from streams.profiles.profile import Profile
+
+
+def rescored(profile: Profile, at: Moment, *, ordered: bool = False) -> Profile:
+    """The profile scored at the moment's now with the partition's cuts, and the entries that its dates foresee.
+
+    The same object when nothing moved.
+    """
+    known = at.known
+    if known.flows.dates:
+        profile = with_entry_timers(profile, at.now_ms, known.flows, at.customer)
+    fresh = score(profile, at.now_ms, known.settings, known.cuts)
+    if fresh is not None and profile.score is not None:
+        unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)
+        fresh = profile.score if unchanged == profile.score else fresh
+    stage = lifecycle(profile.lifecycle, fresh, ordered=ordered)
+    slot_ms = profile.slot_ms
+    if fresh is not None and not slot_ms and is_public(at.customer):
+        slot_ms = next_slot_ms(at.customer, at.now_ms)
+    if fresh is profile.score and stage == profile.lifecycle and slot_ms == profile.slot_ms:
+        return profile
+    return msgspec.structs.replace(profile, score=fresh, lifecycle=stage, slot_ms=slot_ms)
+
+
+def is_score_stale(profile: Profile, at: Moment) -> bool:
+    """Whether newer cuts than the score's have been folded in this partition."""
+    cuts = at.known.cuts
+    return profile.score is not None and cuts is not None and profile.score.cuts_version != cuts.version
+
+
+def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
+    """The weekly slot: features taken, scored anew, assigned to a cluster, next slot set."""
+    row = panel_row(at.customer, profile, slot_ms, at.known.settings)
+    cluster, version = -1, ""
+    if row is None:
+        slot_after = 0
+    else:
+        slot_after = next_slot_ms(at.customer, slot_ms)
+        if is_on_panel(at.customer, at.known.panel_share_ppm):
+            at.effects.panel.append(row)
+        model = at.known.clusters
+        if model is not None:
+            vector = features(row.recency_ms, row.orders, row.monetary_minor, row.gap_ms, row.engagement)
+            cluster, version = nearest(model, vector), model.version
+    moved = msgspec.structs.replace(profile, slot_ms=slot_after, cluster=cluster, clusters_version=version)
+    return rescored(moved, at)
+
+
+def published(before: Profile, after: Profile, at: Moment) -> None:
+    """Emits what changed for others: the segment's transition, stock facts, the public profile."""
+    if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
+        return
+    if at.effects.is_of_flows_only:
+        return
+    old, new = segment_of(before.score), segment_of(after.score)
+    if old != new:
+        _segment_changed(old, new, after, at)
+    if (before.score is None) != (after.score is None):
+        at.effects.count("customers_ordered", value=1 if before.score is None else -1)
+    if before.cluster != after.cluster:
+        for cluster, value in ((before.cluster, -1), (after.cluster, 1)):
+            if cluster >= 0:
+                at.effects.count("customers", value=value, by=f"cluster={cluster}")
+    if not before.first_ms:
+        at.effects.count("customers_known")
+    shown = view(at.customer, after)
+    if before.orders is not after.orders or not before.first_ms or view(at.customer, before) != shown:
+        at.effects.emit(at.customer, shown)
+
+
+def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool = False) -> Profile:
+    """The profile with the flows entered that a new segment starts; the same object if none was.
+
+    The first cuts of all put everyone into a segment: that is no move of the customer's.
+    """
+    if before.score is after.score or not at.known.flows.segments or not is_public(at.customer):
+        return after
+    segment, left = segment_of(after.score), segment_of(before.score)
+    if left in {segment, UNSCORED}:
+        return after
+    return on_segment(after, segment, at.cause, at.now_ms, at.known.flows, at.customer, at.effects, is_old=is_old)
+
+
+def withdrawn(profile: Profile, at: Moment) -> None:
+    """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
+    if profile.score is not None:
+        at.effects.count("customers_ordered", value=-1)
+        at.effects.count("customers", value=-1, by=f"segment={segment_of(profile.score)}")
+    if profile.cluster >= 0:
+        at.effects.count("customers", value=-1, by=f"cluster={profile.cluster}")
+    if profile.first_ms:
+        at.effects.count("customers_known", value=-1)
+        at.effects.forget(at.customer)
+
+
+def _segment_changed(old: str, new: str, profile: Profile, at: Moment) -> None:
+    scored = profile.score
+    for segment, value in ((old, -1), (new, 1)):
+        if segment != NO_ORDER:
+            at.effects.count("customers", value=value, by=f"segment={segment}")
+    at.effects.count("segment_changes")
+    change = SegmentChanged(
+        derived_id(at.cause, at.customer, old, new),
+        at.customer,
+        old,
+        new,
+        scored.r if scored else 0,
+        scored.f if scored else 0,
+        scored.m if scored else 0,
+        scored.cuts_version if scored else "",
+        at.cause,
+        at.now_ms,
+    )
+    at.effects.emit(at.customer, change)

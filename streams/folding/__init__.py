@@ -1,1 +1,0 @@
-"""What folding one record does to a customer and to his partition; streams.fold decides which of it."""

@@ -1,0 +1,32 @@
+"""What librdkafka is told, whoever uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ClientConfig = dict[str, str | int | bool]
+
+# librdkafka would look for a broker that is back up to ten seconds later, as Kafka's own clients do not
+RECONNECT: ClientConfig = {"reconnect.backoff.max.ms": 1_000}
+
+
+def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchstream-reader") -> ClientConfig:
+    """Configure a consumer that joins no group and reads what is committed; `group` is for `committed()`."""
+    return {
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 10,
+        # librdkafka would hold four times as much of each partition that is restored, and malloc would keep it
+        "queued.max.messages.kbytes": 16_384,
+        **RECONNECT,
+        **client,
+        "bootstrap.servers": brokers,
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+    }

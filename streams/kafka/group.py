@@ -1,0 +1,44 @@
+"""How far the group as a whole has come in a topic, whoever owns its partitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from streams.kafka.ends import end_offsets
+from streams.kafka.offsets import Standing
+
+if TYPE_CHECKING:
+
+    from confluent_kafka import Consumer
+
+LOOK_SECONDS = 0.1
+"""From one look to the next at most while one is wanted: other workers commit too."""
+_ANSWER_SECONDS = 10.0
+
+
+class GroupOffsets:
+    """Asks the brokers where the group of a consumer stands; blocks.
+
+    The consumer has not joined its group, and reads uncommitted: an offset that a pending transaction will move is
+    given as it still is, which is too low and right here. librdkafka's admin client has the same question, but ends
+    the process when the group's coordinator is away for long (librdkafka #3663, #4605).
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._partitions: dict[str, list[int]] = {}
+
+    def ask(self, topic: str) -> Standing:
+        """Give committed offsets, and then the ends; raises KafkaException."""
+        if topic not in self._partitions:
+            self._partitions[topic] = list(self._consumer.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
+        places = [(topic, number) for number in self._partitions[topic]]
+        answers = self._consumer.committed([TopicPartition(*place) for place in places], timeout=_ANSWER_SECONDS)
+        for answer in answers:
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+        committed = {answer.partition: max(answer.offset, 0) for answer in answers}
+        ends = {number: offset for (_, number), offset in end_offsets(self._consumer, places).items()}
+        return Standing(committed, ends)

@@ -1,0 +1,27 @@
+"""Offsets, and where they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+
+class End(NamedTuple):
+    """A partition's end offset, and the clock in ms read before it was asked for."""
+
+    offset: int
+    asked_ms: int
+
+
+class Standing(NamedTuple):
+    """Offsets by partition, of every partition of a topic."""
+
+    committed: Mapping[int, int]
+    """The group's; 0 where it has none."""
+    ends: Mapping[int, int]
+    """Asked after the committed ones were known; of open transactions too."""

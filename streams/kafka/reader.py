@@ -1,0 +1,76 @@
+"""Reading a topic's committed records from a start to its present end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.kafka.config import reader_config
+from streams.kafka.watermarks import watermarks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from confluent_kafka import Message
+
+_ANSWER_SECONDS = 30.0
+_POLL_SECONDS = 0.2
+_RECORDS_MAX = 5_000
+
+
+class TopicMissing(Exception):
+    """A topic that was to be read is not there."""
+
+
+def read_committed(
+    brokers: str, topic: str, client: Mapping[str, str] | None = None,
+    partitions: Collection[int] | None = None, start: Mapping[int, int] | None = None,
+) -> Iterator[Message]:
+    """Give the records between `start` (offset by partition; else the beginning) and the end at the call.
+
+    The end is that of what is decided: behind a transaction that is still open nothing is read. Order holds
+    within a partition.
+    """
+    consumer = Consumer(reader_config(brokers, client or {}))
+    try:
+        chosen = sorted(partitions if partitions is not None else _partitions(consumer, topic))
+        begin = {number: (start or {}).get(number, OFFSET_BEGINNING) for number in chosen}
+        ends = {number: watermarks(consumer, (topic, number)) for number in chosen}
+        open_ = {
+            number for number, (low, high) in ends.items() if high > max(low, begin[number])
+        }
+        consumer.assign([TopicPartition(topic, number, begin[number]) for number in sorted(open_)])
+        yield from _read(consumer, {number: ends[number][1] for number in open_})
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, ends: dict[int, int]) -> Iterator[Message]:
+    while ends:
+        first = consumer.poll(_POLL_SECONDS)
+        if first is None:
+            continue
+        for message in [first, *consumer.consume(_RECORDS_MAX, 0)]:
+            number, offset, error = message.partition(), message.offset(), message.error()
+            if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # the client looks for its group's coordinator though it joins none: nobody needs a grant for that
+                continue
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                raise KafkaException(error)
+            end = ends.get(number)
+            if end is None:
+                continue
+            if error is None and offset < end:
+                yield message
+                offset += 1
+            if offset >= end:
+                del ends[number]
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    metadata = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    if metadata.error is not None:
+        raise TopicMissing(f"topic {topic} cannot be read: {metadata.error.str()}")
+    return list(metadata.partitions)
+

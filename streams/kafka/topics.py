@@ -1,0 +1,81 @@
+"""Topics are made explicitly, and their partitions counted before a worker starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it has to be; `config` are the broker's topic settings."""
+
+    name: str
+    partitions: int
+    replication: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class WrongTopics(Exception):
+    """Topics that are missing or have another number of partitions than they must have."""
+
+
+def create_topics(
+    brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None
+) -> list[str]:
+    """Make those that are missing and check the others' partitions; the names of those made.
+
+    Raises WrongTopics where a topic cannot be made or has another count.
+    """
+    admin = AdminClient({**(client or {}), "bootstrap.servers": brokers})
+    wanted = {spec.name: spec for spec in specs}
+    there = _counts(admin)
+    missing = [spec for spec in wanted.values() if spec.name not in there]
+    made: list[str] = []
+    requests = [
+        NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config)) for spec in missing
+    ]
+    for name, answer in (admin.create_topics(requests) if requests else {}).items():
+        try:
+            answer.result(_ANSWER_SECONDS)
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise WrongTopics(f"topic {name} cannot be made: {error.args[0].str()}") from error
+            there = _counts(admin)
+    check_counts({name: spec.partitions for name, spec in wanted.items() if name in there}, there)
+    return made
+
+
+def check_counts(wanted: Mapping[str, int], there: Mapping[str, int]) -> None:
+    """Compare partition counts by topic; raises WrongTopics with every difference."""
+    wrong = [
+        f"topic {name} has {there[name]} partitions, {count} are wanted"
+        if name in there
+        else f"topic {name} is missing"
+        for name, count in wanted.items()
+        if there.get(name) != count
+    ]
+    if wrong:
+        raise WrongTopics(
+            "; ".join(wrong) + ". The count is fixed for the life of a prefix; `touchstream topics create` makes"
+            " what is missing"
+        )
+
+
+def partition_counts(brokers: str, client: Mapping[str, str | int | bool] | None = None) -> dict[str, int]:
+    """Count the partitions of every topic."""
+    return _counts(AdminClient({**(client or {}), "bootstrap.servers": brokers}))
+
+
+def _counts(admin: AdminClient) -> dict[str, int]:
+    metadata = admin.list_topics(timeout=_ANSWER_SECONDS)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}

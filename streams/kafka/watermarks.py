@@ -1,0 +1,32 @@
+"""Where a partition begins and ends."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+if TYPE_CHECKING:
+    from streams.kafka.offsets import Place
+
+_ANSWER_SECONDS = 10.0
+_SECONDS_MAX = 60.0
+_PAUSE_SECONDS = 0.1
+
+
+def watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:
+    """Give the first offset and the end: of what is decided for a consumer that reads committed, else of all.
+
+    Asks again while the partition has no leader, as just after it was made.
+    """
+    until = time.monotonic() + _SECONDS_MAX
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)
+        except KafkaException as error:
+            if error.args[0].fatal() or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return low, high

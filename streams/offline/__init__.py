@@ -1,0 +1,1 @@
+"""The journal folded without workers: verify, backtest, stories."""

@@ -1,0 +1,273 @@
+"""A journal's past folded with other flows: the same fold, effects kept and nothing appended."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from schemas.journal import Absorbed, Configured, Progress, Wake
+from schemas.touchpoint import Touchpoint
+from schemas.wire import WireError
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.fold.fold import Fold
+from streams.fold.moment import Rejected
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec
+from streams.fold.record import Record
+from streams.kafka.journal import MUST_STOP, read_record, told_ms
+from streams.offline.checkpoints import divided, of_another_journal
+from streams.offline.journal import is_in
+from streams.offline.sendings import Sendings
+from streams.profiles.effects import FlowEffects
+from streams.settings import parse_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from confluent_kafka import Message
+    from pydantic import JsonValue
+
+    from schemas.wire import Wire
+    from streams.fold.partition_state import PartitionState
+    from streams.offline.checkpoints import Checkpoints
+    from streams.offline.journal import Journal
+    from streams.profiles.effects import Effects
+
+_COMMIT_EVERY = 50_000
+"""Records; as many changed profiles at most are kept decoded beside the cache."""
+
+
+class Folded(NamedTuple):
+    """What a backtest went through."""
+
+    records: int
+    begin_ms: int
+    """The first time from the trial's own on that a record told; 0: none did."""
+    end_ms: int
+    """The last one, at most the trial's end."""
+
+
+class Trial(NamedTuple):
+    """Flows that are tried, as if they had been published at a time of the past."""
+
+    flows: tuple[Mapping[str, JsonValue], ...]
+    from_ms: int
+    to_ms: int
+    """The journal is folded until all before it has happened."""
+    is_alone: bool = False
+    """Without the published flows of other ids, which otherwise go on beside them."""
+
+    def settings(self, published: str) -> str:
+        """Settings that were published, with the flows as they are tried."""
+        domain = parse_domain(published)
+        tried = {flow["id"] for flow in self.flows}
+        others = () if self.is_alone else tuple(flow for flow in domain.flows if flow["id"] not in tried)
+        # how others stand stays; what is tried is live, for everybody
+        states = {} if self.is_alone else {name: each for name, each in domain.flow_states.items() if name not in tried}
+        return domain.model_copy(update={"flows": (*others, *self.flows), "flow_states": states}).model_dump_json()
+
+
+def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
+    journal: Journal, wire: Wire, trial: Trial, tried: Sendings, published: Sendings | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Folded:  # fmt: skip
+    """Fills `tried`, and `published` with what the published flows do in the same period.
+
+    Devices are folded first, in all partitions: what one hands over to its user (Absorbed) has been in other flows
+    than the journal has it. Everything else in the journal is the same whatever flows there are.
+
+    Each partition begins at its last checkpoint before the trial, where there is one.
+
+    Raises:
+        NewerState: a later release wrote the journal.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+    """
+    absorbed: dict[tuple[str, str], Absorbed] = {}
+    records, begin_ms, end_ms = 0, trial.to_ms, 0
+    begun = _Begun(checkpoints, trial.from_ms)
+    for of_devices, partition, from_start in journal.halves(begun.starts):
+        state, messages = begun.half(partition, from_start, of_devices=of_devices)
+        past = _Past(state, trial, tried, published, absorbed)
+        for message in messages:
+            records += of_devices or message.key() is not None
+            try:
+                record = read_record(message, wire)
+            except WireError:
+                continue  # a dead letter then, and now
+            past.fold(record)
+            if past.is_over:
+                break
+        begin_ms, end_ms = min(begin_ms, past.begin_ms), max(end_ms, past.end_ms)
+    return Folded(records, begin_ms if end_ms else 0, min(end_ms, trial.to_ms))
+
+
+class _Begun:
+    """What had been folded before the trial, where checkpoints tell."""
+
+    def __init__(self, checkpoints: Checkpoints | None, from_ms: int) -> None:
+        self.starts = {} if checkpoints is None else checkpoints.starts(from_ms)
+        self._checkpoints = checkpoints
+        self._from_ms = from_ms
+        self._found: set[int] = set()
+        """Partitions in which the checkpoint's record stands."""
+
+    def half(
+        self, partition: int, messages: Iterable[Message], *, of_devices: bool
+    ) -> tuple[MemoryStore, Iterable[Message]]:
+        """The state that half of a partition begins with, and its records behind that."""
+        if self._checkpoints is None:
+            return MemoryStore(), messages
+        start = self._checkpoints.last(
+            partition, self._from_ms, lambda key: key == PARTITION_KEY or is_in(key, of_devices=of_devices)
+        )
+        if start is None:
+            return MemoryStore(), messages
+        is_there, behind = divided(messages, start.place)
+        if is_there:
+            self._found.add(partition)
+        elif not of_devices and partition not in self._found:
+            raise of_another_journal(start.place)
+        return start.state, behind
+
+
+class _Past:
+    """Half of a partition: by the published flows, and from the trial's time on by those tried."""
+
+    def __init__(
+        self, state: MemoryStore, trial: Trial, tried: Sendings, published: Sendings | None,
+        absorbed: dict[tuple[str, str], Absorbed],
+    ) -> None:  # fmt: skip
+        self._trial = trial
+        self._tried = tried
+        self._absorbed = absorbed
+        self._is_compared = published is not None
+        self._published = _Branch(state, published or Sendings(0, 0))
+        self._branches: list[_Branch] = [self._published]
+        self.begin_ms = trial.to_ms
+        self.end_ms = 0
+        self.is_over = False
+        """All before the trial's end has happened."""
+
+    def fold(self, record: Record) -> None:
+        """Folds the next record."""
+        told = record.received_ms or told_ms(record)
+        if told >= self._trial.from_ms:
+            if self._branches[-1] is self._published:
+                self._begin()
+                self.begin_ms = told
+            self.end_ms = max(self.end_ms, told)
+        for branch in self._branches:
+            branch.fold(record)
+        if type(record.value) is Progress and self.end_ms >= self._trial.to_ms:
+            self.is_over = self._branches[-1].has_come_to(self._trial.to_ms)
+
+    def _begin(self) -> None:
+        """The flows are published: what was due and has not been decided yet is decided by them."""
+        state = self._published.state(is_copied=self._is_compared)
+        tried = _Tried(state, self._tried, self._trial, self._absorbed)
+        if self._published.settings:
+            tried.fold(Record("", Configured(self._published.settings, 0), b"", 0, 0))
+        self._branches = [self._published, tried] if self._is_compared else [tried]
+
+
+class _Branch:
+    """A fold as the journal has it."""
+
+    def __init__(self, store: MemoryStore, sendings: Sendings) -> None:
+        self._store = store
+        self._overlay: Overlay[Any] = Overlay(store, JournalCodec())
+        self._fold = Fold(self._overlay, FlowEffects)
+        self._sendings = sendings
+        self._folded = 0
+
+    def fold(self, record: Record) -> None:
+        """Folds a record; one that wakes idle customers wakes them all."""
+        effects = self._effects(record)
+        while effects is not None:
+            if effects.outputs:
+                self._sendings.take(effects.outputs)
+            if not effects.journal:
+                break
+            wakes = [self._noted(key, appended) for key, appended, _ in effects.journal]
+            effects = self._effects(Record("", Wake(0), b"", 0, 0)) if True in wakes else None
+        value = record.value
+        if type(value) is Touchpoint:
+            self._sendings.note(record.key, value)
+        elif type(value) is Configured:
+            known = self._fold.known()
+            self._sendings.publish(known.flows.flows, known.settings.reporting_time_zone)
+        elif type(value) is Absorbed:
+            self._sendings.merge(value.source, record.key)
+        self._folded += 1
+        if self._folded % _COMMIT_EVERY == 0:
+            self._commit()
+
+    def has_come_to(self, time_ms: int) -> bool:
+        """Whether all before that time has happened."""
+        complete_ms = self._fold.complete_to_ms()
+        return complete_ms is not None and complete_ms >= time_ms - 1
+
+    @property
+    def settings(self) -> str:
+        """In force; empty: none yet."""
+        partition: PartitionState | None = self._overlay.get(PARTITION_KEY)
+        return partition.settings if partition is not None else ""
+
+    def state(self, *, is_copied: bool) -> MemoryStore:
+        """What another fold may go on from, instead of this one or beside it."""
+        self._commit()
+        if not is_copied:
+            return self._store
+        copy = MemoryStore()
+        copy.write(self._store.items(), self._store.position)
+        return copy
+
+    def _noted(self, key: str | None, appended: object) -> bool:  # noqa: ARG002 - another branch asks who it is for
+        """Whether what was sent back to the journal wakes this partition; the journal holds what else there is."""
+        return type(appended) is Wake
+
+    def _effects(self, record: Record) -> Effects | None:
+        try:
+            return self._fold(record)
+        except MUST_STOP:
+            raise
+        except Rejected:
+            return None
+        except Exception:  # a worker makes a dead letter of it and goes on; the report counts it, the command shows one
+            if not record.is_of_customer:
+                raise
+            self._sendings.failures.append(traceback.format_exc())
+            return None
+
+    def _commit(self) -> None:
+        self._overlay.freeze()
+        self._overlay.committed(self._folded)
+
+
+class _Tried(_Branch):
+    """A fold of the same journal with other flows."""
+
+    def __init__(
+        self, store: MemoryStore, sendings: Sendings, trial: Trial, absorbed: dict[tuple[str, str], Absorbed]
+    ) -> None:
+        super().__init__(store, sendings)
+        self._trial = trial
+        self._absorbed = absorbed
+        """By (device, user): what was handed over by this fold."""
+
+    def fold(self, record: Record) -> None:
+        value = record.value
+        if type(value) is Configured:
+            changed = Configured(self._trial.settings(value.settings), value.time_ms)
+            record = msgspec.structs.replace(record, value=changed)
+        elif type(value) is Absorbed:
+            own = self._absorbed.get((value.source, record.key), value)
+            record = msgspec.structs.replace(record, value=own)
+        super().fold(record)
+
+    def _noted(self, key: str | None, appended: object) -> bool:
+        if type(appended) is Absorbed:
+            self._absorbed[appended.source, key or ""] = appended
+        return super()._noted(key, appended)

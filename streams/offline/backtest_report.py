@@ -1,0 +1,198 @@
+"""What a backtest found, for people and machines: figures, and one HTML page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from importlib.resources import files
+from itertools import combinations
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import jinja2
+import msgspec
+
+from streams.flows.language.durations import duration_text
+from streams.replay.calendar import shown
+
+if TYPE_CHECKING:
+    from streams.offline.backtest import Folded
+    from streams.offline.sendings import Sendings
+
+NOTES = (
+    "The messages were never sent: nobody answered to them. What came after them came after those sent then.",
+    "A goal counts where its event came within the flow's window after a message; it might have come without it.",
+)
+_REASONS_MAX = 20
+_CUSTOMERS_MAX = 10
+_TEMPLATE = "backtest.html.j2"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why candidates got this outcome."""
+
+    outcome: str
+    reason: str
+    decisions: int
+
+
+class FlowFigures(msgspec.Struct, frozen=True):
+    """One flow in the period."""
+
+    flow_id: str
+    version: int | None
+    """None: it is not among the flows tried."""
+    sends: int
+    published_sends: int | None
+    """Of the published flow of this id; None: not compared."""
+    customers: int
+    """Reached by it."""
+    goal: str
+    goal_window: str
+    goals: int
+    """Messages followed by the goal's event within its window."""
+    days: dict[str, int]
+    """Messages by day of the reporting zone, ISO 8601."""
+    outcomes: dict[str, int]
+    """Decisions by outcome."""
+    reasons: tuple[Reason, ...]
+    """Most frequent first."""
+
+
+class Overlap(msgspec.Struct, frozen=True):
+    """Customers whom both flows wrote to."""
+
+    flow_id: str
+    other_flow_id: str
+    customers: int
+
+
+class CustomerChange(msgspec.Struct, frozen=True):
+    """Messages to one customer, beside those of the published flows."""
+
+    customer: str
+    sends: int
+    published_sends: int
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """The flows tried beside the published ones."""
+
+    customers_gained: int
+    """Reached, and not by the published flows."""
+    customers_lost: int
+    customers_more: int
+    """Reached by both, with more messages."""
+    customers_fewer: int
+    most: tuple[CustomerChange, ...]
+    """Greatest differences first."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole; times are ISO 8601 in UTC."""
+
+    begin: str
+    end: str
+    zone: str
+    records: int
+    """Of the journal, folded."""
+    sends: int
+    customers: int
+    """Reached by any flow."""
+    flows: tuple[FlowFigures, ...]
+    """Those with the greatest change, or else the most messages, first."""
+    overlap: tuple[Overlap, ...]
+    fatigue: dict[int, int]
+    """Customers by number of messages."""
+    changes: Changes | None
+    failures: int
+    """Records and timers whose code raised."""
+    notes: tuple[str, ...] = NOTES
+
+    @property
+    def days(self) -> dict[str, int]:
+        """Messages by day, of those with any."""
+        return dict(sorted(sum((Counter(flow.days) for flow in self.flows), Counter[str]()).items()))
+
+
+def report(folded: Folded, tried: Sendings, published: Sendings | None = None) -> Report:
+    """The figures of a backtest."""
+    before = None if published is None else _sends_of(published)
+    sends = _sends_of(tried)
+    ids = sorted({*tried.flows, *sends, *(before or {})})
+    figures = [_figures(flow_id, tried, sends, before) for flow_id in ids]
+    return Report(
+        begin=shown(folded.begin_ms),
+        end=shown(folded.end_ms),
+        zone=tried.zone,
+        records=folded.records,
+        sends=sends.total(),
+        customers=len(tried.of_customers),
+        flows=tuple(sorted(figures, key=lambda flow: (-abs(flow.sends - (flow.published_sends or 0)), flow.flow_id))),
+        overlap=_overlap(tried),
+        fatigue=dict(sorted(Counter(map(len, tried.of_customers.values())).items())),
+        changes=None if published is None else _changes(tried, published),
+        failures=len(tried.failures),
+    )
+
+
+def _sends_of(sendings: Sendings) -> Counter[str]:
+    return Counter(each.flow_id for own in sendings.of_customers.values() for each in own)
+
+
+def _figures(flow_id: str, tried: Sendings, sends: Counter[str], before: Counter[str] | None) -> FlowFigures:
+    flow = tried.flows.get(flow_id)
+    own = [[each for each in all_ if each.flow_id == flow_id] for all_ in tried.of_customers.values()]
+    zone = ZoneInfo(tried.zone)
+    days = Counter(
+        datetime.fromtimestamp(each.time_ms / 1000, zone).date().isoformat() for sent in own for each in sent
+    )
+    reasons = Counter({
+        (outcome, reason): count for (of, outcome, reason), count in tried.reasons.items() if of == flow_id
+    })
+    return FlowFigures(
+        flow_id=flow_id,
+        version=None if flow is None else flow.version,
+        sends=sends[flow_id],
+        published_sends=None if before is None else before[flow_id],
+        customers=sum(bool(sent) for sent in own),
+        goal="" if flow is None else flow.goal.event,
+        goal_window="" if flow is None else duration_text(flow.goal.window_ms),
+        goals=sum(bool(each.goal_ms) for sent in own for each in sent),
+        days=dict(sorted(days.items())),
+        outcomes=dict(sorted((outcome, count) for (of, outcome), count in tried.outcomes.items() if of == flow_id)),
+        reasons=tuple(Reason(*key, count) for key, count in reasons.most_common(_REASONS_MAX)),
+    )
+
+
+def _overlap(tried: Sendings) -> tuple[Overlap, ...]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for own in tried.of_customers.values():
+        pairs.update(combinations(sorted({each.flow_id for each in own}), 2))
+    return tuple(Overlap(*pair, customers) for pair, customers in pairs.most_common())
+
+
+def _changes(tried: Sendings, published: Sendings) -> Changes:
+    counts = [
+        CustomerChange(who, len(tried.of_customers.get(who, ())), len(published.of_customers.get(who, ())))
+        for who in tried.of_customers.keys() | published.of_customers.keys()
+    ]
+    changed = [each for each in counts if each.sends != each.published_sends]
+    changed.sort(key=lambda each: (-abs(each.sends - each.published_sends), each.customer))
+    return Changes(
+        customers_gained=sum(not each.published_sends for each in changed),
+        customers_lost=sum(not each.sends for each in changed),
+        customers_more=sum(each.sends > each.published_sends > 0 for each in changed),
+        customers_fewer=sum(each.published_sends > each.sends > 0 for each in changed),
+        most=tuple(changed[:_CUSTOMERS_MAX]),
+    )
+
+
+def html_page(found: Report) -> str:
+    """The report as one page with everything in it."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["count"] = lambda value: f"{value:,}"
+    text = (files("streams.offline") / _TEMPLATE).read_text("utf-8")
+    return environment.from_string(text).render(report=found)

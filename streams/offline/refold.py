@@ -1,0 +1,128 @@
+"""A journal partition folded again, from the beginning and over state in memory: what its topics should hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from schemas.wire import WireError
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.fold.fold import Fold
+from streams.fold.moment import Rejected
+from streams.fold.partition_state import JournalCodec
+from streams.kafka.journal import MUST_STOP, counted_as_letter, read_record, told_ms
+from streams.offline.checkpoints import Checkpoint, Place, digest_of, going_on
+from streams.offline.sums import Sums
+from streams.profiles.effects import TOPIC_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from confluent_kafka import Message
+
+    from schemas.wire import Wire
+    from streams.fold.record import Record
+    from streams.profiles.effects import Effects
+
+COMPARED = tuple(dict.fromkeys(name for name in TOPIC_OF.values() if name != "dead_letters"))
+COMPACTED = "profiles"
+"""Of this topic only the last value of a key is compared: the broker may have taken away the others."""
+
+_COMMIT_EVERY = 10_000
+
+Sequences: TypeAlias = dict[bytes, list[bytes | None]]
+"""By key: values in order."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """What one partition of the journal makes of each topic."""
+
+    topics: dict[str, Sequences] = field(default_factory=lambda: {name: {} for name in COMPARED})
+    sums: Sums = field(default_factory=Sums)
+    records: int = 0
+    """Of the journal."""
+    place: Place | None = None
+    """Of the last record that was folded; None: there was none."""
+    state: MemoryStore = field(default_factory=MemoryStore)
+    """After it."""
+
+    def hold(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Takes in the next value of a key."""
+        sequences = self.topics[topic]
+        if topic == COMPACTED:
+            sequences[key] = [value]
+        else:
+            sequences.setdefault(key, []).append(value)
+
+
+def refold(
+    messages: Iterable[Message], wire: Wire, set_aside: Collection[int] = (), start: Checkpoint | None = None
+) -> Contents:
+    """Folds one partition's records, given in the order of their offsets; `wire` encodes as the worker's did.
+
+    `set_aside` are offsets that became dead letters: not folded then, though the code may have been mended since.
+    With a checkpoint `messages` begin with its record; topics are then what later ones make of them, sums those of all.
+
+    Raises:
+        NewerState: a later release wrote the journal.
+        UnfitCheckpoint: the checkpoint is of another journal.
+    """
+    contents = Contents()
+    latest_ms, last, end = -1, None, 0
+    if start is not None:
+        contents.state, latest_ms = start.state, start.place.told_ms
+        contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
+        messages = going_on(messages, start)
+    overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
+    fold = Fold(overlay)
+    for message in messages:
+        contents.records += 1
+        end = message.offset() + 1
+        if set_aside and message.offset() in set_aside:
+            _count_letter(message, contents)
+            continue
+        last = message
+        record: Record | None = None
+        try:
+            record = read_record(message, wire)
+            latest_ms = max(latest_ms, told_ms(record))
+            effects = fold(record)
+        except MUST_STOP:
+            raise
+        except (Rejected, WireError):
+            _count_letter(message, contents)
+            continue
+        except Exception:  # as in the processor of the journal: set aside there, a letter here
+            if record is not None and not record.is_of_customer:
+                raise
+            _count_letter(message, contents)
+            continue
+        _take(effects, contents, wire)
+        if contents.records % _COMMIT_EVERY == 0:
+            _commit(overlay, contents)
+    _commit(overlay, contents)
+    if last is not None:
+        contents.place = Place(last.partition(), last.offset(), digest_of(last), end, latest_ms)
+    return contents
+
+
+def _commit(overlay: Overlay[Any], contents: Contents) -> None:
+    overlay.freeze()
+    overlay.committed(contents.records)
+
+
+def _take(effects: Effects, contents: Contents, wire: Wire) -> None:
+    for customer, output in effects.outputs:
+        topic = COMPACTED if output is None else TOPIC_OF.get(type(output))
+        if topic in contents.topics:
+            contents.hold(topic, customer.encode(), None if output is None else wire.encode(output))
+    for key, value in effects.counts.items():
+        contents.sums.counts[key] += value
+    contents.sums.panel.update(effects.panel)
+
+
+def _count_letter(message: Message, contents: Contents) -> None:
+    for key in counted_as_letter(message):
+        contents.sums.counts[key] += 1

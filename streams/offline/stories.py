@@ -1,0 +1,257 @@
+"""Stories: what flows are expected to send to customers who do this and that, played on the fold in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import msgspec
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
+
+from schemas import wire
+from schemas.journal import Configured, PartitionProgress, Progress
+from schemas.outputs import Decision, Revocation, Trigger
+from schemas.touchpoint import Touchpoint
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.collect.keys import key_of
+from streams.flows.language.conditions import Part
+from streams.flows.language.files import read_document, read_yaml
+from streams.flows.language.flow import EventType
+from streams.flows.language.mistakes import FlowError, parse_part
+from streams.fold.fold import Fold
+from streams.fold.partition_state import JournalCodec
+from streams.fold.record import Record
+from streams.settings import DAY_MS, parse_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from importlib.abc import Traversable
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from streams.settings import DomainSettings
+
+FOLDER = "stories"
+"""Beside the flow files: their stories, by the same names."""
+_LASTS_MS = 400 * DAY_MS
+
+
+def _parse_time(value: object) -> datetime:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is not None:
+        raise ValueError("allowed are times where the shop is, such as 2026-03-02 10:00")
+    return time
+
+
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
+
+
+class Given(Part):
+    """What a customer does; further fields are those of a touchpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    at: Time
+    type: EventType
+
+
+class Expected(Part):
+    """A message; what is not named may be anything."""
+
+    at: Time
+    flow: str
+    step: str
+    channel: str | None = None
+    customer: str | None = None
+    products: tuple[str, ...] | None = None
+    """Their skus."""
+
+
+class Story(Part):
+    """What is given, and every message that it leads to, in order."""
+
+    story: str
+    given: tuple[Given, ...] = Field(min_length=1)
+    expect: tuple[Expected, ...]
+
+
+class Stories(Part):
+    """A file of stories: the flows that are published in them, and the settings that decide."""
+
+    flows: tuple[str, ...] = Field(min_length=1)
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    stories: tuple[Story, ...] = Field(min_length=1)
+
+
+class Played(NamedTuple):
+    """A story, and what came out otherwise than it says; nothing: it is true."""
+
+    file: str
+    story: str
+    differences: tuple[str, ...]
+
+
+def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
+    """Files of stories beside the flow files of a folder, by name.
+
+    Raises:
+        FlowError: there are none.
+    """
+    beside = folder / FOLDER
+    files = sorted((file for file in beside.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name) \
+        if beside.is_dir() else []  # fmt: skip
+    if not files:
+        raise FlowError(f"{beside}: no stories; they are YAML files in a folder {FOLDER} beside the flow files")
+    return files
+
+
+def read_stories(file: Path | Traversable) -> Stories:
+    """What a file of stories holds.
+
+    Raises:
+        FlowError: the file cannot be used.
+    """
+    return parse_part(Stories, read_yaml(file), str(file))
+
+
+def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
+    """Each story of a file, played with flows of that folder; no one is held out.
+
+    Raises:
+        FlowError: the file, or a flow that it names, cannot be used.
+        SettingsError: its settings cannot be.
+    """
+    stories = read_stories(file)
+    documents = [read_document(folder / f"{flow_id}.yaml") | {"holdout_percent": 0} for flow_id in stories.flows]
+    given = {"touchpoint_partitions": 1, "journal_partitions": 1, "consent_default": "granted", **stories.settings}
+    settings = parse_domain(msgspec.json.encode({**given, "clock": "marks", "flows": documents}))
+    return [
+        Played(file.name, story.story, tuple(_differences(story, settings, f"{file}: stories[{number}]")))
+        for number, story in enumerate(stories.stories)
+    ]
+
+
+def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator[str]:
+    shop = _Shop(settings)
+    zone = settings.zone
+    for touchpoint in sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms):
+        shop.pass_time(touchpoint.time_ms)
+        shop.take(touchpoint)
+    shop.pass_time(shop.now_ms + _LASTS_MS)
+    ordered = sorted(shop.triggers, key=lambda trigger: (trigger.decided_ms, trigger.customer))
+    sent = [_shown(trigger, zone) for trigger in ordered]
+    expected = [item.model_dump(exclude_none=True) | {"at": str(item.at)} for item in story.expect]
+    for number in range(max(len(sent), len(expected))):
+        came = sent[number] if number < len(sent) else {}
+        said = expected[number] if number < len(expected) else {}
+        if not said or any(came.get(name) != value for name, value in said.items()):
+            yield f"message {number + 1}: expected {_listed(said, said)}; came {_listed(came, said or came)}"
+            yield from (f"  {line}" for line in _receipts(shop.decisions, zone))
+            return
+
+
+def _listed(message: dict[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {message[name]}" for name in names if name in message) or "none"
+
+
+def _receipts(decisions: Iterable[Decision], zone: ZoneInfo) -> Iterator[str]:
+    for item in decisions:
+        yield f"{_local(item.time_ms, zone)} {item.customer} {item.flow_id} {item.step}: {item.outcome}. {item.reason}"
+
+
+def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "at": _local(trigger.due_ms, zone),
+        "flow": trigger.flow_id,
+        "step": trigger.step,
+        "channel": trigger.channel,
+        "customer": trigger.customer,
+        "products": tuple(item.sku for item in trigger.products),
+    }
+
+
+def _local(time_ms: int, zone: ZoneInfo) -> str:
+    return str(datetime.fromtimestamp(time_ms / 1000, zone).replace(tzinfo=None))
+
+
+def touchpoints(story: Story, zone: ZoneInfo, where: str) -> list[Touchpoint]:
+    """What is given, in the order of the file, at times of the zone.
+
+    Raises:
+        FlowError: it is no touchpoint; the message begins with `where`.
+    """
+    return [_touchpoint(given, number, zone, where) for number, given in enumerate(story.given)]
+
+
+def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchpoint:
+    """Of the user 1 unless it says otherwise, with an id of its own."""
+    fields = given.model_extra or {}
+    who = {} if fields.keys() & {"user_id", "anonymous_id", "email_hash"} else {"user_id": "1"}
+    time_ms = round(given.at.replace(tzinfo=zone).timestamp() * 1000)
+    own = {"event_id": f"given-{number}", "type": given.type, "time_ms": time_ms}
+    try:
+        touchpoint = msgspec.convert({**who, **fields, **own}, Touchpoint)
+    except msgspec.ValidationError as error:
+        raise FlowError(f"{where}.given[{number}]: {error}") from None
+    unknown = _unknown(fields, msgspec.to_builtins(touchpoint))
+    if unknown is not None:
+        raise FlowError(
+            f"{where}.given[{number}].{unknown} is not a field of a touchpoint (schemas/avro/touchpoint.avsc)"
+        )
+    return touchpoint
+
+
+def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN401 - pieces of a document
+    """The path of the first name that a touchpoint has not taken."""
+    if isinstance(given, dict):
+        parts = [(given[name], taken.get(name), f"{path}.{name}", name in taken) for name in given]
+    elif isinstance(given, list):
+        parts = [(one, other, f"{path}[{at}]", True) for at, (one, other) in enumerate(zip(given, taken, strict=True))]
+    else:
+        return None
+    for one, other, name, is_known in parts:
+        found = _unknown(one, other, name) if is_known else name.removeprefix(".")
+        if found is not None:
+            return found.removeprefix(".")
+    return None
+
+
+class _Shop:
+    """One journal partition in memory, and what it said."""
+
+    def __init__(self, settings: DomainSettings) -> None:
+        self._fold = Fold(Overlay(MemoryStore(), JournalCodec()))
+        self.now_ms = 0
+        self.triggers: list[Trigger] = []
+        self.decisions: list[Decision] = []
+        self._append("", Configured(settings.model_dump_json(), 0), 0)
+
+    def take(self, touchpoint: Touchpoint) -> None:
+        key = key_of(touchpoint)
+        if key is not None:
+            self._append(key.decode(), touchpoint, touchpoint.time_ms)
+
+    def pass_time(self, until_ms: int) -> None:
+        self.now_ms = until_ms
+        self._append("", Progress((PartitionProgress(0, until_ms),)), 0)
+
+    def _append(self, key: str, value: Any, received_ms: int) -> None:  # noqa: ANN401 - any record of the journal
+        """Folds a record, and everything that it sends back to the journal."""
+        waiting = deque([Record(key, value, wire.encode(value), received_ms, 0)])
+        while waiting:
+            effects = self._fold(waiting.popleft())
+            self.triggers += [record for _, record in effects.outputs if isinstance(record, Trigger)]
+            taken_back = {record.trigger_id for _, record in effects.outputs if isinstance(record, Revocation)}
+            self.triggers = [trigger for trigger in self.triggers if trigger.trigger_id not in taken_back]
+            self.decisions += [record for _, record in effects.outputs if isinstance(record, Decision)]
+            for target, appended, headers in effects.journal:
+                raw = appended if isinstance(appended, bytes) else wire.encode(appended)
+                named = dict(headers)
+                received = int.from_bytes(named.get("received_at_ms", b""), "big")
+                hops = named.get("hops", b"\x00")[0]
+                waiting.append(Record(target or "", wire.decode(raw), raw, received, hops))

@@ -1,0 +1,259 @@
+"""Whether topics hold what their journal makes of them, byte by byte."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from schemas.insights import Facts
+from schemas.wire import WireError
+from streams.fold.timers import TIMER
+from streams.offline.checkpoints import Checkpoint
+from streams.offline.refold import COMPACTED, COMPARED, Contents, refold
+from streams.offline.sums import Sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from confluent_kafka import Message
+
+    from schemas.wire import Wire
+    from streams.offline.checkpoints import Checkpoints
+
+FACTS = "facts"
+DIFFERENCES_MAX = 100
+"""Described one by one; further ones are only counted."""
+
+
+class Records(Protocol):
+    """A prefix's topics, wherever they lie: one partition's committed records in the order of their offsets."""
+
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterable[Message]:
+        """From the record with the offset `start` on; `topic` is its name without the prefix."""
+        ...
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One value that is not what the fold gives; None: there is none."""
+
+    topic: str
+    partition: int
+    key: str
+    position: int
+    """Among the values of the key, from 0."""
+    folded: str | None
+    held: str | None
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What a comparison found; hashes are sha256 over keys in order, each with its values in order."""
+
+    journal: int
+    """Records folded."""
+    records: dict[str, int]
+    """By topic: records held (of compacted topics keys, of facts records)."""
+    different: dict[str, int]
+    """By topic: values that differ, are missing or too many."""
+    differences: tuple[Difference, ...]
+    folded: dict[str, str]
+    """Hash by topic of what the fold gives."""
+    held: dict[str, str]
+    """Hash by topic of what was read."""
+
+    @property
+    def holds(self) -> bool:
+        """No difference."""
+        return not any(self.different.values())
+
+
+def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
+    """Hash by topic of what the journal gives, folded once into empty state."""
+    digests = _Digests()
+    letters = set_aside(records, wire)
+    for partition in range(partitions):
+        digests.take(refold(records.read("journal", partition), wire, letters[partition]), partition)
+    return digests.hashes()
+
+
+def verify(
+    records: Records, partitions: int, wire: Wire, on_partition: Callable[[int], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
+) -> Verification:  # fmt: skip
+    """Folds each of the journal's partitions anew and compares with what the topics hold.
+
+    `on_partition` is told each partition that is done. With checkpoints each begins at its last one, and what the
+    topics held until there is not compared again; one more is written where they hold what the fold gives.
+
+    Raises:
+        WireError: a record of facts is none of ours.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+    """
+    facts, facts_records = _held_sums(records, wire)
+    folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
+    report.records[FACTS] = facts_records
+    letters = set_aside(records, wire)
+    for partition in range(partitions):
+        start = None if checkpoints is None else checkpoints.last(partition)
+        journal = records.read("journal", partition, 0 if start is None else start.place.offset)
+        folded = refold(journal, wire, letters[partition], start)
+        held = _held_contents(records, partition, facts.pop(partition, Sums()), start)
+        if start is not None:
+            # what other customers' public profiles were stood there before
+            profiles, known = held.topics[COMPACTED], folded.topics[COMPACTED]
+            held.topics[COMPACTED] = {key: values for key, values in profiles.items() if key in known}
+        report.journal += folded.records
+        differences = report.different.total()
+        report.compare(partition, folded, held)
+        if checkpoints is not None and folded.place is not None and report.different.total() == differences:
+            checkpoints.write(Checkpoint(folded.place, _values(folded, start), folded.sums, folded.state))
+        folded_digests.take(folded, partition)
+        held_digests.take(held, partition)
+        on_partition(partition)
+    for partition, sums in facts.items():
+        report.compare(partition, Contents(), Contents(sums=sums))
+    return Verification(
+        report.journal, report.records, dict(report.different), tuple(report.differences),
+        folded_digests.hashes(), held_digests.hashes(),
+    )  # fmt: skip
+
+
+def set_aside(records: Records, wire: Wire) -> defaultdict[int, set[int]]:
+    """By journal partition: offsets that became dead letters of the fold."""
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    for message in records.read("dead_letters", 0):
+        letter = wire.decode(message.value() or b"")
+        if letter.stage == "fold" and not letter.source_topic.startswith(TIMER):
+            found[letter.source_partition].add(letter.source_offset)
+    return found
+
+
+def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:
+    by_partition: dict[int, Sums] = {}
+    count = 0
+    for message in records.read(FACTS, 0):
+        record = wire.decode(message.value() or b"")
+        if isinstance(record, Facts):
+            by_partition.setdefault(record.partition, Sums()).add(record)
+            count += 1
+    return by_partition, count
+
+
+def _held_contents(records: Records, partition: int, sums: Sums, start: Checkpoint | None) -> Contents:
+    held = Contents(sums=sums)
+    for topic in COMPARED:
+        before = 0 if start is None else start.values.get(topic, 0)
+        for message in islice(records.read(topic, partition), before, None):
+            held.hold(topic, message.key() or b"", message.value())
+    return held
+
+
+def _values(folded: Contents, start: Checkpoint | None) -> dict[str, int]:
+    """By topic: values from the journal's beginning on; of the compacted one all may still be there, or few."""
+    before = {} if start is None else start.values
+    return {
+        topic: before.get(topic, 0) + sum(map(len, sequences.values()))
+        for topic, sequences in folded.topics.items()
+        if topic != COMPACTED
+    }
+
+
+class _Report:
+    def __init__(self, wire: Wire) -> None:
+        self.journal = 0
+        self.records: Counter[str] = Counter(dict.fromkeys(COMPARED, 0))
+        self.different: Counter[str] = Counter(dict.fromkeys([*COMPARED, FACTS], 0))
+        self.differences: list[Difference] = []
+        self._wire = wire
+
+    def compare(self, partition: int, folded: Contents, held: Contents) -> None:
+        for topic in COMPARED:
+            one, other = folded.topics[topic], held.topics[topic]
+            self.records[topic] += sum(map(len, other.values()))
+            for key in sorted(one.keys() | other.keys()):
+                for position, (mine, theirs) in _unequal(one.get(key, []), other.get(key, [])):
+                    shown = self._text(mine), self._text(theirs)
+                    self._differ(Difference(topic, partition, key.decode(), position, *shown))
+        self._compare_sums(partition, folded.sums, held.sums)
+
+    def _compare_sums(self, partition: int, folded: Sums, held: Sums) -> None:
+        for name in sorted(folded.counts.keys() | held.counts.keys()):
+            if folded.counts[name] != held.counts[name]:
+                shown = " ".join(str(part) for part in name).strip()
+                one, other = str(folded.counts[name]), str(held.counts[name])
+                self._differ(Difference(FACTS, partition, shown, 0, one, other))
+        for row in folded.panel.keys() | held.panel.keys():
+            if folded.panel[row] != held.panel[row]:
+                shown = msgspec.json.encode(row).decode()
+                one, other = str(folded.panel[row]), str(held.panel[row])
+                self._differ(Difference(FACTS, partition, shown, 0, one, other))
+
+    def _differ(self, difference: Difference) -> None:
+        self.different[difference.topic] += 1
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(difference)
+
+    def _text(self, value: bytes | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return msgspec.json.encode(self._wire.decode(value)).decode()
+        except WireError as error:
+            return f"{error}: {value.hex()}"
+
+
+def _unequal(
+    folded: list[bytes | None], held: list[bytes | None]
+) -> Iterator[tuple[int, tuple[bytes | None, bytes | None]]]:
+    """Positions where the values differ; a missing value is None, as a tombstone that was compacted away is."""
+    if folded == held:
+        return
+    for position in range(max(len(folded), len(held))):
+        pair = (_at(folded, position), _at(held, position))
+        if pair[0] != pair[1]:
+            yield position, pair
+
+
+def _at(values: list[bytes | None], position: int) -> bytes | None:
+    return values[position] if position < len(values) else None
+
+
+class _Digests:
+    """Gathers hashes of sequences by key, so that no more than one partition's values are held."""
+
+    def __init__(self) -> None:
+        self._of_keys: dict[str, list[tuple[bytes, int, bytes]]] = {name: [] for name in COMPARED}
+        self._sums: list[Any] = []
+
+    def take(self, contents: Contents, partition: int) -> None:
+        for topic, sequences in contents.topics.items():
+            kept = ((key, values) for key, values in sequences.items() if any(value is not None for value in values))
+            self._of_keys[topic] += [(key, partition, _digest(values)) for key, values in kept]
+        counts = sorted((name, value) for name, value in contents.sums.counts.items() if value)
+        rows = sorted((msgspec.json.encode(row), count) for row, count in contents.sums.panel.items())
+        self._sums.append((partition, counts, rows))
+
+    def hashes(self) -> dict[str, str]:
+        return {
+            **{topic: _digest(_flat(sorted(found))).hex() for topic, found in self._of_keys.items()},
+            FACTS: sha256(repr(self._sums).encode()).hexdigest(),
+        }
+
+
+def _flat(found: Iterable[tuple[bytes, int, bytes]]) -> Iterator[bytes]:
+    for key, _, digest in found:
+        yield key
+        yield digest
+
+
+def _digest(values: Iterable[bytes | None]) -> bytes:
+    """Of values in order; each with its length, so that no two sequences run together."""
+    digest = sha256()
+    for value in values:
+        # no value is told from an empty one
+        digest.update((-1 if value is None else len(value)).to_bytes(8, "big", signed=True))
+        digest.update(value or b"")
+    return digest.digest()

@@ -1,0 +1,77 @@
+"""Dead letters of a prefix: which there are, and which have been brought back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from schemas.outputs import DeadLetter, Retried
+from streams.kafka.topics import partition_counts
+from streams.operations.create import NotCreated
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.operations.prefix import Prefix
+
+BEHIND_THE_DOOR = frozenset({"fold", "insights"})
+"""Stages whose records have no plain addresses any more; those of the others are as they came."""
+
+
+class Letter(NamedTuple):
+    """A dead letter where it lies."""
+
+    position: int
+    """Offset in dead-letters."""
+    time_ms: int
+    """When it was written, by the brokers."""
+    retried_ms: int | None
+    """When it was brought back."""
+    held: DeadLetter
+
+    @property
+    def source(self) -> str:
+        """Where the record came from, for people."""
+        held = self.held
+        if held.source_partition < 0:
+            return f"{held.source_topic}@{held.source_offset}"
+        return f"{held.source_topic}-{held.source_partition}@{held.source_offset}"
+
+
+class Wanted(NamedTuple):
+    """Which letters are asked for; what is not given restricts nothing."""
+
+    positions: frozenset[int] = frozenset()
+    reason: str | None = None
+    stage: str | None = None
+    since_ms: int = 0
+
+    def takes(self, letter: Letter) -> bool:
+        return (
+            (not self.positions or letter.position in self.positions)
+            and self.reason in {None, letter.held.reason}
+            and self.stage in {None, letter.held.stage}
+            and letter.time_ms >= self.since_ms
+        )
+
+
+def read_letters(prefix: Prefix, wanted: Wanted) -> Iterator[Letter]:
+    """The letters that there are at the call, oldest first.
+
+    Raises:
+        NotCreated: the prefix was made by an earlier release, without a topic for what is brought back.
+    """
+    settings = prefix.settings
+    retries = Topics(settings.prefix).retries
+    if retries not in partition_counts(settings.brokers, settings.kafka):
+        raise NotCreated(f"topic {retries} is missing: make it with `touchstream topics create`, settings as they are")
+    retried: dict[int, int] = {}
+    for message in prefix.read("retries", 0):
+        mark = prefix.wire.decode_as(Retried, message.value() or b"")
+        retried[mark.position] = message.timestamp()[1]
+    for message in prefix.read("dead_letters", 0, min(wanted.positions, default=0)):
+        position = message.offset() or 0
+        held = prefix.wire.decode_as(DeadLetter, message.value() or b"")
+        letter = Letter(position, message.timestamp()[1], retried.get(position), held)
+        if wanted.takes(letter):
+            yield letter

@@ -1,0 +1,106 @@
+"""The journal of a prefix on Kafka, as far as the workers have folded it: verified, backtested, copied into a file."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from streams.offline.journal import is_in
+from streams.offline.journal_file import write_journal
+from streams.offline.verify import fold_hashes, set_aside, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from confluent_kafka import Message
+
+    from streams.offline.checkpoints import Checkpoints
+    from streams.offline.journal import Half
+    from streams.offline.verify import Verification
+    from streams.operations.prefix import Prefix
+
+
+class NotStill(Exception):
+    """Workers committed while topics were read: stop them, or wait until they have nothing to do."""
+
+
+class FoldedPrefix:
+    """The prefix with its journal cut off where the workers' committed offsets stand."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        self.ends = prefix.folded_to()
+        self._prefix = prefix
+
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterable[Message]:
+        if topic == "journal":
+            return self.journal(partition, start, self.ends[partition])
+        return self._prefix.read(topic, partition, start)
+
+    def is_still(self) -> bool:
+        """Whether no record has been folded since; offsets also move past the markers of transactions."""
+        now = zip(self.ends, self._prefix.folded_to(), strict=True)
+        return not any(
+            next(iter(self.journal(partition, before, after)), None)
+            for partition, (before, after) in enumerate(now)
+            if after != before
+        )
+
+    def journal(self, partition: int, start: int, end: int) -> Iterator[Message]:
+        """Records of one partition between two offsets."""
+        messages = self._prefix.read("journal", partition, start)
+        return takewhile(lambda message: (message.offset() or 0) < end, messages)
+
+
+def verify_prefix(
+    prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None, checkpoints: Checkpoints | None = None
+) -> Verification:
+    """Folds the journal of a prefix again, from the last checkpoints on, and compares; writes only further ones.
+
+    Raises:
+        NotStill: a worker committed meanwhile, so that journal and topics were read at different times.
+        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+    """
+    folded = FoldedPrefix(prefix)
+    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition, checkpoints)
+    if not folded.is_still():
+        raise NotStill(
+            f"workers of prefix {prefix.settings.prefix} committed meanwhile: "
+            "stop them, or wait until they have nothing to do, and verify again"
+        )
+    return found
+
+
+def hashes_of(prefix: Prefix) -> dict[str, str]:
+    """Hash by topic of what the journal gives, folded once more into empty state."""
+    return fold_hashes(FoldedPrefix(prefix), prefix.domain.journal_partitions, prefix.wire)
+
+
+class PrefixJournal:
+    """As far as the workers have folded it, without what they set aside."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        self._folded = FoldedPrefix(prefix)
+        self._letters = set_aside(prefix, prefix.wire)
+
+    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
+        """See Journal."""
+        for of_devices in (True, False):
+            for partition, end in enumerate(self._folded.ends):
+                records = self._records(partition, starts.get(partition, 0), end)
+                yield of_devices, partition, _of_half(records, of_devices=of_devices)
+
+    def _records(self, partition: int, start: int, end: int) -> Iterator[Message]:
+        letters = self._letters[partition]
+        for message in self._folded.journal(partition, start, end):
+            if message.offset() not in letters:
+                yield message
+
+
+def _of_half(messages: Iterable[Message], *, of_devices: bool) -> Iterator[Message]:
+    return (message for message in messages if is_in(message.key(), of_devices=of_devices))
+
+
+def export_journal(prefix: Prefix, path: Path) -> int:
+    """Writes the journal, as far as it has been folded, to a file that needs no registry; how many records it has."""
+    return write_journal(path, PrefixJournal(prefix), prefix.wire)

@@ -1,0 +1,76 @@
+"""A prefix on Kafka, opened to be read: its settings, its wire format, its topics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka.partitioner import murmur2
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.wire import SINGLE_OBJECT
+from streams.kafka.config import reader_config
+from streams.kafka.reader import read_committed
+from streams.operations.create import read_domain
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confluent_kafka import Message
+
+    from schemas.wire import Wire
+    from streams.settings import DomainSettings, WorkerSettings
+
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Reads committed records only, and joins no group."""
+
+    settings: WorkerSettings
+    domain: DomainSettings
+    wire: Wire
+
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
+        """Records of one partition from an offset to its present end; `topic` as named in `streams.topics.NAMES`."""
+        name, begin = getattr(Topics(self.settings.prefix), topic), {partition: start} if start else None
+        return read_committed(self.settings.brokers, name, self.settings.kafka, [partition], begin)
+
+    def folded_to(self) -> tuple[int, ...]:
+        """By journal partition: the offset that the workers have committed; 0 before their first."""
+        journal = Topics(self.settings.prefix).journal
+        asked = [TopicPartition(journal, number) for number in range(self.domain.journal_partitions)]
+        # of the workers' group, without joining it: it waits for transactions that are being decided
+        consumer = Consumer(reader_config(self.settings.brokers, self.settings.kafka, self.settings.prefix))
+        try:
+            return tuple(max(place.offset, 0) for place in consumer.committed(asked, timeout=_ANSWER_SECONDS))
+        finally:
+            consumer.close()
+
+
+def open_prefix(settings: WorkerSettings) -> Prefix:
+    """The prefix that the settings name, framed as its workers frame.
+
+    Raises:
+        NotCreated: it has no topics, or no settings in them.
+        RegistryUnusable: the registry does not answer.
+    """
+    domain = read_domain(settings)
+    if settings.registry_url:
+        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and seldom used
+
+        return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
+    return Prefix(settings, domain, SINGLE_OBJECT)
+
+
+def partition_of(customer: str, partitions: int) -> int:
+    """Journal partition of a customer, as every Kafka client with murmur2 has it."""
+    return partition_of_key(customer.encode(), partitions)
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """The same, of a customer's key."""
+    hashed: int = murmur2(key) & 0x7FFFFFFF
+    return hashed % partitions

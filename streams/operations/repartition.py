@@ -1,0 +1,225 @@
+"""A journal copied into a new prefix with more partitions, to be folded there as it was here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.insights.state import CLOCK, Clock, InsightCodec
+from streams.kafka.config import reader_config
+from streams.kafka.journal import COPIED
+from streams.kafka.publisher import Publisher, in_chunks
+from streams.kafka.reader import read_committed
+from streams.kafka.topics import partition_counts
+from streams.kafka.watermarks import watermarks
+from streams.offline.verify import set_aside
+from streams.operations.create import BROKERS_DEFAULT, make_topics, publish
+from streams.operations.dead_letters import Wanted, read_letters
+from streams.operations.prefix import partition_of_key
+from streams.settings import parse_domain
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from confluent_kafka import Message
+
+    from streams.operations.prefix import Prefix
+    from streams.settings import WorkerSettings
+
+_RECORDS_MAX = 5_000
+"""Of one transaction."""
+_TAIL = 64
+_ANSWER_SECONDS = 30.0
+_OFFSET_BYTES = 8
+
+
+class CannotRepartition(Exception):
+    """The message says what is in the way, and what is allowed."""
+
+
+class _Record(NamedTuple):
+    """A record to be copied, and into which partitions."""
+
+    offset: int
+    parts: Iterable[int]
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """What this call wrote; an earlier one that was interrupted may have written more."""
+
+    journal: int
+    dead_letters: int
+
+
+def repartition(
+    source: Prefix, target: WorkerSettings, partitions: int, on_partition: Callable[[int], None] = lambda _: None
+) -> Copied:
+    """Copies the journal of a prefix at rest into that of `target`; may be killed, and repeated until it returns.
+
+    Each new partition is a part of one old one, in its order: each customer's records, among all that has no customer.
+    So every record meets what it met before.
+
+    Raises:
+        CannotRepartition: another number of partitions, the prefix works, or `target` is in use.
+        SettingsError: more partitions than a prefix may have.
+        WrongTopics: `target` has topics with other partitions.
+    """
+    before = source.domain.journal_partitions
+    if partitions <= before or partitions % before:
+        raise CannotRepartition(
+            f"{partitions} partitions: allowed are multiples of the present {before}, as {2 * before} or {3 * before}"
+        )
+    _check_rest(source)
+    domain = parse_domain(source.domain.model_copy(update={"journal_partitions": partitions}).model_dump_json())
+    make_topics(target, domain, BROKERS_DEFAULT)
+    publisher = Publisher(target, "repartition")
+    letters = set_aside(source, source.wire)
+    journal = 0
+    for number in range(before):
+        parts = range(number, partitions, before)
+        journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, letters[number]))
+        on_partition(number)
+    _copy_insights(publisher, source, target, partitions // before)
+    dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
+    publish(target, domain)
+    return Copied(journal, dead_letters)
+
+
+def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range, records: Iterable[_Record]) -> int:
+    """Sends what an interrupted call has not; a copy's header has the offset that it had."""
+    name = getattr(Topics(target.prefix), topic)
+    reached = {number: _reached(target, name, number) for number in parts}
+    count = 0
+    for chunk in in_chunks(records, lambda record: len(record.value or b""), _RECORDS_MAX):
+        with publisher.transaction():
+            for record in chunk:
+                headers = [*record.headers, (COPIED, record.offset.to_bytes(_OFFSET_BYTES, "big"))]
+                for number in record.parts:
+                    if record.offset > reached[number]:
+                        publisher.send(name, number, record.key, record.value, headers)
+                        count += 1
+    return count
+
+
+def _records(source: Prefix, number: int, parts: range, left_out: Collection[int]) -> Iterator[_Record]:
+    """What was folded of a journal partition, and where it belongs now: what has no customer, everywhere."""
+    for message in source.read("journal", number):
+        offset, key = message.offset() or 0, message.key()
+        if offset in left_out:
+            continue
+        to: Iterable[int] = parts
+        if key is not None:
+            of_key = partition_of_key(key, parts.stop)
+            # one that lies where it does not belong is folded where it lies
+            to = (of_key if of_key in parts else parts.start,)
+        headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
+        yield _Record(offset, to, key, message.value(), headers)
+
+
+def _letters(source: Prefix, target: WorkerSettings, partitions: int) -> Iterator[_Record]:
+    """What was not brought back, its source named as in the new prefix: there it can be."""
+    here, there = Topics(source.settings.prefix), Topics(target.prefix)
+    for letter in read_letters(source, Wanted()):
+        held = letter.held
+        if letter.retried_ms is not None:
+            continue
+        if held.source_topic == here.touchpoints:
+            held = msgspec.structs.replace(held, source_topic=there.touchpoints)
+        elif held.source_topic == here.journal and held.key is not None:
+            number = partition_of_key(held.key, partitions)
+            held = msgspec.structs.replace(held, source_topic=there.journal, source_partition=number)
+        yield _Record(letter.position, (0,), held.key, source.wire.encode(held), [])
+
+
+def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings, times: int) -> None:
+    """Insights go on from where they were: each new partition has come as far as the one that it is a part of."""
+    codec, held = InsightCodec(), dict[bytes, bytes]()
+    for message in source.read("insights_changelog", 0):
+        key, value = message.key() or b"", message.value()
+        held.pop(key, None)
+        if value is not None:
+            held[key] = value
+    clock = codec.decode(CLOCK, held[CLOCK]) if CLOCK in held else None
+    if isinstance(clock, Clock):
+        spoken, complete = clock.spoken_ms * times, clock.complete_ms * times
+        held[CLOCK] = codec.encode(CLOCK, msgspec.structs.replace(clock, spoken_ms=spoken, complete_ms=complete))
+    topics = Topics(target.prefix)
+    # a worker refuses state without the offset that it belongs to
+    start = ConsumerGroupTopicPartitions(target.prefix, [TopicPartition(topics.facts, 0, 0)])
+    admin = AdminClient({**target.kafka, "bootstrap.servers": target.brokers})
+    for answer in admin.alter_consumer_group_offsets([start], request_timeout=_ANSWER_SECONDS).values():
+        answer.result()
+    with publisher.transaction():
+        for key, value in held.items():
+            publisher.send(topics.insights_changelog, 0, key, value)
+
+
+def _reached(target: WorkerSettings, topic: str, number: int) -> int:
+    """Offset of the last record copied into a partition; -1 before the first.
+
+    Raises:
+        CannotRepartition: the last record is no copy.
+    """
+    last = _last(target, topic, number)
+    if last is None:
+        return -1
+    copied = dict(last.headers() or ()).get(COPIED)
+    if copied is None:
+        raise CannotRepartition(f"prefix {target.prefix} is in use, or made already: {topic} has more than copies")
+    return int.from_bytes(copied, "big")
+
+
+def _last(target: WorkerSettings, topic: str, number: int) -> Message | None:
+    """The last committed record; the markers of transactions, which lie behind it, are none."""
+    back = _TAIL
+    consumer = Consumer(reader_config(target.brokers, target.kafka))
+    try:
+        low, high = watermarks(consumer, (topic, number))
+    finally:
+        consumer.close()
+    while high > low:
+        start = {number: max(low, high - back)}
+        last = None
+        for message in read_committed(target.brokers, topic, target.kafka, [number], start):
+            last = message
+        if last is not None or start[number] == low:
+            return last
+        back *= 4
+    return None
+
+
+def _check_rest(source: Prefix) -> None:
+    """What was collected is folded, and nobody goes on."""
+    settings, topics = source.settings, Topics(source.settings.prefix)
+    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
+    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=_ANSWER_SECONDS)
+    members = len(asked[settings.prefix].result().members)
+    if members:
+        raise CannotRepartition(
+            f"{members} workers of prefix {settings.prefix} run: let them work off everything, then stop them"
+        )
+    counts = partition_counts(settings.brokers, settings.kafka)
+    places = [
+        TopicPartition(topic, number)
+        for topic in (topics.touchpoints, topics.journal, topics.facts)
+        for number in range(counts[topic])
+    ]
+    consumer = Consumer(reader_config(settings.brokers, settings.kafka, settings.prefix))
+    try:
+        committed = consumer.committed(places, timeout=_ANSWER_SECONDS)
+    finally:
+        consumer.close()
+    for place in committed:
+        start = {place.partition: max(place.offset, 0)}
+        if next(read_committed(settings.brokers, place.topic, settings.kafka, [place.partition], start), None):
+            raise CannotRepartition(
+                f"{place.topic}-{place.partition} has records from offset {start[place.partition]} on that are not "
+                "worked off: start the workers, let them, then stop them"
+            )

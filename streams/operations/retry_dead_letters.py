@@ -1,0 +1,128 @@
+"""Dead letters brought back, each once: its record goes where it came from, together with a mark that it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from schemas.journal import Unparked
+from schemas.outputs import NOT_WHOLE, Retried
+from streams.fold.timers import TIMER
+from streams.kafka.journal import COPIED
+from streams.kafka.publisher import Publisher, in_chunks
+from streams.operations.dead_letters import read_letters
+from streams.operations.prefix import partition_of
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.operations.dead_letters import Letter, Wanted
+    from streams.operations.prefix import Prefix
+
+_RECORDS_MAX = 500
+"""Of one transaction: it holds up the readers of the journal."""
+
+
+class CannotRetry(Exception):
+    """The record cannot be brought back; the message says what to do instead."""
+
+
+class Outgoing(NamedTuple):
+    """A record on its way back."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A letter that stays, and why."""
+
+    position: int
+    reason: str
+
+
+class Retries(msgspec.Struct, frozen=True):
+    """What became of the letters that were asked for."""
+
+    brought_back: dict[str, int]
+    """By topic: records written."""
+    before: int
+    """Brought back by an earlier call."""
+    refused: tuple[Refusal, ...]
+
+    @property
+    def found(self) -> int:
+        return sum(self.brought_back.values()) + self.before + len(self.refused)
+
+
+def retry(prefix: Prefix, wanted: Wanted) -> Retries:
+    """Brings back the letters that are wanted and were not before; may be repeated, and killed at any time.
+
+    Raises:
+        NotCreated: as `read_letters`.
+        KafkaException: the brokers do not take it, or another retry runs; what is not committed is not done.
+    """
+    # made before marks are read: it ends an earlier retry, and what that one committed is there to be read
+    publisher = Publisher(prefix.settings, "dead-letters-retry")
+    brought: Counter[str] = Counter()
+    refused: list[Refusal] = []
+    before = 0
+
+    def pending() -> Iterator[tuple[int, Outgoing]]:
+        nonlocal before
+        for letter in read_letters(prefix, wanted):
+            if letter.retried_ms is not None:
+                before += 1
+                continue
+            try:
+                yield letter.position, record_of(letter, prefix)
+            except CannotRetry as why:
+                refused.append(Refusal(letter.position, str(why)))
+
+    for chunk in in_chunks(pending(), lambda each: len(each[1].value or b""), _RECORDS_MAX):
+        _bring_back(publisher, prefix, chunk)
+        brought.update(outgoing.topic for _, outgoing in chunk)
+    return Retries(dict(brought), before, tuple(refused))
+
+
+def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
+    """What is written to bring a letter back.
+
+    A record that was forwarded begins its way anew: its hops end with the letter, which was the end of that way.
+
+    Raises:
+        CannotRetry: nothing can, or must.
+    """
+    held, topics = letter.held, Topics(prefix.settings.prefix)
+    if held.source_topic.startswith(TIMER):
+        key = held.key or b""
+        partition = partition_of(key.decode(), prefix.domain.journal_partitions)
+        unparked = prefix.wire.encode(Unparked(held.source_topic.removeprefix(TIMER)))
+        return Outgoing(topics.journal, partition, key, unparked)
+    if held.stage == "replay":
+        raise CannotRetry(f"line {held.source_offset} of the file {held.source_topic}: mend the file and replay it")
+    if held.source_topic not in {topics.touchpoints, topics.journal, topics.facts}:
+        raise CannotRetry(f"it came from {held.source_topic}, which is no input of this prefix")
+    if NOT_WHOLE in held.detail:
+        raise CannotRetry("its record was too large to be kept whole: the producer has to send it again")
+    if held.key is None and held.source_topic != topics.touchpoints:
+        raise CannotRetry("it is of the partition, not of a customer, and what followed it has taken its place")
+    headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
+    return Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
+
+
+def _bring_back(publisher: Publisher, prefix: Prefix, pending: list[tuple[int, Outgoing]]) -> None:
+    retries = Topics(prefix.settings.prefix).retries
+    with publisher.transaction():
+        for _, outgoing in pending:
+            publisher.send(*outgoing)
+        # without transactions a mark must not be there before its record
+        publisher.flush()
+        for position, _ in pending:
+            publisher.send(retries, 0, b"%d" % position, prefix.wire.encode(Retried(position)))

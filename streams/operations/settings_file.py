@@ -1,0 +1,115 @@
+"""The settings that decide, put together for publication: a YAML file, variables, flow files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+
+from streams.flows.language.files import files_of, library_documents, read_document
+from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.mistakes import FlowError, parse_flow
+from streams.settings import DOMAIN_PREFIX, DomainSettings, SettingsError, domain_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+
+_STATES = "flow_states"
+
+
+def configured(
+    file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
+) -> DomainSettings:
+    """What is to be published: `file` first, TOUCHSTREAM_DOMAIN_* variables over it, then the flows.
+
+    `flows` are files, or folders of them; without any, those of `file`, else those that come with the product.
+
+    Raises:
+        SettingsError: a value is not allowed; the message names the file and the path in it, or the variable.
+        FlowError: a flow file cannot be used.
+    """
+    values = {} if file is None else _read_settings(file)
+    texts = domain_variables(environment)
+    if _STATES in {*values, *texts}:
+        raise SettingsError(f"{_STATES} is given: it is no setting, but what `touchstream flows publish|pause` writes")
+    paths = tuple(flows)
+    if paths:
+        values["flows"] = read_flows(paths)
+    elif "flows" not in values:
+        values["flows"] = library_documents()
+    try:
+        domain = DomainSettings.model_validate(values | {name: _value_of(text) for name, text in texts.items()})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(item, file, texts) for item in error.errors())) from None
+    try:
+        compile_flows(domain.flows)
+    except FlowError as error:
+        raise FlowError(error if paths or file is None else f"{file}: {error}") from None
+    return domain
+
+
+def names_flows(
+    file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
+) -> bool:
+    """Whether what `configured` puts together says which flows are to be published."""
+    values = {} if file is None else _read_settings(file)
+    return any(flows) or "flows" in {*values, *domain_variables(environment)}
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}; --settings takes a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: no YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file}: holds {type(values).__name__}; allowed is a mapping of {_allowed()}")
+    return values
+
+
+def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
+    """What flow files, or folders of them, hold, each checked.
+
+    Raises:
+        FlowError: one cannot be used; the message names it.
+    """
+    documents = []
+    for file in files_of(paths):
+        documents.append(read_document(file))
+        parse_flow(documents[-1], str(file))  # an error names the file only here
+    return tuple(documents)
+
+
+def _value_of(text: str) -> JsonValue:
+    """A variable's text; what is written as a JSON object or list is one."""
+    if text[:1] not in {"{", "["}:
+        return text
+    try:
+        value: JsonValue = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def _explain(item: Any, file: Path | None, texts: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails
+    first, *rest = (str(part) for part in item["loc"]) if item["loc"] else ("the whole",)
+    if first in texts:
+        place = ".".join([f"{DOMAIN_PREFIX}{first.upper()}", *rest])
+    else:
+        place = f"{file}: {'.'.join([first, *rest])}"
+    if item["type"] == "extra_forbidden" and not rest:
+        return f"{place} is {item['input']!r}: no such setting; allowed: {_allowed()}"
+    return f"{place} is {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _allowed() -> str:
+    return ", ".join(name for name in DomainSettings.model_fields if name != _STATES)

@@ -1,0 +1,1 @@
+"""Files of touchpoints, and how their lines become touchpoints."""

@@ -1,0 +1,179 @@
+"""Lines become orders and refunds, each at the time of its first line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xxhash import xxh3_128_hexdigest
+
+from schemas.touchpoint import Order, Product, Touchpoint
+from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.replay.files.mapping import Mapping
+    from streams.replay.files.rows import Row
+
+_SEPARATOR = "\x1f"
+
+
+def derived_id(*identifying: str) -> str:
+    """Hex of xxh3-128 over the texts, which no text can imitate by holding a separator of its own."""
+    return xxh3_128_hexdigest(_SEPARATOR.join(f"{len(text)}:{text}" for text in identifying).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of an order; `common` is the touchpoint that the order gets if this is its first line."""
+
+    row: Row
+    common: Touchpoint
+    currency: str
+    product: Product
+    amount_minor: int
+    discount_minor: int
+
+
+@dataclass(slots=True)
+class Group:
+    """Lines with the same order id, while more may come."""
+
+    order_id: str
+    time_ms: int
+    lines: list[OrderLine] = field(default_factory=list)
+
+    def refused(self, reason: Reason, detail: str) -> Refused:
+        """The whole of it, refused."""
+        rows = [line.row for line in self.lines]
+        raw = b"".join(row.raw for row in rows)
+        return Refused(reason, detail, rows[0].number, raw, sum(row.lines for row in rows))
+
+
+@dataclass(slots=True)
+class _Bought:
+    order_id: str
+    quantity: int
+
+
+class OrderBook:
+    """Closes groups in the order of their time, and remembers what can still be taken back.
+
+    A refund's line belongs to the customer's latest earlier order that has the article with at least that
+    quantity not yet refunded; without one it is unmatched.
+    """
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._source = mapping.source
+        self._rules = mapping.orders
+        self._bought: dict[tuple[str, str], list[_Bought]] = {}
+
+    def close(self, group: Group) -> Iterator[Mapped]:
+        """The touchpoints of a group: one order, or a refund for each order that it takes back."""
+        for rule in self._rules.refused:
+            if group.order_id.startswith(rule.prefix):
+                yield group.refused(Reason.NOT_AN_ORDER, f"order id with prefix {rule.prefix}: {rule.because}")
+                return
+        if self._rules.refunds and group.order_id.startswith(self._rules.refunds.prefix):
+            yield from self._refunds(group)
+        else:
+            yield self._order(group)
+
+    def _order(self, group: Group) -> Mapped:
+        total_minor = sum(line.amount_minor for line in group.lines)
+        if total_minor <= 0:
+            reason = Reason.NEGATIVE_TOTAL if total_minor < 0 else Reason.ZERO_TOTAL
+            return group.refused(reason, f"an order that totals {total_minor} minor units")
+        first = group.lines[0]
+        if self._rules.refunds and first.common.user_id is not None:
+            self._remember(first.common.user_id, group)
+        return _touchpoint(
+            group.lines,
+            kind=ORDERED,
+            event_id=derived_id(self._source, ORDERED, group.order_id),
+            order=Order(
+                order_id=group.order_id,
+                currency=first.currency,
+                total_minor=total_minor,
+                discount_minor=sum(line.discount_minor for line in group.lines),
+            ),
+        )
+
+    def _remember(self, user_id: str, group: Group) -> None:
+        pieces: dict[str, int] = {}
+        for line in group.lines:
+            pieces[line.product.sku] = pieces.get(line.product.sku, 0) + line.product.quantity
+        for sku, quantity in pieces.items():
+            self._bought.setdefault((user_id, sku), []).append(_Bought(group.order_id, quantity))
+
+    def _refunds(self, group: Group) -> Iterator[Mapped]:
+        by_order: dict[str | None, Group] = {}
+        for line in group.lines:
+            if line.product.quantity >= 0 or line.amount_minor > 0:
+                alone = Group(group.order_id, group.time_ms, [line])
+                yield alone.refused(Reason.BAD_REFUND, "a refund's line with pieces or an amount that are not negative")
+                continue
+            order_id = self._take_back(line)
+            by_order.setdefault(order_id, Group(group.order_id, group.time_ms)).lines.append(line)
+        for order_id, part in by_order.items():
+            yield self._refund(part, order_id)
+
+    def _take_back(self, line: OrderLine) -> str | None:
+        if line.common.user_id is None:
+            return None
+        wanted = -line.product.quantity
+        for bought in reversed(self._bought.get((line.common.user_id, line.product.sku), ())):
+            if bought.quantity >= wanted:
+                bought.quantity -= wanted
+                return bought.order_id
+        return None
+
+    def _refund(self, part: Group, order_id: str | None) -> Mapped:
+        total_minor = -sum(line.amount_minor for line in part.lines)
+        if total_minor == 0:
+            return part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")
+        return _touchpoint(
+            part.lines,
+            kind=REFUNDED,
+            event_id=derived_id(self._source, REFUNDED, part.order_id, order_id or ""),
+            order=Order(order_id or part.order_id, part.lines[0].currency, total_minor),
+            properties={"refund_id": part.order_id, "refund": "matched" if order_id else "unmatched"},
+        )
+
+
+def _touchpoint(
+    lines: list[OrderLine],
+    *,
+    kind: str,
+    event_id: str,
+    order: Order,
+    properties: dict[str, str] | None = None,
+) -> MappedTouchpoint:
+    common = lines[0].common
+    sign = -1 if kind == REFUNDED else 1
+    touchpoint = Touchpoint(
+        event_id=event_id,
+        source=common.source,
+        type=kind,
+        time_ms=common.time_ms,
+        user_id=common.user_id,
+        anonymous_id=common.anonymous_id,
+        email_hash=common.email_hash,
+        session_id=common.session_id,
+        channel=common.channel,
+        order=order,
+        products=tuple(
+            Product(
+                sku=line.product.sku,
+                category=line.product.category,
+                price_minor=line.product.price_minor,
+                quantity=sign * line.product.quantity,
+            )
+            for line in lines
+        ),
+        country=common.country,
+        time_zone=common.time_zone,
+        properties={**common.properties, **(properties or {})},
+    )
+    return MappedTouchpoint(touchpoint, sum(line.row.lines for line in lines))

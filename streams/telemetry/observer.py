@@ -1,0 +1,246 @@
+"""Committed records become metrics: one table from a record's type to what it moves."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter as Tally
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from schemas.insights import Anomaly, Facts, Kpi, Model
+from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
+from streams.flows.runtime.receipts import OUTCOMES
+from streams.insights.fires import KPI as FLOW_MESSAGES
+from streams.insights.inputs import KPI as FLOW_INPUTS
+from streams.insights.kpis import FORMULAS
+from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
+from streams.telemetry.gauges import Bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import msgspec
+    from prometheus_client import Counter
+
+    from streams.settings import DomainSettings
+    from streams.telemetry.metrics import Metrics
+
+GRAINS = ("hour", "day")
+STAGE_COLLECT = "collect"
+NONE = "none"
+SEGMENT = "segment="
+CLUSTER = "cluster="
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Label values that show as 0 before they are first counted, so that no panel and no alert starts blind."""
+
+    segments: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = OUTCOMES
+    models: tuple[str, ...] = ("linear", "last")
+    channels: tuple[str, ...] = ("direct",)
+    kpis: tuple[str, ...] = ()
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by stage
+    wall_clock: bool = True
+
+
+def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Mapping[str, tuple[str, ...]]) -> Known:
+    """Label values that follow from the settings; `reasons` of dead letters by stage."""
+    segments = (NO_ORDER, UNSCORED, *GRID_SEGMENTS) if domain.rfm_profile == "grid" else (NO_ORDER, UNSCORED)
+    return Known(
+        segments=segments,
+        flows=flows,
+        kpis=tuple(formula.name for formula in FORMULAS),
+        reasons=reasons,
+        wall_clock=domain.clock == "wall",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the state of insights says at an assignment. `stock`: sums of the facts without an hour, by (name, by)."""
+
+    stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    anomalies: tuple[tuple[str, str], ...] = ()  # (kpi, by) of the open incidents
+    models: Mapping[str, str | None] = field(default_factory=dict)  # version by kind; None before the first
+    kpis: tuple[Kpi, ...] = ()
+
+
+class Observer:
+    """Feeds `metrics` from what was committed; called on the event loop only."""
+
+    def __init__(self, metrics: Metrics, known: Known) -> None:
+        self._metrics = metrics
+        self._known = known
+        self._channel = Bounded()
+        self._kpi = Bounded()
+        self._flow = Bounded()
+        self._windows: dict[tuple[str, str], int] = {}  # start_ms of the window shown, by (kpi, grain)
+        self._versions: dict[str, str] = {}  # by kind of model
+        # of the records that come by the thousand: (counter, labels) -> what one commit adds
+        self._sums: Tally[tuple[Any, ...]] = Tally()
+        self._counters: dict[str, Counter] = {
+            "folded": metrics.folded,
+            "duplicates": metrics.duplicates,
+            "orders": metrics.orders,
+            "revenue_minor": metrics.revenue,
+            "refunds_minor": metrics.refunds,
+            "candidates_unaccounted": metrics.candidates_unaccounted,
+        }
+        self._table: dict[type[msgspec.Struct], Callable[[Any], None]] = {
+            Trigger: self._trigger,
+            Decision: self._decision,
+            SegmentChanged: self._segment_changed,
+            Credit: self._credit,
+            DeadLetter: self._dead_letter,
+            Facts: self._facts,
+            Kpi: self._kpi_closed,
+            Anomaly: self._anomaly,
+            Model: self._model,
+        }
+        self._show_zeros()
+
+    def observe_committed(self, records: Iterable[msgspec.Struct]) -> None:
+        """Count the records of one commit; types without a metric are passed over."""
+        self._sums.clear()
+        for record in records:
+            handler = self._table.get(type(record))
+            if handler is not None:
+                handler(record)
+        for (counter, *labels), value in self._sums.items():
+            counter.labels(*labels).inc(value)
+
+    def observe_journalled(self, count: int) -> None:
+        """`count` touchpoints were written to the journal; those refused come as dead letters."""
+        self._metrics.collected.inc(count)
+        self._metrics.journalled.inc(count)
+
+    def observe_commit(self, duration_s: float) -> None:
+        self._metrics.commit_seconds.observe(duration_s)
+
+    def observe_held_back(self, by_partition: Mapping[int, int]) -> None:
+        """How far the time of journal partitions is behind what was collected, in ms of the prefix's time."""
+        for partition, held_ms in by_partition.items():
+            self._metrics.time_held_back.labels(str(partition)).set(held_ms / 1000)
+
+    def show_insights(self, held: Held) -> None:
+        """This worker holds the facts now: show what its state says, whatever was shown before."""
+        metrics = self._metrics
+        self.withdraw_insights()
+        metrics.anomaly_active.restore(held.anomalies)
+        for kpi in self._known.kpis:
+            for grain in GRAINS:
+                metrics.kpi.labels(kpi, grain).set(math.nan)
+                metrics.kpi_window.labels(kpi, grain).set(math.nan)
+        for segment in self._known.segments:
+            metrics.customers.labels(segment).set(0)
+        for closed in held.kpis:
+            self._kpi_closed(closed)
+        for kind, version in held.models.items():
+            self._show_model(kind, version or NONE)
+        self.show_stock(held.stock)
+
+    def show_stock(self, stock: Mapping[tuple[str, str], int]) -> None:
+        """After a commit of insights: the sums of the facts without an hour, by (name, by)."""
+        metrics, in_clusters = self._metrics, 0
+        for (name, by), value in stock.items():
+            if name != "customers":
+                continue
+            if by.startswith(SEGMENT):
+                metrics.customers.labels(by.removeprefix(SEGMENT)).set(value)
+            elif by.startswith(CLUSTER):
+                in_clusters += value
+                metrics.cluster_customers.labels(by.removeprefix(CLUSTER)).set(value)
+        metrics.cluster_customers.labels(NONE).set(stock.get(("customers_known", ""), 0) - in_clusters)
+        metrics.decisions_open.set(stock.get(("decisions_open", ""), 0))
+        sent, received = stock.get(("forwards_sent", ""), 0), stock.get(("forwards_received", ""), 0)
+        metrics.forwards_open.set(sent - received)
+
+    def withdraw_insights(self) -> None:
+        """The facts have gone to another worker."""
+        self._windows.clear()
+        self._versions.clear()
+        self._metrics.withdraw_insights()
+
+    def withdraw_partition(self, partition: int) -> None:
+        """A journal partition has gone to another worker, which shows how far it is complete."""
+        for gauge in (self._metrics.event_time, self._metrics.time_held_back):
+            with suppress(KeyError):  # it may have gone before its first facts
+                gauge.remove(str(partition))
+
+    def _show_zeros(self) -> None:
+        metrics, known = self._metrics, self._known
+        metrics.wall_clock.set(known.wall_clock)
+        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES, FLOW_INPUTS))
+        for stage, reasons in known.reasons.items():
+            for reason in reasons:
+                metrics.dead_letters.labels(stage, reason)
+        for flow in known.flows:
+            metrics.triggers.labels(self._flow(flow))
+            for outcome in known.outcomes:
+                metrics.decisions.labels(self._flow(flow), outcome)
+        for segment in known.segments:
+            metrics.segment_changes.labels(segment)
+        for model in known.models:
+            for channel in known.channels:
+                metrics.credited.labels(model, self._channel(channel))
+                metrics.reversed.labels(model, self._channel(channel))
+        for kpi in known.kpis:
+            metrics.anomalies.labels(self._kpi(kpi))
+
+    def _trigger(self, trigger: Trigger) -> None:
+        self._sums[self._metrics.triggers, self._flow(trigger.flow_id)] += 1
+
+    def _decision(self, decision: Decision) -> None:
+        self._sums[self._metrics.decisions, self._flow(decision.flow_id), decision.outcome] += 1
+
+    def _segment_changed(self, change: SegmentChanged) -> None:
+        self._sums[self._metrics.segment_changes, change.after] += 1
+
+    def _credit(self, credit: Credit) -> None:
+        counter = self._metrics.credited if credit.amount_minor >= 0 else self._metrics.reversed
+        self._sums[counter, credit.model, self._channel(credit.channel)] += abs(credit.amount_minor)
+
+    def _dead_letter(self, letter: DeadLetter) -> None:
+        self._metrics.dead_letters.labels(letter.stage, letter.reason).inc()
+        if letter.stage == STAGE_COLLECT:
+            self._metrics.collected.inc()
+
+    def _facts(self, facts: Facts) -> None:
+        if facts.complete_to_ms is not None:
+            self._metrics.event_time.labels(str(facts.partition)).set(facts.complete_to_ms / 1000)
+        for count in facts.counts:
+            counter = self._counters.get(count.name)
+            # a counter only rises; the facts that take away (a merge found a duplicate) show in the KPIs
+            if counter is not None and not count.by and count.value > 0:
+                counter.inc(count.value)
+
+    def _kpi_closed(self, kpi: Kpi) -> None:
+        window = (kpi.name, kpi.grain)
+        if kpi.by or kpi.start_ms < self._windows.get(window, 0):
+            return
+        self._windows[window] = kpi.start_ms
+        label = self._kpi(kpi.name)
+        self._metrics.kpi.labels(label, kpi.grain).set(math.nan if kpi.value is None else kpi.value)
+        self._metrics.kpi_window.labels(label, kpi.grain).set(kpi.start_ms / 1000)
+
+    def _anomaly(self, anomaly: Anomaly) -> None:
+        label = self._kpi(anomaly.kpi)
+        if anomaly.status == "raised":
+            self._metrics.anomalies.labels(label).inc()
+            self._metrics.anomaly_active.opened(label, anomaly.by)
+        else:
+            self._metrics.anomaly_active.closed(label, anomaly.by)
+
+    def _model(self, model: Model) -> None:
+        self._show_model(model.kind, model.version)
+
+    def _show_model(self, kind: str, version: str) -> None:
+        before = self._versions.get(kind)
+        if before is not None:
+            self._metrics.model.remove(kind, before)
+        self._versions[kind] = version
+        self._metrics.model.labels(kind, version).set(1)
