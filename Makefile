@@ -40,6 +40,7 @@ simulate: setup ## SEEDS cases from SEED on: engine and fold on a model broker, 
 lint: $(READY) ## ruff, mypy, layers, spelling
 	@echo "== ruff"
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --quiet --diff .
 	@echo "== mypy"
 	@$(BIN)/mypy --strict $(CHECKED)
 	@echo "== layers"

@@ -45,9 +45,11 @@ class CompileHook(BuildHookInterface):
         modules = sorted(str(path.relative_to(self._folder)) for path in found - left_out)
         settings = ["--config-file", str(Path(self.root, "pyproject.toml"))]
         subprocess.run(  # noqa: S603 - this Python, on files of this project
-            [sys.executable, "-c", NATIVE, *settings, *modules], cwd=self._folder, check=True,
+            [sys.executable, "-c", NATIVE, *settings, *modules],
+            cwd=self._folder,
+            check=True,
             env={**os.environ, "PYTHONPATH": str(self._folder)},
-        )  # fmt: skip
+        )
         rmtree(self._folder / "build")
         for path in self._folder.rglob("*.so"):
             build_data["force_include"][str(path)] = str(path.relative_to(self._folder))

@@ -37,9 +37,7 @@ class MemoryStore:
                 return
             yield key, self._records[key]
 
-    def write(
-        self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
-    ) -> None:
+    def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         self._timers.difference_update(passed)
         for key, value in records:
             if value is None:

@@ -31,8 +31,13 @@ _NO_TIMER = _DUE.pack(0)
 _DAMAGED = ("Corruption", "IO error")
 # refusals of RocksDB that say nothing against the files: another process has them, or there is no room
 _NOT_DAMAGED = (
-    "lock hold by", "While lock file", "No space left", "File too large", "Disk quota exceeded", "Permission denied",
-)  # fmt: skip
+    "lock hold by",
+    "While lock file",
+    "No space left",
+    "File too large",
+    "Disk quota exceeded",
+    "Permission denied",
+)
 _MARK = "UNREADABLE"
 """A file in a store's directory that says why it must not be opened again."""
 
@@ -145,9 +150,7 @@ class RocksDBStore:
         except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
             self._give_up(error)
 
-    def write(
-        self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
-    ) -> None:
+    def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         batch, timers = WriteBatch(raw_mode=True), self._timers_handle
         for due_ms, key in passed:
             batch.delete(_DUE.pack(due_ms) + key, timers)

@@ -46,9 +46,7 @@ class Store(Protocol):
         """Records whose keys begin with `prefix`, in the keys' order."""
         ...
 
-    def write(
-        self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
-    ) -> None:
+    def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         """Apply records (None deletes), their timers and the position, all or nothing.
 
         `passed` are index entries that are no longer valid; they go first, so an entry that one of the

@@ -30,15 +30,28 @@ if TYPE_CHECKING:
 
 REASONS = {
     "collect": (
-        "malformed", "unknown_schema", "not_avro", "unknown_type", "time_out_of_range", "amount_out_of_range",
-        "no_customer", "too_large", "raised",
+        "malformed",
+        "unknown_schema",
+        "not_avro",
+        "unknown_type",
+        "time_out_of_range",
+        "amount_out_of_range",
+        "no_customer",
+        "too_large",
+        "raised",
     ),
     "fold": (
-        "malformed", "unknown_schema", "not_avro", "unexpected_type", "not_configured", "identity_loop",
-        "timer_failed", "raised",
+        "malformed",
+        "unknown_schema",
+        "not_avro",
+        "unexpected_type",
+        "not_configured",
+        "identity_loop",
+        "timer_failed",
+        "raised",
     ),
     "insights": ("malformed", "unknown_schema", "not_avro"),
-}  # fmt: skip
+}
 
 
 class Worker(NamedTuple):

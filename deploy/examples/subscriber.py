@@ -29,10 +29,16 @@ DUE = "SELECT trigger FROM message WHERE state = 'waiting' AND due_ms <= ? ORDER
 inbox = sqlite3.connect(INBOX)
 inbox.execute("CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, due_ms INT, state TEXT, trigger TEXT)")
 producer = Producer({"bootstrap.servers": BROKERS, "partitioner": "murmur2_random"})
-consumer = Consumer({
-    "bootstrap.servers": BROKERS, "group.id": f"{PREFIX}.subscriber", "auto.offset.reset": "earliest",
-    "enable.auto.commit": False, "isolation.level": "read_committed", "session.timeout.ms": 6_000,
-})  # fmt: skip
+consumer = Consumer(
+    {
+        "bootstrap.servers": BROKERS,
+        "group.id": f"{PREFIX}.subscriber",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "session.timeout.ms": 6_000,
+    }
+)
 
 
 def receive(value: bytes) -> None:
@@ -57,10 +63,13 @@ def tell(trigger: dict, now_ms: int) -> None:
     kind, _, who = trigger["customer"].partition(":")
     message = {name: trigger[name] for name in ("flow_id", "flow_version", "arm")}
     touchpoint = {
-        "event_id": f"delivered-{trigger['trigger_id']}", "type": DELIVERED[trigger["channel"]], "time_ms": now_ms,
-        "source": "sender", "user_id" if kind == "u" else "anonymous_id": who,
+        "event_id": f"delivered-{trigger['trigger_id']}",
+        "type": DELIVERED[trigger["channel"]],
+        "time_ms": now_ms,
+        "source": "sender",
+        "user_id" if kind == "u" else "anonymous_id": who,
         "message": message | {"message_id": trigger["trigger_id"]},
-    }  # fmt: skip
+    }
     body, header = io.BytesIO(), HEADERS["touchpoint"]
     schemaless_writer(body, KINDS[header][1], touchpoint)
     producer.produce(f"{PREFIX}.touchpoints", header + body.getvalue(), trigger["customer"])

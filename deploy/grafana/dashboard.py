@@ -39,8 +39,6 @@ class Figure(NamedTuple):
     expr: str
 
 
-
-
 def per_second(counter: str, by: str = "") -> str:
     """PromQL of a counter's rate, summed over workers, by the labels named."""
     grouped = f"sum by ({by})" if by else "sum"
@@ -56,83 +54,196 @@ def commit_quantile(share: float) -> str:
 
 
 FIGURES = (
-    Figure("Touchpoints per second", "Taken from the producers.", "cps",
-           per_second("touchpoints_collected_total")),
+    Figure("Touchpoints per second", "Taken from the producers.", "cps", per_second("touchpoints_collected_total")),
     Figure("Waiting", "Records not yet processed, all topics.", "short", "sum(touchstream_lag_records)"),
     Figure("Workers ready", "Restored and in the group.", "short", "sum(touchstream_ready)"),
-    Figure("Complete to", "The shop's time up to which every journal partition is complete.", "dateTimeAsIso",
-           "1000 * min(touchstream_event_time_seconds)"),
-    Figure("KPIs off", "Open anomalies; the alert list says which.", "short",
-           "sum(max by (kpi) (touchstream_anomaly_active))"),
+    Figure(
+        "Complete to",
+        "The shop's time up to which every journal partition is complete.",
+        "dateTimeAsIso",
+        "1000 * min(touchstream_event_time_seconds)",
+    ),
+    Figure(
+        "KPIs off",
+        "Open anomalies; the alert list says which.",
+        "short",
+        "sum(max by (kpi) (touchstream_anomaly_active))",
+    ),
 )
 
 ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
-    ("The shop", (
-        Graph("Orders per minute", "Down while touchpoints are steady: checkout is broken, or its events.",
-              "short", ((per_minute("orders_total"), "orders"),)),
-        Graph("Revenue and refunds per minute", "Minor units of the reporting currency.", "short", (
-            (per_minute("revenue_minor_total"), "revenue"),
-            (per_minute("refunds_minor_total"), "refunds"))),
-        Graph("KPIs of the last hour closed", "By the shop's time, corrected as late facts come.", "short",
-              (('max by (kpi) (touchstream_kpi{grain="hour"})', "{{kpi}}"),)),
-        Graph("KPIs of the last day closed", "By the days of the reporting time zone.", "short",
-              (('max by (kpi) (touchstream_kpi{grain="day"})', "{{kpi}}"),)),
-        Graph("Anomalies", "1 while a KPI is off; held for 90 s.", "short",
-              (("max by (kpi) (touchstream_anomaly_active)", "{{kpi}}"),)),
-        Graph("Anomalies raised per hour", "More than a few a day on one KPI: its season changed.", "short",
-              ((f"60 * {per_minute('anomalies_total', 'kpi')}", "{{kpi}}"),)),
-    )),
-    ("Customers", (
-        Graph("Customers by segment", "The base by value.", "short",
-              (("max by (segment) (touchstream_customers)", "{{segment}}"),)),
-        Graph("Segments entered per minute", "A wave on Mondays is new cuts.", "short",
-              ((per_minute("segment_changes_total", "segment"), "{{segment}}"),)),
-        Graph("Customers by cluster", "Groups by behaviour, from the last tick's model.", "short",
-              (("max by (cluster) (touchstream_cluster_customers)", "{{cluster}}"),)),
-        Graph("Models in force", "One line a kind and version.", "short",
-              (("max by (kind, version) (touchstream_model_info)", "{{kind}} {{version}}"),)),
-    )),
-    ("Messages and credit", (
-        Graph("Triggers per minute", "Messages that subscribers are to send.", "short",
-              ((per_minute("triggers_total", "flow"), "{{flow}}"),)),
-        Graph("Decisions per minute", "Where the yes and the no's come from.", "short",
-              ((per_minute("decisions_total", "flow, outcome"), "{{flow}} {{outcome}}"),)),
-        Graph("Credited per minute", "Minor units by model and channel.", "short",
-              ((per_minute("credited_minor_total", "model, channel"), "{{model}} {{channel}}"),)),
-        Graph("Taken back per minute", "Credit reversed after refunds.", "short",
-              ((per_minute("reversed_minor_total", "model, channel"), "{{model}} {{channel}}"),)),
-    )),
-    ("The way of the touchpoints", (
-        Graph("Collected, journalled, folded", "They run together; what is missing is in the dead letters.", "cps", (
-            (per_second("touchpoints_collected_total"), "collected"),
-            (per_second("touchpoints_journalled_total"), "journalled"),
-            (per_second("folded_total"), "folded"),
-            (per_second("duplicates_total"), "duplicates"))),
-        Graph("Dead letters per minute", "A producer sends what cannot be used; the reason says what.", "short",
-              ((per_minute("dead_letters_total", "stage, reason"), "{{stage}} {{reason}}"),)),
-        Graph("Behind the wall", "How far the least complete partition is behind now; meaningless in a replay.", "s",
-              (("time() - min by (partition) (touchstream_event_time_seconds)", "partition {{partition}}"),
-               ("max(touchstream_time_held_back_seconds)", "held back until all is folded"))),
-        Graph("Open", "Forwards on their way between profiles, and candidates that wait.", "short", (
-            ("max(touchstream_forwards_open)", "forwards"),
-            ("max(touchstream_decisions_open)", "candidates"))),
-    )),
-    ("Workers", (
-        Graph("Waiting by topic", "Grows: add workers, up to the number of partitions.", "short",
-              (("sum by (topic) (touchstream_lag_records)", "{{topic}}"),)),
-        Graph("Commits and aborts per second", "Aborts that go on: the log says what is to blame.",
-              "ops", (
-                  (per_second("commits_total"), "commits"),
-                  (per_second("aborts_total"), "aborts"))),
-        Graph("Duration of commits", "Up to 50 ms is usual.", "s", (
-            (commit_quantile(0.5), "p50"),
-            (commit_quantile(0.99), "p99"))),
-        Graph("State restored", "Below 1: those partitions' customers wait.", "percentunit",
-              (("min by (instance) (touchstream_restored_ratio)", "{{instance}}"),)),
-        Graph("Partitions owned", "Uneven for long: more workers than partitions.", "short",
-              (("touchstream_partitions_owned", "{{instance}}"),)),
-        Graph("Memory", "Of each worker.", "bytes", (("process_resident_memory_bytes", "{{instance}}"),)),
-    )),
+    (
+        "The shop",
+        (
+            Graph(
+                "Orders per minute",
+                "Down while touchpoints are steady: checkout is broken, or its events.",
+                "short",
+                ((per_minute("orders_total"), "orders"),),
+            ),
+            Graph(
+                "Revenue and refunds per minute",
+                "Minor units of the reporting currency.",
+                "short",
+                ((per_minute("revenue_minor_total"), "revenue"), (per_minute("refunds_minor_total"), "refunds")),
+            ),
+            Graph(
+                "KPIs of the last hour closed",
+                "By the shop's time, corrected as late facts come.",
+                "short",
+                (('max by (kpi) (touchstream_kpi{grain="hour"})', "{{kpi}}"),),
+            ),
+            Graph(
+                "KPIs of the last day closed",
+                "By the days of the reporting time zone.",
+                "short",
+                (('max by (kpi) (touchstream_kpi{grain="day"})', "{{kpi}}"),),
+            ),
+            Graph(
+                "Anomalies",
+                "1 while a KPI is off; held for 90 s.",
+                "short",
+                (("max by (kpi) (touchstream_anomaly_active)", "{{kpi}}"),),
+            ),
+            Graph(
+                "Anomalies raised per hour",
+                "More than a few a day on one KPI: its season changed.",
+                "short",
+                ((f"60 * {per_minute('anomalies_total', 'kpi')}", "{{kpi}}"),),
+            ),
+        ),
+    ),
+    (
+        "Customers",
+        (
+            Graph(
+                "Customers by segment",
+                "The base by value.",
+                "short",
+                (("max by (segment) (touchstream_customers)", "{{segment}}"),),
+            ),
+            Graph(
+                "Segments entered per minute",
+                "A wave on Mondays is new cuts.",
+                "short",
+                ((per_minute("segment_changes_total", "segment"), "{{segment}}"),),
+            ),
+            Graph(
+                "Customers by cluster",
+                "Groups by behaviour, from the last tick's model.",
+                "short",
+                (("max by (cluster) (touchstream_cluster_customers)", "{{cluster}}"),),
+            ),
+            Graph(
+                "Models in force",
+                "One line a kind and version.",
+                "short",
+                (("max by (kind, version) (touchstream_model_info)", "{{kind}} {{version}}"),),
+            ),
+        ),
+    ),
+    (
+        "Messages and credit",
+        (
+            Graph(
+                "Triggers per minute",
+                "Messages that subscribers are to send.",
+                "short",
+                ((per_minute("triggers_total", "flow"), "{{flow}}"),),
+            ),
+            Graph(
+                "Decisions per minute",
+                "Where the yes and the no's come from.",
+                "short",
+                ((per_minute("decisions_total", "flow, outcome"), "{{flow}} {{outcome}}"),),
+            ),
+            Graph(
+                "Credited per minute",
+                "Minor units by model and channel.",
+                "short",
+                ((per_minute("credited_minor_total", "model, channel"), "{{model}} {{channel}}"),),
+            ),
+            Graph(
+                "Taken back per minute",
+                "Credit reversed after refunds.",
+                "short",
+                ((per_minute("reversed_minor_total", "model, channel"), "{{model}} {{channel}}"),),
+            ),
+        ),
+    ),
+    (
+        "The way of the touchpoints",
+        (
+            Graph(
+                "Collected, journalled, folded",
+                "They run together; what is missing is in the dead letters.",
+                "cps",
+                (
+                    (per_second("touchpoints_collected_total"), "collected"),
+                    (per_second("touchpoints_journalled_total"), "journalled"),
+                    (per_second("folded_total"), "folded"),
+                    (per_second("duplicates_total"), "duplicates"),
+                ),
+            ),
+            Graph(
+                "Dead letters per minute",
+                "A producer sends what cannot be used; the reason says what.",
+                "short",
+                ((per_minute("dead_letters_total", "stage, reason"), "{{stage}} {{reason}}"),),
+            ),
+            Graph(
+                "Behind the wall",
+                "How far the least complete partition is behind now; meaningless in a replay.",
+                "s",
+                (
+                    ("time() - min by (partition) (touchstream_event_time_seconds)", "partition {{partition}}"),
+                    ("max(touchstream_time_held_back_seconds)", "held back until all is folded"),
+                ),
+            ),
+            Graph(
+                "Open",
+                "Forwards on their way between profiles, and candidates that wait.",
+                "short",
+                (("max(touchstream_forwards_open)", "forwards"), ("max(touchstream_decisions_open)", "candidates")),
+            ),
+        ),
+    ),
+    (
+        "Workers",
+        (
+            Graph(
+                "Waiting by topic",
+                "Grows: add workers, up to the number of partitions.",
+                "short",
+                (("sum by (topic) (touchstream_lag_records)", "{{topic}}"),),
+            ),
+            Graph(
+                "Commits and aborts per second",
+                "Aborts that go on: the log says what is to blame.",
+                "ops",
+                ((per_second("commits_total"), "commits"), (per_second("aborts_total"), "aborts")),
+            ),
+            Graph(
+                "Duration of commits",
+                "Up to 50 ms is usual.",
+                "s",
+                ((commit_quantile(0.5), "p50"), (commit_quantile(0.99), "p99")),
+            ),
+            Graph(
+                "State restored",
+                "Below 1: those partitions' customers wait.",
+                "percentunit",
+                (("min by (instance) (touchstream_restored_ratio)", "{{instance}}"),),
+            ),
+            Graph(
+                "Partitions owned",
+                "Uneven for long: more workers than partitions.",
+                "short",
+                (("touchstream_partitions_owned", "{{instance}}"),),
+            ),
+            Graph("Memory", "Of each worker.", "bytes", (("process_resident_memory_bytes", "{{instance}}"),)),
+        ),
+    ),
 )
 
 
@@ -142,8 +253,13 @@ def target(letter: str, expr: str, legend: str) -> Json:
 
 def panel(kind: str, shown: Graph | Figure, targets: list[Json], where: Json) -> Json:
     return {
-        "type": kind, "title": shown.title, "description": shown.text, "datasource": SOURCE, "gridPos": where,
-        "fieldConfig": {"defaults": {"unit": shown.unit}, "overrides": []}, "targets": targets,
+        "type": kind,
+        "title": shown.title,
+        "description": shown.text,
+        "datasource": SOURCE,
+        "gridPos": where,
+        "fieldConfig": {"defaults": {"unit": shown.unit}, "overrides": []},
+        "targets": targets,
     }
 
 
@@ -161,12 +277,23 @@ def figure(given: Figure, where: Json) -> Json:
 def alert_list(where: Json) -> Json:
     states = {"firing": True, "pending": True, "error": True, "noData": False, "normal": False}
     options = {
-        "datasource": "Prometheus", "stateFilter": states, "viewMode": "list", "groupMode": "default", "groupBy": [],
-        "maxItems": 20, "sortOrder": 1, "dashboardAlerts": False, "alertName": "", "alertInstanceLabelFilter": "",
+        "datasource": "Prometheus",
+        "stateFilter": states,
+        "viewMode": "list",
+        "groupMode": "default",
+        "groupBy": [],
+        "maxItems": 20,
+        "sortOrder": 1,
+        "dashboardAlerts": False,
+        "alertName": "",
+        "alertInstanceLabelFilter": "",
     }
     return {
-        "type": "alertlist", "title": "Alerts", "description": "What fires now; each names its runbook.",
-        "gridPos": where, "options": options,
+        "type": "alertlist",
+        "title": "Alerts",
+        "description": "What fires now; each names its runbook.",
+        "gridPos": where,
+        "options": options,
     }
 
 
@@ -192,9 +319,17 @@ def panels() -> Iterator[Json]:
 def dashboard() -> Json:
     source = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Data source", "hide": 0}
     return {
-        "uid": "touchstream", "title": "touchstream", "tags": ["touchstream"], "schemaVersion": SCHEMA_VERSION,
-        "editable": False, "graphTooltip": 1, "refresh": "10s", "timezone": "utc",
-        "time": {"from": "now-1h", "to": "now"}, "annotations": {"list": []}, "templating": {"list": [source]},
+        "uid": "touchstream",
+        "title": "touchstream",
+        "tags": ["touchstream"],
+        "schemaVersion": SCHEMA_VERSION,
+        "editable": False,
+        "graphTooltip": 1,
+        "refresh": "10s",
+        "timezone": "utc",
+        "time": {"from": "now-1h", "to": "now"},
+        "annotations": {"list": []},
+        "templating": {"list": [source]},
         "panels": [{"id": number, **made} for number, made in enumerate(panels(), start=1)],
     }
 

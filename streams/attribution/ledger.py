@@ -148,9 +148,9 @@ def _may_concern(touch: Touch, conversion: Conversion, settings: DomainSettings)
 def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
     """The touches in the lookback of a conversion; views have their own."""
     first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
-    return tuple([
-        touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms
-    ])
+    return tuple(
+        [touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms]
+    )
 
 
 def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], entry: _Entry) -> Conversion:
@@ -219,8 +219,11 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, en
     if effects.is_of_flows_only:
         return
     order_id, time_ms, currency, revision = (
-        conversion.order_id, conversion.time_ms, conversion.currency, conversion.revision,
-    )  # fmt: skip
+        conversion.order_id,
+        conversion.time_ms,
+        conversion.currency,
+        conversion.revision,
+    )
     kind, channel_without, apart = written
     by_currency = "" if currency == settings.reporting_currency else f",currency={currency}"
     for touch, amount_minor in rows:

@@ -133,10 +133,13 @@ def _print(found: Report) -> None:
     screen = console()
     screen.print(f"{found.begin} to {found.end}: {found.records:,} records of the journal folded")
     screen.print(_flows_table(found), "")
-    screen.print(_table(
-        ("flow", "outcome", "decisions"),
-        [(flow.flow_id, *item) for flow in found.flows for item in flow.outcomes.items()],
-    ), "")  # fmt: skip
+    screen.print(
+        _table(
+            ("flow", "outcome", "decisions"),
+            [(flow.flow_id, *item) for flow in found.flows for item in flow.outcomes.items()],
+        ),
+        "",
+    )
     changes = found.changes
     if changes is not None:
         screen.print(

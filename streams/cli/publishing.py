@@ -24,7 +24,9 @@ def publish(
     percent: Annotated[
         float | None,
         typer.Option(
-            min=0, max=99.99, help="For this share of the customers only; 0: decides and sends nothing.",
+            min=0,
+            max=99.99,
+            help="For this share of the customers only; 0: decides and sends nothing.",
             show_default=False,
         ),
     ] = None,
@@ -40,7 +42,7 @@ def publish(
     ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
-) -> None:  # fmt: skip
+) -> None:
     """Publish flows in a running prefix; the others in force stay as they are."""
     from streams.cli.shared import loaded
     from streams.flows.language.expectations import NoExpectation, expected_of

@@ -37,9 +37,7 @@ def replay(
         str | None, typer.Option(help="How column files are read: online_retail, rees46, ... or a YAML file.")
     ] = None,
     speed: Annotated[float | None, typer.Option(min=0.001, help="Times real time; else as fast as it goes.")] = None,
-    barriers: Annotated[
-        bool, typer.Option(help="Wait for the workers at each week's models and at the end.")
-    ] = True,
+    barriers: Annotated[bool, typer.Option(help="Wait for the workers at each week's models and at the end.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Write a past to the touchpoints of a prefix with the clock `marks`, and let its time run on for 8 days."""
@@ -119,9 +117,13 @@ def _print_summary(summary: ReplaySummary) -> None:
         table.add_column(heading, justify="left" if heading == "file" else "right")
     for name, file in summary.files.items():
         counts = (
-            file.lines, file.in_orders, file.in_refunds, file.in_unmatched_refunds, file.in_others,
+            file.lines,
+            file.in_orders,
+            file.in_refunds,
+            file.in_unmatched_refunds,
+            file.in_others,
             file.refused.total(),
-        )  # fmt: skip
+        )
         table.add_row(name, *map(str, counts))
     screen.print(table)
     for name, file in summary.files.items():

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 AfterRun = Callable[[str, str, str], None]
 """(prefix, brokers, name of the run): called while the run's topics and its worker are still there."""
 
+
 class Failed(RuntimeError):
     """The demo did not come through; the message says where."""
 
@@ -55,9 +56,19 @@ _QUIET = {"log_level": "3"}
 """Of librdkafka in this process: a warning between two progress bars helps nobody."""
 _SHOP_SECONDS = 120.0
 _EXPECTED = (
-    Failed, TooSlow, WorkerEnded, SilentStage, StillBusy, DidNotStart, Unavailable, Undeliverable,
-    ColumnFileError, SettingsError, WrongTopics, KafkaException,
-)  # fmt: skip
+    Failed,
+    TooSlow,
+    WorkerEnded,
+    SilentStage,
+    StillBusy,
+    DidNotStart,
+    Unavailable,
+    Undeliverable,
+    ColumnFileError,
+    SettingsError,
+    WrongTopics,
+    KafkaException,
+)
 _INTERRUPTED = 130
 _LOG_WIDTH = 120
 _RUNNING = "running"

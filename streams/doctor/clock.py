@@ -66,11 +66,16 @@ def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
     there = cluster.metadata.topics.get(topic)
     partitions = {part.leader: number for number, part in there.partitions.items()} if there else {}
     settings = cluster.settings
-    producer = Producer({
-        "log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers,
-        "transactional.id": f"{settings.prefix}.doctor", "linger.ms": 0,
-        "transaction.timeout.ms": settings.transaction_timeout_ms,
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "log_level": 0,
+            **settings.kafka,
+            "bootstrap.servers": settings.brokers,
+            "transactional.id": f"{settings.prefix}.doctor",
+            "linger.ms": 0,
+            "transaction.timeout.ms": settings.transaction_timeout_ms,
+        }
+    )
     producer.init_transactions(_SECONDS)
     producer.begin_transaction()
     try:

@@ -39,9 +39,7 @@ def _check_members(cluster: Cluster, group: ConsumerGroupDescription) -> Iterato
     instances = Counter(member.group_instance_id or member.client_id for member in members)
     seen = f"{len(members)} workers in {name}: {', '.join(sorted(instances))}"
     twice = sorted(instance for instance, count in instances.items() if count > 1)
-    owned = {
-        (each.topic, each.partition) for member in members for each in member.assignment.topic_partitions
-    }
+    owned = {(each.topic, each.partition) for member in members for each in member.assignment.topic_partitions}
     orphans = [place for place in cluster.inputs if place not in owned]
     if twice:
         yield warn(

@@ -80,8 +80,11 @@ class Assignment:
             await self.poller.resume(partition.place, partition.tag)
             self.status.restore_s = time.monotonic() - started_s
             _log.info(
-                "partition ready", topic=partition.input.topic, partition=partition.number,
-                committed=partition.committed, restored_records=restored.records,
+                "partition ready",
+                topic=partition.input.topic,
+                partition=partition.number,
+                committed=partition.committed,
+                restored_records=restored.records,
                 seconds=round(self.status.restore_s, 3),
             )
         except Exception as error:  # noqa: BLE001 - a partition that cannot be restored ends the worker
@@ -100,8 +103,14 @@ class Assignment:
 
     async def _restore_off_loop(self, partition: Partition) -> Restored | None:
         return await asyncio.get_running_loop().run_in_executor(
-            self._restorers, restore, self.settings, self.outside, partition.input, partition.number,
-            partition.cancelled, lambda share: self.status.shares.__setitem__(partition.place, share),
+            self._restorers,
+            restore,
+            self.settings,
+            self.outside,
+            partition.input,
+            partition.number,
+            partition.cancelled,
+            lambda share: self.status.shares.__setitem__(partition.place, share),
         )
 
     async def _make_ready(self, partition: Partition, restored: Restored) -> bool:

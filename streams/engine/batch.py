@@ -90,8 +90,19 @@ class BatchMessage(ConsumerMessage):
         self.done = done
         self._acked = False
         super().__init__(
-            batch.topic, batch.partition, batch.next_offset, time.time(), 0, None, None, None, None,
-            0, 0, TP(batch.topic, batch.partition), generation_id=GENERATION,
+            batch.topic,
+            batch.partition,
+            batch.next_offset,
+            time.time(),
+            0,
+            None,
+            None,
+            None,
+            None,
+            0,
+            0,
+            TP(batch.topic, batch.partition),
+            generation_id=GENERATION,
         )
         self.key = b""
         self.value: Any = batch

@@ -81,9 +81,13 @@ class Committer:
         """Abort and read again what a batch belonged to; one that fails again and again ends the worker."""
         partition.failures += 1
         _log.error(
-            "batch failed: aborted and read again", topic=batch.topic, partition=batch.partition,
+            "batch failed: aborted and read again",
+            topic=batch.topic,
+            partition=batch.partition,
             first_offset=batch.messages[0].offset() if batch.messages else None,
-            next_offset=batch.next_offset, failures=partition.failures, exc_info=error,
+            next_offset=batch.next_offset,
+            failures=partition.failures,
+            exc_info=error,
         )
         if isinstance(error, MustEnd) or partition.failures >= FAILURES_MAX:
             await self._assignment.crash(error)
@@ -121,9 +125,7 @@ class Committer:
             partitions = self._assignment.ready()
             if self._has_work(partitions):
                 metadata = self._assignment.poller.group_metadata
-                await self._off_loop(
-                    make_durable, self._transactions, partitions, metadata, self._commit_plain
-                )
+                await self._off_loop(make_durable, self._transactions, partitions, metadata, self._commit_plain)
                 self.cycle.commit_s = self._loop.time() - started_s
                 self._assignment.status.note_commit(self.cycle.commit_s)
                 for partition in partitions:
@@ -145,8 +147,7 @@ class Committer:
 
     def _has_work(self, partitions: Collection[Partition]) -> bool:
         return self.cycle.outputs > 0 or any(
-            part.pending is not None or (part.overlay is not None and part.overlay.is_changed)
-            for part in partitions
+            part.pending is not None or (part.overlay is not None and part.overlay.is_changed) for part in partitions
         )
 
     def _commit_plain(self, offsets: Mapping[Place, int]) -> None:

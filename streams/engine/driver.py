@@ -155,8 +155,14 @@ class Producer(FaustProducer):
         await super().on_start()
 
     async def send(  # noqa: PLR0913, PLR0917 - Faust's own
-        self, topic: str, key: bytes | None, value: bytes | None, partition: int | None,
-        timestamp: float | None, headers: Any, **_: Any,  # noqa: ANN401, ARG002 - Faust's own
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,  # noqa: ARG002 - Faust's own
+        headers: Any,  # noqa: ANN401 - Faust's own
+        **_: Any,  # noqa: ANN401 - Faust's own
     ) -> Awaitable[RecordMetadata]:
         loop = asyncio.get_running_loop()
         sent: asyncio.Future[RecordMetadata] = loop.create_future()
@@ -204,8 +210,14 @@ TRANSPORTS.aliases[SCHEME] = f"{__name__}:{Transport.__name__}"
 
 
 def create_app(  # noqa: PLR0913 - each a choice of the caller
-    name: str, settings: EngineSettings, inputs: Sequence[Input], *, web_port: int, web_host: str = "0.0.0.0",  # noqa: S104
-    on_committed: Callable[[], None] = lambda: None, status: Status | None = None,
+    name: str,
+    settings: EngineSettings,
+    inputs: Sequence[Input],
+    *,
+    web_port: int,
+    web_host: str = "0.0.0.0",  # noqa: S104
+    on_committed: Callable[[], None] = lambda: None,
+    status: Status | None = None,
 ) -> App:
     """Make an app that reads `inputs`, without agents: attach one to `batches(app, input)` for each.
 
@@ -213,10 +225,20 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
     it starts (`streams.kafka.topics`). A processor that needs the `status` is given it before.
     """
     app = App(
-        name, broker=f"{SCHEME}://engine", store="memory://", datadir=settings.state_dir / "faust",
-        web_port=web_port, web_host=web_host, web_bind=web_host, topic_allow_declare=False,
-        topic_disable_leader=True, stream_wait_empty=False, stream_recovery_delay=0.0,
-        worker_redirect_stdouts=False, autodiscover=False, TableManager=Tables,
+        name,
+        broker=f"{SCHEME}://engine",
+        store="memory://",
+        datadir=settings.state_dir / "faust",
+        web_port=web_port,
+        web_host=web_host,
+        web_bind=web_host,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+        TableManager=Tables,
     )
     app.engine = Engine(settings, inputs, status or Status(), on_committed)
     return app

@@ -61,8 +61,12 @@ class Engine:
     """
 
     def __init__(
-        self, settings: EngineSettings, inputs: Sequence[Input], status: Status,
-        on_committed: Callable[[], None], outside: Outside | None = None,
+        self,
+        settings: EngineSettings,
+        inputs: Sequence[Input],
+        status: Status,
+        on_committed: Callable[[], None],
+        outside: Outside | None = None,
     ) -> None:
         self.settings = settings
         self.inputs = inputs
@@ -88,7 +92,8 @@ class Engine:
         self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker)))]
         self._asking += [
             asyncio.create_task(self._look(GroupOffsets(asker), source.topic, source.watcher))
-            for source in self.inputs if source.watcher is not None
+            for source in self.inputs
+            if source.watcher is not None
         ]
         if self.settings.instance_id is not None:
             admin, topics = AdminClient(client_config(self.settings)), [source.topic for source in self.inputs]

@@ -51,7 +51,11 @@ class Restored:
 
 
 def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is told
-    settings: EngineSettings, outside: Outside, source: Input, number: int, cancelled: Event,
+    settings: EngineSettings,
+    outside: Outside,
+    source: Input,
+    number: int,
+    cancelled: Event,
     on_progress: Callable[[float], None],
 ) -> Restored | None:
     """Restore a partition; blocks, tells its share from 0 to 1, and gives None once it is cancelled.
@@ -130,8 +134,12 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
         return store
     _log.warning(
-        "state does not fit its changelog: rebuilt", path=str(path), position=store.position,
-        changelog_low=low, changelog_high=high, age_s=age_ms // 1_000,
+        "state does not fit its changelog: rebuilt",
+        path=str(path),
+        position=store.position,
+        changelog_low=low,
+        changelog_high=high,
+        age_s=age_ms // 1_000,
     )
     store.close()
     disk.destroy(path)
@@ -139,8 +147,13 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
 
 
 def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
-    settings: EngineSettings, outside: Outside, store: Store, changelog: Place, ends: tuple[int, int],
-    cancelled: Event, on_progress: Callable[[float], None],
+    settings: EngineSettings,
+    outside: Outside,
+    store: Store,
+    changelog: Place,
+    ends: tuple[int, int],
+    cancelled: Event,
+    on_progress: Callable[[float], None],
 ) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
@@ -172,7 +185,12 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
             if time.monotonic() - logged_s > _LOG_SECONDS:
                 logged_s = time.monotonic()
                 _log.info(
-                    "restoring", topic=changelog[0], partition=changelog[1], records=records,
-                    position=position, until=high, seconds=round(logged_s - began_s, 1),
+                    "restoring",
+                    topic=changelog[0],
+                    partition=changelog[1],
+                    records=records,
+                    position=position,
+                    until=high,
+                    seconds=round(logged_s - began_s, 1),
                 )
     return records

@@ -54,8 +54,11 @@ def client_config(settings: EngineSettings) -> ClientConfig:
     """Configure what every client of a worker shares."""
     # by it an operator, and `touchstream doctor`, tell a group's members apart
     return {
-        "client.id": settings.transactional_id, **RECONNECT, **settings.client, "bootstrap.servers": settings.brokers,
-    }  # fmt: skip
+        "client.id": settings.transactional_id,
+        **RECONNECT,
+        **settings.client,
+        "bootstrap.servers": settings.brokers,
+    }
 
 
 def consumer_config(settings: EngineSettings) -> ClientConfig:

@@ -98,6 +98,7 @@ class Transactions:
 
     def send_last(self, output: Output, on_offset: Callable[[int], None]) -> None:
         """Send a record and, by the end of `flush`, learn its offset."""
+
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._note_failure(error, message)
             if error is None:

@@ -72,9 +72,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) ->
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
     if profile.outstanding:
-        profile = without_withdrawn(
-            profile, (*before.consents, *device.consents), at.now_ms, at.customer, at.effects
-        )
+        profile = without_withdrawn(profile, (*before.consents, *device.consents), at.now_ms, at.customer, at.effects)
         profile = bounded(profile, at.customer, at.effects)
     profile = rescored(profile, at)
     published(before, profile, at)

@@ -138,9 +138,7 @@ def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
     if name.startswith(ENTRY):
         is_old = at.now_ms - due_ms > known.settings.entry_age_max_ms
         key = name.removeprefix(ENTRY)
-        return on_date(
-            profile, key, due_ms, at.cause, at.now_ms, known.flows, at.customer, at.effects, is_old=is_old
-        )
+        return on_date(profile, key, due_ms, at.cause, at.now_ms, known.flows, at.customer, at.effects, is_old=is_old)
     flow_id = name.removeprefix("flow:")
     (run,) = [run for run in profile.runs if run.flow_id == flow_id]
     return flow_due(

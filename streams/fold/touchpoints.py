@@ -83,9 +83,7 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     return profile
 
 
-def _show(
-    profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: dict[str, object]
-) -> None:
+def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: dict[str, object]) -> None:
     """Notes what published flows ask about the articles that the customer was shown."""
     if flows.compares_prices:
         changes["prices"] = prices.after(profile.prices, event)

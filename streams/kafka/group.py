@@ -10,7 +10,6 @@ from streams.kafka.ends import end_offsets
 from streams.kafka.offsets import Standing
 
 if TYPE_CHECKING:
-
     from confluent_kafka import Consumer
 
 LOOK_SECONDS = 0.1

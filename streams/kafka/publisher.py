@@ -65,7 +65,11 @@ class Publisher:
             raise
 
     def send(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None,
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Sends a record; KafkaException if it, or an earlier one, is refused."""

@@ -24,8 +24,11 @@ class TopicMissing(Exception):
 
 
 def read_committed(
-    brokers: str, topic: str, client: Mapping[str, str] | None = None,
-    partitions: Collection[int] | None = None, start: Mapping[int, int] | None = None,
+    brokers: str,
+    topic: str,
+    client: Mapping[str, str] | None = None,
+    partitions: Collection[int] | None = None,
+    start: Mapping[int, int] | None = None,
 ) -> Iterator[Message]:
     """Give the records between `start` (offset by partition; else the beginning) and the end at the call.
 
@@ -37,9 +40,7 @@ def read_committed(
         chosen = sorted(partitions if partitions is not None else _partitions(consumer, topic))
         begin = {number: (start or {}).get(number, OFFSET_BEGINNING) for number in chosen}
         ends = {number: watermarks(consumer, (topic, number)) for number in chosen}
-        open_ = {
-            number for number, (low, high) in ends.items() if high > max(low, begin[number])
-        }
+        open_ = {number for number, (low, high) in ends.items() if high > max(low, begin[number])}
         consumer.assign([TopicPartition(topic, number, begin[number]) for number in sorted(open_)])
         yield from _read(consumer, {number: ends[number][1] for number in open_})
     finally:
@@ -73,4 +74,3 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
     if metadata.error is not None:
         raise TopicMissing(f"topic {topic} cannot be read: {metadata.error.str()}")
     return list(metadata.partitions)
-

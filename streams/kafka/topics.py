@@ -28,9 +28,7 @@ class WrongTopics(Exception):
     """Topics that are missing or have another number of partitions than they must have."""
 
 
-def create_topics(
-    brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None
-) -> list[str]:
+def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None) -> list[str]:
     """Make those that are missing and check the others' partitions; the names of those made.
 
     Raises WrongTopics where a topic cannot be made or has another count.
@@ -40,9 +38,7 @@ def create_topics(
     there = _counts(admin)
     missing = [spec for spec in wanted.values() if spec.name not in there]
     made: list[str] = []
-    requests = [
-        NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config)) for spec in missing
-    ]
+    requests = [NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config)) for spec in missing]
     for name, answer in (admin.create_topics(requests) if requests else {}).items():
         try:
             answer.result(_ANSWER_SECONDS)

@@ -70,9 +70,13 @@ class Trial(NamedTuple):
 
 
 def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
-    journal: Journal, wire: Wire, trial: Trial, tried: Sendings, published: Sendings | None = None,
+    journal: Journal,
+    wire: Wire,
+    trial: Trial,
+    tried: Sendings,
+    published: Sendings | None = None,
     checkpoints: Checkpoints | None = None,
-) -> Folded:  # fmt: skip
+) -> Folded:
     """Fills `tried`, and `published` with what the published flows do in the same period.
 
     Devices are folded first, in all partitions: what one hands over to its user (Absorbed) has been in other flows
@@ -136,9 +140,13 @@ class _Past:
     """Half of a partition: by the published flows, and from the trial's time on by those tried."""
 
     def __init__(
-        self, state: MemoryStore, trial: Trial, tried: Sendings, published: Sendings | None,
+        self,
+        state: MemoryStore,
+        trial: Trial,
+        tried: Sendings,
+        published: Sendings | None,
         absorbed: dict[tuple[str, str], Absorbed],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._trial = trial
         self._tried = tried
         self._absorbed = absorbed

@@ -147,9 +147,9 @@ def _figures(flow_id: str, tried: Sendings, sends: Counter[str], before: Counter
     days = Counter(
         datetime.fromtimestamp(each.time_ms / 1000, zone).date().isoformat() for sent in own for each in sent
     )
-    reasons = Counter({
-        (outcome, reason): count for (of, outcome, reason), count in tried.reasons.items() if of == flow_id
-    })
+    reasons = Counter(
+        {(outcome, reason): count for (of, outcome, reason), count in tried.reasons.items() if of == flow_id}
+    )
     return FlowFigures(
         flow_id=flow_id,
         version=None if flow is None else flow.version,

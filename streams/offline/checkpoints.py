@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 _NAME = "touchstream.v1.CheckpointRecord"
-_SCHEMA = fastavro.parse_schema({
-    "type": "record",
-    "name": _NAME,
-    "doc": "The first record has an empty key and, in JSON, what is known of the whole; the others are the state's.",
-    "fields": [{"name": "key", "type": "bytes"}, {"name": "value", "type": "bytes"}],
-})
+_SCHEMA = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": _NAME,
+        "doc": "The first record has an empty key and, in JSON, what is known of the whole; others are the state's.",
+        "fields": [{"name": "key", "type": "bytes"}, {"name": "value", "type": "bytes"}],
+    }
+)
 _WHOLE = b""
 
 

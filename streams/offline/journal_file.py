@@ -20,20 +20,22 @@ if TYPE_CHECKING:
     from streams.offline.journal import Half, Journal
 
 _NAME = "touchstream.v1.JournalRecord"
-_SCHEMA = fastavro.parse_schema({
-    "type": "record",
-    "name": _NAME,
-    "doc": "A record of the journal as it lies in Kafka; the value is Avro in single-object encoding.",
-    "fields": [
-        {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
-        {"name": "partition", "type": "int"},
-        {"name": "offset", "type": "long"},
-        {"name": "timestamp_ms", "type": "long"},
-        {"name": "key", "type": ["null", "bytes"]},
-        {"name": "value", "type": ["null", "bytes"]},
-        {"name": "headers", "type": {"type": "map", "values": "bytes"}},
-    ],
-})
+_SCHEMA = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": _NAME,
+        "doc": "A record of the journal as it lies in Kafka; the value is Avro in single-object encoding.",
+        "fields": [
+            {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
+            {"name": "partition", "type": "int"},
+            {"name": "offset", "type": "long"},
+            {"name": "timestamp_ms", "type": "long"},
+            {"name": "key", "type": ["null", "bytes"]},
+            {"name": "value", "type": ["null", "bytes"]},
+            {"name": "headers", "type": {"type": "map", "values": "bytes"}},
+        ],
+    }
+)
 
 
 class FileRecord:

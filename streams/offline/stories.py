@@ -17,8 +17,8 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
 from streams.flows.language.conditions import Part
+from streams.flows.language.events import EventType
 from streams.flows.language.files import read_document, read_yaml
-from streams.flows.language.flow import EventType
 from streams.flows.language.mistakes import FlowError, parse_part
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
@@ -103,8 +103,11 @@ def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
         FlowError: there are none.
     """
     beside = folder / FOLDER
-    files = sorted((file for file in beside.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name) \
-        if beside.is_dir() else []  # fmt: skip
+    files = (
+        sorted((file for file in beside.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+        if beside.is_dir()
+        else []
+    )
     if not files:
         raise FlowError(f"{beside}: no stories; they are YAML files in a folder {FOLDER} beside the flow files")
     return files

@@ -80,9 +80,12 @@ def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]
 
 
 def verify(
-    records: Records, partitions: int, wire: Wire, on_partition: Callable[[int], None] = lambda _: None,
+    records: Records,
+    partitions: int,
+    wire: Wire,
+    on_partition: Callable[[int], None] = lambda _: None,
     checkpoints: Checkpoints | None = None,
-) -> Verification:  # fmt: skip
+) -> Verification:
     """Folds each of the journal's partitions anew and compares with what the topics hold.
 
     `on_partition` is told each partition that is done. With checkpoints each begins at its last one, and what the
@@ -116,9 +119,13 @@ def verify(
     for partition, sums in facts.items():
         report.compare(partition, Contents(), Contents(sums=sums))
     return Verification(
-        report.journal, report.records, dict(report.different), tuple(report.differences),
-        folded_digests.hashes(), held_digests.hashes(),
-    )  # fmt: skip
+        report.journal,
+        report.records,
+        dict(report.different),
+        tuple(report.differences),
+        folded_digests.hashes(),
+        held_digests.hashes(),
+    )
 
 
 def set_aside(records: Records, wire: Wire) -> defaultdict[int, set[int]]:

@@ -42,16 +42,18 @@ class Barrier:
 
     def __init__(self, target: Target, silent_seconds: float = SILENT_SECONDS) -> None:
         # the workers' own group, never joined: only so can its committed offsets be read
-        self._consumer = Consumer({
-            **target.kafka,
-            "group.id": target.prefix,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "fetch.queue.backoff.ms": 5,
-            # other requests wait behind a fetch that waits
-            "fetch.wait.max.ms": 50,
-        })  # fmt: skip
+        self._consumer = Consumer(
+            {
+                **target.kafka,
+                "group.id": target.prefix,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.queue.backoff.ms": 5,
+                # other requests wait behind a fetch that waits
+                "fetch.wait.max.ms": 50,
+            }
+        )
         self._kafka = dict(target.kafka)
         self._group = target.prefix
         self._inputs = range(target.domain.touchpoint_partitions)

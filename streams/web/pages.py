@@ -48,6 +48,7 @@ def register(
     `lookup` takes a customer's key, `u:<user_id>` and its kin, and gives the public view of the profile, None where
     there is none; raises NotOwned where another worker holds it.
     """
+
     async def live(_request: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
 

@@ -43,12 +43,14 @@ CAP_WEEK = 3
 DRAIN_MS = 4 * HOUR_MS
 FULL = ShopParameters()
 # the detector learns for a week; then hours of a day at a tenth
-QUICK = ShopParameters.model_validate({
-    "days": 8,
-    "customers": 3_000,
-    "visits_per_order": 0.2,
-    "outages": [{"day": 7, "hour": 12, "hours": 4, "share": 0.1}],
-})  # fmt: skip
+QUICK = ShopParameters.model_validate(
+    {
+        "days": 8,
+        "customers": 3_000,
+        "visits_per_order": 0.2,
+        "outages": [{"day": 7, "hour": 12, "hours": 4, "share": 0.1}],
+    }
+)
 
 
 @dataclass
@@ -139,8 +141,9 @@ def test_the_gauge_is_held_although_the_replay_was_over_the_anomaly_in_moments(t
         # the same test runs with the full form whenever it runs with this one
         pytest.skip("takes the time it is held: the full form shows it")
     assert {each.status for each in trade.place.records("anomalies", Anomaly) if each.kpi == "orders"} == {
-        "raised", "cleared",
-    }  # fmt: skip
+        "raised",
+        "cleared",
+    }
     gauge = 'touchstream_anomaly_active{kpi="orders"}'
 
     def high() -> list[float]:

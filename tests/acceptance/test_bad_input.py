@@ -60,9 +60,13 @@ def with_wrong_types() -> bytes:
 def a_call(**changes: Any) -> bytes:
     properties = {"order_id": "o-1", "total": 12.5, "currency": "EUR", "products": []}
     call = {
-        "type": "track", "event": "Order Completed", "messageId": "m-1", "userId": "9",
-        "timestamp": "2026-01-01T00:00:00Z", "properties": properties,
-    }  # fmt: skip
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": "m-1",
+        "userId": "9",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "properties": properties,
+    }
     return json.dumps(call | changes).encode()
 
 
@@ -100,11 +104,14 @@ def bad_records() -> list[Bad]:
         Bad("a call without a time", a_call(timestamp=None), "malformed"),
         Bad("a call with a time without a zone", a_call(timestamp="2026-01-01T00:00:00"), "malformed"),
         Bad("a call of an event without a canonical type", a_call(event="Teleported"), "unknown_type"),
-        Bad("a call with consent in words", a_call(
-            event="Consent Changed", properties={"channel": "email", "granted": "false"}), "malformed"),
+        Bad(
+            "a call with consent in words",
+            a_call(event="Consent Changed", properties={"channel": "email", "granted": "false"}),
+            "malformed",
+        ),
         Bad("an empty value", b"", "empty"),
         Bad("no value", None, "empty"),
-    ]  # fmt: skip
+    ]
 
 
 def _large() -> bytes:
@@ -119,9 +126,13 @@ def send_with_bad(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
 
     def produce(value: bytes | None, key: bytes) -> None:
         producer.produce(
-            place.topics.touchpoints, value, key, 0, headers=HEADERS,
+            place.topics.touchpoints,
+            value,
+            key,
+            0,
+            headers=HEADERS,
             on_delivery=lambda error, message: offsets.append(-1 if error else message.offset()),
-        )  # fmt: skip
+        )
 
     sent = []
     produce(encode(an_order(at, user="first")), b"good")

@@ -29,10 +29,30 @@ pytestmark = pytest.mark.acceptance
 
 ROUNDS = 6_000
 TEXTS = (
-    "", " ", "\x00", "u:1", "a" * 513, "é" * 300, "👩‍👩‍👧", "someone@example.org", "Ω\u202e", "NaN", "-1", "1e400",
-    "Infinity", "0" * 64, "EUR", "eur", "€€€", "all", "email", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59+00:00",
-    "0001-01-01T00:00:00+14:00", "2026-01-01",
-)  # fmt: skip
+    "",
+    " ",
+    "\x00",
+    "u:1",
+    "a" * 513,
+    "é" * 300,
+    "👩‍👩‍👧",
+    "someone@example.org",
+    "Ω\u202e",
+    "NaN",
+    "-1",
+    "1e400",
+    "Infinity",
+    "0" * 64,
+    "EUR",
+    "eur",
+    "€€€",
+    "all",
+    "email",
+    "2026-13-01T00:00:00Z",
+    "9999-12-31T23:59:59+00:00",
+    "0001-01-01T00:00:00+14:00",
+    "2026-01-01",
+)
 NUMBERS = (0, -1, 1, 10**15, 10**15 + 1, 2**31, 2**62, 2**63 - 1, -(2**63), START_MS, START_MS - 400 * DAY_MS)
 ODDITIES: tuple[Any, ...] = (None, True, 0, -1, 1.5, 1e308, "", "x", [], [1], [[]], {}, {"a": {}}, [None], *TEXTS[9:])
 
@@ -103,10 +123,15 @@ def a_call(random: Random, event: Touchpoint) -> dict[str, Any]:
         "anonymousId": event.anonymous_id or "device",
         "context": {"campaign": {"name": "x", "medium": "email"}, "traits": {"email": "a@example.org"}},
         "properties": {
-            "order_id": "o1", "total": 12.5, "currency": "EUR", "channel": "email", "granted": True, "discount": 1,
+            "order_id": "o1",
+            "total": 12.5,
+            "currency": "EUR",
+            "channel": "email",
+            "granted": True,
+            "discount": 1,
             "products": [{"sku": "mug", "price": 4.2, "quantity": 2}],
         },
-    }  # fmt: skip
+    }
 
 
 def misused(random: Random, event: Touchpoint) -> bytes:
@@ -176,6 +201,14 @@ def test_no_bytes_raise_anything_but_a_reason(clock: str) -> None:
     assert world.emitted(DeadLetter) == [], f"seed {seed}: a timer failed"
     assert folded > ROUNDS // 10
     assert {
-        "malformed", "not_avro", "unknown_schema", "unknown_type", "time_out_of_range", "amount_out_of_range",
-        "no_customer", "unexpected_type", "no_event_id", "bad_currency",
-    } <= reasons  # fmt: skip
+        "malformed",
+        "not_avro",
+        "unknown_schema",
+        "unknown_type",
+        "time_out_of_range",
+        "amount_out_of_range",
+        "no_customer",
+        "unexpected_type",
+        "no_event_id",
+        "bad_currency",
+    } <= reasons

@@ -116,9 +116,10 @@ def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker
     collected, or if what they do let their reminders out, these would go out before the withdrawals and orders have
     been forwarded to the customers.
     """
-    with a_worker(place, "0", session_timeout_ms=SESSION_MS) as one, a_worker(
-        place, "1", session_timeout_ms=SESSION_MS
-    ) as two:  # fmt: skip
+    with (
+        a_worker(place, "0", session_timeout_ms=SESSION_MS) as one,
+        a_worker(place, "1", session_timeout_ms=SESSION_MS) as two,
+    ):
         goes_on, stands_still = shares(place, one, two)
         still = two if (place.topics.touchpoints, 0) in owned(one) else one
         users, addresses, devices = (
@@ -147,5 +148,7 @@ def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker
     last = {each.customer[2:]: each.outcome for each in place.records("decisions", Decision)}
     no_consent, exited = ("revoked", "revoked") if has_own_record else ("no_consent", "exited")
     assert last == {
-        **dict.fromkeys(withdrawn, no_consent), **dict.fromkeys(bought, exited), **dict.fromkeys(left, "sent"),
-    }  # fmt: skip
+        **dict.fromkeys(withdrawn, no_consent),
+        **dict.fromkeys(bought, exited),
+        **dict.fromkeys(left, "sent"),
+    }

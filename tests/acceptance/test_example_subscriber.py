@@ -30,8 +30,19 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 SOON_MS = 8_000
 """Longer than it takes to read what was written, and to be killed."""
 TRIGGER = Trigger(
-    "trigger", "u:1", "email", "abandoned_cart", 1, "treatment", "reminder", 0, 0, 0, "So it is.", user_id="1",
-)  # fmt: skip
+    "trigger",
+    "u:1",
+    "email",
+    "abandoned_cart",
+    1,
+    "treatment",
+    "reminder",
+    0,
+    0,
+    0,
+    "So it is.",
+    user_id="1",
+)
 
 
 @pytest.fixture
@@ -66,7 +77,7 @@ def a_trigger(name: str, due_in_ms: int = 0, expires_in_ms: int = HOUR_MS, chann
     now_ms = time.time_ns() // 1_000_000
     return msgspec.structs.replace(
         TRIGGER, trigger_id=name, channel=channel, due_ms=now_ms + due_in_ms, expires_ms=now_ms + expires_in_ms
-    )  # fmt: skip
+    )
 
 
 def ids(place: Place) -> list[str]:
@@ -101,9 +112,12 @@ def test_it_sends_what_is_due_and_neither_expired_nor_revoked_once_and_after_a_k
 
 def test_what_it_sends_comes_back_to_the_customer_as_a_touchpoint(place: Place) -> None:
     add = Touchpoint(
-        event_id="add", type="product_added", time_ms=time.time_ns() // 1_000_000, user_id="1",
+        event_id="add",
+        type="product_added",
+        time_ms=time.time_ns() // 1_000_000,
+        user_id="1",
         products=(Product("mug", 900, 1),),
-    )  # fmt: skip
+    )
     subscriber = the_subscriber(place)
     try:
         with a_worker(place):

@@ -28,9 +28,20 @@ pytestmark = pytest.mark.acceptance
 
 USERS = ("1", "2")
 KINDS = (
-    "product_viewed", "product_viewed", "product_added", "product_added", "order_completed", "order_completed",
-    "order_refunded", "signed_up", "ticket_opened", "page_viewed", "email_opened", "denied", "granted",
-)  # fmt: skip
+    "product_viewed",
+    "product_viewed",
+    "product_added",
+    "product_added",
+    "order_completed",
+    "order_completed",
+    "order_refunded",
+    "signed_up",
+    "ticket_opened",
+    "page_viewed",
+    "email_opened",
+    "denied",
+    "granted",
+)
 
 
 class Thing(NamedTuple):
@@ -112,16 +123,13 @@ class Shop:
         return [
             one
             for one in self.world.emitted(Trigger, customer)
-            if one.trigger_id not in taken_back
-            and is_promotional in {None, self.flows[one.flow_id].is_promotional}
+            if one.trigger_id not in taken_back and is_promotional in {None, self.flows[one.flow_id].is_promotional}
         ]
 
     def told(self, customer: str, flow_ids: set[str] | None = None) -> list[Any]:
         """Every record about a customer's messages, or those of some flows."""
         records: list[Any] = [
-            record
-            for kind in (Decision, Trigger, Revocation)
-            for record in self.world.emitted(kind, customer)
+            record for kind in (Decision, Trigger, Revocation) for record in self.world.emitted(kind, customer)
         ]
         return [record for record in records if flow_ids is None or record.flow_id in flow_ids]
 
@@ -164,9 +172,7 @@ def test_no_rolling_window_holds_more_than_the_widest_caps_allow(documents: Docu
 
 @law
 @given(flow_sets(), histories)
-def test_no_promotion_goes_out_in_quiet_hours_or_may_wait_into_them(
-    documents: Documents, history: list[Thing]
-) -> None:
+def test_no_promotion_goes_out_in_quiet_hours_or_may_wait_into_them(documents: Documents, history: list[Thing]) -> None:
     shop = Shop(documents).live(history)
     zone = zone_of(ZONE, "UTC")
     for sent in shop.sent(is_promotional=True):

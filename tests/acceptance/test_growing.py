@@ -94,9 +94,9 @@ def insights(place: Place) -> dict[bytes, Any]:
     clock = held.pop(CLOCK)
     del held[SETTINGS]
     by_partition = {"spoken_ms": set(clock.spoken_ms), "complete_ms": set(clock.complete_ms)}
-    return {key: value for key, value in held.items() if value is not None} | {CLOCK: (
-        msgspec.structs.replace(clock, spoken_ms=(), complete_ms=()), by_partition
-    )}  # fmt: skip
+    return {key: value for key, value in held.items() if value is not None} | {
+        CLOCK: (msgspec.structs.replace(clock, spoken_ms=(), complete_ms=()), by_partition)
+    }
 
 
 def repeats_by_header(place: Place, topic: str) -> Counter[bool]:
@@ -152,8 +152,17 @@ def test_what_was_set_aside_can_be_brought_back_in_the_new_prefix(kafka: str, pr
         send(place, an_order(START_MS, user="2"))
         wait_worked_off(place)
     value, number = encode(order), partition_of("u:3", 2)
-    letter = DeadLetter("raised", "a bug", "fold", place.topics.journal, number, 9_999, b"u:3", value,
-                        {"received_at_ms": START_MS.to_bytes(8, "big")})  # fmt: skip
+    letter = DeadLetter(
+        "raised",
+        "a bug",
+        "fold",
+        place.topics.journal,
+        number,
+        9_999,
+        b"u:3",
+        value,
+        {"received_at_ms": START_MS.to_bytes(8, "big")},
+    )
     publisher = Publisher(place.settings, "test")
     with publisher.transaction():
         publisher.send(place.topics.dead_letters, 0, b"u:3", encode(letter))

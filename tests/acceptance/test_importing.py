@@ -30,9 +30,10 @@ HOUSEHOLDS = 60
 # nothing but the age of what is imported keeps these flows from sending at once, at whatever hour the test runs
 FLOWS = [{**flow, "holdout_percent": 0, "quiet_hours": None} for flow in TEN]
 YEAR_OLD_CUTS = {
-    "recency_ms": [days * DAY_MS for days in (7, 21, 60, 120)], "frequency": [10, 30, 60, 120],
+    "recency_ms": [days * DAY_MS for days in (7, 21, 60, 120)],
+    "frequency": [10, 30, 60, 120],
     "monetary_minor": [10_000, 50_000, 150_000, 300_000],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

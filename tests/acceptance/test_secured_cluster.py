@@ -74,10 +74,16 @@ class Cluster:
     def read(self, user: str, topic: str) -> str | None:
         """The error's name where a member of the subscribers' group may not read."""
         settings = parse_worker(self.variables(user))
-        consumer = Consumer({
-            **settings.kafka, "bootstrap.servers": settings.brokers, "group.id": f"{PREFIX}.subscriber",
-            "auto.offset.reset": "earliest", "enable.partition.eof": True, "enable.auto.commit": False,
-        })  # fmt: skip
+        consumer = Consumer(
+            {
+                **settings.kafka,
+                "bootstrap.servers": settings.brokers,
+                "group.id": f"{PREFIX}.subscriber",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "enable.auto.commit": False,
+            }
+        )
         try:
             consumer.subscribe([f"{PREFIX}.{topic}"])
             message = consumer.poll(SECONDS)

@@ -26,24 +26,40 @@ PRODUCTS = [{"sku": "mug", "category": "kitchen", "price": 21.88, "quantity": 2}
 
 def a_track_call(event: str, number: int, **properties: Any) -> bytes:
     call = {
-        "type": "track", "event": event, "messageId": f"m-{number}", "userId": "7", "anonymousId": "phone",
+        "type": "track",
+        "event": event,
+        "messageId": f"m-{number}",
+        "userId": "7",
+        "anonymousId": "phone",
         "timestamp": f"2026-01-01T01:{number:02}:00.250+01:00",
         "context": {
-            "campaign": {"name": "spring", "source": "google", "medium": "cpc"}, "sessionId": "s-1",
-            "timezone": "Europe/Berlin", "location": {"country": "DE"}, "traits": {"email": " Ada@Example.org "},
+            "campaign": {"name": "spring", "source": "google", "medium": "cpc"},
+            "sessionId": "s-1",
+            "timezone": "Europe/Berlin",
+            "location": {"country": "DE"},
+            "traits": {"email": " Ada@Example.org "},
         },
         "properties": {"currency": "EUR", **properties},
-    }  # fmt: skip
+    }
     return json.dumps(call).encode()
 
 
 def a_canonical_one(kind: str, number: int, **fields: Any) -> Touchpoint:
     return Touchpoint(
-        event_id=f"m-{number}", source="segment", type=kind, time_ms=START_MS + number * 60_000 + 250, user_id="7",
-        anonymous_id="phone", email_hash=address_hash("ada@example.org"), session_id="s-1", channel="cpc",
-        marketing=Marketing(utm_source="google", utm_medium="cpc", utm_campaign="spring"), country="DE",
-        time_zone="Europe/Berlin", **fields,
-    )  # fmt: skip
+        event_id=f"m-{number}",
+        source="segment",
+        type=kind,
+        time_ms=START_MS + number * 60_000 + 250,
+        user_id="7",
+        anonymous_id="phone",
+        email_hash=address_hash("ada@example.org"),
+        session_id="s-1",
+        channel="cpc",
+        marketing=Marketing(utm_source="google", utm_medium="cpc", utm_campaign="spring"),
+        country="DE",
+        time_zone="Europe/Berlin",
+        **fields,
+    )
 
 
 MUGS = (Product(sku="mug", category="kitchen", price_minor=2_188, quantity=2),)

@@ -50,10 +50,15 @@ def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
 
 def read_triggers(place: Place) -> Iterator[Message]:
     """As any subscriber would: a group of his own, read committed, until everyone who left a cart was told."""
-    consumer = Consumer({
-        "bootstrap.servers": place.settings.brokers, "group.id": f"mailer-{uuid4().hex}",
-        "auto.offset.reset": "earliest", "isolation.level": "read_committed", "enable.partition.eof": True,
-    })  # fmt: skip
+    consumer = Consumer(
+        {
+            "bootstrap.servers": place.settings.brokers,
+            "group.id": f"mailer-{uuid4().hex}",
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
+    )
     consumer.subscribe([place.topics.triggers])
     ended: set[int | None] = set()
     try:

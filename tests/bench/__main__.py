@@ -80,9 +80,14 @@ def main() -> None:
             floors.append(floor.measure(broker.bootstrap, OUT))
             for form, compiled in forms.items():
                 measured = product.stage(
-                    broker.bootstrap, f"bench-{len(floors)}-{form}", OUT, stage.events(EVENTS),
-                    is_whole=stage.is_whole, flows=stage.flows, compiled=compiled,
-                )  # fmt: skip
+                    broker.bootstrap,
+                    f"bench-{len(floors)}-{form}",
+                    OUT,
+                    stage.events(EVENTS),
+                    is_whole=stage.is_whole,
+                    flows=stage.flows,
+                    compiled=compiled,
+                )
                 runs[f"{name}, {form}"].append(Run(measured, floors[-1]))
     _report(floors, runs)
 
@@ -104,9 +109,14 @@ def _report(floors: list[float], runs: dict[str, list[Run]]) -> None:
         rss = max(run.measured.rss_mb for run in of)
         spread = f"{min(rates):,.0f} - {max(rates):,.0f}"
         table.add_row(name, f"{value:,.0f}", spread, f"{ratio:.2f}", f"{cpu:.1f}", f"{rss:.0f}")
-        results.append({
-            "name": name, "value": value, "floor": statistics.median(run.floor for run in of), "ratio": ratio,
-        })  # fmt: skip
+        results.append(
+            {
+                "name": name,
+                "value": value,
+                "floor": statistics.median(run.floor for run in of),
+                "ratio": ratio,
+            }
+        )
     Console(width=130).print(table)
     (OUT / "results.json").write_text(json.dumps(results, indent=2), "utf-8")
 

@@ -65,9 +65,13 @@ def main() -> None:
             for number in range(ROUNDS):
                 for form, product_path in forms.items():
                     live = product.stage(
-                        broker.bootstrap, f"bench-backtest-{place}-{form}-{number}", folder, events(EVENTS),
-                        is_whole=False, compiled=product_path,
-                    )  # fmt: skip
+                        broker.bootstrap,
+                        f"bench-backtest-{place}-{form}-{number}",
+                        folder,
+                        events(EVENTS),
+                        is_whole=False,
+                        compiled=product_path,
+                    )
                     measured[form].append((_cpu_us(path, product_path), live.cpu_us_per_event))
             for form, pairs in measured.items():
                 past_us, live_us = (statistics.median(column) for column in zip(*pairs, strict=True))

@@ -37,10 +37,15 @@ def fill(brokers: str) -> None:
     fill_module: Any = __import__("fill")
     job: Any = __import__("job")
     create_topics(brokers, [TopicSpec(TOPIC, PARTITIONS, 1, {"retention.ms": "-1"})], {})
-    producer = Producer({
-        "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
-        "queue.buffering.max.messages": 1_000_000, "compression.type": "none",
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": brokers,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "queue.buffering.max.messages": 1_000_000,
+            "compression.type": "none",
+        }
+    )
     for number, touch in enumerate(fill_module.touches(MESSAGES)):
         body = io.BytesIO()
         body.write(job.HEADER)
@@ -67,9 +72,15 @@ def run(brokers: str, folder: Path) -> Floor:
     """Consumes and decodes the topic once, on core 0."""
     out = folder / "floor.json"
     environment = {
-        **os.environ, "PEER_BROKER": brokers, "PEER_TOPIC": TOPIC, "PEER_N": str(MESSAGES), "PEER_RUN": "floor",
-        "PEER_DIR": str(folder), "PEER_OUT": str(out), "PYTHONPATH": str(bench_dir()),
-    }  # fmt: skip
+        **os.environ,
+        "PEER_BROKER": brokers,
+        "PEER_TOPIC": TOPIC,
+        "PEER_N": str(MESSAGES),
+        "PEER_RUN": "floor",
+        "PEER_DIR": str(folder),
+        "PEER_OUT": str(out),
+        "PYTHONPATH": str(bench_dir()),
+    }
     command = ["taskset", "-c", "0", sys.executable, str(bench_dir() / "floor.py"), "decode"]
     subprocess.run(command, check=True, env=environment)
     (begun, begun_s, begun_cpu_s), *_, (done, done_s, done_cpu_s) = json.loads(out.read_text("utf-8"))["stamps"]

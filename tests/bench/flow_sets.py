@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
+from streams.flows.language.events import EventType
 from streams.flows.language.files import library_documents
-from streams.flows.language.flow import EventType
 from tests.support.flows import TEN
 
 if TYPE_CHECKING:

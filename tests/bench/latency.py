@@ -69,8 +69,11 @@ def _greatest_rate(place: Place) -> float:
 
 def _place(brokers: str, folder: Path) -> Place:
     at_once = {
-        **a_reminder(), "wait": {"for": "0s"}, "class": "transactional", "holdout_percent": 0,
-    }  # fmt: skip
+        **a_reminder(),
+        "wait": {"for": "0s"},
+        "class": "transactional",
+        "holdout_percent": 0,
+    }
     at_once.pop("caps")
     prefix = f"latency-{uuid4().hex[:8]}"
     counts = {"touchpoint_partitions": PARTITIONS, "journal_partitions": PARTITIONS}

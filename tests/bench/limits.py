@@ -69,19 +69,26 @@ def _keep_idle(brokers: str, folder: Path, customers: int, backlog: int) -> None
     _send(place, customers, backlog)
     half_mb, whole_mb = _peaks_of_backlog(worker, backlog)
     cost = max(0.0, idle - nobody)
-    keep(f"{customers:,} customers with a timer in a day", [
-        Figure("an idle worker, CPU % of a core", 100 * idle, 100 * nobody, "the same without customers"),
-        Figure("idle customers, CPU % of a core", 100 * cost, 1.0, "what they may cost"),
-        Figure(f"peak RSS with a backlog of {backlog:,}, MB", whole_mb, half_mb, "when half was worked off"),
-    ])  # fmt: skip
+    keep(
+        f"{customers:,} customers with a timer in a day",
+        [
+            Figure("an idle worker, CPU % of a core", 100 * idle, 100 * nobody, "the same without customers"),
+            Figure("idle customers, CPU % of a core", 100 * cost, 1.0, "what they may cost"),
+            Figure(f"peak RSS with a backlog of {backlog:,}, MB", whole_mb, half_mb, "when half was worked off"),
+        ],
+    )
 
 
 def _send(place: Place, customers: int, records: int) -> None:
     """Views and adds of customers who are known."""
-    producer = Producer({
-        "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random", "linger.ms": 50,
-        "compression.type": "lz4",
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": place.settings.brokers,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "compression.type": "lz4",
+        }
+    )
     for number in range(records):
         who = f"customer-{number % customers}"
         event = msgspec.structs.replace(touchpoint(number, time.time_ns() // 1_000_000), user_id=who, session_id=who)
@@ -119,10 +126,13 @@ def _keep_flood(brokers: str, folder: Path, customers: int) -> None:
     text = worker.log.read_text()
     if "cycle aborted" in text or text.count('"partition ready"') != 2 * (2 * PARTITIONS + 1):
         raise RuntimeError(f"a cycle was aborted, or a heartbeat missed:\n{text[-4_000:]}")
-    keep(f"{customers:,} timers due at once, in order, no heartbeat missed", [
-        Figure("timers due at once, a second", rate, customers / bare(place), "bare consume of the changelog"),
-        Figure("CPU us a timer", cpu_s / customers * 1e6, 100.0, "10,000 a second on one core"),
-    ])  # fmt: skip
+    keep(
+        f"{customers:,} timers due at once, in order, no heartbeat missed",
+        [
+            Figure("timers due at once, a second", rate, customers / bare(place), "bare consume of the changelog"),
+            Figure("CPU us a timer", cpu_s / customers * 1e6, 100.0, "10,000 a second on one core"),
+        ],
+    )
 
 
 def keep_hot_key(brokers: str, folder: Path, records: int = HOT_RECORDS) -> None:
@@ -130,17 +140,23 @@ def keep_hot_key(brokers: str, folder: Path, records: int = HOT_RECORDS) -> None
     even, hot, again = (
         stage(brokers, name, folder, events, is_whole=True)
         for name, events in (
-            ("even", touchpoints(records)), ("hot", with_a_hot_key(records)), ("again", touchpoints(records))
+            ("even", touchpoints(records)),
+            ("hot", with_a_hot_key(records)),
+            ("again", touchpoints(records)),
         )
     )
     floor_is = "the same shop without, before and after"
-    keep(f"{records:,} touchpoints, each {HOT_EVERY}th of one customer", [
-        Figure(f"with a hot key, {what}", getattr(hot, of), (getattr(even, of) + getattr(again, of)) / 2, floor_is)
-        for what, of in (
-            ("touchpoints a second", "events_per_second"), ("CPU us a touchpoint", "cpu_us_per_event"),
-            ("RSS, MB", "rss_mb"),
-        )
-    ])  # fmt: skip
+    keep(
+        f"{records:,} touchpoints, each {HOT_EVERY}th of one customer",
+        [
+            Figure(f"with a hot key, {what}", getattr(hot, of), (getattr(even, of) + getattr(again, of)) / 2, floor_is)
+            for what, of in (
+                ("touchpoints a second", "events_per_second"),
+                ("CPU us a touchpoint", "cpu_us_per_event"),
+                ("RSS, MB", "rss_mb"),
+            )
+        ],
+    )
 
 
 def with_a_hot_key(records: int) -> Iterator[Touchpoint]:

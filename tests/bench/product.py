@@ -49,9 +49,15 @@ class Measured:
 
 
 def stage(
-    brokers: str, prefix: str, folder: Path, events: Iterable[Touchpoint], *, is_whole: bool,
-    flows: tuple[dict[str, JsonValue], ...] = ONE, compiled: Path | None = None,
-) -> Measured:  # fmt: skip
+    brokers: str,
+    prefix: str,
+    folder: Path,
+    events: Iterable[Touchpoint],
+    *,
+    is_whole: bool,
+    flows: tuple[dict[str, JsonValue], ...] = ONE,
+    compiled: Path | None = None,
+) -> Measured:
     """Fills touchpoints (is_whole) or the journal, runs a worker on core 0 until all is folded and committed.
 
     compiled: the folder of the compiled product; None: the sources are interpreted.
@@ -85,10 +91,14 @@ def stage(
 
 def _fill(brokers: str, topics: Topics, events: Iterable[Touchpoint], *, is_whole: bool) -> int:
     """Writes the touchpoints, and after the last one a mark to every input partition; how many there were."""
-    producer = Producer({
-        "bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 50,
-        "queue.buffering.max.messages": 1_000_000,
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": brokers,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     topic = topics.touchpoints if is_whole else topics.journal
     count = last_ms = 0
     for count, event in enumerate(events, 1):

@@ -38,9 +38,13 @@ FLOOR_IS = "bare consume of the changelog"
 def main(profiles: int = PROFILES) -> None:
     with Broker() as broker, tempfile.TemporaryDirectory() as folder:
         place = make_place(
-            broker.bootstrap, "recovery", Path(folder), clock="wall",
-            touchpoint_partitions=PARTITIONS, journal_partitions=PARTITIONS,
-        )  # fmt: skip
+            broker.bootstrap,
+            "recovery",
+            Path(folder),
+            clock="wall",
+            touchpoint_partitions=PARTITIONS,
+            journal_partitions=PARTITIONS,
+        )
         worker, other = _a_worker(place, "0"), _a_worker(place, "1")
         with worker:
             wait_worked_off(place)  # the group has offsets from here on
@@ -65,20 +69,28 @@ def main(profiles: int = PROFILES) -> None:
                 wait(lambda: ready(other) == PARTITIONS)
                 taken_s = time.monotonic() - began_s - SESSION_SECONDS
     title = f"{profiles:,} profiles, {PARTITIONS} partitions; seconds from the process's start, or end, to ready"
-    keep(title, [
-        Figure("restore, s", restored_s, floor_s, FLOOR_IS),
-        Figure("peak RSS of the restore, MB", restored_mb, 250.0, "what a worker may take"),
-        Figure("restart on the same disk after kill -9, s", restarted_s, floor_s, FLOOR_IS),
-        Figure(f"failover of {moved} partitions beyond the session timeout, s", taken_s, floor_s, FLOOR_IS),
-    ])  # fmt: skip
+    keep(
+        title,
+        [
+            Figure("restore, s", restored_s, floor_s, FLOOR_IS),
+            Figure("peak RSS of the restore, MB", restored_mb, 250.0, "what a worker may take"),
+            Figure("restart on the same disk after kill -9, s", restarted_s, floor_s, FLOOR_IS),
+            Figure(f"failover of {moved} partitions beyond the session timeout, s", taken_s, floor_s, FLOOR_IS),
+        ],
+    )
 
 
 def fill(place: Place, profiles: int, value: Callable[[int], bytes]) -> None:
     """Writes so many customers' state to the changelog; `value` gives the bytes of each by its number."""
-    producer = Producer({
-        "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random", "linger.ms": 50,
-        "queue.buffering.max.messages": 1_000_000, "compression.type": "lz4",
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": place.settings.brokers,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "queue.buffering.max.messages": 1_000_000,
+            "compression.type": "lz4",
+        }
+    )
     for number in range(profiles):
         producer.produce(place.topics.profiles_changelog, value(number), b"u:customer-%d" % number)
         if number % 1_000 == 0:

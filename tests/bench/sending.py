@@ -48,9 +48,14 @@ def touchpoint(number: int, time_ms: int) -> Touchpoint:
         kind, user = "product_added", f"cart-{time_ms}-{number}"
     article = Product(sku=f"sku-{number % 5_000}", price_minor=900, quantity=1)
     return Touchpoint(
-        event_id=f"{time_ms}-{number}", source="bench", type=kind, time_ms=time_ms, user_id=user,
-        session_id=f"visit-{user}", products=(article,),
-    )  # fmt: skip
+        event_id=f"{time_ms}-{number}",
+        source="bench",
+        type=kind,
+        time_ms=time_ms,
+        user_id=user,
+        session_id=f"visit-{user}",
+        products=(article,),
+    )
 
 
 if __name__ == "__main__":

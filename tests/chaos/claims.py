@@ -43,10 +43,13 @@ def _event_ids(place: Place, topic: str) -> Iterator[str]:
             yield record.event_id
 
 
-
-
 def exactly_once(
-    place: Place, sent: Sequence[MappedTouchpoint], summary: ReplaySummary, killed: Outcome, calm: Outcome, *,
+    place: Place,
+    sent: Sequence[MappedTouchpoint],
+    summary: ReplaySummary,
+    killed: Outcome,
+    calm: Outcome,
+    *,
     devices: bool,
 ) -> Found:
     """Each input's effects once, and everything as the calm run has it."""
@@ -85,9 +88,7 @@ def at_least_once(place: Place, sent: Sequence[MappedTouchpoint], killed: Outcom
 
 
 def _unbalanced(place: Place, summary: ReplaySummary, sent: int) -> list[str]:
-    records = read_records(
-        lambda topic: read_committed(place.settings.brokers, topic), place.topics, SINGLE_OBJECT
-    )
+    records = read_records(lambda topic: read_committed(place.settings.brokers, topic), place.topics, SINGLE_OBJECT)
     return balances(account_of(records, summary, sent, place.domain.reporting_currency))
 
 

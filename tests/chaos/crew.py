@@ -122,11 +122,21 @@ class Crew:
     def _slot(place: Place, instance: str, given: dict[str, object]) -> Slot:
         folder = place.folder / f"worker-{instance}"
         folder.mkdir(parents=True)
-        return Slot(instance, folder, {
-            "brokers": place.settings.brokers, "prefix": place.settings.prefix, "instance": instance,
-            "state_dir": folder / "state", "web_host": LOCALHOST, "web_port": free_port(),
-            "session_timeout_ms": SESSION_MS, "transaction_timeout_ms": TRANSACTION_MS, **given,
-        })  # fmt: skip
+        return Slot(
+            instance,
+            folder,
+            {
+                "brokers": place.settings.brokers,
+                "prefix": place.settings.prefix,
+                "instance": instance,
+                "state_dir": folder / "state",
+                "web_host": LOCALHOST,
+                "web_port": free_port(),
+                "session_timeout_ms": SESSION_MS,
+                "transaction_timeout_ms": TRANSACTION_MS,
+                **given,
+            },
+        )
 
     def tend(self) -> None:
         """Start those that ended a moment ago."""

@@ -166,9 +166,13 @@ KINDS: dict[str, Callable[[Stage], float]] = {
 KILLS = tuple(KINDS)[:4]
 _SHARES = (0.5, 0.15, 0.2, 0.15)
 _KILLS_TO_ONE = {
-    "SIGTERM of a worker": 6, "zombie (SIGSTOP > session)": 6, "kill -9 of the broker": 10, "full disk": 10,
-    "batch raises": 8, "agent raises": 12,
-}  # fmt: skip
+    "SIGTERM of a worker": 6,
+    "zombie (SIGSTOP > session)": 6,
+    "kill -9 of the broker": 10,
+    "full disk": 10,
+    "batch raises": 8,
+    "agent raises": 12,
+}
 
 
 def plan(chance: Random, kills: int) -> list[str]:

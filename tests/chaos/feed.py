@@ -28,10 +28,18 @@ _SILENT_SECONDS = 240.0
 
 def history(seed: int, *, devices: bool) -> Iterable[MappedTouchpoint]:
     """Some 320,000 touchpoints, which last for 35 minutes; without `devices` every visitor is known from the start."""
-    shop = Shop(ShopParameters(
-        seed=seed, start=_START, days=_DAYS, orders_per_hour=110, customers=4_000, refund_share=0.15,
-        duplicate_share=0.01, outages=(),
-    ))  # fmt: skip
+    shop = Shop(
+        ShopParameters(
+            seed=seed,
+            start=_START,
+            days=_DAYS,
+            orders_per_hour=110,
+            customers=4_000,
+            refund_share=0.15,
+            duplicate_share=0.01,
+            outages=(),
+        )
+    )
     return shop.mapped() if devices else logged_in(shop)
 
 

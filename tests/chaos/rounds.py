@@ -73,8 +73,13 @@ class _Run:
     def _place(self, broker: Broker, folder: Path, prefix: str) -> Place:
         folder.mkdir(parents=True)
         return make_place(
-            broker.bootstrap, prefix, folder, flows=library_documents(), cuts_fixed=_CUTS,
-            touchpoint_partitions=PARTITIONS, journal_partitions=PARTITIONS,
+            broker.bootstrap,
+            prefix,
+            folder,
+            flows=library_documents(),
+            cuts_fixed=_CUTS,
+            touchpoint_partitions=PARTITIONS,
+            journal_partitions=PARTITIONS,
         )
 
     def disturb(self) -> ReplaySummary:
@@ -143,12 +148,23 @@ def run_round(order: Order, folder: Path, tell: Callable[[str], None]) -> Round:
         found = _check(order, run, summary, killed, calm)
         notes = {**run.stage.notes, **_logged(run.crew)}
         return Round(
-            seed=order.seed, number=order.number, kafka=order.kafka, guarantee=order.guarantee,
-            membership=run.membership, workers=len(run.crew.slots), devices=run.devices,
-            touchpoints=len(run.feed.sent), effects=killed.ids.total(), seconds=round(time.monotonic() - began, 1),
-            faults=run.faults, exits={str(code): times for code, times in sorted(run.crew.codes.items())}, notes=notes,
-            lost=found.lost, doubled=found.doubled, broken=[*found.broken, *_ended_wrong(run.stage), *run.crew.crashes],
-        )  # fmt: skip
+            seed=order.seed,
+            number=order.number,
+            kafka=order.kafka,
+            guarantee=order.guarantee,
+            membership=run.membership,
+            workers=len(run.crew.slots),
+            devices=run.devices,
+            touchpoints=len(run.feed.sent),
+            effects=killed.ids.total(),
+            seconds=round(time.monotonic() - began, 1),
+            faults=run.faults,
+            exits={str(code): times for code, times in sorted(run.crew.codes.items())},
+            notes=notes,
+            lost=found.lost,
+            doubled=found.doubled,
+            broken=[*found.broken, *_ended_wrong(run.stage), *run.crew.crashes],
+        )
 
 
 def _check(order: Order, run: _Run, summary: ReplaySummary, killed: Outcome, calm: Outcome) -> Found:

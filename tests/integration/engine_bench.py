@@ -99,9 +99,7 @@ class Bench:
 
     def expected(self) -> Account:
         """Each record once, in order, with the counts 1, 2, 3, ..."""
-        return {
-            key: [(value, number) for number, value in enumerate(values, 1)] for key, values in self.sent.items()
-        }
+        return {key: [(value, number) for number, value in enumerate(values, 1)] for key, values in self.sent.items()}
 
     def outputs(self) -> int:
         return sum(len(entries) for entries in self.account().values())

@@ -90,9 +90,13 @@ def main() -> None:
     brokers, prefix, state_dir, slot, *words = sys.argv[1:]
     options = {name: value for name, _, value in (word.partition("=") for word in words)}
     settings = EngineSettings(
-        brokers, prefix, f"{prefix}-{slot}", Path(state_dir),
+        brokers,
+        prefix,
+        f"{prefix}-{slot}",
+        Path(state_dir),
         commit_interval_ms=int(options.get("interval", "100")),
-        session_timeout_ms=3_000, transaction_timeout_ms=2_000,
+        session_timeout_ms=3_000,
+        transaction_timeout_ms=2_000,
         instance_id=slot if "static" in options else None,
         guarantee="at_least_once" if options.get("guarantee") == "at_least_once" else "exactly_once",
     )
@@ -101,7 +105,12 @@ def main() -> None:
     status = Status()
     host, port = options.get("address", f"127.0.0.1:{free_port()}").split(":")
     app = create_app(
-        prefix, settings, [counting, passing], web_port=int(port), web_host=host, status=status,
+        prefix,
+        settings,
+        [counting, passing],
+        web_port=int(port),
+        web_host=host,
+        status=status,
     )
     agent_raises_at = int(options.get("agent-raises", "0"))
     seen = 0
@@ -123,10 +132,15 @@ def main() -> None:
 
     @app.page("/status")
     async def show(web: Any, _: Any) -> Any:
-        return web.json({
-            "ready": status.ready, "commits": status.commits, "aborts": status.aborts,
-            "lag": sum(status.lags().values()), "owned": sorted(map(list, status.partitions)),
-        })
+        return web.json(
+            {
+                "ready": status.ready,
+                "commits": status.commits,
+                "aborts": status.aborts,
+                "lag": sum(status.lags().values()),
+                "owned": sorted(map(list, status.partitions)),
+            }
+        )
 
     run(app)
 

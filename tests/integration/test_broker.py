@@ -41,10 +41,15 @@ def abort(bootstrap: str, topic: str, values: list[bytes]) -> None:
 
 def committed(bootstrap: str, topic: str, count: int) -> set[bytes]:
     """The first `count` values that a reader of committed records gets."""
-    consumer = Consumer({
-        "bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed", "enable.auto.commit": False,
-    })
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": topic,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+        }
+    )
     consumer.subscribe([topic])
     values: set[bytes] = set()
     end = time.monotonic() + WAIT_SECONDS

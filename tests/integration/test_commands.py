@@ -166,10 +166,13 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
         text = file.read_text(encoding="utf-8").replace("priority: 40", "priority: 41")
         (tmp_path / file.name).write_text(text, encoding="utf-8")
     changed = run("flows", "diff", str(tmp_path))
-    assert (changed.exit_code, changed.stdout.splitlines()) == (1, [
-        "abandoned_browse: priority: 40 would become 41",
-        "abandoned_browse: version stays 3: give the change a version of its own",
-    ])  # fmt: skip
+    assert (changed.exit_code, changed.stdout.splitlines()) == (
+        1,
+        [
+            "abandoned_browse: priority: 40 would become 41",
+            "abandoned_browse: version stays 3: give the change a version of its own",
+        ],
+    )
 
 
 @pytest.mark.usefixtures("replayed")

@@ -21,10 +21,23 @@ pytestmark = [
     pytest.mark.skipif(not has_compiler(), reason="there is no C compiler here"),
 ]
 TESTS = (
-    "test_attribution", "test_fold", "test_flows", "test_flows_conditions", "test_flows_fold", "test_flows_laws",
-    "test_flows_library_laws", "test_flows_send_time", "test_flows_steps", "test_overlay", "test_prices", "test_scores",
-    "test_sessions", "test_settling", "test_upgrades", "test_wire",
-)  # fmt: skip
+    "test_attribution",
+    "test_fold",
+    "test_flows",
+    "test_flows_conditions",
+    "test_flows_fold",
+    "test_flows_laws",
+    "test_flows_library_laws",
+    "test_flows_send_time",
+    "test_flows_steps",
+    "test_overlay",
+    "test_prices",
+    "test_scores",
+    "test_sessions",
+    "test_settling",
+    "test_upgrades",
+    "test_wire",
+)
 """Of what is compiled; those that put something in the place of a compiled function cannot be among them."""
 
 

@@ -97,9 +97,20 @@ def test_nothing_is_amiss_but_that_no_worker_runs(settings: WorkerSettings) -> N
     assert unwell(findings) == {alone: ("warn", "start one: `touchstream worker`")}
     checks = {finding.check for finding in findings}
     assert checks == {
-        "settings", "web", "transport", "state", "disk", "brokers", "versions", "broker settings", "topics", "schemas",
-        "clock", "group", "lag",
-    }  # fmt: skip
+        "settings",
+        "web",
+        "transport",
+        "state",
+        "disk",
+        "brokers",
+        "versions",
+        "broker settings",
+        "topics",
+        "schemas",
+        "clock",
+        "group",
+        "lag",
+    }
     [versions] = [finding.seen for finding in findings if finding.check == "versions"]
     assert versions.endswith("Apache Kafka 4.1 or newer")
 

@@ -42,8 +42,10 @@ def test_subjects_are_backward_compatible_and_named_as_tools_expect(registry: Re
     with SchemaRegistryClient({"url": registry.url}) as client:
         subjects = client.get_subjects()
         assert {
-            "shop.triggers-value", "shop.triggers-touchstream.v1.Revocation", "shop.journal-touchstream.v1.Wake",
-        } <= set(subjects)  # fmt: skip
+            "shop.triggers-value",
+            "shop.triggers-touchstream.v1.Revocation",
+            "shop.journal-touchstream.v1.Wake",
+        } <= set(subjects)
         assert client.get_compatibility("shop.triggers-value") == "BACKWARD"
 
 

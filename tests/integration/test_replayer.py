@@ -53,10 +53,16 @@ class FakeWorker(threading.Thread):
         self._now = 0
 
     def run(self) -> None:
-        consumer = Consumer({
-            **self._target.kafka, "group.id": self._target.prefix, "auto.offset.reset": "earliest",
-            "enable.auto.commit": False, "session.timeout.ms": 6000, "fetch.wait.max.ms": 10,
-        })  # fmt: skip
+        consumer = Consumer(
+            {
+                **self._target.kafka,
+                "group.id": self._target.prefix,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "session.timeout.ms": 6000,
+                "fetch.wait.max.ms": 10,
+            }
+        )
         producer = Producer(self._target.kafka)
         consumer.subscribe([self._target.topics.touchpoints])
         while not self._ended.is_set():
@@ -186,9 +192,15 @@ def test_refused_lines_become_dead_letters_and_the_good_ones_go_through(target: 
     assert summary.files["a file"].refused == {"zero_total": 2, "missing_id": 1, "out_of_order": 1}
     letters = written(target, "dead-letters", 1)[0]
     assert letters[0] == DeadLetter(
-        reason="zero_total", detail="an order that totals 0", stage="replay", source_topic="a file",
-        source_partition=-1, source_offset=7, value=b"a,b\nc,d\n", lines=2,
-    )  # fmt: skip
+        reason="zero_total",
+        detail="an order that totals 0",
+        stage="replay",
+        source_topic="a file",
+        source_partition=-1,
+        source_offset=7,
+        value=b"a,b\nc,d\n",
+        lines=2,
+    )
 
 
 @pytest.mark.parametrize(

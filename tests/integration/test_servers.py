@@ -85,7 +85,8 @@ def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_download_that_fails_leaves_nothing_in_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 

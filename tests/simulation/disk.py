@@ -29,9 +29,7 @@ class Kept(MemoryStore):
         for records, position, passed in writes:
             self.write(records, position, passed)
 
-    def write(
-        self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()
-    ) -> None:
+    def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         process, faults = self.process, self.faults
         if process is not None and faults is not None:
             if not process.is_alive:

@@ -15,11 +15,29 @@ if TYPE_CHECKING:
 
 CYCLE = ("begin", "produce", "flush", "send_offsets", "commit", "write")
 """The calls of a commit cycle, in order; `write` is the local store's."""
-AROUND = ("init", "subscribe", "assign", "unassign", "committed", "watermarks", "open", "read", "resume", "poll",
-          "seek", "abort")  # fmt: skip
+AROUND = (
+    "init",
+    "subscribe",
+    "assign",
+    "unassign",
+    "committed",
+    "watermarks",
+    "open",
+    "read",
+    "resume",
+    "poll",
+    "seek",
+    "abort",
+)
 """The calls of coming and going, and of an abort."""
-ENDS = ("crash before", "crash after", "crash and wipe before", "crash and wipe after", "crash and forget before",
-        "crash and forget after")  # fmt: skip
+ENDS = (
+    "crash before",
+    "crash after",
+    "crash and wipe before",
+    "crash and wipe after",
+    "crash and forget before",
+    "crash and forget after",
+)
 """A worker is killed; its disk stays, is wiped, or forgets its newest writes."""
 ANSWERS = {
     "refuse": ("init", "send_offsets", "commit", "abort"),
@@ -29,11 +47,34 @@ ANSWERS = {
     "full": ("produce",),
 }
 """What a call itself does: no answer; done, but no answer; the transaction must be aborted; and so on."""
-WORLD = ("hold", "hold", "hold briefly", "replace", "stop", "rebalance", "rebalance", "slow marker", "stall",
-         "compact", "raise")  # fmt: skip
+WORLD = (
+    "hold",
+    "hold",
+    "hold briefly",
+    "replace",
+    "stop",
+    "rebalance",
+    "rebalance",
+    "slow marker",
+    "stall",
+    "compact",
+    "raise",
+)
 """What happens around a call: its process is stopped for a while, another worker leaves, and so on."""
-_RARE = {"init": 3, "subscribe": 2, "assign": 4, "unassign": 3, "abort": 3, "open": 6, "committed": 10, "watermarks": 6,
-         "resume": 8, "read": 4, "produce": 150, "poll": 40}  # fmt: skip
+_RARE = {
+    "init": 3,
+    "subscribe": 2,
+    "assign": 4,
+    "unassign": 3,
+    "abort": 3,
+    "open": 6,
+    "committed": 10,
+    "watermarks": 6,
+    "resume": 8,
+    "read": 4,
+    "produce": 150,
+    "poll": 40,
+}
 _OFTEN = 20
 FAULTS_MAX = 8
 _HELD_SHARE = 0.15

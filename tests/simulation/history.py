@@ -104,9 +104,19 @@ class Shop:
         chance = self._chance
         self._number += 1
         kind = chance.choice(
-            ("product_viewed", "product_added", "product_added", "order_completed", "order_completed",
-             "order_refunded", "ad_clicked", "email_clicked", "consent_changed", "page_viewed")
-        )  # fmt: skip
+            (
+                "product_viewed",
+                "product_added",
+                "product_added",
+                "order_completed",
+                "order_completed",
+                "order_refunded",
+                "ad_clicked",
+                "email_clicked",
+                "consent_changed",
+                "page_viewed",
+            )
+        )
         who = self._who()
         fields: dict[str, Any] = {**who, **self._what(kind, who.get("user_id"))}
         if kind == "order_refunded":

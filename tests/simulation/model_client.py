@@ -22,8 +22,15 @@ class ModelMessage:
     __slots__ = ("_at", "_error", "_headers", "_key", "_timestamp_ms", "_value")
 
     def __init__(  # noqa: PLR0917 - a message has so many parts
-        self, topic: str, partition: int, offset: int, key: bytes | None = None, value: bytes | None = None,
-        headers: tuple[tuple[str, bytes], ...] = (), timestamp_ms: int = 0, error: KafkaError | None = None,
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None = None,
+        value: bytes | None = None,
+        headers: tuple[tuple[str, bytes], ...] = (),
+        timestamp_ms: int = 0,
+        error: KafkaError | None = None,
     ) -> None:
         self._at = topic, partition, offset
         self._key, self._value, self._headers = key, value, headers

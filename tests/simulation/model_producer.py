@@ -80,8 +80,13 @@ class ModelProducer(ModelClient):
         self._called("begin")
 
     def produce(  # noqa: PLR0917 - confluent's own
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int,
-        on_delivery: Report | None = None, headers: Any = None,
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        on_delivery: Report | None = None,
+        headers: Any = None,
     ) -> None:
         kind = self._call("produce")
         self._check()
@@ -117,7 +122,10 @@ class ModelProducer(ModelClient):
         return len(self)
 
     def send_offsets_to_transaction(
-        self, offsets: Collection[TopicPartition], group_metadata: bytes, timeout: float  # noqa: ARG002 - virtual
+        self,
+        offsets: Collection[TopicPartition],
+        group_metadata: bytes,
+        timeout: float,  # noqa: ARG002 - virtual
     ) -> None:
         kind = self._call("send_offsets")
         self._fail_if(kind == "spoil")

@@ -137,7 +137,14 @@ def kept_after_abort(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: dict[str, Any] = {
     mutate.__name__: mutate
     for mutate in (
-        offset_before_changelog, store_before_commit, random_id, seek_after_hand_over, resume_before_ready,
-        no_seek_after_rebalance, no_rewind_after_abort, no_look_at_the_membership, kept_after_abort,
+        offset_before_changelog,
+        store_before_commit,
+        random_id,
+        seek_after_hand_over,
+        resume_before_ready,
+        no_seek_after_rebalance,
+        no_rewind_after_abort,
+        no_look_at_the_membership,
+        kept_after_abort,
     )
-}  # fmt: skip
+}

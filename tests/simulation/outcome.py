@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 
 # each is a text that is put together anew
 _JOURNAL, _FACTS, _DEAD_LETTERS = TOPICS.journal, TOPICS.facts, TOPICS.dead_letters
-ORDERED = (TOPICS.triggers, TOPICS.decisions, TOPICS.credits, TOPICS.segments, TOPICS.profiles, TOPICS.kpis,
-           TOPICS.anomalies, TOPICS.models)  # fmt: skip
+ORDERED = (
+    TOPICS.triggers,
+    TOPICS.decisions,
+    TOPICS.credits,
+    TOPICS.segments,
+    TOPICS.profiles,
+    TOPICS.kpis,
+    TOPICS.anomalies,
+    TOPICS.models,
+)
 """Of these every value counts, in order by key."""
 
 Sequences = dict[tuple[str, bytes | None], list[bytes | None]]

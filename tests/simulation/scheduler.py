@@ -134,4 +134,3 @@ def nap(process: Process, seconds: float) -> None:
     fiber.parent.switch()
     if not process.is_alive:
         raise Killed
-

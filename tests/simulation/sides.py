@@ -51,9 +51,14 @@ class Side:
 
     def _settings(self, slot: int) -> EngineSettings:
         return EngineSettings(
-            self._brokers, self.topic, f"{self.topic}-{slot}", Path(), session_timeout_ms=SESSION_MS,
-            transaction_timeout_ms=TRANSACTION_MS, client={"log_level": "0"},
-        )  # fmt: skip
+            self._brokers,
+            self.topic,
+            f"{self.topic}-{slot}",
+            Path(),
+            session_timeout_ms=SESSION_MS,
+            transaction_timeout_ms=TRANSACTION_MS,
+            client={"log_level": "0"},
+        )
 
     def producer(self, slot: int = 0) -> Any:
         """The engine's producer; it has fenced earlier ones of the slot."""

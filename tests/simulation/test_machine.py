@@ -29,9 +29,7 @@ class Shop(RuleBasedStateMachine):
         cycle_records_max=some.sampled_from((1, 1_000)),
     )
     def open(self, seed: int, workers: int, batch_records_max: int, cycle_records_max: int) -> None:
-        case = Case(
-            seed, (), (), workers, batch_records_max, 60, cycle_records_max, has_devices=True, has_late=False
-        )
+        case = Case(seed, (), (), workers, batch_records_max, 60, cycle_records_max, has_devices=True, has_late=False)
         self.world = World(case)
         self.now_ms = START_MS
         self.number = 0

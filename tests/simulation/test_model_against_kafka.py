@@ -160,9 +160,12 @@ def keys_decide_partitions(side: Side) -> Seen:
     for number in range(20):
         key = b"key-%d" % number
         producer.produce(
-            side.topic, value=b"value", key=key, partition=-1,
+            side.topic,
+            value=b"value",
+            key=key,
+            partition=-1,
             on_delivery=lambda _, message, of=number: report(of, message),
-        )  # fmt: skip
+        )
     producer.flush(10)
     producer.commit_transaction(10)
     yield reported
@@ -173,9 +176,7 @@ def offsets_are_committed_with_their_transaction_or_not_at_all(side: Side) -> Se
     stranger = reader.consumer_group_metadata()
     for offset, ends in ((5, "commit_transaction"), (9, "abort_transaction")):
         producer.begin_transaction()
-        yield answer(
-            producer.send_offsets_to_transaction, [TopicPartition(side.topic, 0, offset)], stranger, 10
-        )
+        yield answer(producer.send_offsets_to_transaction, [TopicPartition(side.topic, 0, offset)], stranger, 10)
         yield side.standing()
         getattr(producer, ends)(10)
         [committed] = reader.committed([TopicPartition(side.topic, 0)], 10)
@@ -189,9 +190,7 @@ class Membership:
     def __init__(self, side: Side, slot: int) -> None:
         self.consumer = side.member(slot)
         self.owned: set[int] = set()
-        self.consumer.subscribe(
-            [side.topic], on_assign=self._take, on_revoke=self._give_up, on_lost=self._give_up
-        )
+        self.consumer.subscribe([side.topic], on_assign=self._take, on_revoke=self._give_up, on_lost=self._give_up)
 
     def _take(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)

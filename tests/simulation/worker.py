@@ -101,8 +101,14 @@ class Worker:
     """One life of a worker; the engine's host."""
 
     def __init__(  # noqa: PLR0917 - what a worker stands on
-        self, slot: int, settings: EngineSettings, process: Process, disk: ModelDisk, broker: ModelBroker,
-        faults: Faults, domain: DomainSettings,
+        self,
+        slot: int,
+        settings: EngineSettings,
+        process: Process,
+        disk: ModelDisk,
+        broker: ModelBroker,
+        faults: Faults,
+        domain: DomainSettings,
     ) -> None:
         self.slot = slot
         self.process = process

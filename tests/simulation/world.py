@@ -153,7 +153,9 @@ class World:
     def settings(self, slot: int) -> EngineSettings:
         case = self.case
         return engine_settings(
-            slot, batch_records_max=case.batch_records_max, commit_interval_ms=case.commit_interval_ms,
+            slot,
+            batch_records_max=case.batch_records_max,
+            commit_interval_ms=case.commit_interval_ms,
             cycle_records_max=case.cycle_records_max,
         )
 

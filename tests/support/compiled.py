@@ -23,8 +23,11 @@ def compile_product(folder: Path) -> Path:
     rmtree(folder, ignore_errors=True)
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT],
-        env={**os.environ, "HATCH_BUILD_HOOKS_ENABLE": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "HATCH_BUILD_HOOKS_ENABLE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f"no compiled wheel:\n{done.stdout[-4_000:]}{done.stderr[-4_000:]}")
     (wheel,) = folder.glob("*.whl")

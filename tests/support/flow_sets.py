@@ -39,13 +39,17 @@ SERIES: list[list[dict[str, Any]]] = [
     [FIRST, {"name": "morning", "do": "wait_until", "time": "10:00", "days": [1, 3, 5]}, SECOND],
     [FIRST, {"name": "then", "do": "wait_for_date", "field": "last_order", "after": "9d"}, SECOND],
     [
-        {"name": "which", "do": "split", "arms": [
-            {"name": "one", "percent": 40}, {"name": "other", "percent": 60, "next": "second"}]},
-        {**FIRST, "next": "end"}, SECOND,
+        {
+            "name": "which",
+            "do": "split",
+            "arms": [{"name": "one", "percent": 40}, {"name": "other", "percent": 60, "next": "second"}],
+        },
+        {**FIRST, "next": "end"},
+        SECOND,
     ],
     [{"name": "few", "do": "branch", "if": FEW, "then": "second"}, {**FIRST, "next": "end"}, SECOND],
     [FIRST, {"name": "wait", "do": "wait", "for": "5h"}, {"name": "goal", "do": "check_goal"}, SECOND],
-]  # fmt: skip
+]
 TWO_IN_THREE_DAYS = {"messages": 2, "within": "3d"}
 ONE_SMS_IN_TWELVE = {"channel": "sms", "messages": 1, "within": "12d"}
 GOAL = {"event": "page_viewed", "window": "1d"}
@@ -58,26 +62,38 @@ def _flows(draw: st.DrawFn, number: int) -> dict[str, Any]:
 
     entry = one_of(*ENTRIES)
     flow: dict[str, Any] = {
-        "id": f"flow_{number}", "version": 1, "owner": "us", "goal": GOAL, "stage": "any",
-        "priority": one_of(0, 50, 50, 90), "class": one_of("promotional", "promotional", "transactional"),
-        "entry": entry, "reentry": one_of("always", "always", "3d", "never"), "begins_anew": draw(st.booleans()),
+        "id": f"flow_{number}",
+        "version": 1,
+        "owner": "us",
+        "goal": GOAL,
+        "stage": "any",
+        "priority": one_of(0, 50, 50, 90),
+        "class": one_of("promotional", "promotional", "transactional"),
+        "entry": entry,
+        "reentry": one_of("always", "always", "3d", "never"),
+        "begins_anew": draw(st.booleans()),
         "wait": {"for": one_of("0s", "30m", "6h", "3d"), "restarts": draw(st.booleans())},
-        "needs": one_of({}, {}, {"cart": "not_empty"}), "expires_after": one_of("1h", "30h", "3d"),
+        "needs": one_of({}, {}, {"cart": "not_empty"}),
+        "expires_after": one_of("1h", "30h", "3d"),
         "caps": {
-            "per_channel_hours": one_of(0, 5, 20), "per_week": one_of(1, 2, 3),
+            "per_channel_hours": one_of(0, 5, 20),
+            "per_week": one_of(1, 2, 3),
             "rolling": one_of([], [TWO_IN_THREE_DAYS, ONE_SMS_IN_TWELVE]),
         },
-        "holdout_percent": one_of(0, 0, 40), "suppresses": one_of(None, None, "2d"), "steps": one_of(*SERIES),
+        "holdout_percent": one_of(0, 0, 40),
+        "suppresses": one_of(None, None, "2d"),
+        "steps": one_of(*SERIES),
         **one_of({"channel": "email"}, {"channel": "sms"}, {"channels": ["push", "email"]}),
-    }  # fmt: skip
+    }
     exits = one_of(None, [], ["ticket_opened"], ["order_completed", "product_added", "signed_up"])
     if exits is not None:
         flow["exits"] = [event for event in exits if event != entry.get("event")]
     if flow["class"] == "promotional":
         flow |= {
-            "quiet_hours": one_of(None, None, NIGHT, NOON), "send_time": one_of("at_once", "best"),
+            "quiet_hours": one_of(None, None, NIGHT, NOON),
+            "send_time": one_of("at_once", "best"),
             "when_outranked": one_of("wait", "drop"),
-        }  # fmt: skip
+        }
     if entry.get("event") is not None:
         flow["products"] = one_of("cart", "entry")
     return flow

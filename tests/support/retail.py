@@ -83,9 +83,12 @@ def read_batch(path: Path) -> Batch:
     lines["is_refund"] = lines["InvoiceNo"].str.startswith("C")
     # an invoice is at its first line's time, and of its first line's customer
     invoices = lines.groupby("InvoiceNo", sort=False).agg(
-        customer=("customer", "first"), time_ms=("time_ms", "first"), total=("minor", "sum"), lines=("minor", "size"),
+        customer=("customer", "first"),
+        time_ms=("time_ms", "first"),
+        total=("minor", "sum"),
+        lines=("minor", "size"),
         is_refund=("is_refund", "first"),
-    )  # fmt: skip
+    )
     bought = invoices[~invoices["is_refund"]]
     orders = bought[bought["total"] > 0]
     refund_lines = _matched(lines, invoices)

@@ -88,8 +88,12 @@ class Place:
 def make_place(brokers: str, prefix: str, folder: Path, **domain: Any) -> Place:
     """Creates the topics and publishes the settings; what is not given: marks, two partitions of each, consent."""
     chosen = {
-        "clock": "marks", "touchpoint_partitions": 2, "journal_partitions": 2, "consent_default": "granted", **domain,
-    }  # fmt: skip
+        "clock": "marks",
+        "touchpoint_partitions": 2,
+        "journal_partitions": 2,
+        "consent_default": "granted",
+        **domain,
+    }
     place = Place(
         WorkerSettings(brokers=brokers, prefix=prefix), DomainSettings.model_validate(chosen), folder.resolve()
     )
@@ -159,10 +163,13 @@ def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
 
 def send(place: Place, records: Iterable[Touchpoint | Mark], partition: int = -1) -> None:
     """Writes touchpoints under their own keys, and marks, which need a partition where there are several."""
-    producer = Producer({
-        "bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random",
-        "queue.buffering.max.messages": 1_000_000,
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": place.settings.brokers,
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     for record in records:
         key = b"" if isinstance(record, Mark) else key_of(record)
         producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(record), key, partition)

@@ -34,10 +34,16 @@ def main() -> None:
     for key, value in world.overlay.freeze():
         digest.update(key + (value or b""))
     digest.update(json.dumps(sorted(world.counts.items())).encode())
-    print(json.dumps({  # noqa: T201 - its caller reads it
-        "compiled": fold.__file__.endswith(".so"), "hash": digest.hexdigest(), "outputs": len(world.outputs),
-        "kinds": sorted({type(record).__name__ for _, record in world.outputs}),
-    }))  # fmt: skip
+    print(  # noqa: T201 - its caller reads it
+        json.dumps(
+            {
+                "compiled": fold.__file__.endswith(".so"),
+                "hash": digest.hexdigest(),
+                "outputs": len(world.outputs),
+                "kinds": sorted({type(record).__name__ for _, record in world.outputs}),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -53,8 +53,19 @@ def test_a_worker_starts_without_loading_what_it_learns_with_once_a_week() -> No
 @pytest.mark.parametrize(
     "command",
     [
-        "worker", "topics", "replay", "generate", "demo", "explain", "verify", "settings", "dead-letters",
-        "repartition", "doctor", "backtest", "journal",
+        "worker",
+        "topics",
+        "replay",
+        "generate",
+        "demo",
+        "explain",
+        "verify",
+        "settings",
+        "dead-letters",
+        "repartition",
+        "doctor",
+        "backtest",
+        "journal",
     ],
 )
 def test_every_command_has_help(command: str) -> None:

@@ -15,11 +15,20 @@ from tests.support.world import DAY_MS, START_MS, World, a_touchpoint, an_order
 
 def a_flow(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "browse", "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any", "priority": 40, "class": "promotional", "entry": {"event": "product_viewed"}, "exits": [],
-        "channels": ["email", "sms", "push"], "expires_after": "24h", "steps": [{"name": "message", "do": "trigger"}],
+        "id": "browse",
+        "version": 1,
+        "owner": "us",
+        "goal": {"event": "order_completed", "window": "1d"},
+        "stage": "any",
+        "priority": 40,
+        "class": "promotional",
+        "entry": {"event": "product_viewed"},
+        "exits": [],
+        "channels": ["email", "sms", "push"],
+        "expires_after": "24h",
+        "steps": [{"name": "message", "do": "trigger"}],
         **changes,
-    }  # fmt: skip
+    }
 
 
 def views(world: World, *days: int) -> None:
@@ -85,9 +94,13 @@ def test_nobody_is_left_in_peace_unless_the_settings_say_so() -> None:
     assert outcomes(world) == ["sent"] * 5
 
 
-@pytest.mark.parametrize("answer", [
-    a_touchpoint("email_opened", START_MS + 7 * DAY_MS), an_order(START_MS + 7 * DAY_MS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        a_touchpoint("email_opened", START_MS + 7 * DAY_MS),
+        an_order(START_MS + 7 * DAY_MS),
+    ],
+)
 def test_an_answer_or_an_order_brings_him_back(answer: Any) -> None:
     world = World(flows=(a_flow(),), unanswered_max=3)
     views(world, 0, 3, 6)

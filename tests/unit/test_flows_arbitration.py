@@ -16,10 +16,19 @@ LOW_DUE_MS, HIGH_DUE_MS = START_MS + 2 * HOUR_MS, START_MS + 2 * HOUR_MS + 3 * M
 
 def a_flow(flow_id: str, event: str, **changes: Any) -> dict[str, Any]:
     return {
-        "id": flow_id, "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any", "class": "promotional", "entry": {"event": event}, "channel": "email",
-        "wait": {"for": "2h"}, "expires_after": "24h", "steps": [{"name": "message", "do": "trigger"}], **changes,
-    }  # fmt: skip
+        "id": flow_id,
+        "version": 1,
+        "owner": "us",
+        "goal": {"event": "order_completed", "window": "1d"},
+        "stage": "any",
+        "class": "promotional",
+        "entry": {"event": event},
+        "channel": "email",
+        "wait": {"for": "2h"},
+        "expires_after": "24h",
+        "steps": [{"name": "message", "do": "trigger"}],
+        **changes,
+    }
 
 
 def a_low(**changes: Any) -> dict[str, Any]:
@@ -53,8 +62,10 @@ def test_the_higher_priority_goes_out_at_its_due_time_and_the_other_when_the_cap
     world = met(a_low(), a_high())
     assert sent(world) == [("high", HIGH_DUE_MS), ("low", HIGH_DUE_MS + 20 * HOUR_MS)]
     assert told(world, "low") == [
-        ("deferred", LOW_DUE_MS), ("deferred", HIGH_DUE_MS), ("sent", HIGH_DUE_MS + 20 * HOUR_MS),
-    ]  # fmt: skip
+        ("deferred", LOW_DUE_MS),
+        ("deferred", HIGH_DUE_MS),
+        ("sent", HIGH_DUE_MS + 20 * HOUR_MS),
+    ]
     waiting = [item for item in world.emitted(Decision) if item.outcome == "deferred"]
     assert [item.evidence["winner"] for item in waiting] == ["high", "high"]
     assert waiting[0].reason == "It waits: the flow high comes first."

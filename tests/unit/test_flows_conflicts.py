@@ -151,12 +151,17 @@ def test_a_difference_is_told_by_its_place() -> None:
     before = [flow("a"), flow("another"), flow("same")]
     after = [{**flow("a", wait={"for": "3h"}, version=2), "reentry": "7d"}, flow("come"), flow("same")]
     assert differences(before, after) == [
-        ("a", (
-            "version: 1 would become 2", "wait.for: '2h' would become '3h'", "wait.restarts: True would go",
-            "reentry: '7d' would come",
-        )),
+        (
+            "a",
+            (
+                "version: 1 would become 2",
+                "wait.for: '2h' would become '3h'",
+                "wait.restarts: True would go",
+                "reentry: '7d' would come",
+            ),
+        ),
         ("come", ("is new",)),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_change_under_the_same_version_is_told() -> None:

@@ -49,9 +49,10 @@ def test_a_customer_enters_at_the_very_time_that_his_orders_foresee() -> None:
     assert (entered.outcome, sent.outcome) == ("entered", "sent")
     assert entered.reason == "The time 2d before next_order starts this flow."
     assert entered.evidence == {
-        "event": "2d before next_order", "event_time_ms": str(START_MS + 18 * DAY_MS),
+        "event": "2d before next_order",
+        "event_time_ms": str(START_MS + 18 * DAY_MS),
         "due_ms": str(START_MS + 18 * DAY_MS),
-    }  # fmt: skip
+    }
     assert entered.cause == f"timer:date:abandoned_cart:{START_MS + 18 * DAY_MS}"
     assert sent.reason.startswith("2d before next_order nothing had ended the flow")
     world.pass_time(START_MS + 100 * DAY_MS)
@@ -62,8 +63,9 @@ def test_his_own_next_record_lets_him_in_first_as_time_would_have() -> None:
     world = World(flows=[by_date()])
     ordered(world, 0, 10, 19)
     assert [(item.outcome, item.time_ms) for item in world.emitted(Decision)] == [
-        ("entered", START_MS + 18 * DAY_MS), ("sent", START_MS + 18 * DAY_MS),
-    ]  # fmt: skip
+        ("entered", START_MS + 18 * DAY_MS),
+        ("sent", START_MS + 18 * DAY_MS),
+    ]
 
 
 def test_another_order_moves_the_time_and_the_old_one_is_void() -> None:
@@ -180,8 +182,10 @@ def test_flows_that_are_due_at_once_are_all_entered() -> None:
     ordered(world, 0)
     world.pass_time(START_MS + 30 * DAY_MS)
     assert sorted(item.flow_id for item in world.emitted(Decision) if item.outcome == "entered") == [
-        "one", "three", "two",
-    ]  # fmt: skip
+        "one",
+        "three",
+        "two",
+    ]
 
 
 def test_what_a_device_ordered_moves_the_time_of_its_user() -> None:
@@ -214,8 +218,17 @@ def test_a_time_that_a_fault_kept_back_for_longer_than_a_day_starts_nothing(
 
 def test_a_step_too_may_wait_until_so_long_after_a_date() -> None:
     wait = {"name": "later", "do": "wait_for_date", "field": "first_order", "after": "365d"}
-    world = World(flows=[a_flow(entry={"event": "order_completed"}, needs={}, wait={}, exits=[],
-                                steps=[wait, {"name": "year", "do": "trigger"}])])  # fmt: skip
+    world = World(
+        flows=[
+            a_flow(
+                entry={"event": "order_completed"},
+                needs={},
+                wait={},
+                exits=[],
+                steps=[wait, {"name": "year", "do": "trigger"}],
+            )
+        ]
+    )
     ordered(world, 0, 7)
     world.pass_time(START_MS + 400 * DAY_MS)
     assert sent_days(world) == [365]

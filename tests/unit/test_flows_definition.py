@@ -89,8 +89,10 @@ def test_a_flow_relies_on_its_entry_its_goal_and_what_it_names() -> None:
     assert relied_on() == ["order_completed", "product_added"]
     assert relied_on(entry={"segment": ["Lost"]}, needs={}) == ["order_completed"]
     assert relied_on(relies_on=["product_added", "order_completed", "ticket_opened"]) == [
-        "order_completed", "product_added", "ticket_opened",
-    ]  # fmt: skip
+        "order_completed",
+        "product_added",
+        "ticket_opened",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -150,5 +152,9 @@ def test_times_of_day_need_no_quotes_and_a_time_is_a_text(tmp_path: Path) -> Non
     path = tmp_path / "night.yaml"
     path.write_text("{from: 21:00, to: 08:00, since: 2026-01-01T00:00:00Z, count: 21, none: 0}", encoding="utf-8")
     assert read_document(path) == {
-        "from": "21:00", "to": "08:00", "since": "2026-01-01T00:00:00Z", "count": 21, "none": 0,
-    }  # fmt: skip
+        "from": "21:00",
+        "to": "08:00",
+        "since": "2026-01-01T00:00:00Z",
+        "count": 21,
+        "none": 0,
+    }

@@ -23,12 +23,21 @@ FIGURES: dict[str, Any] = {
     "zone": "Europe/Berlin",
     "records": 9,
     "flows": [
-        {"flow_id": FLOW.id, "version": FLOW.version, "sends": 99, "days": {
-            "2026-03-01": 900, "2026-03-02": 8, "2026-03-03": 16, "2026-03-09": 8, "2026-03-10": 900,
-        }},
+        {
+            "flow_id": FLOW.id,
+            "version": FLOW.version,
+            "sends": 99,
+            "days": {
+                "2026-03-01": 900,
+                "2026-03-02": 8,
+                "2026-03-03": 16,
+                "2026-03-09": 8,
+                "2026-03-10": 900,
+            },
+        },
         {"flow_id": "another", "version": 1, "sends": 1, "days": {"2026-03-04": 1}},
     ],
-}  # fmt: skip
+}
 
 
 def written(folder: Path, **changes: Any) -> Path:

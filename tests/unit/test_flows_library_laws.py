@@ -22,16 +22,34 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 THANKS = {
-    "id": "thanks", "version": 1, "owner": "us", "goal": {"event": "product_viewed", "window": "1d"}, "stage": "any",
-    "priority": 0, "class": "transactional", "entry": {"event": "order_completed"}, "channel": "email",
-    "expires_after": "1h", "steps": [{"name": "now", "do": "trigger"}],
-}  # fmt: skip
+    "id": "thanks",
+    "version": 1,
+    "owner": "us",
+    "goal": {"event": "product_viewed", "window": "1d"},
+    "stage": "any",
+    "priority": 0,
+    "class": "transactional",
+    "entry": {"event": "order_completed"},
+    "channel": "email",
+    "expires_after": "1h",
+    "steps": [{"name": "now", "do": "trigger"}],
+}
 OFFER = {
-    "id": "offer", "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"}, "stage": "any",
-    "priority": 45, "class": "promotional", "entry": {"event": "product_added"}, "wait": {"for": "6h"},
-    "channel": "email", "expires_after": "30h", "send_time": "best", "quiet_hours": {"from": "21:00", "to": "08:00"},
+    "id": "offer",
+    "version": 1,
+    "owner": "us",
+    "goal": {"event": "order_completed", "window": "1d"},
+    "stage": "any",
+    "priority": 45,
+    "class": "promotional",
+    "entry": {"event": "product_added"},
+    "wait": {"for": "6h"},
+    "channel": "email",
+    "expires_after": "30h",
+    "send_time": "best",
+    "quiet_hours": {"from": "21:00", "to": "08:00"},
     "steps": [{"name": "offer", "do": "trigger"}],
-}  # fmt: skip
+}
 DOCUMENTS: list[dict[str, Any]] = [*TEN, THANKS, OFFER]
 FLOWS = compile_flows(DOCUMENTS).flows
 KINDS = ["product_viewed", "product_added", "order_completed", "signed_up", "ticket_opened", "denied", "granted"]

@@ -20,11 +20,22 @@ VIEWED_MS = START_MS + 12 * HOUR_MS
 
 def a_flow(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "browse", "version": 1, "owner": "us", "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any", "priority": 40, "class": "promotional", "entry": {"event": "product_viewed"},
-        "channel": "email", "wait": {"for": "1h"}, "expires_after": "24h", "send_time": "best",
-        "quiet_hours": {"from": "21:00", "to": "08:00"}, "steps": [{"name": "message", "do": "trigger"}], **changes,
-    }  # fmt: skip
+        "id": "browse",
+        "version": 1,
+        "owner": "us",
+        "goal": {"event": "order_completed", "window": "1d"},
+        "stage": "any",
+        "priority": 40,
+        "class": "promotional",
+        "entry": {"event": "product_viewed"},
+        "channel": "email",
+        "wait": {"for": "1h"},
+        "expires_after": "24h",
+        "send_time": "best",
+        "quiet_hours": {"from": "21:00", "to": "08:00"},
+        "steps": [{"name": "message", "do": "trigger"}],
+        **changes,
+    }
 
 
 def seen(opens: int = 0, hour: int = 18, *, user: str | None = "1", **changes: Any) -> World:
@@ -140,9 +151,10 @@ def test_a_message_that_is_taken_back_counts_for_no_cap_and_one_on_its_way_does(
 def test_a_message_held_until_the_past_is_known_is_taken_back_without_a_revocation() -> None:
     world = World(flows=(a_flow(),))
     world.send(
-        a_touchpoint("product_viewed", VIEWED_MS), a_touchpoint("page_viewed", VIEWED_MS + 2 * HOUR_MS),
+        a_touchpoint("product_viewed", VIEWED_MS),
+        a_touchpoint("page_viewed", VIEWED_MS + 2 * HOUR_MS),
         an_order(VIEWED_MS + 3 * HOUR_MS),
-    )  # fmt: skip
+    )
     world.pass_time(VIEWED_MS + DAY_MS)
     assert (world.emitted(Trigger), world.emitted(Revocation)) == ([], [])
     assert [item.outcome for item in world.emitted(Decision)][-1] == "revoked"

@@ -101,8 +101,10 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
     while journey.profile.runs:
         journey.comes_due()
     assert [(item.step, item.due_ms - START_MS) for item in journey.triggers] == [
-        ("first", 2 * HOUR_MS), ("first", 22 * HOUR_MS), ("second", 46 * HOUR_MS),
-    ]  # fmt: skip
+        ("first", 2 * HOUR_MS),
+        ("first", 22 * HOUR_MS),
+        ("second", 46 * HOUR_MS),
+    ]
     assert len({item.trigger_id for item in journey.triggers}) == 3
     assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
     assert journey.decisions[3].reason == "product_added begins this flow anew."
@@ -125,8 +127,11 @@ def test_a_capped_message_is_followed_by_the_next() -> None:
     journey.comes_due()
     journey.comes_due()
     assert told(journey.decisions) == [
-        ("first", "entered"), ("first", "capped"), ("a_day", "entered"), ("second", "sent"),
-    ]  # fmt: skip
+        ("first", "entered"),
+        ("first", "capped"),
+        ("a_day", "entered"),
+        ("second", "sent"),
+    ]
 
 
 @pytest.mark.parametrize(("share", "consented", "outcome"), [(100, 1, "held_out"), (0, 0, "no_consent")])
@@ -160,13 +165,18 @@ def test_a_branch_may_end_the_flow() -> None:
 
 
 SPLIT = (
-    {"name": "test", "do": "split", "arms": [
-        {"name": "early", "percent": 30}, {"name": "late", "percent": 70, "next": "later"},
-    ]},
+    {
+        "name": "test",
+        "do": "split",
+        "arms": [
+            {"name": "early", "percent": 30},
+            {"name": "late", "percent": 70, "next": "later"},
+        ],
+    },
     {"name": "now", "do": "trigger", "next": "end"},
     {"name": "later", "do": "wait", "for": "1h"},
     {"name": "then", "do": "trigger"},
-)  # fmt: skip
+)
 
 
 def test_customers_are_split_into_arms_by_their_shares_and_each_goes_his_way() -> None:
@@ -403,9 +413,12 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
         journey.comes_due()
     final = [(item.flow_id, item.outcome) for item in journey.decisions if item.final]
     assert final == [
-        ("win_back", "sent"), ("abandoned_cart", "suppressed"), ("thanks", "sent"), ("win_back", "sent"),
+        ("win_back", "sent"),
+        ("abandoned_cart", "suppressed"),
+        ("thanks", "sent"),
+        ("win_back", "sent"),
         ("abandoned_cart", "sent"),
-    ]  # fmt: skip
+    ]
 
 
 # what a file may not say
@@ -439,13 +452,25 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
             r"steps\[0\]\.if is {'field': 'orders'}: a condition needs at_least, at_most or both",
         ),
         (
-            {"steps": [{"name": "t", "do": "split", "arms": [{"name": "a", "percent": 50},
-                                                             {"name": "b", "percent": 40}]}, SERIES[0]]},
+            {
+                "steps": [
+                    {"name": "t", "do": "split", "arms": [{"name": "a", "percent": 50}, {"name": "b", "percent": 40}]},
+                    SERIES[0],
+                ]
+            },
             r"steps\[0\] is .*: the percent of its arms add up to 90; they add up to 100",
         ),
         (
-            {"steps": [{"name": "t", "do": "split", "arms": [{"name": "holdout", "percent": 50},
-                                                             {"name": "b", "percent": 50}]}, SERIES[0]]},
+            {
+                "steps": [
+                    {
+                        "name": "t",
+                        "do": "split",
+                        "arms": [{"name": "holdout", "percent": 50}, {"name": "b", "percent": 50}],
+                    },
+                    SERIES[0],
+                ]
+            },
             r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, shadow, unassigned",
         ),
         ({"steps": CHECKED}, r"check_goal finds nothing: order_completed, the goal, ends the flow by itself \(exits\)"),
@@ -467,7 +492,7 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
             r"valid is .*: from is not before to: the flow would never be valid",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_would_do_nothing_or_other_than_it_says_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
         compile_flows([a_document(**changes)])

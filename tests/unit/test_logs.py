@@ -29,9 +29,7 @@ except ValueError:
 
 
 def written(fmt: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", WRITER.format(format=fmt)], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", WRITER.format(format=fmt)], check=True, capture_output=True, text=True)
     assert done.stdout == ""
     return done.stderr
 

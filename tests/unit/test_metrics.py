@@ -60,21 +60,48 @@ def an_observer(**known: object) -> tuple[Observer, Metrics]:
 
 def an_anomaly(status: str, kpi: str = "orders") -> Anomaly:
     return Anomaly(
-        anomaly_id="a", kpi=kpi, by="", status=status, start_ms=0, time_ms=0, observed=1, expected=9, score=2,
-        direction="low", detector="pot",
+        anomaly_id="a",
+        kpi=kpi,
+        by="",
+        status=status,
+        start_ms=0,
+        time_ms=0,
+        observed=1,
+        expected=9,
+        score=2,
+        direction="low",
+        detector="pot",
     )
 
 
 def a_kpi(start_ms: int, value: float | None, by: str = "") -> Kpi:
     return Kpi(
-        name="orders", grain="hour", start_ms=start_ms, by=by, value=value, numerator=0, denominator=1, revision=0,
+        name="orders",
+        grain="hour",
+        start_ms=start_ms,
+        by=by,
+        value=value,
+        numerator=0,
+        denominator=1,
+        revision=0,
     )
 
 
 def a_credit(amount_minor: int, channel: str = "email") -> Credit:
     return Credit(
-        credit_id="c", customer="u:1", order_id="1", model="linear", model_version=1, kind="credit", channel=channel,
-        amount_minor=amount_minor, currency="EUR", conversion_time_ms=0, time_ms=0, revision=0, cause="e",
+        credit_id="c",
+        customer="u:1",
+        order_id="1",
+        model="linear",
+        model_version=1,
+        kind="credit",
+        channel=channel,
+        amount_minor=amount_minor,
+        currency="EUR",
+        conversion_time_ms=0,
+        time_ms=0,
+        revision=0,
+        cause="e",
     )
 
 
@@ -124,17 +151,29 @@ def test_a_label_that_others_choose_stays_bounded() -> None:
 
 def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
     observer, metrics = an_observer()
-    observer.observe_committed([
-        Trigger(
-            trigger_id="t", customer="u:1", channel="email", flow_id="cart", flow_version=1, arm="treatment", step="1",
-            decided_ms=0, due_ms=0, expires_ms=0, reason="",
-        ),
-        Decision("d", "u:1", "cart", 1, "1", "treatment", "sent", True, "", "e", 0),  # noqa: FBT003 - final
-        SegmentChanged("s", "u:1", "Loyal", "At Risk", 1, 4, 4, "cuts-1", "timer", 0),
-        a_credit(700), a_credit(-200),
-        Model("cuts", "cuts-2011-01-03", 0, "json", b"{}", "touchstream", 1),
-        Wake(0),
-    ])
+    observer.observe_committed(
+        [
+            Trigger(
+                trigger_id="t",
+                customer="u:1",
+                channel="email",
+                flow_id="cart",
+                flow_version=1,
+                arm="treatment",
+                step="1",
+                decided_ms=0,
+                due_ms=0,
+                expires_ms=0,
+                reason="",
+            ),
+            Decision("d", "u:1", "cart", 1, "1", "treatment", "sent", True, "", "e", 0),  # noqa: FBT003 - final
+            SegmentChanged("s", "u:1", "Loyal", "At Risk", 1, 4, 4, "cuts-1", "timer", 0),
+            a_credit(700),
+            a_credit(-200),
+            Model("cuts", "cuts-2011-01-03", 0, "json", b"{}", "touchstream", 1),
+            Wake(0),
+        ]
+    )
     assert value(metrics, "triggers_total", flow="cart") == 1
     assert value(metrics, "decisions_total", flow="cart", outcome="sent") == 1
     assert value(metrics, "segment_changes_total", segment="At Risk") == 1
@@ -147,9 +186,12 @@ def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
 def test_collected_is_journalled_plus_what_collect_refused() -> None:
     observer, metrics = an_observer()
     observer.observe_journalled(5)
-    observer.observe_committed([
-        DeadLetter("no_id", "", "collect", "t", 0, 0), DeadLetter("identity_loop", "", "fold", "t", 0, 1),
-    ])
+    observer.observe_committed(
+        [
+            DeadLetter("no_id", "", "collect", "t", 0, 0),
+            DeadLetter("identity_loop", "", "fold", "t", 0, 1),
+        ]
+    )
     assert value(metrics, "touchpoints_collected_total") == 6
     assert value(metrics, "touchpoints_journalled_total") == 5
     assert value(metrics, "dead_letters_total", stage="fold", reason="identity_loop") == 1
@@ -158,8 +200,10 @@ def test_collected_is_journalled_plus_what_collect_refused() -> None:
 def test_facts_count_the_trade_once_whatever_dimensions_they_come_in() -> None:
     observer, metrics = an_observer()
     counts = (
-        Count("orders", HOUR_MS, "", 3), Count("revenue_minor", HOUR_MS, "", 900),
-        Count("revenue_minor", HOUR_MS, "currency=USD", 100), Count("duplicates", 0, "", 2),
+        Count("orders", HOUR_MS, "", 3),
+        Count("revenue_minor", HOUR_MS, "", 900),
+        Count("revenue_minor", HOUR_MS, "currency=USD", 100),
+        Count("duplicates", 0, "", 2),
         Count("orders", HOUR_MS, "", -1),
     )
     observer.observe_committed([Facts(2, 1_500, counts)])
@@ -184,10 +228,14 @@ def test_a_kpi_shows_its_latest_window_and_corrections_of_older_ones_do_not() ->
     observer, metrics = an_observer(kpis=("orders",))
     observer.show_insights(Held())
     assert math.isnan(value(metrics, "kpi", kpi="orders", grain="hour") or 0)
-    observer.observe_committed([
-        a_kpi(2 * HOUR_MS, 8.0), a_kpi(HOUR_MS, 5.0), a_kpi(2 * HOUR_MS, 9.0),
-        a_kpi(3 * HOUR_MS, 1.0, by="channel=email"),
-    ])
+    observer.observe_committed(
+        [
+            a_kpi(2 * HOUR_MS, 8.0),
+            a_kpi(HOUR_MS, 5.0),
+            a_kpi(2 * HOUR_MS, 9.0),
+            a_kpi(3 * HOUR_MS, 1.0, by="channel=email"),
+        ]
+    )
     assert value(metrics, "kpi", kpi="orders", grain="hour") == 9.0
     assert value(metrics, "kpi_window_timestamp_seconds", kpi="orders", grain="hour") == 7200.0
 
@@ -195,9 +243,12 @@ def test_a_kpi_shows_its_latest_window_and_corrections_of_older_ones_do_not() ->
 def test_stock_models_and_anomalies_move_with_the_facts_to_another_worker() -> None:
     observer, metrics = an_observer(segments=("Loyal",), kpis=("orders",))
     stock = {
-        ("customers", "segment=Loyal"): 4, ("customers", "cluster=0"): 6, ("customers_known", ""): 10,
+        ("customers", "segment=Loyal"): 4,
+        ("customers", "cluster=0"): 6,
+        ("customers_known", ""): 10,
         ("forwards_sent", ""): 9,
-        ("forwards_received", ""): 7, ("decisions_open", ""): 3,
+        ("forwards_received", ""): 7,
+        ("decisions_open", ""): 3,
     }
     held = Held(stock=stock, anomalies=(("orders", ""),), models={"cuts": "cuts-1", "clusters": None})
     observer.show_insights(held)

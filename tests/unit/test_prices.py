@@ -56,9 +56,15 @@ def test_only_the_newest_articles_are_kept() -> None:
     assert [item.sku for item in prices] == [f"sku-{number}" for number in range(5, PRICES_MAX + 5)]
 
 
-shown = st.lists(st.builds(
-    ShownPrice, st.sampled_from(["a", "b", "c"]), st.integers(1, 4), st.integers(0, 3).map(lambda n: n * KEPT_MS // 2)
-), max_size=8)  # fmt: skip
+shown = st.lists(
+    st.builds(
+        ShownPrice,
+        st.sampled_from(["a", "b", "c"]),
+        st.integers(1, 4),
+        st.integers(0, 3).map(lambda n: n * KEPT_MS // 2),
+    ),
+    max_size=8,
+)
 
 
 @given(shown, shown)

@@ -147,6 +147,13 @@ def test_a_shadow_sends_nothing_and_is_of_one_version_beside_the_live_one(histor
     shadowed = {item.candidate_id for item in decisions if item.arm == "shadow"}
     assert not {item.candidate_id for item in decisions if item.outcome == "sent"} & shadowed
     assert {item.outcome for item in decisions if item.candidate_id in shadowed} <= {
-        "entered", "exited", "held_out", "capped", "expired", "shadow", "paused", "deferred",
-    }  # fmt: skip
+        "entered",
+        "exited",
+        "held_out",
+        "capped",
+        "expired",
+        "shadow",
+        "paused",
+        "deferred",
+    }
     assert len(world.emitted(Trigger)) == sum(item.outcome == "sent" for item in decisions)

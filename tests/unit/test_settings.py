@@ -37,9 +37,12 @@ def run(*arguments: str, **variables: str) -> Result:
 
 
 def test_a_secret_may_lie_in_a_file(file: Path) -> None:
-    settings = parse_worker({
-        "TOUCHSTREAM_WEB_TOKEN_FILE": str(file), "TOUCHSTREAM_KAFKA_SASL_PASSWORD_FILE": str(file),
-    })  # fmt: skip
+    settings = parse_worker(
+        {
+            "TOUCHSTREAM_WEB_TOKEN_FILE": str(file),
+            "TOUCHSTREAM_KAFKA_SASL_PASSWORD_FILE": str(file),
+        }
+    )
     assert settings.web_token == SECRET
     assert settings.kafka == {"sasl.password": SECRET}
 
@@ -114,9 +117,7 @@ def test_librdkafka_takes_oauth_settings_in_every_client_of_a_worker(oauth: dict
 
 def test_no_secret_is_shown_by_what_holds_it(oauth: dict[str, str], file: Path) -> None:
     url = f"https://shop:{SECRET}@registry"
-    settings = parse_worker(
-        {**oauth, "TOUCHSTREAM_WEB_TOKEN_FILE": str(file), "TOUCHSTREAM_REGISTRY_URL": url}
-    )
+    settings = parse_worker({**oauth, "TOUCHSTREAM_WEB_TOKEN_FILE": str(file), "TOUCHSTREAM_REGISTRY_URL": url})
     target = Target(settings.kafka, settings.prefix, DomainSettings())
     for holder in (settings, engine_settings(settings), target):
         assert SECRET not in repr(holder)

@@ -32,7 +32,7 @@ from streams.profiles.profile import (
     Session,
     ShownPrice,
     Touch,
-)  # fmt: skip
+)
 from tests.support.world import HOUR_MS, START_MS, World, an_order
 
 BY_VERSION_1 = bytes.fromhex(
@@ -123,32 +123,72 @@ def a_full_profile() -> Profile:
     """No field is empty."""
     touch = Touch(START_MS, 11, "email", "spring", 12, is_view=False)
     return Profile(
-        clock_ms=START_MS + 9, first_ms=START_MS, seen=((20_454, b"12345678"),), user_id="7", email_hash="ab" * 32,
-        linked=("a:phone",), orders=(PlacedOrder(START_MS, 4_200, 200, 13),), months=(OrderMonth(START_MS, 3, 900),),
+        clock_ms=START_MS + 9,
+        first_ms=START_MS,
+        seen=((20_454, b"12345678"),),
+        user_id="7",
+        email_hash="ab" * 32,
+        linked=("a:phone",),
+        orders=(PlacedOrder(START_MS, 4_200, 200, 13),),
+        months=(OrderMonth(START_MS, 3, 900),),
         adjustments=(Adjustment(START_MS, 50, 14),),
-        score=Score("Loyal", 4, 5, 3, "cuts-1", START_MS, 4, 4_900, START_MS + 7), slot_ms=START_MS + 8,
-        lifecycle="active", cluster=2, clusters_version="clusters-1",
+        score=Score("Loyal", 4, 5, 3, "cuts-1", START_MS, 4, 4_900, START_MS + 7),
+        slot_ms=START_MS + 8,
+        lifecycle="active",
+        cluster=2,
+        clusters_version="clusters-1",
         sessions=(Session(START_MS, 12, START_MS + 1),),
-        cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),)), touches=(touch,),
-        conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),), answers=((20_454, 2),),
+        cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),)),
+        touches=(touch,),
+        conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),),
+        answers=((20_454, 2),),
         consents=(ConsentState("email", granted=True, time_ms=START_MS),),
         runs=(
-            Run("abandoned_cart", 1, "candidate", "event", START_MS, START_MS + 5, "reminder", START_MS + 3,
-                START_MS + 4, (CartItem("cup", 700, 1),), START_MS + 2),
+            Run(
+                "abandoned_cart",
+                1,
+                "candidate",
+                "event",
+                START_MS,
+                START_MS + 5,
+                "reminder",
+                START_MS + 3,
+                START_MS + 4,
+                (CartItem("cup", 700, 1),),
+                START_MS + 2,
+            ),
         ),
         messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
-        expires_ms=START_MS + 6, wake_ms=START_MS + 5, parked=("slot",), time_zone="Europe/Oslo",
-        entries=(Entered("welcome", START_MS),), prices=(ShownPrice("mug", 900, START_MS),), hours=(0,) * 23 + (1,),
-        answered=(("email", START_MS),), entry_timers=(("replenishment", START_MS + 9),),
+        expires_ms=START_MS + 6,
+        wake_ms=START_MS + 5,
+        parked=("slot",),
+        time_zone="Europe/Oslo",
+        entries=(Entered("welcome", START_MS),),
+        prices=(ShownPrice("mug", 900, START_MS),),
+        hours=(0,) * 23 + (1,),
+        answered=(("email", START_MS),),
+        entry_timers=(("replenishment", START_MS + 9),),
         views=(CategoryView(START_MS, 15, "rugs"),),
         outstanding=(
             Outstanding(
-                Trigger("trigger", "u:7", "email", "welcome", 1, "treatment", "hello", START_MS, START_MS, START_MS + 6,
-                        "Hello."),
-                Run("welcome", 1, "candidate-2", "event-2", START_MS, START_MS, "hello"), is_held=True,
+                Trigger(
+                    "trigger",
+                    "u:7",
+                    "email",
+                    "welcome",
+                    1,
+                    "treatment",
+                    "hello",
+                    START_MS,
+                    START_MS,
+                    START_MS + 6,
+                    "Hello.",
+                ),
+                Run("welcome", 1, "candidate-2", "event-2", START_MS, START_MS, "hello"),
+                is_held=True,
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def test_a_profile_of_version_1_is_read_with_its_last_visit() -> None:
@@ -171,9 +211,17 @@ def test_a_profile_of_version_2_is_read() -> None:
     (run,) = full.runs
     known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
     expected = msgspec.structs.replace(
-        full, runs=(known,), time_zone=None, entries=(), prices=(), hours=(), answered=(), outstanding=(),
-        entry_timers=(), views=(),
-    )  # fmt: skip
+        full,
+        runs=(known,),
+        time_zone=None,
+        entries=(),
+        prices=(),
+        hours=(),
+        answered=(),
+        outstanding=(),
+        entry_timers=(),
+        views=(),
+    )
     assert decode_profile(BY_VERSION_2) == expected
 
 
@@ -195,9 +243,15 @@ def test_whoever_changes_how_profiles_are_stored_raises_the_version() -> None:
 
 def a_full_partition() -> PartitionState:
     return PartitionState(
-        progress=(5, -1), is_waking=True, settings="{}", models=(("cuts", "cuts-1", b"{}"),),
-        chunks=(("clusters", "clusters-1", 0, b"["),), panel_share_ppm=500_000, tick_ms=7, collected=(6, 4),
-    )  # fmt: skip
+        progress=(5, -1),
+        is_waking=True,
+        settings="{}",
+        models=(("cuts", "cuts-1", b"{}"),),
+        chunks=(("clusters", "clusters-1", 0, b"["),),
+        panel_share_ppm=500_000,
+        tick_ms=7,
+        collected=(6, 4),
+    )
 
 
 def test_the_state_of_a_partition_of_either_version_is_read() -> None:

@@ -166,7 +166,7 @@ def equations(account: Account) -> list[Equation]:
         Equation("customers in segments, by profiles = by facts", *segments),
         Equation("revenue of the hours' KPIs = revenue", account.kpis.get("revenue_minor", 0), account.revenue_minor),
         Equation("revenue of the days' KPIs = revenue", account.kpi_days_revenue_minor, account.revenue_minor),
-    ]  # fmt: skip
+    ]
     found += [
         Equation(
             f"credit by {model} touch in the ledger = in the facts",

@@ -33,12 +33,21 @@ SEGMENT_COLOURS = dict(
     zip(
         GRID_SEGMENTS,
         (
-            "#14532d", "#2f855a", "#68b684", "#2b6cb0", "#7fb2e5", "#e8c547",
-            "#f0a04b", "#d9622b", "#9b2c2c", "#a3aab5", "#5f6773",
+            "#14532d",
+            "#2f855a",
+            "#68b684",
+            "#2b6cb0",
+            "#7fb2e5",
+            "#e8c547",
+            "#f0a04b",
+            "#d9622b",
+            "#9b2c2c",
+            "#a3aab5",
+            "#5f6773",
         ),
         strict=True,
     )
-) | {UNSCORED: "#d8dde3"}  # fmt: skip
+) | {UNSCORED: "#d8dde3"}
 CLUSTER_COLOURS = ("#2b6cb0", "#d9622b", "#2f855a", "#8e5bb5", "#c9a227", "#3aa6a6", "#b83280", "#6b7785")
 # the wider one has no legend beside it, so that both end up equally wide
 _WIDE, _WIDER, _HALF = (10.8, 3.3), (12.6, 3.3), (5.3, 3.4)
@@ -132,9 +141,16 @@ def clusters_figure(points: Sequence[ClusterPoints]) -> str | None:
             orders = np.array(each.orders)[chosen] * np.exp(spread.uniform(-0.09, 0.09, len(chosen)))
             area = 8 + 90 * np.clip(np.array(each.spend)[chosen], 0, None) / greatest
             axes.scatter(
-                np.array(each.recency_days)[chosen], orders, s=area, color=cluster_colour(each.number), alpha=0.55,
-                lw=0.3, edgecolor="white", label=str(each.number), rasterized=True,
-            )  # fmt: skip
+                np.array(each.recency_days)[chosen],
+                orders,
+                s=area,
+                color=cluster_colour(each.number),
+                alpha=0.55,
+                lw=0.3,
+                edgecolor="white",
+                label=str(each.number),
+                rasterized=True,
+            )
         most = max(max(each.orders) for each in points)
         if most > _LOG_RANGE_MIN:
             axes.set_yscale("log")

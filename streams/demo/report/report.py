@@ -102,44 +102,46 @@ def _tiles(each: Finished, checks: Sequence[Equation]) -> list[tuple[str, str, s
         ("cart reminders", f"{reminders:,}", f"of {candidates:,} candidates"),
         ("anomalies", f"{len(account.anomalies):,}", "raised on hourly KPIs"),
         ("accounts", f"{held} of {len(checks)}", "equations hold"),
-    ]  # fmt: skip
+    ]
 
 
 def _figures(each: Finished) -> list[Figure]:
     zone, account = each.run.domain.zone, each.account
     revenue = revenue_series(each.records)
-    return _drawn([
-        (
-            "Customers by segment",
-            "Customers with an order; unscored before the first weekly cuts. In the last 8 days no touchpoint comes.",
-            plots.segments_figure(segment_series(each.records, zone), zone),
-            True,
-        ),
-        (
-            f"Revenue by {revenue.grain}",
-            "From the KPIs of closed windows. Shaded: anomalies of hourly revenue and orders while they lasted.",
-            plots.revenue_figure(revenue, account.currency, zone),
-            True,
-        ),
-        (
-            "Clusters",
-            "A dot is a customer, its area his spend. Colours as in the list of clusters.",
-            plots.clusters_figure(cluster_points(each.records)),
-            False,
-        ),
-        (
-            "Cart reminders: what became of the candidates",
-            "Each yes and no is a record with its reason.",
-            plots.bars_figure({"": _outcomes(account)}, [plots.BLUE], "candidates"),
-            False,
-        ),
-        (
-            "Credit by channel",
-            "The ledger's balance: orders less refunds, by two models side by side.",
-            plots.bars_figure(_credits(account), [plots.BLUE, plots.ORANGE], account.currency),
-            False,
-        ),
-    ])
+    return _drawn(
+        [
+            (
+                "Customers by segment",
+                "Customers with an order; unscored before the first weekly cuts. The last 8 days have no touchpoints.",
+                plots.segments_figure(segment_series(each.records, zone), zone),
+                True,
+            ),
+            (
+                f"Revenue by {revenue.grain}",
+                "From the KPIs of closed windows. Shaded: anomalies of hourly revenue and orders while they lasted.",
+                plots.revenue_figure(revenue, account.currency, zone),
+                True,
+            ),
+            (
+                "Clusters",
+                "A dot is a customer, its area his spend. Colours as in the list of clusters.",
+                plots.clusters_figure(cluster_points(each.records)),
+                False,
+            ),
+            (
+                "Cart reminders: what became of the candidates",
+                "Each yes and no is a record with its reason.",
+                plots.bars_figure({"": _outcomes(account)}, [plots.BLUE], "candidates"),
+                False,
+            ),
+            (
+                "Credit by channel",
+                "The ledger's balance: orders less refunds, by two models side by side.",
+                plots.bars_figure(_credits(account), [plots.BLUE, plots.ORANGE], account.currency),
+                False,
+            ),
+        ]
+    )
 
 
 def _drawn(wanted: Sequence[tuple[str, str, str | None, bool]]) -> list[Figure]:

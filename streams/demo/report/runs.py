@@ -73,13 +73,15 @@ def lines_in(path: Path) -> int:
 
 
 def _domain(zone: str, currency: str) -> DomainSettings:
-    return DomainSettings.model_validate({
-        "clock": "marks",
-        "reporting_time_zone": zone,
-        "reporting_currency": currency,
-        "consent_default": "granted",
-        "flows": library_documents(),
-    })
+    return DomainSettings.model_validate(
+        {
+            "clock": "marks",
+            "reporting_time_zone": zone,
+            "reporting_currency": currency,
+            "consent_default": "granted",
+            "flows": library_documents(),
+        }
+    )
 
 
 def _online_retail(path: Path) -> Run:

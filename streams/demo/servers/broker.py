@@ -23,9 +23,10 @@ _ATTEMPTS = 3
 _CLUSTER_ID = "dG91Y2hzdHJlYW1kZW1vMQ"
 _HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _LOG = (
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-)  # fmt: skip
+)
 
 # Small on purpose: few threads and coordinator partitions start fast on two cores. What else differs from the
 # broker's own defaults has its reason beside it.
@@ -71,8 +72,11 @@ def fetch_kafka(version: str = KAFKA_VERSION) -> Path:
 
     def copy_jars(folder: Path) -> None:
         maven(
-            "-f", str(pom), "dependency:copy-dependencies",
-            f"-DoutputDirectory={folder}", f"-Dkafka.version={version}",
+            "-f",
+            str(pom),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={folder}",
+            f"-Dkafka.version={version}",
         )
 
     return cached(f"kafka-{version}", copy_jars)
@@ -152,7 +156,10 @@ class Broker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
         if self._temporary:

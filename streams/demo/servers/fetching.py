@@ -36,8 +36,13 @@ def run(command: list[str], folder: Path | None = None) -> None:
     if shutil.which(command[0]) is None:
         raise Unavailable(f"{command[0]} is not installed: it is needed for `{' '.join(command)}`")
     done = subprocess.run(
-        command, cwd=folder, check=False, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command,
+        cwd=folder,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode != 0:
         tail = done.stdout[-TAIL_CHARS:].strip()

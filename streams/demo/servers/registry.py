@@ -30,9 +30,14 @@ class Registry(HttpServer):
     def command(self) -> list[str]:
         program = fetch_registry() / f"apicurio-registry-app-{APICURIO_VERSION}-runner.jar"
         return [
-            java(), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            f"-Dquarkus.http.host={LOCALHOST}", f"-Dquarkus.http.port={self.port}",
-            "-jar", str(program),
+            java(),
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            f"-Dquarkus.http.host={LOCALHOST}",
+            f"-Dquarkus.http.port={self.port}",
+            "-jar",
+            str(program),
         ]
 
 

@@ -46,14 +46,23 @@ class Server:
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, folder: Path | None = None, outlives_us: bool = False,
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        folder: Path | None = None,
+        outlives_us: bool = False,
     ) -> None:
         self.log = log
         self._name = Path(command[0]).name
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                cwd=folder or log.parent, process_group=0,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                cwd=folder or log.parent,
+                process_group=0,
                 preexec_fn=None if outlives_us else _die_with_parent,  # noqa: PLW1509 - one prctl
             )
 

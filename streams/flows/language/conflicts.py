@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from streams.flows.language.conditions import Condition
-    from streams.flows.language.flow import Channel, EventType, Flow
+    from streams.flows.language.events import Channel, EventType
+    from streams.flows.language.flow import Flow
 
 Kind = Literal["same_audience", "within_a_day", "opposed_exits", "cycle", "always_capped", "quiet_wait", "no_cap"]
 

@@ -25,9 +25,13 @@ AgeField = Literal["cart_age", "first_order_age", "first_seen_age", "last_messag
 TextField = Literal["lifecycle", "segment"]
 EventNumberField = Literal["event.order.discount_minor", "event.order.total_minor", "event.products.price_drop_percent"]
 EventTextField = Literal[
-    "event.channel", "event.country", "event.message.flow_id", "event.products.category", "event.products.sku",
+    "event.channel",
+    "event.country",
+    "event.message.flow_id",
+    "event.products.category",
+    "event.products.sku",
     "event.source",
-]  # fmt: skip
+]
 DateField = Literal["first_order", "last_order", "next_order"]
 PROPERTY = "event.properties."
 """Begins the name of an event's property, whose own name follows."""

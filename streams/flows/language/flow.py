@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from streams.flows.language.conditions import Condition, Part, check_of_profile
 from streams.flows.language.durations import Clock, Duration, duration_text, parse_duration
+from streams.flows.language.events import Channel, EventType
 from streams.flows.language.fields import SEGMENTS, DateField
 from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, check_date, check_ways
 from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-EventType = Literal[
-    "ad_clicked", "ad_impression", "checkout_started", "consent_changed", "email_bounced", "email_clicked",
-    "email_delivered", "email_opened", "email_unsubscribed", "loyalty_changed", "order_cancelled", "order_completed",
-    "order_refunded", "page_viewed", "product_added", "product_removed", "product_searched", "product_viewed",
-    "promotion_clicked", "promotion_viewed", "push_opened", "signed_up", "sms_clicked", "sms_delivered",
-    "ticket_closed", "ticket_opened",
-]  # fmt: skip
-Channel: TypeAlias = Literal["email", "sms", "push"]
 
 PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "order_completed",

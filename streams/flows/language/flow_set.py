@@ -203,9 +203,7 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
     )
 
 
-def _heard(
-    plans: Iterable[Plan], older: Container[int]
-) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
+def _heard(plans: Iterable[Plan], older: Container[int]) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
     """What each type of event, and each segment, does; none enters a customer into an older version (of these ids)."""
     entries: dict[str, list[Plan]] = {}
     exits: dict[str, set[str]] = {}

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 _WAITS = (WaitStep, WaitUntilStep, WaitForDateStep)
 
 
-def comes_first(
-    runs: Iterable[Run], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int
-) -> Run | None:
+def comes_first(runs: Iterable[Run], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int) -> Run | None:
     """The candidate that a message due now has to wait for, the first by the flows' order; None: it waits for none."""
     before = [
         run
@@ -57,6 +55,4 @@ def _is_to_send(run: Run, flow_set: FlowSet) -> bool:
     """Whether a message may come with the candidate's due time, of a flow that sends."""
     plan = flow_set.plans[run.flow_id]
     place = plan.places.get(run.step)
-    return place is not None and not (
-        isinstance(place.step, _WAITS) or plan.is_paused or plan.is_shadow
-    )
+    return place is not None and not (isinstance(place.step, _WAITS) or plan.is_paused or plan.is_shadow)

@@ -33,9 +33,17 @@ def with_entry_timers(profile: Profile, now_ms: int, flow_set: FlowSet, customer
 
 
 def on_date(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, key: str, due_ms: int, cause: str, now_ms: int, flow_set: FlowSet, customer: str,
-    effects: Effects, *, is_old: bool,
-) -> Profile:  # fmt: skip
+    profile: Profile,
+    key: str,
+    due_ms: int,
+    cause: str,
+    now_ms: int,
+    flow_set: FlowSet,
+    customer: str,
+    effects: Effects,
+    *,
+    is_old: bool,
+) -> Profile:
     """The profile after a flow's entry timer came due: entered, if the flow in force still says that time."""
     spent = tuple([timer for timer in profile.entry_timers if timer[0] != key])
     profile = with_entry_timers(_replace(profile, entry_timers=spent), now_ms, flow_set, customer)

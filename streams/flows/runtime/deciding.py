@@ -138,9 +138,15 @@ def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[
 
 
 def trigger(  # noqa: PLR0913, PLR0917 - as decide
-    profile: Profile, run: Run, flow: Flow, now_ms: int, settings: DomainSettings, customer: str, arm: str,
+    profile: Profile,
+    run: Run,
+    flow: Flow,
+    now_ms: int,
+    settings: DomainSettings,
+    customer: str,
+    arm: str,
     verdict: Verdict,
-) -> Trigger:  # fmt: skip
+) -> Trigger:
     """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
     cart = profile.cart if flow.products == "cart" else None
     items = run.products if cart is None else cart.items
@@ -183,9 +189,7 @@ def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[st
     return None, resting
 
 
-def _silenced(
-    profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, settings: DomainSettings
-) -> str | None:
+def _silenced(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, settings: DomainSettings) -> str | None:
     """Why he is left in peace: he answers to nothing, or the message of another flow keeps this one silent."""
     if settings.unanswered_max:
         count = unanswered(profile, now_ms)

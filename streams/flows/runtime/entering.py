@@ -46,18 +46,32 @@ def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
 
 
 def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, segment: str, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    profile: Profile,
+    plan: Plan,
+    segment: str,
+    cause: str,
+    now_ms: int,
+    customer: str,
+    effects: Effects,
+    *,
     is_old: bool,
-) -> Profile:  # fmt: skip
+) -> Profile:
     """As `entered_by_event`, at the time of his own clock."""
     what = _What(f"The segment {segment}", f"segment {segment}", cause, now_ms, is_old, ())
     return _entered(profile, plan, what, now_ms, customer, effects)
 
 
 def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, due_ms: int, cause: str, now_ms: int, customer: str, effects: Effects, *,
+    profile: Profile,
+    plan: Plan,
+    due_ms: int,
+    cause: str,
+    now_ms: int,
+    customer: str,
+    effects: Effects,
+    *,
     is_old: bool,
-) -> Profile:  # fmt: skip
+) -> Profile:
     """As `entered_by_event`, at the time that his date gives."""
     words = plan.flow.entry.words
     what = _What(f"The time {words}", words, cause, due_ms, is_old, ())
@@ -75,9 +89,14 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
             return profile
         if plan.restarts and known.step in plan.opening:
             again = _replace(
-                known, flow_version=flow.version, step=plan.first, due_ms=due_ms, last_entry_ms=time_ms,
-                products=what.products, held_ms=0,
-            )  # fmt: skip
+                known,
+                flow_version=flow.version,
+                step=plan.first,
+                due_ms=due_ms,
+                last_entry_ms=time_ms,
+                products=what.products,
+                held_ms=0,
+            )
             return _replace(profile, runs=tuple([again if run is known else run for run in runs]))
         if not flow.begins_anew or known.step in plan.opening:
             return profile
@@ -87,9 +106,17 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
         return profile
     candidate_id = derived_id(what.cause, customer, plan.key, flow.version)
     run = Run(
-        plan.key, flow.version, candidate_id, what.cause, time_ms, due_ms, plan.first, time_ms, 0,
+        plan.key,
+        flow.version,
+        candidate_id,
+        what.cause,
+        time_ms,
+        due_ms,
+        plan.first,
+        time_ms,
+        0,
         what.products,
-    )  # fmt: skip
+    )
     evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
     if what.is_old:
         verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)

@@ -60,9 +60,7 @@ def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
     return _replace(profile, outstanding=profile.outstanding[beyond:])
 
 
-def released(
-    profile: Profile, settled_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects
-) -> Profile:
+def released(profile: Profile, settled_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
     """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
     if settled_ms is None:
         return profile
@@ -82,9 +80,7 @@ def _is_to_release(message: Outstanding, settled_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= settled_ms
 
 
-def _without_paused(
-    profile: Profile, settled_ms: int, flow_set: FlowSet, customer: str, effects: Effects
-) -> Profile:
+def _without_paused(profile: Profile, settled_ms: int, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
     def is_taken_back(message: Outstanding) -> bool:
         plan = flow_set.plan_of(message.run, customer)
         return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
@@ -114,6 +110,7 @@ def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
 
     An order of before the customer entered the flow ends nothing.
     """
+
     def is_taken_back(message: Outstanding) -> bool:
         run, plan = message.run, flow_set.plan_of(message.run, customer)
         is_exit = plan is not None and event_type in plan.flow.exit_events
@@ -128,6 +125,7 @@ def without_withdrawn(
     profile: Profile, statements: Iterable[ConsentState], now_ms: int, customer: str, effects: Effects
 ) -> Profile:
     """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
+
     def is_taken_back(message: Outstanding) -> bool:
         channel, goes_ms = message.trigger.channel, message.goes_ms
         latest = latest_statement(profile.consents, channel)
@@ -165,9 +163,7 @@ def _without(  # noqa: PLR0913, PLR0917 - as given_out
         verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
         give_receipt(verdict, message.run, trigger.arm, now_ms, customer, effects)
         if not message.is_held:
-            revocation = Revocation(
-                trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms
-            )  # fmt: skip
+            revocation = Revocation(trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms)
             effects.emit(customer, revocation)
     gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
     # he never got them: they count for no cap

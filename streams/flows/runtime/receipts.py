@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Run
 
 Outcome = Literal[
-    "entered", "deferred", "sent", "held_out", "capped", "quiet", "suppressed", "no_consent", "exited", "expired",
-    "too_old", "paused", "shadow", "outranked",
+    "entered",
+    "deferred",
+    "sent",
+    "held_out",
+    "capped",
+    "quiet",
+    "suppressed",
+    "no_consent",
+    "exited",
+    "expired",
+    "too_old",
+    "paused",
+    "shadow",
+    "outranked",
     "revoked",
-]  # fmt: skip
+]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OPEN = "decisions_open"
 """Fact: candidates without a final record."""

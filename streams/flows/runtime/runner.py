@@ -78,9 +78,16 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
 
 
 def on_segment(  # noqa: PLR0913, PLR0917 - as on_event
-    profile: Profile, segment: str, cause: str, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects, *,
+    profile: Profile,
+    segment: str,
+    cause: str,
+    now_ms: int,
+    flow_set: FlowSet,
+    customer: str,
+    effects: Effects,
+    *,
     is_old: bool = False,
-) -> Profile:  # fmt: skip
+) -> Profile:
     """The profile, which has just come into the segment, with flows entered; the same object if none was."""
     for plan in flow_set.segments.get(segment, ()):
         if flow_set.may_enter(plan, customer) and (plan.entry is None or plan.entry(profile, None, now_ms)):
@@ -116,8 +123,12 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     if step == END:
         give_receipt(
             Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}),
-            run, arm, now_ms, customer, effects,
-        )  # fmt: skip
+            run,
+            arm,
+            now_ms,
+            customer,
+            effects,
+        )
         going = None
     while going is not None and going.due_ms <= now_ms:
         place = plan.places[going.step]
@@ -144,9 +155,7 @@ def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> Non
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
 
 
-def waiting_anew(
-    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
-) -> tuple[Run, ...]:
+def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str) -> tuple[Run, ...]:
     """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
     for gone in lost:
         plan = flow_set.plan_of(gone, customer)
@@ -161,7 +170,7 @@ def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
     due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
     return _replace(
         run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products, held_ms=0
-    )  # fmt: skip
+    )
 
 
 def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
@@ -236,8 +245,12 @@ def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
     after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms, held_ms=0)
     give_receipt(
         Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
-        after, arm, now_ms, customer, effects,
-    )  # fmt: skip
+        after,
+        arm,
+        now_ms,
+        customer,
+        effects,
+    )
     return after
 
 

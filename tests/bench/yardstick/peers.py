@@ -41,9 +41,15 @@ def run(brokers: str, name: str, folder: Path, command: list[str]) -> Run:
     folder.mkdir(parents=True)
     out = folder / "out.json"
     environment = {
-        **os.environ, "PEER_BROKER": brokers, "PEER_TOPIC": TOPIC, "PEER_N": str(MESSAGES), "PEER_RUN": name,
-        "PEER_DIR": str(folder / "state"), "PEER_OUT": str(out), "PYTHONPATH": str(bench_dir()),
-    }  # fmt: skip
+        **os.environ,
+        "PEER_BROKER": brokers,
+        "PEER_TOPIC": TOPIC,
+        "PEER_N": str(MESSAGES),
+        "PEER_RUN": name,
+        "PEER_DIR": str(folder / "state"),
+        "PEER_OUT": str(out),
+        "PYTHONPATH": str(bench_dir()),
+    }
     with (folder / "log").open("wb") as log:
         pinned = ["taskset", "-c", "0", *command]
         peer = subprocess.Popen(pinned, cwd=bench_dir(), env=environment, stdout=log, stderr=log)

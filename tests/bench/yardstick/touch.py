@@ -10,17 +10,35 @@ from schemas.decoder import compile_decoder
 
 HEADER = b"\x00\x00\x00\x00\x01"
 SCHEMA: dict[str, Any] = {
-    "type": "record", "name": "Touch", "fields": [
-        {"name": "event_id", "type": "string"}, {"name": "type", "type": "string"}, {"name": "time", "type": "long"},
-        {"name": "customer_id", "type": "string"}, {"name": "session_id", "type": "string"},
-        {"name": "channel", "type": "string"}, {"name": "campaign_id", "type": ["null", "string"]},
-        {"name": "order_id", "type": ["null", "string"]}, {"name": "total_minor", "type": ["null", "long"]},
-        {"name": "products", "type": {"type": "array", "items": {"type": "record", "name": "Product", "fields": [
-            {"name": "sku", "type": "string"}, {"name": "price_minor", "type": "long"},
-            {"name": "quantity", "type": "int"},
-        ]}}},
+    "type": "record",
+    "name": "Touch",
+    "fields": [
+        {"name": "event_id", "type": "string"},
+        {"name": "type", "type": "string"},
+        {"name": "time", "type": "long"},
+        {"name": "customer_id", "type": "string"},
+        {"name": "session_id", "type": "string"},
+        {"name": "channel", "type": "string"},
+        {"name": "campaign_id", "type": ["null", "string"]},
+        {"name": "order_id", "type": ["null", "string"]},
+        {"name": "total_minor", "type": ["null", "long"]},
+        {
+            "name": "products",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Product",
+                    "fields": [
+                        {"name": "sku", "type": "string"},
+                        {"name": "price_minor", "type": "long"},
+                        {"name": "quantity", "type": "int"},
+                    ],
+                },
+            },
+        },
     ],
-}  # fmt: skip
+}
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):

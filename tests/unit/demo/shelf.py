@@ -78,10 +78,21 @@ def a_touchpoint(number: int) -> Touchpoint:
 def a_view(customer: str, segment: str, cluster: int, orders: int = 1) -> ProfileView:
     ordered = MONDAY_MS if orders else None
     return ProfileView(
-        customer=customer, segment=segment, r=5, f=1, m=1, cuts_version="cuts-1", scored_ms=MONDAY_MS + DAY_MS,
-        orders=orders, monetary_minor=4_200 * orders, first_order_ms=ordered, last_order_ms=ordered,
-        lifecycle="first_time", cluster=cluster, clusters_version="clusters-1",
-    )  # fmt: skip
+        customer=customer,
+        segment=segment,
+        r=5,
+        f=1,
+        m=1,
+        cuts_version="cuts-1",
+        scored_ms=MONDAY_MS + DAY_MS,
+        orders=orders,
+        monetary_minor=4_200 * orders,
+        first_order_ms=ordered,
+        last_order_ms=ordered,
+        lifecycle="first_time",
+        cluster=cluster,
+        clusters_version="clusters-1",
+    )
 
 
 def a_change(customer: str, before: str, after: str, day: int) -> SegmentChanged:
@@ -106,14 +117,22 @@ def a_tiny_shop() -> Shelf:
     shelf.put("dead-letters", DeadLetter("no_customer", "", "collect", "tiny.touchpoints", 0, 0))
     shelf.put("dead-letters", DeadLetter("zero_total", "", "replay", "tiny.csv", -1, 7, lines=2))
     told = {
-        "folded": 3, "duplicates": 1, "forwards_sent": 1, "forwards_received": 1, "customers_ordered": 2,
-        "orders": 2, "revenue_minor": 8_400, "decisions_open": 0,
-    }  # fmt: skip
+        "folded": 3,
+        "duplicates": 1,
+        "forwards_sent": 1,
+        "forwards_received": 1,
+        "customers_ordered": 2,
+        "orders": 2,
+        "revenue_minor": 8_400,
+        "decisions_open": 0,
+    }
     shelf.put("facts", Facts(0, MONDAY_MS, tuple(Count(name, 0, "", value) for name, value in told.items())))
     by = {
-        "segment=New": ("customers", 1), "segment=Loyal": ("customers", 1),
-        "model=linear,channel=email": ("credited_minor", 8_400), "model=last,channel=email": ("credited_minor", 8_400),
-    }  # fmt: skip
+        "segment=New": ("customers", 1),
+        "segment=Loyal": ("customers", 1),
+        "model=linear,channel=email": ("credited_minor", 8_400),
+        "model=last,channel=email": ("credited_minor", 8_400),
+    }
     shelf.put("facts", Facts(1, MONDAY_MS, tuple(Count(name, 0, which, value) for which, (name, value) in by.items())))
     _customers(shelf)
     _insights(shelf)
@@ -126,8 +145,10 @@ def _customers(shelf: Shelf) -> None:
     shelf.put("profiles", a_view("a:phone", "New", 1), "a:phone")
     shelf.put("profiles", None, "a:phone")
     changes = (
-        a_change("u:ann", "none", "New", 0), a_change("u:bob", "none", "New", 0), a_change("u:bob", "New", "Loyal", 4),
-    )  # fmt: skip
+        a_change("u:ann", "none", "New", 0),
+        a_change("u:bob", "none", "New", 0),
+        a_change("u:bob", "New", "Loyal", 4),
+    )
     for change in changes:
         shelf.put("segments", change)
     for number, outcome in enumerate(("entered", "entered", "too_old")):
@@ -135,17 +156,36 @@ def _customers(shelf: Shelf) -> None:
     shelf.put("decisions", a_decision("sent", 0))
     shelf.put("decisions", a_decision("exited", 1))
     trigger = Trigger(
-        trigger_id="t", customer="u:ann", channel="email", flow_id="abandoned_cart", flow_version=1, arm="treatment",
-        step="reminder", decided_ms=0, due_ms=0, expires_ms=1, reason="because.",
-    )  # fmt: skip
+        trigger_id="t",
+        customer="u:ann",
+        channel="email",
+        flow_id="abandoned_cart",
+        flow_version=1,
+        arm="treatment",
+        step="reminder",
+        decided_ms=0,
+        due_ms=0,
+        expires_ms=1,
+        reason="because.",
+    )
     shelf.put("triggers", trigger)
     for model in ("linear", "last"):
         for amount in (10_000, -1_600):
             credit = Credit(
-                credit_id=f"{model}{amount}", customer="u:ann", order_id="o", model=model, model_version=1,
-                kind="credit", channel="email", amount_minor=amount, currency="EUR", conversion_time_ms=0, time_ms=0,
-                revision=0, cause="e1",
-            )  # fmt: skip
+                credit_id=f"{model}{amount}",
+                customer="u:ann",
+                order_id="o",
+                model=model,
+                model_version=1,
+                kind="credit",
+                channel="email",
+                amount_minor=amount,
+                currency="EUR",
+                conversion_time_ms=0,
+                time_ms=0,
+                revision=0,
+                cause="e1",
+            )
             shelf.put("credits", credit)
 
 
@@ -158,17 +198,30 @@ def _insights(shelf: Shelf) -> None:
         start, now = MONDAY_MS, MONDAY_MS + hour * HOUR_MS
         shelf.put("anomalies", Anomaly("a", "orders", "", status, start, now, 6.0, 60.0, 1.4, "low", "seasonal-pot"))
     clusters = ClusterModel(
-        "clusters-1", MONDAY_MS, FEATURES, (0.0,) * 5, (1.0,) * 5, ((0.0,) * 5,) * 2, ("few <orders>", "frequent"),
-        (1, 2), (1, 1),
-    )  # fmt: skip
+        "clusters-1",
+        MONDAY_MS,
+        FEATURES,
+        (0.0,) * 5,
+        (1.0,) * 5,
+        ((0.0,) * 5,) * 2,
+        ("few <orders>", "frequent"),
+        (1, 2),
+        (1, 1),
+    )
     shelf.put("models", Model("clusters", "clusters-1", MONDAY_MS, "json", msgspec.json.encode(clusters), "river", 1))
 
 
 def a_revenue(grain: str, start_ms: int, value: int, revision: int) -> Kpi:
     return Kpi(
-        name="revenue_minor", grain=grain, start_ms=start_ms, by="", value=float(value), numerator=value,
-        denominator=1, revision=revision,
-    )  # fmt: skip
+        name="revenue_minor",
+        grain=grain,
+        start_ms=start_ms,
+        by="",
+        value=float(value),
+        numerator=value,
+        denominator=1,
+        revision=revision,
+    )
 
 
 def a_replay() -> ReplaySummary:

@@ -109,9 +109,7 @@ def lived(seed: int, flows: Any, *, change: tuple[int, Any] | None = None) -> Ke
     return world
 
 
-def happen(
-    world: KeptWorld, seed: int, change: tuple[int, Any] | None = None, start_ms: int = START_MS
-) -> None:  # fmt: skip
+def happen(world: KeptWorld, seed: int, change: tuple[int, Any] | None = None, start_ms: int = START_MS) -> None:
     for happens in a_month(seed, start_ms):
         at_ms = happens if isinstance(happens, int) else happens.time_ms
         if change is not None and at_ms >= change[0]:

@@ -176,4 +176,3 @@ def test_a_checkpoint_whose_state_was_changed_is_refused(seed: int, checkpoints:
         fastavro.writer(file, schema, records)
     with pytest.raises(UnfitCheckpoint, match="its state is not as it was written"):
         checkpoints.last(0)
-

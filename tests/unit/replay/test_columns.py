@@ -257,8 +257,12 @@ def test_clicks_are_views_and_adds_and_what_is_bought_in_one_second_is_one_order
         mapping=load_mapping("rees46"),
     )
     assert [each.type for each in touchpoints(outcomes)] == [
-        "product_viewed", "product_added", "order_completed", "product_viewed", "order_completed",
-    ]  # fmt: skip
+        "product_viewed",
+        "product_added",
+        "order_completed",
+        "product_viewed",
+        "order_completed",
+    ]
     order = touchpoints(outcomes)[2]
     assert (order.session_id, order.order and order.order.total_minor, len(order.products)) == ("s", 250, 2)
     assert [refusal.reason for refusal in refused(outcomes)] == [Reason.UNKNOWN_TYPE, Reason.MISSING_ID]
