@@ -63,7 +63,7 @@ class Worker(NamedTuple):
 
 
 def build(prefix: Prefix) -> Worker:
-    """Everything put together: processors, inputs, agents."""
+    """Put everything together: processors, inputs, agents."""
     settings, domain, wire = prefix.settings, prefix.domain, prefix.wire
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
@@ -97,7 +97,7 @@ def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
 
 
 def engine_settings(settings: WorkerSettings) -> EngineSettings:
-    """What of a worker's settings the engine runs on."""
+    """Return the engine's settings from a worker's."""
     return EngineSettings(
         brokers=settings.brokers,
         group=settings.prefix,

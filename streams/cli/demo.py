@@ -11,13 +11,18 @@ from streams.cli.shared import fail
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave broker and worker running, and say where.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder of summary.json and report.html.")] = Path("build/demo"),
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave Kafka and the worker running, and print their addresses.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder to write summary.json and report.html to.")] = Path("build/demo"),
     brokers: Annotated[
-        str | None, typer.Option(help="Your own Kafka; else one is started here.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Addresses of your own Kafka brokers. Default: a broker is started here.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Replay real shop data through a real Kafka and a worker, and report what came out."""
+    """Replay real shop data through a real Kafka and a worker, and write a report of the results."""
     try:
         from streams.demo.demo import run_demo
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""How records are framed, and whether the registry holds what that takes."""
+"""How records are framed, and whether the registry holds the schemas for it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def check_schemas(cluster: Cluster) -> Iterator[Finding]:
     elif _is_framed_by_a_registry(cluster):
         yield fail(
             "schemas",
-            f"the last records of {cluster.topics.journal} are framed with a registry's ids, and none is named",
+            f"the last records of {cluster.topics.journal} need a schema registry, but none is set",
             "set TOUCHSTREAM_REGISTRY_URL as it was for the workers that wrote them",
         )
     else:
-        yield ok("schemas", f"{len(RECORDS)} from the package, no registry (Avro's single-object encoding)")
+        yield ok("schemas", f"{len(RECORDS)} from the package, without a registry (Avro's single-object encoding)")
 
 
 def _is_framed_by_a_registry(cluster: Cluster) -> bool:
@@ -61,7 +61,7 @@ def _check_registry(cluster: Cluster) -> Iterator[Finding]:
             rules = {subject: _rule(client, subject, SchemaRegistryError) for subject in registered.values()}
             unfit = [subject for name, subject in registered.items() if not _fits(client, subject, name)]
     except (SchemaRegistryError, httpx.HTTPError) as error:
-        advice = "see that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
+        advice = "make sure that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
         yield fail("schemas", f"registry {shown(url)}: {error}", advice)
         return
     yield from _judge(shown(url), subjects, rules, unfit)
@@ -88,16 +88,20 @@ def _judge(url: str, subjects: dict[str, str], rules: dict[str, str], unfit: lis
     if unfit:
         yield fail(
             "schemas",
-            f"registry {url} holds other schemas that ours do not fit: {', '.join(sorted(unfit))}",
-            "this version cannot write there: take the version that registered them, or another prefix",
+            f"registry {url} holds schemas that are incompatible with ours: {', '.join(sorted(unfit))}",
+            "this release cannot write there: use the release that registered them, or another prefix",
         )
     if missing:
-        yield warn("schemas", f"registry {url} lacks {', '.join(missing)}", "a worker registers them when it starts")
+        yield warn(
+            "schemas",
+            f"registry {url} lacks {', '.join(missing)}",
+            "start a worker: it registers them",
+        )
     if loose:
         yield warn(
             "schemas",
-            f"registry {url} does not hold to BACKWARD: {', '.join(loose)}",
-            "a worker sets it when it starts; find out who takes it away",
+            f"registry {url} does not have the compatibility BACKWARD for {', '.join(loose)}",
+            "start a worker: it sets it; then find out who changes it",
         )
     if not (unfit or missing or loose):
-        yield ok("schemas", f"all {len(subjects)} in registry {url}, BACKWARD")
+        yield ok("schemas", f"all {len(subjects)} are in registry {url}, with compatibility BACKWARD")

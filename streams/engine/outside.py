@@ -1,4 +1,4 @@
-"""What the engine reaches the world with; a simulation brings its own."""
+"""The engine's connections to the world; a simulation supplies its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Makers of Kafka's clients and of the thread that polls, and the disk."""
+    """Factories of Kafka's clients and of the polling thread, and the disk."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer

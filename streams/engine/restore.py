@@ -1,4 +1,4 @@
-"""Bringing a partition's local state to where the group's committed offset says it was."""
+"""Restoring a partition's local state to the group's committed offset."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _log = structlog.get_logger(__name__)
 
 
 class OffsetMissing(Exception):
-    """State without the offset that it belongs to: a person has to decide."""
+    """There is state without its offset: a person has to decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A partition's state as of `committed` (-1: the group has none), and how many records were read."""
+    """A partition's state at `committed` (-1: the group has none), and how many records were read."""
 
     store: Store | None
     committed: int
@@ -58,12 +58,12 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
     cancelled: Event,
     on_progress: Callable[[float], None],
 ) -> Restored | None:
-    """Restore a partition; blocks, tells its share from 0 to 1, and gives None once it is cancelled.
+    """Restore a partition; blocks, reports its share from 0 to 1, and returns None once it is cancelled.
 
-    The order matters: (1) the committed offset, stable, so that every transaction which moves it is decided;
-    (2) then the changelog's end, read uncommitted, behind which nothing of those transactions can lie; (3)
-    then its committed records up to there. The position also counts what lies between records: control
-    records and what compaction has taken away.
+    The order matters. (1) First the committed offset, stable, so that every transaction which moves it is closed.
+    (2) Then the changelog's end, read uncommitted: no record of those transactions can come after it. (3) Then its
+    committed records up to there. The position also counts offsets between records: control records, and records
+    that compaction has removed.
     """
     committed = _committed(settings, outside, (source.topic, number), cancelled)
     if committed is None:
@@ -83,7 +83,7 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
         store.close()
         return None
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
-        # who was held up since it asked may find another worker's first commit; it is no member any more then
+        # a worker that was delayed since it asked may find another worker's first commit; then it is no longer a member
         committed = _committed(settings, outside, (source.topic, number), cancelled)
         if committed is None or committed == NOT_COMMITTED:
             store.close()
@@ -91,7 +91,7 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
             raise OffsetMissing(
                 f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"
                 " committed offset: it was deleted or has expired. Starting at the beginning would count every"
-                " record twice; set the group's offset, or begin with a new prefix"
+                " record twice. Set the group's offset, or use a new prefix"
             )
     return None if committed is None else Restored(store, committed, records)
 
@@ -106,8 +106,8 @@ def _consumer(settings: EngineSettings, outside: Outside, **config: str | int) -
 
 
 def _committed(settings: EngineSettings, outside: Outside, place: Place, cancelled: Event) -> int | None:
-    # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
-    # no member; reading committed, it waits for the pending transactions of the partition's last owner.
+    # a consumer of its own: the group's may not be used while its thread polls. It never subscribes, so it is not a
+    # member. As it reads committed, it waits for open transactions of the partition's last owner.
     with _consumer(settings, outside) as consumer:
         while not cancelled.is_set():
             try:
@@ -115,7 +115,9 @@ def _committed(settings: EngineSettings, outside: Outside, place: Place, cancell
             except KafkaException as error:
                 if error.args[0].fatal():
                     raise
-                _log.warning("committed offset asked again", topic=place[0], partition=place[1], error=str(error))
+                _log.warning(
+                    "no committed offset yet: asking again", topic=place[0], partition=place[1], error=str(error)
+                )
                 continue
             if answer.error is not None:
                 raise KafkaException(answer.error)
@@ -134,7 +136,7 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
         return store
     _log.warning(
-        "state does not fit its changelog: rebuilt",
+        "local state does not fit its changelog: rebuilding it",
         path=str(path),
         position=store.position,
         changelog_low=low,

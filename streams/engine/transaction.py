@@ -1,4 +1,4 @@
-"""The worker's producer and its transactions; errors are named after what they ask for."""
+"""The worker's producer and its transactions; errors are named after what they demand."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class MustAbort(Exception):
 
 
 class MustEnd(Exception):
-    """This producer can do nothing more, for it was fenced or is broken: end the process and start anew."""
+    """The producer was fenced or is broken: end the process and start it again."""
 
 
 class Transactions:
-    """Sends outputs, in one transaction after another. All but `send` block: call them off the event loop.
+    """A sender of outputs, one transaction after another. All methods but `send` block: call them off the event loop.
 
-    With the guarantee `at_least_once` there is no transaction: outputs are delivered before the offsets are
-    committed, and what was sent in a cycle that is aborted stays.
+    With the guarantee `at_least_once` there is no transaction. Outputs are delivered before the offsets are committed,
+    and outputs of an aborted cycle stay.
     """
 
     def __init__(self, settings: EngineSettings, make: Callable[[dict[str, Any]], Producer]) -> None:
@@ -60,7 +60,7 @@ class Transactions:
 
     @property
     def unsent(self) -> int:
-        """Records that the brokers have not taken yet."""
+        """Return how many records the brokers have not yet accepted."""
         return len(self._producer)
 
     def start(self) -> None:
@@ -68,12 +68,12 @@ class Transactions:
         if not self.exactly_once:
             return
         with suppress(KafkaException):
-            # without a connection librdkafka would look for the coordinator only half a second later
+            # without a connection librdkafka would look for the coordinator half a second later
             self._producer.list_topics(timeout=_CALL_SECONDS)
         self._call(self._producer.init_transactions, INIT_SECONDS_MAX)
 
     def begin(self) -> None:
-        """Open a transaction unless one is open; local, does not block."""
+        """Open a transaction unless one is open; it is local and does not block."""
         if not self._open:
             self._failed = None
             if self.exactly_once:
@@ -81,7 +81,7 @@ class Transactions:
             self._open = True
 
     def send(self, outputs: Iterable[Output]) -> None:
-        """Hand records to the producer; raises MustAbort if one is refused, say because it is too large."""
+        """Hand records to the producer; raises MustAbort if one is refused, for example because it is too large."""
         self.begin()
         produce = self._producer.produce
         for output in outputs:
@@ -125,16 +125,16 @@ class Transactions:
         return MustEnd(text) if reason.fatal() else MustAbort(text)
 
     def flush(self) -> None:
-        """Wait until the brokers have what was sent; serves every delivery report."""
+        """Wait until the brokers have all records sent; serve every delivery report."""
         until = time.monotonic() + CALL_SECONDS_MAX
         while self._call(self._producer.flush, _CALL_SECONDS):
             if time.monotonic() > until:
-                raise MustAbort(f"{len(self._producer)} records not delivered in {CALL_SECONDS_MAX:.0f} s")
+                raise MustAbort(f"{len(self._producer)} records were not delivered in {CALL_SECONDS_MAX:.0f} s")
         if self._failed is not None:
-            raise MustAbort(f"not delivered: {self._failed}")
+            raise MustAbort(f"a record was not delivered: {self._failed}")
 
     def commit(self, offsets: Mapping[Place, int], group_metadata: bytes) -> None:
-        """Commit what was sent together with the offsets of the input."""
+        """Commit the records sent together with the offsets of the input."""
         # flush() first: it has served the delivery reports that commit_transaction() may leave unserved
         ends = [TopicPartition(*place, offset) for place, offset in offsets.items()]
         self._call(self._producer.send_offsets_to_transaction, ends, group_metadata, _CALL_SECONDS)
@@ -142,11 +142,11 @@ class Transactions:
         self._open = False
 
     def close_plain(self) -> None:
-        """Note, without transactions, that what was sent is acknowledged."""
+        """Note, without transactions, that all records sent are acknowledged."""
         self._open = False
 
     def abort(self) -> None:
-        """Undo what was sent since the last commit."""
+        """Undo the records sent since the last commit."""
         if self._open and self.exactly_once:
             # an abort right after produce() meets partitions still being added and is fatal (librdkafka #4849)
             self._call(self._producer.flush, _CALL_SECONDS)
@@ -165,6 +165,6 @@ class Transactions:
                 if not error.retriable():
                     raise MustAbort(str(error)) from raised
                 if time.monotonic() > until:
-                    # whether it was committed is unknown: only a new producer can find out
+                    # whether it was committed is unknown, and only a new producer can find out
                     raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {error}") from raised
                 _log.warning("transaction retried", call=getattr(function, "__name__", ""), error=str(error))

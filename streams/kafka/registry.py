@@ -1,4 +1,4 @@
-"""The wire with a Confluent-compatible schema registry behind it."""
+"""The wire format with a Confluent-compatible schema registry."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TIMEOUT_SECONDS = 10.0
 _NOT_FOUND = 404
 _UNKNOWN_MAX = 1_000
 
-# topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed the
-# record's full name stands in it
+# topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed, the
+# subject contains the record's full name
 _ALONE = {
     "trigger": "triggers",
     "decision": "decisions",
@@ -38,10 +38,10 @@ _REVOCATION = "revocation"
 
 
 def registry_wire(url: str, topics: Topics) -> Wire:
-    """Register every record's schema, BACKWARD compatible, and give a wire that frames with the ids.
+    """Register every record's schema, BACKWARD compatible, and return a wire that frames with the ids.
 
     Raises:
-        RegistryUnusable: with the registry's own words.
+        RegistryUnusable: the message contains the registry's own.
     """
     registry = _Registry(url)
     with registry.client() as client:
@@ -50,13 +50,13 @@ def registry_wire(url: str, topics: Topics) -> Wire:
 
 
 def shown(url: str) -> str:
-    """The address without the user and password that may stand in it."""
+    """Return the address without a user and password."""
     scheme, mark, rest = url.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def subject_of(name: str, topics: Topics) -> str:
-    """Where a record's schema is registered."""
+    """Return the subject under which a record's schema is registered."""
     if name in _ALONE:
         return f"{getattr(topics, _ALONE[name])}-value"
     topic = topics.triggers if name == _REVOCATION else topics.touchpoints if name in _INPUT else topics.journal
@@ -76,7 +76,7 @@ class _Registry:
         self._unknown: set[int] = set()
 
     def client(self) -> SchemaRegistryClient:
-        # one for each errand: they are few, and an idle one would hold a connection
+        # one for each request: they are few, and an idle client would keep a connection
         return SchemaRegistryClient({"url": self._url, "timeout": TIMEOUT_SECONDS})
 
     def register(self, client: SchemaRegistryClient, subject: str, name: str) -> int:
@@ -94,7 +94,7 @@ class _Registry:
         return number
 
     def schema_of(self, number: int) -> tuple[str, dict[str, Any]]:
-        """Give the record name and the writer's schema of an id; LookupError if the id is none of our records."""
+        """Return the record name and the writer's schema of an id; LookupError if it is not one of our records."""
         if number in self._unknown:
             raise LookupError("not in the registry")
         try:
@@ -108,9 +108,9 @@ class _Registry:
             raise LookupError("not in the registry") from error
         except httpx.HTTPError as error:
             raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
-        full_name = _full_name(schema) if "name" in schema else "no record"
+        full_name = _full_name(schema) if "name" in schema else "not a record"
         if full_name not in self._names:
-            raise LookupError(f"{full_name} is none of our records")
+            raise LookupError(f"{full_name} is not one of our records")
         return self._names[full_name], schema
 
 

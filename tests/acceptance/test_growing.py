@@ -169,7 +169,7 @@ def test_what_was_set_aside_can_be_brought_back_in_the_new_prefix(kafka: str, pr
     assert repartition(place, 6).exit_code == 0
     new = grown(place, 6)
     where = ["--brokers", kafka, "--prefix", new.settings.prefix]
-    assert "brought back: 1" in CliRunner().invoke(app, ["dead-letters", "retry", "--all", *where]).stdout
+    assert "retried: 1" in CliRunner().invoke(app, ["dead-letters", "retry", "--all", *where]).stdout
     with a_worker(new):
         wait_worked_off(new)
     assert read_outcome(new).total("orders") == 2
@@ -187,15 +187,15 @@ def test_what_cannot_be_repartitioned_is_refused_in_one_line(kafka: str, prefix:
     with a_worker(place):
         wait_worked_off(place)
         assert "1 workers of prefix" in refused(4)
-    assert "3 partitions: allowed are multiples of the present 2" in refused(3)
-    assert "2 partitions: allowed are" in refused(2)
+    assert "3 partitions: use a multiple of the present 2" in refused(3)
+    assert "2 partitions: use a multiple" in refused(2)
     assert "less than or equal to 1024" in refused(2_048)
     send(place, an_order(START_MS, user="2"))
-    assert "touchpoints-0 has records from offset 0 on that are not worked off" in refused(4)
+    assert "touchpoints-0 has unprocessed records from offset 0 on" in refused(4)
     with a_worker(place):
         wait_worked_off(place)
     assert repartition(place, 4).exit_code == 0
-    assert "is in use, or made already" in refused(4)
+    assert "is in use, or was finished before" in refused(4)
 
 
 def test_a_prefix_that_is_copied_by_half_takes_no_workers(kafka: str, prefix: str, tmp_path: Path) -> None:
@@ -207,4 +207,4 @@ def test_a_prefix_that_is_copied_by_half_takes_no_workers(kafka: str, prefix: st
     where = ["--brokers", kafka, "--prefix", f"{prefix}-grown"]
     done = CliRunner().invoke(app, ["worker", *where])
     assert done.exit_code == 2
-    assert "`touchstream repartition` has not finished; run it again" in done.stderr
+    assert "`touchstream repartition` did not finish; run it again" in done.stderr

@@ -222,8 +222,8 @@ def test_a_line_of_a_file_is_not_brought_back_but_says_what_to_do(kafka: str, pr
     with publisher.transaction():
         publisher.send(place.topics.dead_letters, 0, None, encode(letter))
     said = command(place, "retry", "--all")
-    assert "0 stays: line 7 of the file clicks.csv: mend the file and replay it" in said
-    assert "brought back: none" in said
+    assert "0 cannot be retried: it is line 7 of the file clicks.csv: fix the file and replay it" in said
+    assert "retried: none" in said
 
 
 def test_a_position_without_a_letter_is_told_in_one_line(kafka: str, prefix: str, tmp_path: Path) -> None:

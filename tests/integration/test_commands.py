@@ -82,8 +82,8 @@ def first(prefix: Prefix, topic: str, kind: type[Any]) -> Any:
 def test_the_journal_folded_again_makes_what_the_topics_hold(run: Run) -> None:
     result = run("verify", "--twice")
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("folded again: the same") == 6
-    assert result.stdout.splitlines()[-1].endswith("records of the journal folded: no difference")
+    assert result.stdout.count("second time: the same") == 6
+    assert result.stdout.splitlines()[-1].endswith("records of the journal read: no difference")
 
 
 @pytest.mark.usefixtures("replayed")
@@ -91,7 +91,7 @@ def test_what_was_verified_is_not_folded_again(run: Run, tmp_path: Path) -> None
     folder = str(tmp_path / "checkpoints")
     first, second = run("verify", "--checkpoints", folder), run("verify", "--checkpoints", folder)
     assert first.exit_code == second.exit_code == 0, second.output
-    assert second.stdout.splitlines()[-1] == "0 records of the journal folded: no difference"
+    assert second.stdout.splitlines()[-1] == "0 records of the journal read: no difference"
     assert len(list((tmp_path / "checkpoints").iterdir())) == 4
     refused = run("verify", "--checkpoints", folder, "--twice")
     assert (refused.exit_code, "--twice and --checkpoints" in refused.stderr) == (2, True)
@@ -122,7 +122,7 @@ def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     assert f"v{trigger.flow_version} {trigger.step} was sent. {trigger.reason} By {trigger.channel}" in way.stdout
     assert "Messages sent: " in way.stdout.splitlines()[-1]
     never = run("explain", trigger.customer, "--flow", "never_published")
-    assert (never.exit_code, never.stdout.count("has no receipt of a flow never_published")) == (1, 1)
+    assert (never.exit_code, never.stdout.count("has no decision of flow never_published")) == (1, 1)
 
 
 def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
@@ -136,9 +136,9 @@ def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replaye
     sentence = next(
         each["sentence"] for each in explained["segments"] if each["change"]["change_id"] == change.change_id
     )
-    assert f"under {change.cuts_version}, that is, last order" in sentence
+    assert f"under {change.cuts_version}. That means: last order" in sentence
     assert explained["profile"]["customer"] == change.customer
-    assert any(f"These are the cuts {explained['profile']['cuts_version']}" in why for why in explained["why"])
+    assert any(f"These boundaries are {explained['profile']['cuts_version']}" in why for why in explained["why"])
 
 
 def test_flows_of_several_kinds_have_decided(replayed: Prefix) -> None:
@@ -160,7 +160,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
     same = run("flows", "diff")
     assert (same.exit_code, same.stdout) == (
         0,
-        f"prefix {run.variables['TOUCHSTREAM_PREFIX']}: published as in these files\n",
+        f"prefix {run.variables['TOUCHSTREAM_PREFIX']}: no difference to these files\n",
     )
     for file in flow_files(LIBRARY):
         text = file.read_text(encoding="utf-8").replace("priority: 40", "priority: 41")
@@ -178,7 +178,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
 @pytest.mark.usefixtures("replayed")
 def test_an_unknown_customer_is_told_with_exit_code_1(run: Run) -> None:
     result = run("explain", "nobody")
-    assert (result.exit_code, "knows no such customer" in result.stdout) == (1, True)
+    assert (result.exit_code, "there is no such customer" in result.stdout) == (1, True)
 
 
 @pytest.mark.usefixtures("replayed")
@@ -205,7 +205,7 @@ def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: P
     result = run("verify")
     assert result.exit_code == 1
     assert trigger.trigger_id in result.stdout
-    assert "folded: 1 differences" in result.stdout
+    assert "read: 1 differences" in result.stdout
 
 
 def test_flows_are_published_paused_resumed_and_listed(run: Run, tmp_path: Path) -> None:

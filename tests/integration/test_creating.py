@@ -89,7 +89,7 @@ def test_the_settings_are_found_without_reading_the_journal(settings: WorkerSett
 def test_a_prefix_that_has_lost_its_journal_is_told_so(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     delete(settings, Topics(settings.prefix).journal)
-    with pytest.raises(NotCreated, match=r"journal is missing: make it with `touchstream topics create"):
+    with pytest.raises(NotCreated, match=r"journal is missing: create it with `touchstream topics create"):
         read_domain(settings)
 
 

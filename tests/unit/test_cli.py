@@ -140,7 +140,7 @@ def test_a_column_file_without_a_mapping_is_named(tmp_path: Path) -> None:
 
 
 def test_a_customer_that_cannot_be_is_named() -> None:
-    assert "customer 'o:1': allowed are u:USER_ID" in refused("explain", "o:1")
+    assert "customer 'o:1': write u:USER_ID" in refused("explain", "o:1")
 
 
 def test_a_generated_shop_is_written_with_its_truth(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_same_seed_generates_the_same_bytes(tmp_path: Path) -> None:
     [
         (("shop.csv",), "shop.csv: the name must end in .avro"),
         (("shop.avro", "--days", "0"), "days is 0: Input should be greater than or equal to 1"),
-        (("shop.avro", "--set", "colour=red"), "--set 'colour=red': allowed is name=value with a name of seed, "),
+        (("shop.avro", "--set", "colour=red"), "--set 'colour=red': write name=value, with one of these names: seed, "),
         (("shop.avro", "--days", "3", "--outage", "9:10:2"), "outages begin on day 9"),
         (("shop.avro", "--outage", "1:30:2:0.1"), "outages.0.hour is '30'"),
         (("shop.avro", "--start", "soon"), "start is 'soon'"),

@@ -45,14 +45,14 @@ def test_a_broker_as_the_readme_has_it_is_in_order() -> None:
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [
-        ({"offsets_retention_minutes": "10080"}, "warn", "after 7 days without any worker"),
-        ({"transaction_max_timeout_ms": "5000"}, "fail", "no transaction begins"),
-        ({"group_min_session_timeout_ms": "30000"}, "fail", "the group lets no worker in"),
-        ({"group_max_session_timeout_ms": "8000"}, "fail", "the group lets no worker in"),
+        ({"offsets_retention_minutes": "10080"}, "warn", "if no worker runs for 7 days, offsets are lost"),
+        ({"transaction_max_timeout_ms": "5000"}, "fail", "transactions cannot begin"),
+        ({"group_min_session_timeout_ms": "30000"}, "fail", "workers cannot join the group"),
+        ({"group_max_session_timeout_ms": "8000"}, "fail", "workers cannot join the group"),
         (
             {"transaction_abort_timed_out_transaction_cleanup_interval_ms": "10000"},
             "warn",
-            "after a worker dies its readers wait up to 18 s",
+            "after a worker dies, readers of its topics wait up to 18 s",
         ),
     ],
 )
@@ -90,11 +90,11 @@ def test_a_broker_that_tells_nothing_is_not_judged() -> None:
     [
         ({"inter.broker.protocol.version": "3.9-IV0"}, "Apache Kafka 3.9"),
         ({"group.streams.session.timeout.ms": "45000"}, "Apache Kafka 4.1 or newer"),
-        ({"log.cleaner.enable": "true"}, "Apache Kafka 4.0, or another kind"),
-        ({}, "untold"),
+        ({"log.cleaner.enable": "true"}, "Apache Kafka 4.0, or another broker"),
+        ({}, "unknown"),
     ],
 )
-def test_a_brokers_version_is_told_by_its_settings(config: dict[str, str], version: str) -> None:
+def test_a_brokers_version_is_known_by_its_settings(config: dict[str, str], version: str) -> None:
     assert broker_version(config) == version
 
 

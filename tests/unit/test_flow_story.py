@@ -1,4 +1,4 @@
-"""A customer's way through a flow, in sentences."""
+"""A customer's history in a flow, in sentences."""
 
 from __future__ import annotations
 
@@ -26,44 +26,44 @@ def story(world: World, flow_id: str = "abandoned_cart") -> list[str]:
     return list(flow_story(flow_id, world.emitted(Decision, "u:1"), world.emitted(Trigger, "u:1")))
 
 
-def test_the_way_is_told_from_the_entry_to_where_he_stands() -> None:
+def test_the_history_goes_from_the_entry_to_the_present_place() -> None:
     world = a_world()
     world.send(an_add(START_MS))
     world.pass_time(START_MS + 3 * HOUR_MS)
     assert story(world) == [
         "2026-01-01 00:00 UTC  v1 entered: reminder is due 2026-01-01 02:00 UTC. product_added starts this flow.",
         f"2026-01-01 02:00 UTC  v1 reminder was sent. {WHY} By email, from 2026-01-01 02:00 UTC to {EXPIRY}: 1 x mug.",
-        "2026-01-01 02:00 UTC  v1 went on with a_day. The flow goes on after the step reminder.",
-        "Messages sent: 1; now he waits for a_day.",
+        "2026-01-01 02:00 UTC  v1 continued with a_day. The flow goes on after the step reminder.",
+        "Messages sent: 1; now they are waiting for a_day.",
     ]
 
 
-def test_an_order_is_told_as_the_end() -> None:
+def test_an_order_ends_the_history() -> None:
     world = a_world()
     world.send(an_add(START_MS), an_order(START_MS + HOUR_MS))
     assert story(world)[1:] == [
         "2026-01-01 01:00 UTC  v1 left before reminder. order_completed ends this flow.",
-        "Messages sent: 0; now he is not in it.",
+        "Messages sent: 0; now they are not in this flow.",
     ]
 
 
-def test_a_message_that_waits_and_one_that_may_not_go_are_told_with_their_reasons() -> None:
+def test_a_message_that_waits_and_one_that_may_not_go_have_their_reasons() -> None:
     world = a_world(quiet_hours=QUIET)
     world.send(an_add(START_MS))
     world.pass_time(START_MS + 9 * HOUR_MS)
     world.send(a_touchpoint("consent_changed", START_MS + 10 * HOUR_MS, consent=Consent("email", granted=False)))
     world.pass_time(START_MS + 3 * DAY_MS)
-    told = story(world)
-    assert told[1] == (
+    said = story(world)
+    assert said[1] == (
         "2026-01-01 02:00 UTC  v1 reminder waits until 2026-01-01 08:00 UTC. It waits for the end of quiet hours."
     )
-    assert told[-2] == (
+    assert said[-2] == (
         "2026-01-02 06:00 UTC  v1 second was not sent: no consent. There is no consent to messages by email."
     )
-    assert told[-1] == "Messages sent: 1; now he is not in it."
+    assert said[-1] == "Messages sent: 1; now they are not in this flow."
 
 
-def test_who_was_never_in_the_flow_has_no_story() -> None:
+def test_a_customer_who_was_never_in_the_flow_has_no_history() -> None:
     world = a_world()
     world.send(an_add(START_MS))
     assert story(world, "welcome") == []

@@ -1,4 +1,4 @@
-"""Why a customer is in a segment, as people are told."""
+"""Why a customer is in a segment, in sentences for people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTINGS = DomainSettings(reporting_currency="GBP")
 
 
 def a_view(**fields: Any) -> ProfileView:
-    """A user who ordered four times, last 61 days before he was scored."""
+    """A user who ordered four times, the last time 61 days before they were scored."""
     given: dict[str, Any] = {
         "customer": "u:1",
         "segment": "At Risk",
@@ -48,7 +48,7 @@ def a_view(**fields: Any) -> ProfileView:
 
 
 def a_change(**fields: Any) -> SegmentChanged:
-    """From Loyal to At Risk, by time alone."""
+    """From Loyal to At Risk, because time passed."""
     given: dict[str, Any] = {
         "change_id": "id",
         "customer": "u:1",
@@ -64,42 +64,43 @@ def a_change(**fields: Any) -> SegmentChanged:
     return SegmentChanged(**{**given, **fields})
 
 
-def test_each_score_is_told_with_its_figure_and_its_cuts() -> None:
+def test_each_score_is_shown_with_its_figure_and_its_boundaries() -> None:
     rule, recency, frequency, monetary, version, _ = why_segment(a_view(), CUTS, SETTINGS)
-    assert rule == "At Risk: R 2 with a mean of F 4 and M 3, rounded half up, of 4 (the grid)."
+    assert rule == "At Risk: R is 2, and the mean of F 4 and M 3, rounded up, is 4 (the grid)."
     assert recency.startswith("R 2: ")
-    assert "61.0 days old; cuts: 14.0 days, 30.0 days, 60.0 days, 120.0 days." in recency
-    assert frequency == "F 4: 4 orders in the last 730 days; cuts: 1, 2, 4, 7."
+    assert "61.0 days old when it was last scored" in recency
+    assert recency.endswith(" Boundaries: 14.0 days, 30.0 days, 60.0 days, 120.0 days.")
+    assert frequency == "F 4: 4 orders in the last 730 days. Boundaries: 1, 2, 4, 7."
     assert "M 3: 12,300 minor units of GBP" in monetary
-    assert version == "These are the cuts cuts-2026-01-05, from 250 panel rows."
+    assert version == "These boundaries are cuts-2026-01-05, learnt from 250 customers."
 
 
 def test_the_day_is_named_on_which_time_alone_lowers_recency() -> None:
     last = why_segment(a_view(), CUTS, SETTINGS)[-1]
     crossing_ms = START_MS + 59 * DAY_MS + 1
-    assert last == f"Without an order, and under these cuts, R becomes 1 on {shown_time(crossing_ms)}."
+    assert last == f"Without another order, and with these boundaries, R becomes 1 on {shown_time(crossing_ms)}."
 
 
-def test_beyond_the_last_cut_time_alone_lowers_nothing() -> None:
+def test_beyond_the_last_boundary_time_lowers_nothing() -> None:
     view = a_view(last_order_ms=START_MS - 200 * DAY_MS, r=1)
-    assert why_segment(view, CUTS, SETTINGS)[-1] == "Time alone lowers R no further."
+    assert why_segment(view, CUTS, SETTINGS)[-1] == "R is at its lowest."
 
 
-def test_a_customer_without_an_order_is_told_so() -> None:
+def test_a_customer_without_an_order_is_described_so() -> None:
     assert why_segment(a_view(segment="none", last_order_ms=None), None, SETTINGS) == (
-        "none: no order that counts has been folded.",
+        "none: there is no order that counts.",
     )
 
 
-def test_an_unscored_customer_is_told_when_cuts_come() -> None:
+def test_an_unscored_customer_learns_when_scores_begin() -> None:
     (sentence,) = why_segment(a_view(segment="unscored", cuts_version=""), None, SETTINGS)
-    assert "the first come with 100 panel rows" in sentence
+    assert "when a week's sample has 100 customers with orders" in sentence
 
 
-def test_cuts_that_are_gone_are_named() -> None:
+def test_boundaries_that_are_gone_are_named() -> None:
     rule, sentence = why_segment(a_view(), None, SETTINGS)
     assert rule.startswith("At Risk")
-    assert sentence == "The cuts cuts-2026-01-05 are no longer to be had."
+    assert sentence == "The boundaries cuts-2026-01-05 are no longer available."
 
 
 def test_the_classic_profile_is_named() -> None:
@@ -110,9 +111,9 @@ def test_the_classic_profile_is_named() -> None:
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
-        (f"timer:score:{START_MS}", "by time alone"),
-        (f"timer:slot:{START_MS}", "at the weekly slot"),
-        (f"absorbed:a:phone:{START_MS}", "as a:phone turned out to be the same customer"),
+        (f"timer:score:{START_MS}", "because time passed"),
+        (f"timer:slot:{START_MS}", "at the weekly check"),
+        (f"absorbed:a:phone:{START_MS}", "because a:phone is the same customer"),
         ("order-17", "at touchpoint order-17"),
     ],
 )
@@ -122,12 +123,12 @@ def test_a_change_names_its_cause(cause: str, said: str) -> None:
 
 def test_a_change_says_what_its_scores_meant() -> None:
     assert change_sentence(a_change(), CUTS).endswith(
-        "R 2 F 4 M 5 under cuts-2026-01-05, that is, last order 60.0 days to 120.0 days ago, "
+        "R 2 F 4 M 5 under cuts-2026-01-05. That means: last order 60.0 days to 120.0 days ago, "
         "4 to below 7 orders, at least 80,000 minor units."
     )
 
 
-def test_a_change_under_cuts_that_are_gone_keeps_its_scores() -> None:
+def test_a_change_under_boundaries_that_are_gone_keeps_its_scores() -> None:
     assert change_sentence(a_change(), None).endswith(": R 2 F 4 M 5 under cuts-2026-01-05.")
 
 
@@ -137,18 +138,18 @@ def test_a_change_without_scores_says_no_more_than_that() -> None:
 
 
 @pytest.mark.parametrize("score", [1, 2, 3, 4, 5])
-def test_the_range_told_of_a_score_earns_that_score(score: int) -> None:
-    told = change_sentence(a_change(r=score, f=score), CUTS)
-    ages = [float(days) * DAY_MS for days in re.findall(r"([0-9.]+) days", told)]
-    oldest_ms = int(ages[-1]) + (1 if "more than" in told else 0)
+def test_the_range_shown_for_a_score_earns_that_score(score: int) -> None:
+    said = change_sentence(a_change(r=score, f=score), CUTS)
+    ages = [float(days) * DAY_MS for days in re.findall(r"([0-9.]+) days", said)]
+    oldest_ms = int(ages[-1]) + (1 if "more than" in said else 0)
     assert score_r(oldest_ms, CUTS.recency_ms) == score
-    least = re.search(r"ago, (?:(at least|below) )?(\d+)", told)
+    least = re.search(r"ago, (?:(at least|below) )?(\d+)", said)
     assert least is not None
     figure = int(least[2]) - (1 if least[1] == "below" else 0)
     assert score_f(figure, CUTS.frequency) == score
 
 
-def test_ages_below_two_days_are_told_in_hours() -> None:
+def test_ages_below_two_days_are_shown_in_hours() -> None:
     assert shown_age(47 * HOUR_MS) == "47.0 hours"
     assert shown_age(48 * HOUR_MS) == "2.0 days"
 
@@ -161,7 +162,7 @@ def test_a_bare_id_is_a_users() -> None:
 
 @pytest.mark.parametrize("text", ["", "o:1", "s:email", "e:hash", "u:"])
 def test_keys_without_a_public_profile_are_refused(text: str) -> None:
-    with pytest.raises(NotACustomer, match="allowed are u:USER_ID"):
+    with pytest.raises(NotACustomer, match="write u:USER_ID"):
         customer_key(text)
 
 

@@ -127,9 +127,9 @@ def test_the_page_escapes_what_customers_are_called(tmp_path: Path, journal: Pat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--from", "yesterday"), "--from is 'yesterday': allowed are times in ISO 8601"),
-        (("--from", "2026-01-02", "--to", "2026-01-01"), "allowed is an end after the beginning"),
-        (("--prefix", "shop"), "--file and --brokers or --prefix: the journal is read from one of the two"),
+        (("--from", "yesterday"), "--from is 'yesterday': write a time in ISO 8601"),
+        (("--from", "2026-01-02", "--to", "2026-01-01"), "--to must be later than --from"),
+        (("--prefix", "shop"), "read the journal from a file or from Kafka"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
