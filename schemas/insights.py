@@ -1,4 +1,4 @@
-"""Facts, and what is made of them; what each field means stands in schemas/avro."""
+"""Facts, and the records made of them; schemas/avro describes each field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Count(msgspec.Struct, frozen=True, gc=False):
 
 
 class PanelRow(msgspec.Struct, frozen=True, gc=False):
-    """Features of one panel customer at his weekly slot."""
+    """Features of one customer of the panel at their weekly slot."""
 
     customer_hash: int
     slot_ms: int
@@ -27,7 +27,7 @@ class PanelRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """What the journal records of one commit add up to."""
+    """The sums of one commit's journal records."""
 
     partition: int
     complete_to_ms: int | None = None
@@ -49,7 +49,7 @@ class Kpi(msgspec.Struct, frozen=True, gc=False):
 
 
 class Anomaly(msgspec.Struct, frozen=True, gc=False):
-    """A KPI left its expected range, or came back."""
+    """A KPI left its expected range, or returned to it."""
 
     anomaly_id: str
     kpi: str

@@ -1,4 +1,4 @@
-"""Types that only the journal carries, beside touchpoints; what each field means stands in schemas/avro."""
+"""Types that only the journal carries, beside touchpoints; schemas/avro describes each field."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
 
 
 class CollectedTo(msgspec.Struct, frozen=True, gc=False):
-    """How far the input partitions of one worker stand in the journal."""
+    """How far the input partitions of one worker are in the journal."""
 
     partitions: tuple[PartitionProgress, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """How far time has come: what was collected up to then is folded, and so is what was forwarded because of it."""
+    """How far time has come: everything collected up to then is folded, with all records forwarded because of it."""
 
     partitions: tuple[PartitionProgress, ...] = ()
 
@@ -39,7 +39,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 
 class Absorbed(msgspec.Struct, frozen=True, gc=False):
-    """A device's profile, sent whole to the user that it turned out to be."""
+    """A device's whole profile, sent to the user that it belongs to."""
 
     source: str
     profile: bytes
@@ -48,7 +48,7 @@ class Absorbed(msgspec.Struct, frozen=True, gc=False):
 
 
 class AddressConsent(msgspec.Struct, frozen=True, gc=False):
-    """Consent belongs to the address: what its entry knows, told to a profile."""
+    """Consent of an address, sent to a profile; consent belongs to the address."""
 
     channel: str
     granted: bool
@@ -57,7 +57,7 @@ class AddressConsent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unparked(msgspec.Struct, frozen=True, gc=False):
-    """A timer whose code raised may fire again."""
+    """A timer whose code failed may fire again."""
 
     timer: str
 
@@ -89,7 +89,7 @@ class TickedModel(msgspec.Struct, frozen=True, gc=False):
 
 
 class ModelTick(msgspec.Struct, frozen=True, gc=False):
-    """A week is over in every partition: the models that hold from here on."""
+    """A week is over in every partition: these models apply from here on."""
 
     time_ms: int
     panel_share_ppm: int

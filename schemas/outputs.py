@@ -1,4 +1,4 @@
-"""What the profiles agent emits for others; what each field means stands in schemas/avro."""
+"""Records that the profiles agent emits for others; schemas/avro describes each field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class TriggerProduct(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
-    """A message to be sent to a customer by a subscriber."""
+    """A message that a subscriber sends to a customer."""
 
     trigger_id: str
     customer: str
@@ -34,7 +34,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
 
 
 class Revocation(msgspec.Struct, frozen=True, gc=False):
-    """A trigger that is out and not due yet is taken back."""
+    """A trigger that was emitted and is not due yet is withdrawn."""
 
     trigger_id: str
     customer: str
@@ -45,7 +45,7 @@ class Revocation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one candidate of a flow, yes or no."""
+    """The outcome of one candidate of a flow."""
 
     candidate_id: str
     customer: str
@@ -99,7 +99,7 @@ class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProfileView(msgspec.Struct, frozen=True, gc=False):
-    """What others may know of a customer."""
+    """The public part of a customer's profile."""
 
     customer: str
     segment: str
@@ -121,11 +121,11 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
 
 
 NOT_WHOLE = "not kept whole"
-"""In the detail of a dead letter whose record was too large to be kept."""
+"""Part of the detail of a dead letter whose record was too large to keep."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """A record that could not be used, as it came."""
+    """A record that could not be used, as it arrived."""
 
     reason: str
     detail: str
@@ -140,6 +140,6 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retried(msgspec.Struct, frozen=True, gc=False):
-    """A dead letter was brought back."""
+    """A dead letter was retried."""
 
     position: int

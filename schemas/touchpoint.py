@@ -1,4 +1,4 @@
-"""Types of the topic touchpoints; what each field means stands in schemas/avro."""
+"""Types of the topic touchpoints; schemas/avro describes each field."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 
 class Touchpoint(msgspec.Struct, frozen=True, gc=False):
-    """One thing that a customer did or received, in canonical form. Topics touchpoints and journal."""
+    """One thing that a customer did or received, in canonical form; in the topics touchpoints and journal."""
 
     event_id: str
     type: str

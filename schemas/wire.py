@@ -1,7 +1,7 @@
-"""One codec of values, two framings told apart by the first bytes.
+"""One codec of values with two framings, which differ in the first bytes.
 
 Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00,
-4-byte id) needs the registry that gave the id. Readers take both.
+4-byte id) needs the registry that issued the id. Readers accept both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
 
 
 class WireError(ValueError):
-    """The bytes are no record of ours. `reason` is short and fixed (a metric's label), `detail` is for people."""
+    """The bytes are not one of our records. `reason` is short and fixed (a metric's label), `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -49,11 +49,11 @@ class WireError(ValueError):
 
 
 class RegistryUnusable(Exception):
-    """The registry does not answer, or refuses a schema of this release: no fault of the record that asked."""
+    """The registry does not answer, or refuses a schema of this release; the record is not at fault."""
 
 
 class _Type:
-    """One record type under one header; `read` is `general`, or the decoder written for our own schema."""
+    """One record type with one header; `read` is `general`, or the decoder generated for our own schema."""
 
     __slots__ = ("_header_bytes", "_struct", "_writer", "name", "read")
 
@@ -67,7 +67,7 @@ class _Type:
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         ours = getattr(written, f"decode_{self._struct.__name__}", None)
-        # written when it is needed: a worker's start need not wait for all of them
+        # generated when it is needed, so that a worker's start does not wait for all of them
         if ours is None:
             self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
         else:
@@ -80,17 +80,17 @@ class _Type:
         try:
             read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self.name))
             return msgspec.convert(read, self._struct)
-        except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes make it raise
+        except Exception as error:  # noqa: BLE001 - fastavro raises any exception, depending on the bytes
             raise WireError("malformed", f"{self.name}: {type(error).__name__}") from None
 
 
 class Wire:
-    """Encodes and decodes records; with `ids` (record name -> registry id) it writes the Confluent framing."""
+    """An encoder and decoder of records; with `ids` (record name -> registry id) it writes the Confluent framing."""
 
     def __init__(
         self, ids: Mapping[str, int] | None = None, schema_of: Callable[[int], tuple[str, dict[str, Any]]] | None = None
     ) -> None:
-        """`schema_of` asks the registry for an id: (record name, writer's schema); LookupError for an unknown one."""
+        """Take `schema_of`, which asks the registry: id -> (record name, writer's schema), or LookupError."""
         self._headers: dict[type, bytes] = {}
         self._types: dict[bytes, _Type] = {}
         self._schema_of = schema_of
@@ -104,19 +104,19 @@ class Wire:
                 self._types[self._headers[struct]] = _Type(name, self._headers[struct], raw_schema(name))
 
     def header(self, struct: type) -> bytes:
-        """The bytes that every record of this type begins with, as this wire writes them."""
+        """Return the bytes with which this wire begins every record of this type."""
         return self._headers[struct]
 
     def encode(self, record: msgspec.Struct) -> bytes:
-        """Framed Avro bytes of a record."""
+        """Return the framed Avro bytes of a record."""
         kind = type(record)
         return _ENCODERS[kind](self._headers[kind], record)
 
     def decode(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
-        """The record in framed bytes.
+        """Return the record in framed bytes.
 
         Raises:
-            WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
+            WireError: the framing or the schema is unknown, or the bytes do not fit the schema.
         """
         types = self._types
         found = types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)
@@ -128,7 +128,7 @@ class Wire:
             raise WireError("malformed", f"{found.name}: {error}") from None
 
     def decode_as(self, struct: type[T], value: bytes) -> T:
-        """The record in framed bytes, which must be of this type.
+        """Return the record in framed bytes, which must be of this type.
 
         Raises:
             WireError: as decode, and for another type of record.

@@ -7,11 +7,11 @@ from schemas.decoder import written_decoder
 from schemas.encoder import written_encoder
 
 OFTEN = ("touchpoint", "trigger", "decision", "credit", "segment_changed", "profile", "facts")
-"""Records that are read or written for events; of the others there are few, and a C compiler takes its time."""
+"""Records read or written for each event; the others are rare, and a C compiler is slow."""
 
 
 def written_codecs() -> str:
-    """A module with `encode_<record>(header, record)` and `decode_<record>(b, p)` for each of OFTEN."""
+    """Return a module with `encode_<record>(header, record)` and `decode_<record>(b, p)` for each of OFTEN."""
     imported = [
         "from typing import Any",
         "from schemas.decoder import Malformed, OtherForm, double, length, tail",

@@ -1,1 +1,1 @@
-"""Codecs of our own schemas, written out before: none in the sources. A compiled wheel brings them (hatch_build.py)."""
+"""Codecs of our own schemas, generated beforehand: only a compiled wheel has them (hatch_build.py)."""

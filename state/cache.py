@@ -1,4 +1,4 @@
-"""Decoded values kept in memory: the most recent ones, bounded by the bytes that they were decoded from."""
+"""Decoded values in memory: the most recent ones, limited by their encoded bytes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BYTES_MAX = 24 << 20
-"""Of encoded values, for all partitions of a worker; decoded a profile takes six times its bytes."""
+"""Encoded bytes for all partitions of a worker; a decoded profile takes six times its encoded bytes."""
 
 
 class Cache(Generic[T]):
-    """Two generations: what is used moves to the young one; once that is full, the old one is forgotten.
+    """A cache with two generations: used values move to the young one; once that is full, the old one is dropped.
 
-    `bytes_max` counts encoded bytes, and may change at any time. A value that grew counts as it was when it came into
-    its generation.
+    `bytes_max` counts encoded bytes, and may change at any time. A value that has grown counts with its size when it
+    entered its generation.
     """
 
     __slots__ = ("_old", "_old_mean", "_weight", "_young", "bytes_max")
@@ -53,6 +53,6 @@ class Cache(Generic[T]):
 
 
 def share(caches: Collection[Cache[Any]], bytes_max: int = BYTES_MAX) -> None:
-    """Let each keep an equal part, so that a worker's memory does not depend on how many partitions it has."""
+    """Give each cache an equal part, so that a worker's memory does not depend on its number of partitions."""
     for cache in caches:
         cache.bytes_max = bytes_max // len(caches)

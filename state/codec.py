@@ -1,7 +1,7 @@
-"""How a value lies in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
+"""The format of a value in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
 
-The due time stands outside of the payload so that the timer index can be derived, also while a changelog
-is read back, by code that knows nothing of what is stored.
+The due time is outside of the payload, so that code without knowledge of the payload can derive the timer index, also
+while it reads a changelog back.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ DUE_MS_MAX = (1 << 63) - 1
 
 
 class NewerState(Exception):
-    """State written by a later release: this worker must not touch it."""
+    """A later release wrote the state: this worker must not change it."""
 
 
 class Codec(Protocol[T]):
-    """Turns values of one kind into framed bytes and back."""
+    """A conversion of values of one kind to framed bytes and back."""
 
     def encode(self, key: bytes, value: T) -> bytes:
-        """Give the framed bytes; their due time is the one that `Overlay.put` was told."""
+        """Return the framed bytes, with the due time that `Overlay.put` got."""
         ...
 
     def decode(self, key: bytes, value: bytes) -> T:
@@ -38,12 +38,12 @@ def frame(version: int, due_ms: int, payload: bytes) -> bytes:
 
 
 def due_of(value: bytes) -> int:
-    """Give the due time of a framed value in ms since 1970, 0 when it has no timer."""
+    """Return the due time of a framed value in ms since 1970; 0 if it has no timer."""
     return int.from_bytes(value[DUE_START:DUE_END], "big")
 
 
 def open_frame(value: bytes) -> tuple[int, int, bytes]:
-    """Split a framed value into version, due_ms and payload; ValueError if it is too short to be one."""
+    """Split a framed value into version, due_ms and payload; ValueError if it is too short."""
     if len(value) < _HEAD.size:
         raise ValueError(f"a framed value has at least {_HEAD.size} bytes, not {len(value)}: {value!r}")
     version, due_ms = _HEAD.unpack_from(value)
@@ -54,9 +54,11 @@ def open_version(value: bytes, newest: int, what: str) -> tuple[int, bytes]:
     """Split a framed value into version and payload.
 
     Raises:
-        NewerState: its version is above `newest`; the message names `what` it is.
+        NewerState: its version is above `newest`; the message says with `what` it is.
     """
     version, _, payload = open_frame(value)
     if version > newest:
-        raise NewerState(f"{what} of version {version}, written by a later release; this one reads up to {newest}")
+        raise NewerState(
+            f"{what} of version {version} was written by a later release; this release reads up to {newest}"
+        )
     return version, payload

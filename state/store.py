@@ -1,4 +1,4 @@
-"""What a partition's committed state can do; the adapters are `state.rocksdb` and `state.memory`."""
+"""The interface of a partition's committed state; the adapters are `state.rocksdb` and `state.memory`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE_ALL: Entry = (0, b"")
 
 
 class StateUnreadable(Exception):
-    """A state directory that this program cannot read: damaged, or written by a newer one.
+    """This program cannot read a state directory: it is damaged, or a later release wrote it.
 
     Set it aside and restore from the changelog.
     """
@@ -29,28 +29,28 @@ class Store(Protocol):
 
     @property
     def position(self) -> int:
-        """Changelog offset after the last record applied; -1 while there is none."""
+        """Return the changelog offset after the last applied record; -1 while there is none."""
         ...
 
     def get(self, key: bytes) -> bytes | None: ...
 
     def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:
-        """Index entries later than `after` and not later than `until_ms`, in order.
+        """Yield index entries later than `after` and not later than `until_ms`, in order.
 
-        An entry is valid only if the record under its key still has exactly that due time. Others are
-        left behind by records that moved on; the caller skips them and passes them to `write`.
+        An entry is valid only if the record of its key still has exactly that due time. Others are leftovers of
+        records that changed; the caller skips them and passes them to `write`.
         """
         ...
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Records whose keys begin with `prefix`, in the keys' order."""
+        """Yield records whose keys begin with `prefix`, in the keys' order."""
         ...
 
     def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         """Apply records (None deletes), their timers and the position, all or nothing.
 
-        `passed` are index entries that are no longer valid; they go first, so an entry that one of the
-        records has anew stays.
+        `passed` are index entries that are no longer valid. They are removed first, so an entry that a record sets
+        again stays.
         """
         ...
 

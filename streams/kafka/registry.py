@@ -108,9 +108,9 @@ class _Registry:
             raise LookupError("not in the registry") from error
         except httpx.HTTPError as error:
             raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
-        full_name = _full_name(schema) if "name" in schema else "not a record"
+        full_name = _full_name(schema) if "name" in schema else "no record"
         if full_name not in self._names:
-            raise LookupError(f"{full_name} is not one of our records")
+            raise LookupError(f"{full_name} is none of our records")
         return self._names[full_name], schema
 
 

@@ -1,4 +1,4 @@
-"""Stories: what flows are expected to send to customers who do this and that, played on the fold in memory."""
+"""Stories: what customers do and which messages flows then send, played on the fold in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 FOLDER = "stories"
-"""Beside the flow files: their stories, by the same names."""
+"""Folder of stories beside the flow files, with the same names."""
 _LASTS_MS = 400 * DAY_MS
 
 
@@ -44,7 +44,7 @@ def _parse_time(value: object) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is not None:
-        raise ValueError("allowed are times where the shop is, such as 2026-03-02 10:00")
+        raise ValueError("write a local time of the shop, such as 2026-03-02 10:00")
     return time
 
 
@@ -61,7 +61,7 @@ class Given(Part):
 
 
 class Expected(Part):
-    """A message; what is not named may be anything."""
+    """An expected message; fields that are not given may have any value."""
 
     at: Time
     flow: str
@@ -69,11 +69,11 @@ class Expected(Part):
     channel: str | None = None
     customer: str | None = None
     products: tuple[str, ...] | None = None
-    """Their skus."""
+    """Skus of the articles."""
 
 
 class Story(Part):
-    """What is given, and every message that it leads to, in order."""
+    """What customers do, and every message that follows, in order."""
 
     story: str
     given: tuple[Given, ...] = Field(min_length=1)
@@ -81,7 +81,7 @@ class Story(Part):
 
 
 class Stories(Part):
-    """A file of stories: the flows that are published in them, and the settings that decide."""
+    """A file of stories: the flows to publish for them, and the settings that decide."""
 
     flows: tuple[str, ...] = Field(min_length=1)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
@@ -89,7 +89,7 @@ class Stories(Part):
 
 
 class Played(NamedTuple):
-    """A story, and what came out otherwise than it says; nothing: it is true."""
+    """A story and how the result differs from it; no differences: it passed."""
 
     file: str
     story: str
@@ -97,7 +97,7 @@ class Played(NamedTuple):
 
 
 def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
-    """Files of stories beside the flow files of a folder, by name.
+    """Return the files of stories beside the flow files of a folder, by name.
 
     Raises:
         FlowError: there are none.
@@ -109,12 +109,12 @@ def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
         else []
     )
     if not files:
-        raise FlowError(f"{beside}: no stories; they are YAML files in a folder {FOLDER} beside the flow files")
+        raise FlowError(f"{beside}: no stories found; put YAML files in a folder {FOLDER} beside the flow files")
     return files
 
 
 def read_stories(file: Path | Traversable) -> Stories:
-    """What a file of stories holds.
+    """Read a file of stories.
 
     Raises:
         FlowError: the file cannot be used.
@@ -123,11 +123,11 @@ def read_stories(file: Path | Traversable) -> Stories:
 
 
 def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
-    """Each story of a file, played with flows of that folder; no one is held out.
+    """Play each story of a file with flows of that folder, without a control group.
 
     Raises:
         FlowError: the file, or a flow that it names, cannot be used.
-        SettingsError: its settings cannot be.
+        SettingsError: its settings are wrong.
     """
     stories = read_stories(file)
     documents = [read_document(folder / f"{flow_id}.yaml") | {"holdout_percent": 0} for flow_id in stories.flows]
@@ -153,7 +153,7 @@ def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator
         came = sent[number] if number < len(sent) else {}
         said = expected[number] if number < len(expected) else {}
         if not said or any(came.get(name) != value for name, value in said.items()):
-            yield f"message {number + 1}: expected {_listed(said, said)}; came {_listed(came, said or came)}"
+            yield f"message {number + 1}: expected {_listed(said, said)}, but got {_listed(came, said or came)}"
             yield from (f"  {line}" for line in _receipts(shop.decisions, zone))
             return
 
@@ -183,16 +183,16 @@ def _local(time_ms: int, zone: ZoneInfo) -> str:
 
 
 def touchpoints(story: Story, zone: ZoneInfo, where: str) -> list[Touchpoint]:
-    """What is given, in the order of the file, at times of the zone.
+    """Return the given touchpoints, in the order of the file, at times of the zone.
 
     Raises:
-        FlowError: it is no touchpoint; the message begins with `where`.
+        FlowError: one is not a touchpoint; the message begins with `where`.
     """
     return [_touchpoint(given, number, zone, where) for number, given in enumerate(story.given)]
 
 
 def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchpoint:
-    """Of the user 1 unless it says otherwise, with an id of its own."""
+    """Return the touchpoint, by the user 1 unless it says otherwise, with an id of its own."""
     fields = given.model_extra or {}
     who = {} if fields.keys() & {"user_id", "anonymous_id", "email_hash"} else {"user_id": "1"}
     time_ms = round(given.at.replace(tzinfo=zone).timestamp() * 1000)
@@ -210,7 +210,7 @@ def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchp
 
 
 def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN401 - pieces of a document
-    """The path of the first name that a touchpoint has not taken."""
+    """Return the path of the first name that the touchpoint does not have."""
     if isinstance(given, dict):
         parts = [(given[name], taken.get(name), f"{path}.{name}", name in taken) for name in given]
     elif isinstance(given, list):
@@ -225,7 +225,7 @@ def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN
 
 
 class _Shop:
-    """One journal partition in memory, and what it said."""
+    """One journal partition in memory, and the messages and decisions that it made."""
 
     def __init__(self, settings: DomainSettings) -> None:
         self._fold = Fold(Overlay(MemoryStore(), JournalCodec()))
@@ -244,7 +244,7 @@ class _Shop:
         self._append("", Progress((PartitionProgress(0, until_ms),)), 0)
 
     def _append(self, key: str, value: Any, received_ms: int) -> None:  # noqa: ANN401 - any record of the journal
-        """Folds a record, and everything that it sends back to the journal."""
+        """Fold a record, and everything that it sends back to the journal."""
         waiting = deque([Record(key, value, wire.encode(value), received_ms, 0)])
         while waiting:
             effects = self._fold(waiting.popleft())

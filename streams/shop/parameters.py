@@ -42,7 +42,7 @@ WEEKDAY_SHARES = (1.05, 1.00, 0.97, 1.00, 0.95, 0.92, 1.08)
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        message = f"{name!r} is no IANA time zone; allowed are names such as Europe/Berlin or UTC"
+        message = f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC"
         raise ValueError(message)
     return name
 

@@ -143,7 +143,7 @@ def test_a_stranger_learns_that_they_may_see_nothing(cluster: Cluster) -> None:
 
 def test_a_worker_may_not_make_topics(cluster: Cluster) -> None:
     said = cluster.refused("worker", "topics", "create", prefix="other")
-    assert said == "touchstream: topic other.touchpoints cannot be made: Authorization failed."
+    assert said == "touchstream: topic other.touchpoints cannot be created: Authorization failed."
 
 
 def test_a_wrong_password_is_told_at_once_and_not_shown(cluster: Cluster, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_an_unknown_customer_is_told_with_exit_code_1(run: Run) -> None:
 def test_a_past_that_is_over_is_not_replayed_again(run: Run, shop: Path) -> None:
     result = run("replay", str(shop))
     assert result.exit_code == 2
-    assert "has come to" in result.stderr
+    assert "but its time is already" in result.stderr
     assert "use another prefix, or later touchpoints" in result.stderr
 
 
@@ -194,7 +194,7 @@ def test_a_prefix_with_the_brokers_clock_takes_no_replay(run: Run, shop: Path) -
     assert run("topics", "create", "--prefix", prefix, clock="wall").exit_code == 0
     result = run("replay", str(shop), "--prefix", prefix)
     assert result.exit_code == 2
-    assert "its clock is 'wall'; a replay needs a prefix with the clock 'marks'" in result.stderr
+    assert "its clock is 'wall', but a replay needs a prefix with the clock 'marks'" in result.stderr
 
 
 def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: Prefix) -> None:

@@ -137,7 +137,7 @@ def test_topics_are_made_once_and_another_count_is_refused(kafka: str, prefix: s
     specs = [TopicSpec(f"{prefix}-a", 2), TopicSpec(f"{prefix}-b", 1, config={"cleanup.policy": "compact"})]
     assert sorted(create_topics(kafka, specs)) == [f"{prefix}-a", f"{prefix}-b"]
     assert create_topics(kafka, specs) == []
-    with pytest.raises(WrongTopics, match=f"topic {prefix}-a has 2 partitions, 3 are wanted"):
+    with pytest.raises(WrongTopics, match=f"topic {prefix}-a has 2 partitions instead of 3"):
         create_topics(kafka, [TopicSpec(f"{prefix}-a", 3)])
 
 

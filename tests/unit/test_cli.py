@@ -130,13 +130,13 @@ def test_an_unknown_mapping_is_named_with_the_known_ones(tmp_path: Path) -> None
     file = tmp_path / "lines.csv"
     file.write_text("a,b\n", "utf-8")
     said = refused("replay", str(file), "--mapping", "nonesuch")
-    assert "mapping 'nonesuch' is unknown; allowed: completejourney, online_retail, rees46" in said
+    assert "mapping 'nonesuch' is unknown; use completejourney, online_retail, rees46" in said
 
 
 def test_a_column_file_without_a_mapping_is_named(tmp_path: Path) -> None:
     file = tmp_path / "lines.csv"
     file.write_text("a,b\n", "utf-8")
-    assert "a column file needs a mapping" in refused("replay", str(file))
+    assert "a table needs a mapping" in refused("replay", str(file))
 
 
 def test_a_customer_that_cannot_be_is_named() -> None:

@@ -1,4 +1,4 @@
-"""What a replay can read, by the file's name."""
+"""Files that a replay can read, by their names."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def open_source(path: Path, mapping: Mapping | None, until_ms: int | None = None) -> Source:
-    """A container of touchpoints (.avro), or a column file, which needs a mapping; nothing is read yet.
+    """Return a container of touchpoints (.avro), or a column file, which needs a mapping; read nothing yet.
 
-    With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are accounted for.
+    With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are counted.
 
     Raises:
-        MappingError: a column file without a mapping.
+        MappingError: a column file has no mapping.
     """
     if path.suffix == SUFFIX:
         return Source(path.name, _before(until_ms, read_container(path)))
     if mapping is None:
-        message = f"{path}: a column file needs a mapping; without one only {SUFFIX} files are read"
+        message = f"{path}: a table needs a mapping (--mapping); only {SUFFIX} files do without"
         raise MappingError(message)
     return Source(path.name, _before(until_ms, map_file(path, mapping)))
 

@@ -138,7 +138,7 @@ def test_a_backtest_takes_no_checkpoint_from_behind_its_beginning(seed: int, che
 def test_a_checkpoint_of_another_journal_is_refused(seed: int, checkpoints: Checkpoints) -> None:
     verified(lived(seed, CART).topics(), checkpoints)
     other = lived(seed + 1, CART).topics()
-    with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ is of another journal"):
+    with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ belongs to another journal"):
         verified(other, checkpoints)
 
 
@@ -152,7 +152,7 @@ def test_a_checkpoint_of_another_journal_is_refused_by_a_backtest(seed: int, che
     ]
     trial = Trial(CART, FOR_EVER_MS - 1, FOR_EVER_MS)
     for journal in (other, other[: last.place.offset], lived(seed + 1, CART).journal):
-        with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ is of another journal"):
+        with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ belongs to another journal"):
             backtest(KeptJournal(journal), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
 
 
@@ -174,5 +174,5 @@ def test_a_checkpoint_whose_state_was_changed_is_refused(seed: int, checkpoints:
     records[-1]["value"] += b"x"
     with path.open("wb") as file:
         fastavro.writer(file, schema, records)
-    with pytest.raises(UnfitCheckpoint, match="its state is not as it was written"):
+    with pytest.raises(UnfitCheckpoint, match="its state was changed after it was written"):
         checkpoints.last(0)

@@ -210,7 +210,9 @@ def test_a_file_mapped_twice_gives_the_same_ids(tmp_path: Path) -> None:
 def test_an_empty_file_is_named_with_the_columns_it_should_have(tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
     path.touch()
-    with pytest.raises(ColumnFileError, match=r"empty\.csv: is empty; expected a header with the columns InvoiceDate"):
+    with pytest.raises(
+        ColumnFileError, match=r"empty\.csv: it is empty; it needs a header with the columns InvoiceDate"
+    ):
         list(map_file(path, RETAIL))
 
 

@@ -36,6 +36,6 @@ def test_a_source_may_end_before_its_file_does(tmp_path: Path) -> None:
 
 
 def test_a_column_file_without_a_mapping_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match=r"lines\.csv: a column file needs a mapping"):
+    with pytest.raises(MappingError, match=r"lines\.csv: a table needs a mapping"):
         open_source(tmp_path / "lines.csv", None)
     assert open_source(tmp_path / "lines.csv", load_mapping("rees46")).name == "lines.csv"
