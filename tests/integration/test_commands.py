@@ -170,7 +170,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
         1,
         [
             "abandoned_browse: priority: 40 would become 41",
-            "abandoned_browse: version stays 3: give the change a version of its own",
+            "abandoned_browse: version stays 3: raise it, as each change needs its own version",
         ],
     )
 
@@ -236,7 +236,7 @@ def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path
     text = (LIBRARY / "abandoned_cart.yaml").read_text(encoding="utf-8")
     file.write_text(text.replace("id: abandoned_cart", "id: rival"), encoding="utf-8")
     refused = run("flows", "publish", str(file), *prefix)
-    assert (refused.exit_code, "by the same customers (same_audience)" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "for the same customers (same_audience)" in refused.stderr) == (2, True)
     assert run("flows", "publish", str(file), "--percent", "0", *prefix).exit_code == 0
     assert run("flows", "publish", str(file), "--allow-conflicts", *prefix).exit_code == 0
     told = run("flows", "list", *prefix).stdout

@@ -128,7 +128,7 @@ def test_a_folder_without_flows_is_an_error(tmp_path: Path) -> None:
 
 def test_two_flows_with_one_id_are_an_error(tmp_path: Path) -> None:
     files = [written(tmp_path, name, FLOW.format(name="same")) for name in ("a.yaml", "b.yaml")]
-    with pytest.raises(FlowError, match="ids must differ"):
+    with pytest.raises(FlowError, match="give each flow its own id"):
         configured(flows=files, environment={})
 
 

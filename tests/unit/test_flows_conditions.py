@@ -162,25 +162,28 @@ def test_a_tree_is_asked_from_left_to_right() -> None:
     [
         (
             {"field": "shoe_size", "at_least": 1},
-            r" is {.*}: a condition is all, any, not, or about a field: answers, .*",
+            r" is {.*}: a condition needs all, any, not, or one of these fields: answers, .*",
         ),
-        ({"at_least": 1}, r" is {.*}: a condition is all, any, not, or about a field: .*"),
-        ("orders", r" is 'orders': a condition is all, any, not, or about a field: .*"),
+        ({"at_least": 1}, r" is {.*}: a condition needs all, any, not, or one of these fields: .*"),
+        ("orders", r" is 'orders': a condition needs all, any, not, or one of these fields: .*"),
         ({"all": []}, r"\.all is \[\]: Tuple should have at least 1 item .*"),
         (
             {"all": [{"not": {"field": "orders", "above": 3}}]},
-            r"\.all\[0\]\.not\.above is 3: not a field; allowed are field, at_least, at_most",
+            r"\.all\[0\]\.not\.above is 3: there is no such field; the fields here are field, at_least, at_most",
         ),
-        ({"any": [{"field": "answers", "at_least": 1}]}, r"\.any\[0\]\.within is missing; it stands beside field, .*"),
+        (
+            {"any": [{"field": "answers", "at_least": 1}]},
+            r"\.any\[0\]\.within is missing; the fields here are field, .*",
+        ),
         (
             {"field": "messages", "within": "31d", "at_least": 1},
-            r" is {.*}: within is above 0 and at most 30d, for which they are kept",
+            r" is {.*}: within must be above 0 and at most 30d, because profiles keep no more",
         ),
-        ({"field": "orders", "within": "0s", "at_least": 1}, r" is {.*}: within is above 0"),
-        ({"field": "last_order_age", "at_least": 30}, r"\.at_least is 30: allowed are a whole number and one of .*"),
-        ({"field": "segment", "is": ["Winners"]}, r" is {.*}: segment is never 'Winners'; allowed are Champions, .*"),
+        ({"field": "orders", "within": "0s", "at_least": 1}, r" is {.*}: within must be above 0"),
+        ({"field": "last_order_age", "at_least": 30}, r"\.at_least is 30: write a whole number and a unit .*"),
+        ({"field": "segment", "is": ["Winners"]}, r" is {.*}: segment is never 'Winners'; use one of Champions, .*"),
         ({"field": "segment", "is": []}, r"\.is is \[\]: Tuple should have at least 1 item .*"),
-        ({"field": "segment", "at_least": 4}, r"\.is is missing; it stands beside field, is; .*"),
+        ({"field": "segment", "at_least": 4}, r"\.is is missing; the fields here are field, is; .*"),
         (
             {"field": "event.properties.a b", "is": ["x"]},
             r"\.field is 'event\.properties\.a b': String should match .*",
@@ -196,7 +199,7 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(condition: object, mes
 def test_an_event_is_asked_only_where_there_is_one() -> None:
     condition = {"any": [{"field": "orders", "at_least": 1}, {"field": "event.country", "is": ["NO"]}]}
     compile_flows([a_document(entry={"event": "product_added", "condition": condition})])
-    with pytest.raises(FlowError, match=r"needs\.condition is .*: event\.country is asked where there is no event; "):
+    with pytest.raises(FlowError, match=r"needs\.condition is .*: event\.country needs an event; "):
         compile_flows([a_document(needs={"condition": condition})])
-    with pytest.raises(FlowError, match=r"entry is .*: event\.country is asked where there is no event; "):
+    with pytest.raises(FlowError, match=r"entry is .*: event\.country needs an event; "):
         compile_flows([a_document(entry={"segment": ["Lost"], "condition": condition})])

@@ -79,7 +79,8 @@ def test_a_later_message_of_one_flow_meets_that_of_another() -> None:
         list(compile_flows([flow("a", steps=steps), flow("b", condition=FEW, wait={"for": "73h"})]).flows.values())
     )
     assert told.reason == (
-        "product_added can enter a customer into both, and y comes 1h after reminder: both promote within a day"
+        "product_added can start both for one customer, and y comes 1h after reminder: "
+        "two promotional messages within a day"
     )
 
 
@@ -103,7 +104,7 @@ def test_flows_whose_messages_start_each_other_are_told() -> None:
 def test_a_message_that_its_own_flow_keeps_from_going_out_is_told() -> None:
     steps = [{"name": "x", "do": "trigger"}, {"name": "w", "do": "wait", "for": "19h"}, {"name": "y", "do": "trigger"}]
     (told,) = conflicts(list(compile_flows([flow("a", steps=steps)]).flows.values()))
-    assert told.reason == "the message y comes 19h after the one before; the cap is one in 20 h"
+    assert told.reason == "the message y comes 19h after the one before it, but the cap is one in 20 h"
     steps[1]["for"] = "20h"
     assert found(flow("a", steps=steps)) == []
     steps[1] = {"name": "w", "do": "wait_until", "time": "22:30"}
@@ -126,7 +127,7 @@ def test_lint_tells_each_conflict_and_fails(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["flows", "lint", str(written(tmp_path, flow("a"), flow("b", wait={"for": "3d"})))])
     assert said.exit_code == 1
     assert said.output.splitlines() == [
-        "a, b: both are entered by product_added, by the same customers (same_audience)",
+        "a, b: product_added starts both, for the same customers (same_audience)",
         "conflicts: 1",
     ]
     sound = CliRunner().invoke(app, ["flows", "lint"])
@@ -156,8 +157,8 @@ def test_a_difference_is_told_by_its_place() -> None:
             (
                 "version: 1 would become 2",
                 "wait.for: '2h' would become '3h'",
-                "wait.restarts: True would go",
-                "reentry: '7d' would come",
+                "wait.restarts: True would be removed",
+                "reentry: '7d' would be added",
             ),
         ),
         ("come", ("is new",)),
@@ -166,4 +167,4 @@ def test_a_difference_is_told_by_its_place() -> None:
 
 def test_a_change_under_the_same_version_is_told() -> None:
     ((_, lines),) = differences([flow("a")], [flow("a", priority=1)])
-    assert lines == ("priority: 70 would become 1", "version stays 1: give the change a version of its own")
+    assert lines == ("priority: 70 would become 1", "version stays 1: raise it, as each change needs its own version")

@@ -238,16 +238,22 @@ def test_a_step_too_may_wait_until_so_long_after_a_date() -> None:
     ("entry", "message"),
     [
         ({"date": "birthday"}, r"entry\.date is 'birthday': Input should be 'first_order', 'last_order' or .*"),
-        ({"date": "next_order", "in": "2d"}, r"entry\.in is '2d': not a field; allowed are event, segment, date, .*"),
-        ({"date": "next_order", "before": "soon"}, r"entry\.before is 'soon': allowed are a whole number and .*"),
+        (
+            {"date": "next_order", "in": "2d"},
+            r"entry\.in is '2d': there is no such field; the fields here are event, segment, date, .*",
+        ),
+        ({"date": "next_order", "before": "soon"}, r"entry\.before is 'soon': write a whole number and .*"),
         ({"date": "next_order", "before": "2d", "after": "2d"}, r"entry is .*: before and after are both given; .*"),
-        ({"date": "last_order"}, r"entry is .*: last_order has been when it is known; it needs after, .*"),
-        ({"date": "first_order", "before": "2d"}, r"entry is .*: first_order has been when it is known; .*"),
-        ({"event": "signed_up", "after": "2d"}, r"entry is .*: before and after are of a date, and the entry is none"),
-        ({"event": "signed_up", "date": "next_order"}, r"entry is .*: an entry is an event, a segment or a date, .*"),
+        ({"date": "last_order"}, r"entry is .*: last_order is always in the past; give after, .*"),
+        ({"date": "first_order", "before": "2d"}, r"entry is .*: first_order is always in the past; .*"),
+        ({"event": "signed_up", "after": "2d"}, r"entry is .*: before and after need a date, but the entry has none"),
+        (
+            {"event": "signed_up", "date": "next_order"},
+            r"entry is .*: an entry needs exactly one of event, segment and date",
+        ),
         (
             {"date": "next_order", "condition": {"field": "event.country", "is": ["NO"]}},
-            r"entry is .*: event\.country is asked where there is no event; .*",
+            r"entry is .*: event\.country needs an event; .*",
         ),
     ],
 )
@@ -258,7 +264,7 @@ def test_a_date_that_is_none_or_never_comes_is_refused(entry: dict[str, Any], me
 
 def test_a_step_does_not_wait_for_what_has_been() -> None:
     step = {"name": "a", "do": "wait_for_date", "field": "last_order"}
-    with pytest.raises(FlowError, match=r"^flows\[0\]: steps\[0\] is .*: last_order has been when it is known; "):
+    with pytest.raises(FlowError, match=r"^flows\[0\]: steps\[0\] is .*: last_order is always in the past; "):
         compile_flows([a_flow(steps=[step, {"name": "b", "do": "trigger"}])])
 
 
@@ -271,5 +277,5 @@ def test_flows_entered_around_the_same_date_are_told_when_they_promote_within_a_
     near = by_date(id="near", entry={"date": "next_order", "before": "36h", "condition": often})
     far = by_date(id="far", entry={"date": "next_order", "after": "2d", "condition": often})
     (both,) = reasons(near, one)
-    assert both.startswith("near, one: the date next_order can enter a customer into both, and reminder comes 12h ")
+    assert both.startswith("near, one: the date next_order can start both for one customer, and reminder comes 12h ")
     assert reasons(far, one) == []

@@ -54,14 +54,17 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"owners": "me"}, r"owners is 'me': not a field; allowed are id, version, owner, goal, .*"),
-        ({"wait": {"for": "2 hours"}}, r"wait\.for is '2 hours': allowed are a whole number and one of s, m, h, d, .*"),
-        ({"wait": {"for": 7200}}, r"wait\.for is 7200: allowed are .*"),
-        ({"wait": {"fore": "2h"}}, r"wait\.fore is '2h': not a field; allowed are for, restarts"),
+        ({"owners": "me"}, r"owners is 'me': there is no such field; the fields here are id, version, owner, goal, .*"),
+        ({"wait": {"for": "2 hours"}}, r"wait\.for is '2 hours': write a whole number and a unit \(s, m, h or d\), .*"),
+        ({"wait": {"for": 7200}}, r"wait\.for is 7200: write a whole number .*"),
+        ({"wait": {"fore": "2h"}}, r"wait\.fore is '2h': there is no such field; the fields here are for, restarts"),
         ({"channel": "fax"}, r"channel is 'fax': Input should be 'email', 'sms' or 'push'"),
         ({"steps": []}, r"steps is \[\]: Tuple should have at least 1 item .*"),
-        ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': allowed are trigger, wait, .*"),
-        ({"steps": [{"name": "a", "do": "trigger", "x": 1}]}, r"steps\[0\]\.x is 1: not a field; .* name, next, do"),
+        ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': use one of trigger, wait, .*"),
+        (
+            {"steps": [{"name": "a", "do": "trigger", "x": 1}]},
+            r"steps\[0\]\.x is 1: there is no such field; .* name, next, do",
+        ),
         ({"holdout_percent": 101}, r"holdout_percent is 101: Input should be less than or equal to 100"),
         ({"caps": {"per_week": -1}}, r"caps\.per_week is -1: Input should be greater than or equal to 0"),
         ({"entry": {"event": "product_aded"}}, r"entry\.event is 'product_aded': Input should be 'ad_clicked', .*"),
@@ -72,7 +75,7 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
         ),
         (
             {"entry": {"event": "product_added", "condition": {"field": "orders", "above": 1}}},
-            r"entry\.condition\.above is 1: not a field; allowed are field, at_least, at_most",
+            r"entry\.condition\.above is 1: there is no such field; the fields here are field, at_least, at_most",
         ),
     ],
 )
@@ -99,8 +102,8 @@ def test_a_flow_relies_on_its_entry_its_goal_and_what_it_names() -> None:
     ("stated", "message"),
     [
         (["order_complete"], r"relies_on\[0\] is 'order_complete': Input should be 'ad_clicked', .*"),
-        (["order_completed"], r"relies_on lacks product_added, which is the flow's entry or its goal"),
-        (["product_added"], r"relies_on lacks order_completed, which is the flow's entry or its goal"),
+        (["order_completed"], r"relies_on lacks product_added, which is the flow's entry or goal"),
+        (["product_added"], r"relies_on lacks order_completed, which is the flow's entry or goal"),
     ],
 )
 def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], message: str) -> None:
@@ -110,14 +113,18 @@ def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], mess
 
 def test_two_flows_of_the_same_id_are_refused() -> None:
     with pytest.raises(
-        FlowError, match=r"^flows\[1\]: id is 'abandoned_cart', which another flow has; ids must differ$"
+        FlowError, match=r"^flows\[1\]: id is 'abandoned_cart', which another flow has; give each flow its own id$"
     ):
         compile_flows([a_document(), a_document()])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"- 1", "holds list; a flow is a mapping of id, "), (b"a: [", "not YAML: "), (b"\xff\xfe\xff", "not YAML: ")],
+    [
+        (b"- 1", "it holds a list; a flow is a mapping of id, "),
+        (b"a: [", "not valid YAML: "),
+        (b"\xff\xfe\xff", "not valid YAML: "),
+    ],
 )
 def test_a_file_that_holds_no_flow_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "cart.yaml"

@@ -55,9 +55,9 @@ def test_whole_days_alone_count_and_days_without_a_message_are_days(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"flows": FIGURES["flows"][1:]}, f"{FLOW.id} v{FLOW.version} was not tried; tried were another v1"),
-        ({"end": "2026-03-05T00:00:00+00:00"}, "it goes over 3 whole days; allowed are 7 and more"),
-        ({"flows": 5}, "flows: Input should be a valid array; allowed is what `touchstream backtest --json` writes"),
+        ({"flows": FIGURES["flows"][1:]}, f"the backtest did not try {FLOW.id} v{FLOW.version}, but another v1"),
+        ({"end": "2026-03-05T00:00:00+00:00"}, "it covers 3 whole days, but at least 7 are needed"),
+        ({"flows": 5}, "flows: Input should be a valid array; use a file of `touchstream backtest --json`"),
     ],
 )
 def test_figures_that_say_nothing_of_the_flow_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

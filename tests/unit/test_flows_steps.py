@@ -427,25 +427,25 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"steps": [*SERIES, SERIES[0]]}, r"steps is .*: the names of steps differ, and none is end"),
-        ({"steps": SERIES[:2]}, r"steps is .*: a_day is last and sends nothing; the last step is a trigger"),
+        ({"steps": [*SERIES, SERIES[0]]}, r"steps is .*: give each step its own name, and none the name end"),
+        ({"steps": SERIES[:2]}, r"steps is .*: a_day is the last step and sends nothing; end with a trigger"),
         (
             {"steps": [{**SERIES[0], "next": "first"}, SERIES[2]]},
-            r"steps is .*: first leads to 'first'; allowed are end and the names of later steps",
+            r"steps is .*: first leads to 'first'; use end or the name of a later step",
         ),
         ({"steps": [{**SERIES[0], "next": "end"}, SERIES[2]]}, r"steps is .*: no step leads to second"),
         (
             {"steps": [SERIES[0], {**SERIES[1], "next": "end"}, SERIES[2]]},
-            r"steps is .*: nothing is sent after a_day: it leads to end only",
+            r"steps is .*: nothing is sent after a_day: it leads only to end",
         ),
-        ({"steps": [{**SERIES[1], "for": "0s"}, SERIES[0]]}, r"steps\[0\]\.for is '0s': allowed is more than 0s"),
+        ({"steps": [{**SERIES[1], "for": "0s"}, SERIES[0]]}, r"steps\[0\]\.for is '0s': it must be more than 0s"),
         (
             {"steps": [{"name": "a", "do": "wait_until", "time": "24:00"}, SERIES[0]]},
-            r"steps\[0\]\.time is '24:00': allowed are times of day from 00:00 to 23:59, such as 08:30",
+            r"steps\[0\]\.time is '24:00': write a time of day from 00:00 to 23:59, such as 08:30",
         ),
         (
             {"steps": [{**BRANCHED[0], "then": "plain", "else": "plain"}, BRANCHED[1]]},
-            r"steps\[0\] is .*: then and else name the same step: there is nothing to choose",
+            r"steps\[0\] is .*: then and else name the same step, so there is nothing to choose",
         ),
         (
             {"steps": [{**BRANCHED[0], "if": {"field": "orders"}}, *BRANCHED[1:]]},
@@ -458,7 +458,7 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
                     SERIES[0],
                 ]
             },
-            r"steps\[0\] is .*: the percent of its arms add up to 90; they add up to 100",
+            r"steps\[0\] is .*: the percent of its arms add up to 90; they must add up to 100",
         ),
         (
             {
@@ -471,25 +471,28 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
                     SERIES[0],
                 ]
             },
-            r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, shadow, unassigned",
+            r"steps\[0\] is .*: give each arm its own name, which is none of treatment, holdout, shadow, unassigned",
         ),
-        ({"steps": CHECKED}, r"check_goal finds nothing: order_completed, the goal, ends the flow by itself \(exits\)"),
-        ({"entry": {}}, r"entry is {}: an entry is an event, a segment or a date, one of the three"),
-        ({"entry": {"segment": ["Winners"]}}, r"entry is .*: there is no segment 'Winners'; allowed are Champions, .*"),
-        ({"entry": {"segment": ["Lost"]}, "products": "entry"}, r"products is entry, and the entry is no event: .*"),
-        ({"channels": ["sms"]}, r"a flow has a channel, or channels in order, one of the two"),
-        ({"channel": None, "channels": ["sms", "sms"]}, r"channels names one twice"),
-        ({"reentry": "sometimes"}, r"reentry is 'sometimes': allowed are always, never and how long after an entry .*"),
-        ({"quiet_hours": {"from": "8", "to": "21:00"}}, r"quiet_hours\.from is '8': allowed are times of day from .*"),
+        (
+            {"steps": CHECKED},
+            r"check_goal has no effect: order_completed is the goal and already ends the flow \(exits\)",
+        ),
+        ({"entry": {}}, r"entry is {}: an entry needs exactly one of event, segment and date"),
+        ({"entry": {"segment": ["Winners"]}}, r"entry is .*: there is no segment 'Winners'; use Champions, .*"),
+        ({"entry": {"segment": ["Lost"]}, "products": "entry"}, r"products: entry needs an entry by an event, .*"),
+        ({"channels": ["sms"]}, r"a flow needs either channel or channels"),
+        ({"channel": None, "channels": ["sms", "sms"]}, r"channels names one channel twice"),
+        ({"reentry": "sometimes"}, r"reentry is 'sometimes': write always, never, or how long after an entry .*"),
+        ({"quiet_hours": {"from": "8", "to": "21:00"}}, r"quiet_hours\.from is '8': write a time of day from .*"),
         ({"quiet_hours": {"from": "08:00", "to": "08:00"}}, r"quiet_hours is .*: from and to are the same .*"),
         ({"quiet_hours": QUIET, "class": "transactional"}, r"quiet_hours are for promotional flows: .*"),
-        ({"suppresses": "31d"}, r"suppresses is '31d': allowed is more than 0s and at most 30d, .*"),
+        ({"suppresses": "31d"}, r"suppresses is '31d': it must be above 0s and at most 30d, .*"),
         ({"caps": {"rolling": [{"messages": 1, "within": "40d"}]}}, r"caps\.rolling\[0\]\.within is '40d': .*"),
         ({"valid": {}}, r"valid is {}: a period of validity needs from, to or both"),
         ({"valid": {"from": "2026-01-01T00:00:00"}}, r"valid\.from is '2026-01-01T00:00:00': .* timezone .*"),
         (
             {"valid": {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}},
-            r"valid is .*: from is not before to: the flow would never be valid",
+            r"valid is .*: from is not before to, so the flow would never be valid",
         ),
     ],
 )

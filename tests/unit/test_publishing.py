@@ -62,7 +62,7 @@ def test_older_versions_are_kept_for_those_who_finish_them_and_no_longer() -> No
 @pytest.mark.parametrize("version", [1, 2])
 def test_another_text_needs_a_version_above_all_that_were_published(version: int) -> None:
     domain = with_flow(IN_FORCE, SECOND, 9)
-    refused = rf"^abandoned_cart: version is {version}, and version 2 was published with another text; allowed are 3 "
+    refused = rf"^abandoned_cart: version is {version}, but version 2 was published with another text; use 3 "
     with pytest.raises(NotPublishable, match=refused):
         with_flow(domain, a_flow(version=version, priority=77), 10)
 
@@ -84,7 +84,9 @@ def test_the_live_version_published_again_takes_a_canary_back() -> None:
 
 
 def test_one_canary_at_a_time_is_out_and_a_shadow_gives_way_to_the_next() -> None:
-    with pytest.raises(NotPublishable, match=r"^abandoned_cart: version 2 is out for 10 % of the customers: publish"):
+    with pytest.raises(
+        NotPublishable, match=r"^abandoned_cart: version 2 is published for 10 % of the customers: publish"
+    ):
         with_flow(with_flow(IN_FORCE, SECOND, 9, percent=10), THIRD, 10)
     shadowed = with_flow(with_flow(IN_FORCE, SECOND, 9, percent=0), THIRD, 10, percent=0)
     canary = state(shadowed).canary
@@ -93,7 +95,9 @@ def test_one_canary_at_a_time_is_out_and_a_shadow_gives_way_to_the_next() -> Non
 
 
 def test_a_share_of_the_live_version_is_refused() -> None:
-    with pytest.raises(NotPublishable, match=r"^abandoned_cart: version 1 is live; a share is for a version above it$"):
+    with pytest.raises(
+        NotPublishable, match=r"^abandoned_cart: version 1 is already live; give a share only to a higher version$"
+    ):
         with_flow(IN_FORCE, FIRST, 9, percent=10)
 
 
@@ -113,7 +117,7 @@ def test_a_pause_stands_until_someone_resumes_whatever_is_published() -> None:
 def test_a_flow_that_is_not_published_is_neither_paused_nor_resumed(
     change: Callable[[DomainSettings], DomainSettings],
 ) -> None:
-    said = "no flow 'x' is published; published are abandoned_cart, another"
+    said = "flow 'x' is not published; published flows: abandoned_cart, another"
     with pytest.raises(NotPublishable, match=f"^{re.escape(said)}$"):
         change(IN_FORCE)
 

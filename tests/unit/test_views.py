@@ -121,10 +121,10 @@ def test_whatever_the_order_of_merges_the_views_are_the_same(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"category": None}, "views are counted in a category, and nothing else is"),
-        ({"field": "touches"}, "views are counted in a category, and nothing else is"),
-        ({"within": "31d"}, "within is above 0 and at most 30d, for which they are kept"),
-        ({"at_least": 101}, "at most 100 are kept: at_least is never reached"),
+        ({"category": None}, "views need a category, and no other field has one"),
+        ({"field": "touches"}, "views need a category, and no other field has one"),
+        ({"within": "31d"}, "within must be above 0 and at most 30d, because profiles keep no more"),
+        ({"at_least": 101}, "profiles keep at most 100, so at_least is never reached"),
     ],
 )
 def test_a_count_of_views_that_says_nothing_is_refused(changes: dict[str, Any], message: str) -> None:

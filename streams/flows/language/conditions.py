@@ -1,4 +1,4 @@
-"""Conditions: a small tree over the profile and the event, checked when a flow's file is read."""
+"""Conditions: a small tree over the profile and the event, checked when a flow file is read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NUMBERS = (*get_args(NumberField), *get_args(EventNumberField))
 
 
 class Part(BaseModel):
-    """A piece of a flow file: nothing changes it, and nothing stands in it that it does not know."""
+    """A piece of a flow file; it is immutable, and unknown fields are mistakes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,11 +41,11 @@ def _check_bounds(at_least: int | None, at_most: int | None) -> None:
     if at_least is None and at_most is None:
         raise ValueError("a condition needs at_least, at_most or both")
     if at_least is not None and at_most is not None and at_least > at_most:
-        raise ValueError("at_least is above at_most: nothing lies between them")
+        raise ValueError("at_least is above at_most: no value can meet both")
 
 
 class NumberIs(Part):
-    """A figure of the profile, after the event, or of the event lies between two bounds (both included)."""
+    """A figure of the profile (after the event) or of the event is at least, at most, or between two values."""
 
     field: NumberField | EventNumberField
     at_least: int | None = None
@@ -58,11 +58,11 @@ class NumberIs(Part):
 
 
 class CountIs(Part):
-    """How much there was of it in the time before now, as far back as the profile goes."""
+    """How many, or how much, there was within the time before now, as far back as the profile goes."""
 
     field: CountField
     category: str | None = Field(default=None, min_length=1)
-    """Of the articles viewed."""
+    """The category of the viewed articles."""
     within_ms: Duration = Field(alias="within")
     at_least: int | None = None
     at_most: int | None = None
@@ -71,19 +71,19 @@ class CountIs(Part):
     def _has_a_bound(self) -> CountIs:
         _check_bounds(self.at_least, self.at_most)
         if (self.category is None) == (self.field == VIEWS):
-            raise ValueError(f"{VIEWS} are counted in a category, and nothing else is")
+            raise ValueError(f"{VIEWS} need a category, and no other field has one")
         kept_ms = KEPT_DAYS.get(self.field, 0) * DAY_MS
         if not self.within_ms or 0 < kept_ms < self.within_ms:
-            upto = f" and at most {duration_text(kept_ms)}, for which they are kept" if kept_ms else ""
-            raise ValueError(f"within is above 0{upto}")
+            upto = f" and at most {duration_text(kept_ms)}, because profiles keep no more" if kept_ms else ""
+            raise ValueError(f"within must be above 0{upto}")
         most = KEPT_MOST.get(self.field)
         if most is not None and self.at_least is not None and self.at_least > most:
-            raise ValueError(f"at most {most} are kept: at_least is never reached")
+            raise ValueError(f"profiles keep at most {most}, so at_least is never reached")
         return self
 
 
 class AgeIs(Part):
-    """How long ago it was; what never was has no age, and the condition does not hold."""
+    """How long ago something was. If it never was, the condition is false."""
 
     field: AgeField
     at_least_ms: Duration | None = Field(default=None, alias="at_least")
@@ -96,7 +96,7 @@ class AgeIs(Part):
 
 
 class TextIs(Part):
-    """A text of the profile (as last scored) or of the event is one of these; of several products', any one's."""
+    """A text of the profile (when last scored) or of the event is one of these; of several products, any one's."""
 
     field: Annotated[
         str, Field(pattern=rf"^({'|'.join(_TEXTS)}|{PROPERTY}[A-Za-z0-9_.-]{{1,60}})$".replace(".", r"\."))
@@ -108,24 +108,24 @@ class TextIs(Part):
         allowed = _TEXTS_ALLOWED.get(self.field)
         for text in self.one_of:
             if allowed is not None and text not in allowed:
-                raise ValueError(f"{self.field} is never {text!r}; allowed are {', '.join(allowed)}")
+                raise ValueError(f"{self.field} is never {text!r}; use one of {', '.join(allowed)}")
         return self
 
 
 class All(Part):
-    """Every one of these holds."""
+    """All of these conditions are true."""
 
     all: tuple[Condition, ...] = Field(min_length=1)
 
 
 class AnyOf(Part):
-    """At least one of these holds."""
+    """At least one of these conditions is true."""
 
     any: tuple[Condition, ...] = Field(min_length=1)
 
 
 class Not(Part):
-    """This does not hold."""
+    """This condition is false."""
 
     negated: Condition = Field(alias="not")
 
@@ -133,7 +133,7 @@ class Not(Part):
 Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs
 
 
-def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - what stands in the file, or a part already read
+def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - a part of the file, or one already read
     if not isinstance(value, dict):
         return type(value).__name__ if isinstance(value, Part) else None
     joined = [kind for name, kind in (("all", "All"), ("any", "AnyOf"), ("not", "Not")) if name in value]
@@ -161,7 +161,7 @@ Condition: TypeAlias = Annotated[
     Discriminator(
         _kind_of,
         custom_error_type="no_condition",
-        custom_error_message="a condition is all, any, not, or about a field: " + ", ".join(_FIELDS),
+        custom_error_message="a condition needs all, any, not, or one of these fields: " + ", ".join(_FIELDS),
     ),
 ]
 for _joined in (All, AnyOf, Not):
@@ -169,11 +169,11 @@ for _joined in (All, AnyOf, Not):
 CONDITIONS: dict[str, type[Part]] = {
     kind.__name__: kind for kind in (All, AnyOf, Not, NumberIs, CountIs, AgeIs, TextIs)
 }
-"""By the tag that stands in the place of an error."""
+"""Conditions by the tag that an error's location has."""
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
-    """What the tree asks, from left to right."""
+    """Yield the leaves of the tree, from left to right."""
     match condition:
         case All(all=parts) | AnyOf(any=parts):
             for part in parts:
@@ -185,8 +185,8 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
 
 def check_of_profile(condition: Condition | None) -> Condition | None:
-    """A condition where no event stands before the customer: only his profile can be asked. ValueError otherwise."""
+    """Return a condition for use without an event; ValueError if it needs one, as only the profile is known."""
     for leaf in leaves(condition) if condition is not None else ():
         if leaf.field.startswith("event."):
-            raise ValueError(f"{leaf.field} is asked where there is no event; it stands in the condition of an entry")
+            raise ValueError(f"{leaf.field} needs an event; use it only in the condition of an entry by an event")
     return condition

@@ -1,4 +1,4 @@
-"""A flow as its file describes it: what may stand there, and what each field means."""
+"""A flow as its file describes it: its fields and their meaning."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "loyalty_changed",
     "email_unsubscribed",
 )
-"""What ends a promotional flow unless its file names other events; a transactional one has no default."""
+"""Events that end a promotional flow unless its file names others; a transactional flow has no default."""
 LOG_MS = 30 * DAY_MS
-"""For how long the messages of a customer are known."""
+"""How long profiles keep a customer's messages."""
 NEVER_MS = 1 << 62
 
 
@@ -36,34 +36,34 @@ def _parse_reentry(value: object) -> int:
     try:
         return parse_duration(value)
     except ValueError:
-        raise ValueError("allowed are always, never and how long after an entry the next one counts, as 30d") from None
+        raise ValueError("write always, never, or how long after an entry the next one counts, such as 30d") from None
 
 
 def _is_logged(duration_ms: int) -> int:
     if not 0 < duration_ms <= LOG_MS:
-        raise ValueError("allowed is more than 0s and at most 30d, for which messages are known")
+        raise ValueError("it must be above 0s and at most 30d, because profiles keep messages for 30 days")
     return duration_ms
 
 
 Logged = Annotated[Duration, AfterValidator(_is_logged)]
-"""A duration as long as messages are known."""
+"""A duration within the time for which profiles keep messages."""
 Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=str)]
 
 
 class Goal(Part):
-    """What the flow is for: this event within this time of the last message."""
+    """What the flow wants to achieve: this event within this time after a message."""
 
     event: EventType
     window_ms: Duration = Field(alias="window")
 
 
 class Entry(Part):
-    """What makes a customer a candidate: an event, his coming into one of these segments, or a date of his."""
+    """What starts the flow for a customer: an event, their move into one of these segments, or one of their dates."""
 
     event: EventType | None = None
     segment: tuple[str, ...] | None = Field(default=None, min_length=1)
     date: DateField | None = None
-    """Then, or so long before or after; it moves with the date, and what has passed when it is known starts nothing."""
+    """The entry is at the date, or before or after it, and moves with it. A date already past starts nothing."""
     before_ms: Duration = Field(default=0, alias="before")
     after_ms: Duration = Field(default=0, alias="after")
     condition: Condition | None = None
@@ -71,47 +71,47 @@ class Entry(Part):
     @model_validator(mode="after")
     def _is_one(self) -> Entry:
         if sum(kind is not None for kind in (self.event, self.segment, self.date)) != 1:
-            raise ValueError("an entry is an event, a segment or a date, one of the three")
+            raise ValueError("an entry needs exactly one of event, segment and date")
         for name in self.segment or ():
             if name not in SEGMENTS:
-                raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
+                raise ValueError(f"there is no segment {name!r}; use {', '.join(SEGMENTS)}")
         if self.date is not None:
             check_date(self.date, self.before_ms, self.after_ms)
         elif self.before_ms or self.after_ms:
-            raise ValueError("before and after are of a date, and the entry is none")
+            raise ValueError("before and after need a date, but the entry has none")
         if self.event is None:
             check_of_profile(self.condition)
         return self
 
     @property
     def shift_ms(self) -> int:
-        """From the date to the entry."""
+        """Return the time from the date to the entry; below 0: the entry is earlier."""
         return self.after_ms - self.before_ms
 
     @property
     def words(self) -> str:
-        """For a sentence: what happened."""
+        """Return what happened, for a sentence."""
         if self.date is None:
             return self.event or "a new segment"
         return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {self.date}"
 
 
 class Wait(Part):
-    """How long after the entry the steps begin; one that restarts counts from the last entry event."""
+    """How long after the entry the steps begin. If it restarts, it counts from the last entry event."""
 
     for_ms: Duration = Field(default=0, alias="for")
     restarts: bool = True
 
 
 class Needs(Part):
-    """What must hold at each message; otherwise the customer has left the flow."""
+    """What must be true at each message; otherwise the customer leaves the flow."""
 
     cart: Literal["not_empty"] | None = None
     condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None
 
 
 class RollingCap(Part):
-    """Most promotional messages, of all flows, by one channel or by any, in every window of this length."""
+    """How many promotional messages a customer gets at most within a time, from all flows, by one channel or by any."""
 
     channel: Channel | None = None
     messages: int = Field(ge=1, le=100)
@@ -119,7 +119,7 @@ class RollingCap(Part):
 
 
 class Caps(Part):
-    """Most promotional messages of a customer, of all flows: one a channel in so many hours, so many in seven days."""
+    """How many promotional messages a customer gets at most, from all flows: by each channel, and in a week."""
 
     per_channel_hours: int = Field(default=20, ge=0, le=720)
     per_week: int = Field(default=3, ge=0, le=100)
@@ -127,7 +127,7 @@ class Caps(Part):
 
 
 class QuietHours(Part):
-    """Times of day, where the customer is, in which no promotional message goes out; over midnight where from > to."""
+    """Local times of day without promotional messages to the customer; they may pass midnight (from 21:00 to 08:00)."""
 
     from_minute: Clock = Field(alias="from")
     to_minute: Clock = Field(alias="to")
@@ -135,17 +135,17 @@ class QuietHours(Part):
     @model_validator(mode="after")
     def _is_a_time(self) -> QuietHours:
         if self.from_minute == self.to_minute:
-            raise ValueError("from and to are the same time of day: no hour is quiet")
+            raise ValueError("from and to are the same time of day, so no hour is quiet")
         return self
 
     def holds(self, minute: int) -> bool:
-        """Whether a time of day, in minutes since midnight, is quiet."""
+        """Return whether a time of day, in minutes since midnight, is quiet."""
         start, end = self.from_minute, self.to_minute
         return start <= minute < end if start < end else start <= minute or minute < end
 
 
 class Validity(Part):
-    """When customers may enter and messages may go out: from on, until before to; times with their offset from UTC."""
+    """When customers may enter and messages may go out, from a time until another; both need an offset from UTC."""
 
     from_time: AwareDatetime | None = Field(default=None, alias="from")
     to_time: AwareDatetime | None = Field(default=None, alias="to")
@@ -155,11 +155,11 @@ class Validity(Part):
         if self.from_time is None and self.to_time is None:
             raise ValueError("a period of validity needs from, to or both")
         if self.from_time is not None and self.to_time is not None and self.from_time >= self.to_time:
-            raise ValueError("from is not before to: the flow would never be valid")
+            raise ValueError("from is not before to, so the flow would never be valid")
         return self
 
     def holds(self, now_ms: int) -> bool:
-        """Whether a time lies in the period."""
+        """Return whether a time is within the period."""
         return _ms(self.from_time, 0) <= now_ms < _ms(self.to_time, NEVER_MS)
 
 
@@ -168,58 +168,58 @@ def _ms(time: datetime | None, default: int) -> int:
 
 
 class Flow(Part):
-    """One version of one flow. Durations are written as 30m, 2h, 7d, and read as milliseconds."""
+    """One version of a flow. Durations are written as 30m, 2h or 7d."""
 
     id: Name
     version: int = Field(ge=1)
     owner: str = Field(min_length=1)
     goal: Goal
     stage: Literal["any", "prospect", "first_time", "active", "at_risk", "lapsed", "reactivated"]
-    """Whom it is for, for people to read; a condition on lifecycle lets others not in."""
+    """The customers it is for, as a note to people; a condition on lifecycle keeps others out."""
     priority: int = Field(ge=0, le=100)
-    """The higher one is decided first where two are due at once."""
+    """Of two flows due at the same time, the one with the higher priority is decided first."""
     message_class: Literal["transactional", "promotional"] = Field(alias="class")
     entry: Entry
     reentry_ms: Reentry = Field(default=0, alias="reentry")
-    """How long after his last entry a customer may enter again; NEVER_MS: he enters once."""
+    """How long after their last entry a customer may enter again; NEVER_MS: only once."""
     begins_anew: bool = False
-    """Whether who is past the first message begins again with another entry; else it changes nothing for him."""
+    """Whether another entry takes a customer past the first message back to the start; otherwise it changes nothing."""
     wait: Wait = Wait()
     needs: Needs = Needs()
     channel: Channel | None = None
     channels: tuple[Channel, ...] | None = Field(default=None, min_length=1)
-    """Of those with consent the one by which the customer answered last; without any answer the first."""
+    """The channel with consent by which the customer answered last; the first one if they never answered."""
     expires_after_ms: Duration = Field(alias="expires_after")
     products: Literal["cart", "entry"] = "cart"
-    """What a message shows: the cart as it is then, or the articles of the last entry event."""
+    """The articles that a message shows: those in the cart at the time, or those of the last entry event."""
     exits: tuple[EventType, ...] | None = None
     caps: Caps = Caps()
     quiet_hours: QuietHours | None = None
     send_time: Literal["at_once", "best"] = "at_once"
-    """Best: a message is decided when it is due, and due when the customer opens messages, if that is in time."""
+    """When to send: at once, or (best) at the customer's usual time of opening messages, if that is not too late."""
     when_outranked: Literal["wait", "drop"] = "wait"
-    """What becomes of a message that meets one of a flow that comes first: it goes out when it may, or not at all."""
+    """Whether a message waits or is dropped when it meets a message of a flow with higher priority."""
     suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
-    """For so long after its message no other flow sends a promotional one."""
+    """How long after its message no other flow sends a promotional message."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
     valid: Validity | None = None
     relies_on: tuple[EventType, ...] = ()
-    """Types without which it goes wrong: those of its entry and its goal in any case, and what else is named.
+    """Types of touchpoints without which it goes wrong, besides those of its entry and its goal.
 
-    Where one of them stops coming in, insights raise an anomaly.
+    An anomaly is raised when one of them stops arriving.
     """
     running_customers: Literal["move", "finish"] = "move"
-    """What those do who are in an older version: go on in this one at the step of the same name, or finish theirs."""
+    """Whether customers in an older version move to this one, at the step of the same name, or finish theirs."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
 
     @model_validator(mode="after")
     def _agrees(self) -> Flow:
         if self.exits is not None and self.entry.event in self.exits:
-            raise ValueError(f"exits must not name {self.entry.event}: the event of the entry is never an exit")
+            raise ValueError(f"exits must not name {self.entry.event}: the event of the entry never ends the flow")
         if (self.channel is None) == (self.channels is None):
-            raise ValueError("a flow has a channel, or channels in order, one of the two")
+            raise ValueError("a flow needs either channel or channels")
         if self.channels is not None and len(set(self.channels)) < len(self.channels):
-            raise ValueError("channels names one twice")
+            raise ValueError("channels names one channel twice")
         if not self.is_promotional and self.quiet_hours is not None:
             raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
         if not self.is_promotional and self.send_time == "best":
@@ -227,48 +227,50 @@ class Flow(Part):
         if not self.is_promotional and "when_outranked" in self.model_fields_set:
             raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
         if self.products == "entry" and self.entry.event is None:
-            raise ValueError("products is entry, and the entry is no event: it has no articles to show")
+            raise ValueError("products: entry needs an entry by an event, which has articles to show")
         unnamed = sorted(self.relied_on.difference(self.relies_on))
         if self.relies_on and unnamed:
-            raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or its goal")
+            raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or goal")
         if self.checks_goal and self.goal.event in self.exit_events:
-            raise ValueError(f"check_goal finds nothing: {self.goal.event}, the goal, ends the flow by itself (exits)")
+            raise ValueError(
+                f"check_goal has no effect: {self.goal.event} is the goal and already ends the flow (exits)"
+            )
         return self
 
     @cached_property
     def relied_on(self) -> frozenset[str]:
-        """Types of touchpoints without which the flow goes wrong."""
+        """Return the types of touchpoints without which the flow goes wrong."""
         return frozenset((*self.relies_on, self.goal.event, self.entry.event or self.goal.event))
 
     @cached_property
     def is_promotional(self) -> bool:
-        """Bound by caps, quiet hours, and by consent given."""
+        """Return whether caps, quiet hours and the need for consent apply."""
         return self.message_class == "promotional"
 
     @cached_property
     def ordered_channels(self) -> tuple[Channel, ...]:
-        """Those that a message may go out by, best first."""
+        """Return the channels for messages, best first."""
         return self.channels or (self.channel or get_args(Channel)[0],)
 
     @cached_property
     def first_due(self) -> str:
-        """For a sentence: when the first step is due."""
+        """Return when the first step is due, for a sentence."""
         wait_ms, words = self.wait.for_ms, self.entry.words
         return f"{duration_text(wait_ms)} after {words}" if wait_ms or self.entry.date is None else words
 
     @property
     def checks_goal(self) -> bool:
-        """Whether a step asks for the goal."""
+        """Return whether a step checks the goal."""
         return any(isinstance(step, CheckGoalStep) for step in self.steps)
 
     @cached_property
     def split(self) -> SplitStep | None:
-        """The step that puts customers into arms."""
+        """Return the step that puts customers into arms."""
         return next((step for step in self.steps if isinstance(step, SplitStep)), None)
 
     @cached_property
     def exit_events(self) -> frozenset[EventType]:
-        """The file's exits, or else those of its class; never the event of the entry."""
+        """Return the file's exits, or those of its class; never the event of the entry."""
         named = self.exits
         if named is None:
             named = PROMOTIONAL_EXITS if self.is_promotional else ()
@@ -276,6 +278,6 @@ class Flow(Part):
 
 
 def schema_text() -> str:
-    """JSON Schema of a flow file, as deploy/flow.schema.json holds it."""
+    """Return the JSON Schema of a flow file, as deploy/flow.schema.json has it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Flow.model_json_schema()}
     return json.dumps(schema, indent=1) + "\n"
