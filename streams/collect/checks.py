@@ -1,4 +1,4 @@
-"""Whether a touchpoint can be used: bounds and the fields that its type needs."""
+"""Checks of a touchpoint: limits, and the fields that its type needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TIME_MS_MIN = 631_152_000_000
 """1990-01-01."""
 TIME_MS_MAX = 3_471_292_800_000
-"""2080-01-01: in a replay, where times are not held against a clock, nobody's weeks run on without end."""
+"""2080-01-01: a replay does not compare times with a clock, and a far time would mean weeks without end."""
 TEXT_MAX = 512
 CAMPAIGN_MAX = 256
 PRODUCTS_MAX = 1_000
@@ -68,7 +68,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class Refused(Exception):
-    """The touchpoint goes to the dead letters. `reason` is a metric's label; `detail` holds no personal data."""
+    """The touchpoint goes to the dead letters. `reason` is a metric's label; `detail` contains no personal data."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -77,20 +77,20 @@ class Refused(Exception):
 
 
 def address_hash(address: str) -> str:
-    """SHA-256 (hex) of the trimmed lower-case address."""
+    """Return SHA-256 (hex) of the trimmed lower-case address."""
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
 def without_addresses(text: str) -> str:
-    """The text with the hash of each address in its place."""
+    """Return the text with each address replaced by its hash."""
     return _ADDRESS.sub(lambda found: address_hash(found.group()), text)
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
-    """The touchpoint, its addresses hashed; the same object when nothing had to be changed.
+    """Return the touchpoint with its addresses hashed; the same object if nothing has to change.
 
     Raises:
-        Refused: with what is wrong, the value and what is allowed.
+        Refused: it names what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
         raise Refused("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
@@ -104,7 +104,7 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
-    """Raises Refused for a time before 1990, of 2080 or later, or more than a day past the receive time."""
+    """Raise Refused for a time before 1990, from 2080 on, or more than a day after the receive time."""
     if not TIME_MS_MIN <= time_ms <= received_ms + DAY_MS or time_ms >= TIME_MS_MAX:
         raise Refused("time_out_of_range", f"time_ms {time_ms}: from 1990 to a day past the receive time, before 2080")
 
@@ -129,7 +129,7 @@ def _check_sizes(event: Touchpoint) -> None:
 
 
 def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
-    """Profiles and ledger rows copy these texts, so they are bounded."""
+    """Check the lengths of texts, which profiles and ledger rows copy."""
     if part is None:
         return
     for field in part.__struct_fields__:

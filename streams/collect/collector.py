@@ -1,4 +1,4 @@
-"""One record of touchpoints: to the journal under its customer's key, a mark of time, or a dead letter."""
+"""The outcome of one record of touchpoints: a journal record under its customer's key, a mark, or a dead letter."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Collected(NamedTuple):
 
 
 def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainSettings) -> Collected | Mark:
-    """What becomes of one record; appended_ms: the broker's append time, the receive time of a wall prefix.
+    """Convert one record; `appended_ms` is the broker's append time, which is the receive time of a wall prefix.
 
-    Canonical bytes of this release go on as they came.
+    Canonical bytes of this release stay as they are.
 
     Raises:
-        Refused: a dead letter.
+        Refused: it becomes a dead letter.
     """
     if not value:
         raise Refused("empty", "a record without a value")

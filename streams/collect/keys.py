@@ -1,4 +1,4 @@
-"""Under which key a touchpoint travels: the customer, or what stands in for him."""
+"""The key of a touchpoint: the customer, or a substitute."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def key_of(touchpoint: Touchpoint) -> bytes | None:
-    """UTF-8 of u:<user>, a:<device>, o:<guest's order>, s:<channel of spend> or e:<address's hash>; None without an id.
+    """Return u:<user>, a:<device>, o:<guest's order>, s:<channel of spend> or e:<address's hash>; None without an id.
 
-    The first that there is, in this order; an empty id is none.
+    It is the first that exists, in this order, as UTF-8; an empty id does not exist.
     """
     if touchpoint.user_id:
         return b"u:" + touchpoint.user_id.encode()

@@ -37,15 +37,15 @@ _DEFAULT_DIGITS = 2
 
 
 def is_segment(value: bytes) -> bool:
-    """Whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
+    """Return whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
     return value[:1] == b"{"
 
 
 def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
-    """The canonical touchpoint of one call.
+    """Convert one call into a canonical touchpoint.
 
     Raises:
-        Refused: no JSON, no call of a known kind, or a field of the wrong type; the detail names it.
+        Refused: it is not JSON or not a known kind of call, or a field has the wrong type; the detail names it.
     """
     try:
         call = msgspec.json.decode(value)
@@ -114,7 +114,7 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
-    """Minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
+    """Return minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
     minor = Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)
     return _whole(minor.to_integral_value(), MINOR_MAX)
 
@@ -163,7 +163,7 @@ def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
         return None
     granted = properties["granted"]
     if not isinstance(granted, bool):
-        # "false" is true to most who do not look
+        # the text "false" would count as true
         raise TypeError("granted is no boolean")
     return Consent(channel=str(properties["channel"]), granted=granted)
 

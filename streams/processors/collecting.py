@@ -1,4 +1,4 @@
-"""The collect agent's work: touchpoints to the journal, and how far time has come."""
+"""The collect agent's work: it writes touchpoints to the journal, and how far time has come."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 PROGRESS_EVERY_MS = 1_000
 MARGIN_MS = 1_000
-"""How far a caught-up partition stays behind the clock: clocks of workers and brokers differ."""
+"""How far a caught-up partition stays behind the clock, as clocks of workers and brokers differ."""
 
 
 class Reach(NamedTuple):
-    """How far a partition has been read: next offset after what was processed, and the end, asked at asked_ms."""
+    """How far a partition has been read: the offset after the processed records, and the end, asked at asked_ms."""
 
     position: int
     end: int
@@ -40,7 +40,7 @@ class Reach(NamedTuple):
 
 
 class Collecting:
-    """Processor of `touchpoints`; without state, so progress is what this worker itself has seen."""
+    """Processor of `touchpoints`, without state; progress is only what this worker itself has seen."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Collecting:
         reach: Callable[[int], Reach | None],
         observer: Observer,
     ) -> None:
-        """`reach` tells how far an owned partition has been read; None: not known yet."""
+        """Take `reach`, which returns how far an owned partition has been read; None: not known yet."""
         self._topics = topics
         self._settings = settings
         self._wire = wire
@@ -64,7 +64,7 @@ class Collecting:
         self._journalled = 0
 
     def process(self, batch: Batch) -> Iterator[Output]:
-        """One output for each record but marks."""
+        """Yield one output for each record that is not a mark."""
         for message in batch.messages:
             value = message.value()
             appended_ms = message.timestamp()[1]
@@ -75,7 +75,7 @@ class Collecting:
                 continue
             except RegistryUnusable:
                 raise
-            except Exception as error:  # noqa: BLE001 - the one place: the record is set aside, its batch goes on
+            except Exception as error:  # noqa: BLE001 - the one place: the record is set aside, and its batch continues
                 yield self._letter(RAISED, raised_detail(error), message)
                 continue
             if isinstance(collected, Mark):
@@ -88,7 +88,7 @@ class Collecting:
             self._came(batch.partition, batch.messages[-1].timestamp()[1])
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """How far time has come here, for each journal partition, when it has come further."""
+        """Announce how far time has come here to each journal partition, if it has come further."""
         further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._told.get(p, -1)}
         if not self._is_time(further):
             return []
@@ -98,11 +98,11 @@ class Collecting:
         return [Output(self._topics.journal, None, value, None, p) for p in range(self._settings.journal_partitions)]
 
     def wants_cycle(self) -> bool:
-        """In a wall prefix: an idle partition's progress is to be told."""
+        """Return whether, in a wall prefix, progress of an idle partition is to be announced."""
         return self._settings.clock == "wall" and self._is_time(self._came_to())
 
     def committed(self) -> None:
-        """What was told is told; metrics count."""
+        """Adopt what was announced, and count it in metrics."""
         if self._telling:
             self._told |= self._telling
             self._telling = {}
@@ -111,22 +111,22 @@ class Collecting:
         self._letters, self._journalled = [], 0
 
     def dropped(self) -> None:
-        """The records come again; what had come before is still true."""
+        """Forget pending records, which come again; earlier progress is still true."""
         self._telling, self._letters, self._journalled = {}, [], 0
         self._come = dict(self._told)
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """Begins silent: the owner before has told its progress with its last commit."""
+        """Begin silently: the previous owner announced its progress with its last commit."""
         self._owned.add(partition)
 
     def revoked(self, partition: int) -> None:
-        """Ends with a partition."""
+        """End a partition."""
         self._owned.discard(partition)
         self._come.pop(partition, None)
         self._told.pop(partition, None)
 
     def _is_time(self, come: Mapping[int, int]) -> bool:
-        """A mark is told with its commit; the wall's time at most once a second."""
+        """Return whether to announce now: a mark with its commit, wall time at most once a second."""
         least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
         return any(at - self._told.get(partition, -1) >= least_ms for partition, at in come.items())
 

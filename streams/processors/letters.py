@@ -1,4 +1,4 @@
-"""Dead letters of records that could not be used, with the source's position and the bytes as they came."""
+"""Dead letters of records that could not be used, with the source's position and the original bytes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 RAISED = "raised"
 _DETAIL_MAX = 8_000
 _WHOLE_BYTES_MAX = 10 * 1024 * 1024
-"""A record up to this size is kept as it came: more than touchpoints takes, less than the dead letters do."""
+"""A record up to this size is kept whole: above the limit of touchpoints, below that of dead letters."""
 _KEY_BYTES_MAX = 1_024
 
 
 def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadLetter:
-    """The dead letter of a Kafka record; its own key is to be the letter's, which is short."""
+    """Return the dead letter of a Kafka record; use the letter's key, which is short, for the dead letter itself."""
     headers = {name: bytes(value or b"") for name, value in message.headers() or ()}
     key, value = message.key(), message.value()
-    # the key comes twice
+    # the key is written twice
     size = 2 * len(key or b"") + len(value or b"") + sum(len(name) + len(held) for name, held in headers.items())
     if size > _WHOLE_BYTES_MAX:
-        # batches are limited as they are compressed: anything may have been in one
+        # brokers limit compressed batches, so a record in one may have any size
         detail = f"{detail} ({NOT_WHOLE}: {size} bytes)"
         key, value, headers = (key or b"")[:_KEY_BYTES_MAX], (value or b"")[: _WHOLE_BYTES_MAX // 2], {}
     return DeadLetter(
@@ -41,5 +41,5 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
 
 
 def raised_detail(error: Exception) -> str:
-    """The traceback of an unexpected exception."""
+    """Return the traceback of an unexpected exception."""
     return "".join(traceback.format_exception(error))

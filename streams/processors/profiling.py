@@ -1,4 +1,4 @@
-"""The profiles agent's work: the journal folded, its effects encoded; facts and time told with each commit."""
+"""The profiles agent's work: it folds the journal and encodes effects; each commit adds facts and progress."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Tally:
         self.panel: list[PanelRow] = []
 
     def add(self, effects: Effects) -> None:
-        """Adds what one record counted."""
+        """Add what one record counted."""
         self.folded = True
         self.ones += effects.ones
         if effects.increments:
@@ -56,12 +56,12 @@ class Tally:
             self.panel += effects.panel
 
     def count(self) -> None:
-        """Adds up the ones: a key for each, held until the commit, is work for the garbage collector."""
+        """Add up the ones: keeping a key for each until the commit would burden the garbage collector."""
         self._counted.update(self.ones)
         self.ones.clear()
 
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
-        """The record of this commit."""
+        """Return the record of this commit."""
         self.count()
         sums = added_up(self._counted, self.increments)
         counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
@@ -69,7 +69,7 @@ class Tally:
 
 
 class Profiling:
-    """Processor of `journal`: one fold a partition."""
+    """Processor of `journal`, with one fold for each partition."""
 
     def __init__(self, topics: Topics, wire: Wire, observer: Observer) -> None:
         self.folds: dict[int, Fold] = {}
@@ -78,12 +78,12 @@ class Profiling:
         self._wire = wire
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
-        """Of what is new, and of what was copied and counted where it came from."""
+        """Tallies of new records, and of copied ones, which were counted in the prefix that they came from."""
         self._settling = Settling()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
-        """Folds each record; one that cannot be folded is a dead letter, and the rest goes on."""
+        """Fold each record; one that cannot be folded becomes a dead letter, and the others continue."""
         partition, wire, outputs = batch.partition, self._wire, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         for message in batch.messages:
@@ -113,7 +113,7 @@ class Profiling:
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """One facts record for each partition that folded something, and the time that has come in some."""
+        """Yield one facts record for each partition that folded something, and the time that has come in some."""
         outputs = []
         for partition, times in list(self._settling.untold(partitions)):
             self._settling.tell(partition, times)
@@ -136,19 +136,19 @@ class Profiling:
         self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:
-        """Time has come that is to be told; nothing else happens here but by records."""
+        """Return whether there is time to announce; everything else here is caused by records."""
         return next(self._settling.untold(self.folds), None) is not None
 
     def wants_look(self) -> bool:
-        """What was collected waits to be folded, here or by other workers."""
+        """Return whether collected records wait to be folded, here or by other workers."""
         return self._settling.wants_look()
 
     def looked(self, standing: Standing) -> None:
-        """So far the group has come."""
+        """Take in how far the group has come."""
         self._settling.looked(standing)
 
     def committed(self) -> None:
-        """Metrics count what is durable."""
+        """Count in metrics what is committed."""
         self._observer.observe_committed(self._pending)
         self._pending = []
         for partition, fold in self.folds.items():
@@ -156,13 +156,13 @@ class Profiling:
         self._observer.observe_held_back(self._settling.held_back_ms())
 
     def dropped(self) -> None:
-        """The records come again."""
+        """Forget pending records, which come again."""
         self._settling.dropped()
         self._pending = []
         self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """A fold over the partition's restored state."""
+        """Begin a fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
         fold = self.folds[partition] = Fold(overlay)
@@ -170,7 +170,7 @@ class Profiling:
         self._settling.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
-        """Ends with a partition."""
+        """End a partition."""
         self.folds.pop(partition, None)
         self._tallies.pop(partition, None)
         self._settling.forget(partition)

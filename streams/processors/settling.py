@@ -1,10 +1,10 @@
-"""Time passes in a journal partition only when what was collected up to it is folded in all of them.
+"""Watermark alignment: time passes in a journal partition only when all partitions have folded what came before it.
 
-A withdrawal told by an address, or a device's order, reaches the customer's partition through another one. What was
-collected is in the journal before it is told to be; so when every partition has committed the ends that were seen
-after that, all of it is folded, and what it made the folds forward stands in the journal. When they have committed
-the ends seen then, the forwarded records are folded too, and what those made; and so on. Progress that is written
-after that comes, in the log of each partition, after all of them.
+A withdrawal of consent by address, or a device's order, reaches the customer's partition through another partition.
+Collected records are in the journal before they are announced. So when every partition has committed the ends seen
+after the announcement, all of them are folded, and records that they forwarded are in the journal. When every
+partition has committed the ends seen then, the forwarded records are folded too, and so on. Progress written after
+that comes after all of them in the log of each partition.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import Standing
 
 ROUNDS = 4
-"""The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""
+"""The longest way of a withdrawal: from a device to its user, to the address, to another device, to its user."""
 WAVES_MAX = 8
-"""Under way at once; what is collected meanwhile goes with the next."""
+"""Waves under way at once; times collected meanwhile go with the next one."""
 
 
 @dataclass(slots=True)
 class _Wave:
-    """What was collected at one time, and how far it has come."""
+    """Collected times of one moment, and how far they have come."""
 
     times: dict[int, Times]
     """By journal partition."""
     ends: Mapping[int, int] | None = None
-    """To be passed in this round; None before the first look."""
+    """Ends that this round must pass; None before the first look."""
     rounds_left: int = ROUNDS
 
 
 class Settling:
-    """What this worker's journal partitions may be told as progress; the state behind it is the folds'.
+    """The progress that may be announced to this worker's journal partitions; its state is that of the folds.
 
-    Nothing is lost with it: what is told stays true, and who takes a partition over finds in its state what was
-    collected, and begins again.
+    It may be lost: what was announced stays true. A new owner of a partition finds the collected times in its state,
+    and begins again.
     """
 
     def __init__(self) -> None:
@@ -51,17 +51,17 @@ class Settling:
         self._told: dict[int, Times] = {}
 
     def note(self, partition: int, collected: Times) -> None:
-        """Takes in what a partition's fold knows to be collected."""
+        """Take in the collected times that a partition's fold knows."""
         if max(collected, default=-1) >= 0:
             self._collected[partition] = collected
 
     def forget(self, partition: int) -> None:
-        """The partition has gone to another worker."""
+        """Forget a partition that went to another worker."""
         for known in (self._collected, self._begun, *(wave.times for wave in self._waves), self._settled, self._told):
             known.pop(partition, None)
 
     def wants_look(self) -> bool:
-        """Whether anything waits to be settled; what was noted until now is what the next look begins with."""
+        """Return whether any time waits; the next look begins with all times noted until now."""
         fresh = {p: times for p, times in self._collected.items() if times != self._begun.get(p)}
         if fresh and len(self._waves) < WAVES_MAX:
             self._waves.append(_Wave(fresh))
@@ -69,8 +69,8 @@ class Settling:
         return bool(self._waves)
 
     def looked(self, standing: Standing) -> None:
-        """Takes in a look that began after `wants_look`."""
-        is_still = _passed(standing.committed, standing.ends)  # nothing at all is under way
+        """Take in a look that began after `wants_look`."""
+        is_still = _passed(standing.committed, standing.ends)  # nothing is under way
         for wave in self._waves:
             if wave.ends is None:
                 wave.ends = standing.ends
@@ -80,19 +80,19 @@ class Settling:
             self._settled |= self._waves.popleft().times
 
     def untold(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
-        """Of these partitions those to be told, with what."""
+        """Yield those of these partitions that need an announcement, with its times."""
         return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._told.get(p))
 
     def tell(self, partition: int, times: Times) -> None:
-        """It is on its way."""
+        """Note that an announcement was sent."""
         self._told[partition] = times
 
     def dropped(self) -> None:
-        """What was on its way may not have arrived; telling it twice does no harm."""
+        """Forget announcements, which may be lost; announcing twice does no harm."""
         self._told.clear()
 
     def held_back_ms(self) -> dict[int, int]:
-        """By partition: how far what was told is behind what was collected; not before something was told."""
+        """Return by partition how far the announced time is behind the collected one; only after an announcement."""
         return {
             p: max(0, min(times) - min(self._told[p]))
             for p, times in self._collected.items()

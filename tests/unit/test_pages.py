@@ -75,7 +75,7 @@ def test_a_restored_worker_that_polls_is_ready() -> None:
     ("begun", "reason"),
     [
         (lambda: Engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
-        (lambda: Engine(ready=False), "no seat"),
+        (lambda: Engine(ready=False), "not a member of the group"),
         (lambda: Engine(polled_s=time.time() - 60), "poller"),
         (lambda: Engine(lag=7, committed_s=time.time() - 120), "7 records wait"),
     ],
