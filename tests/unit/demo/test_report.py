@@ -16,6 +16,9 @@ from streams.demo.finished import write_summary
 from streams.demo.report.runs import lines_in, planned
 from streams.demo.report.series import cluster_points, revenue_series, segment_series
 from streams.demo.report.table import rows, show
+from streams.demo.report.words import KPIS, OUTCOMES, anomaly_words
+from streams.flows.runtime.receipts import OUTCOMES as ALL_OUTCOMES
+from streams.insights.kpis import FORMULAS
 from tests.unit.demo.shelf import MONDAY_MS, Shelf, a_change, a_finished_run, a_tiny_shop, a_view
 
 if TYPE_CHECKING:
@@ -109,9 +112,20 @@ def test_the_table_has_a_column_for_each_run() -> None:
     console = Console(width=120, record=True, file=None, quiet=True)
     show([a_finished_run(), a_finished_run(generated=True)], console)
     cells = dict(rows(a_finished_run()))
-    assert cells["touchpoints in"] == "5"
+    assert cells["touchpoints received"] == "5"
     assert "zero_total 2" in cells["lines of the file"]
     assert cells["revenue"] == "EUR 84.00"
+
+
+def test_every_outcome_and_every_kpi_has_words_that_a_marketer_knows() -> None:
+    assert {*ALL_OUTCOMES, "entered"} == {*OUTCOMES, "entered"}
+    assert {formula.name for formula in FORMULAS} < KPIS.keys()
+    assert not any("_" in words for words in (*OUTCOMES.values(), *KPIS.values()))
+
+
+def test_an_anomaly_says_what_happened() -> None:
+    assert anomaly_words("revenue_minor", "low") == "revenue lower than expected"
+    assert anomaly_words("flow_inputs", "low") == "data that a flow needs stopped arriving"
 
 
 def test_without_the_shared_data_the_wheels_purchases_are_played(tmp_path: Path) -> None:
