@@ -41,7 +41,7 @@ def rows(each: Finished) -> Iterator[tuple[str, str]]:
     yield "touchpoints received", f"{account.touchpoints:,}"
     yield "in the journal", f"{account.journalled:,}"
     for stage, name in STAGES.items():
-        yield name, _counts(account.dead_letters.get(stage, {}))
+        yield name, _counts(_spaced(account.dead_letters.get(stage, {})))
     yield "processed", f"{account.folded:,}"
     yield "duplicates, counted once", f"{account.duplicates:,}"
     yield "moved from a device to its user", f"{account.forwards_sent:,}, {account.forwards_open:,} still under way"
@@ -71,6 +71,10 @@ def money(minor: int, currency: str) -> str:
     return f"{currency} {minor / 100:,.2f}"
 
 
+def _spaced(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name.replace("_", " "): count for name, count in counts.items()}
+
+
 def _not_sent(account: Account) -> dict[str, int]:
     return {OUTCOMES.get(name, name): count for name, count in account.outcomes.items() if name not in {ENTERED, SENT}}
 
@@ -86,7 +90,7 @@ def _lines(account: Account) -> str:
         "in refunds": lines.in_refunds,
         "in refunds without a known order": lines.in_unmatched_refunds,
         "in other touchpoints": lines.in_others,
-        **{f"refused: {reason}": count for reason, count in lines.refused.items()},
+        **{f"refused: {reason}": count for reason, count in _spaced(lines.refused).items()},
     }
     return f"{lines.in_file:,}\n" + _counts({name: count for name, count in kinds.items() if count})
 

@@ -113,7 +113,7 @@ def test_the_table_has_a_column_for_each_run() -> None:
     show([a_finished_run(), a_finished_run(generated=True)], console)
     cells = dict(rows(a_finished_run()))
     assert cells["touchpoints received"] == "5"
-    assert "zero_total 2" in cells["lines of the file"]
+    assert "zero total 2" in cells["lines of the file"]
     assert cells["revenue"] == "EUR 84.00"
 
 
