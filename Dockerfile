@@ -23,7 +23,7 @@ WORKDIR /var/lib/touchstream
 VOLUME /var/lib/touchstream
 EXPOSE 6066
 STOPSIGNAL SIGTERM
-# alive, not ready: a worker that restores for minutes must not be restarted for it
+# live, not ready: a worker must not be restarted because it restores state for minutes
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6066/health/live', timeout=2)"]
 ENTRYPOINT ["touchstream"]
