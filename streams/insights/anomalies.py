@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 DETECTOR = "seasonal-pot"
 WATCHED = ("orders", "revenue_minor")
 WARMUP_HOURS = 168
-# back in range for so long ends an incident
+# an incident ends after this long back in range
 QUIET_HOURS = 6
 QUIET_SCORE = 0.5
 REFRACTORY_MS = 6 * HOUR_MS
-# what has lasted so long is how things are now
+# after this long an incident counts as normal
 INCIDENT_HOURS_MAX = 14 * 24
 
 
 def observe(
     detector: Detector, kpi: str, time_ms: int, value: float, zone: ZoneInfo
 ) -> tuple[Detector, Anomaly | None]:
-    """Take in the hour that starts at `time_ms`; hours come in order. Scored before it is learnt."""
+    """Take in the hour that starts at `time_ms`, in order; score it before learning it."""
     if detector.season is None or detector.high is None or detector.low is None:
         return _warmed(detector, time_ms, value, zone), None
     seen = season.surprise(detector.season, time_ms, value, zone)
@@ -111,7 +111,7 @@ def _within(  # noqa: PLR0913, PLR0917 - the parts of a detector in an incident
 
 
 def _would_show(detector: Detector, incident: Incident, seen: Surprise) -> bool:
-    """Whether an hour can speak against the incident: at night nothing can be missing."""
+    """Return whether an hour can end the incident: at night, for example, too little is expected to notice a lack."""
     if incident.raised.direction == "high" or detector.season is None or detector.low is None:
         return True
     return seen.expected > detector.low.alarm * season.deviation_of(detector.season)

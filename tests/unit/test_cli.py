@@ -168,7 +168,7 @@ def test_the_same_seed_generates_the_same_bytes(tmp_path: Path) -> None:
         (("shop.csv",), "shop.csv: the name must end in .avro"),
         (("shop.avro", "--days", "0"), "days is 0: Input should be greater than or equal to 1"),
         (("shop.avro", "--set", "colour=red"), "--set 'colour=red': write name=value, with one of these names: seed, "),
-        (("shop.avro", "--days", "3", "--outage", "9:10:2"), "outages begin on day 9"),
+        (("shop.avro", "--days", "3", "--outage", "9:10:2"), "an outage begins on day 9"),
         (("shop.avro", "--outage", "1:30:2:0.1"), "outages.0.hour is '30'"),
         (("shop.avro", "--start", "soon"), "start is 'soon'"),
     ],
