@@ -111,7 +111,7 @@ class Shop:
             profile = self.world.profile(f"u:{user}")
             for run in () if profile is None else profile.runs:
                 is_exit = event.type in self.flows[run.flow_id].exit_events
-                assert not is_exit or run.cause == event.event_id, "out means out, but a segment may let him in anew"
+                assert not is_exit or run.cause == event.event_id, "out means out, but a segment may let a customer in again"
 
     @property
     def customers(self) -> list[str]:

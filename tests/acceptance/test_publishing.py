@@ -245,7 +245,7 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
 
 
 def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> None:
-    """Another customer fills his cart every twentieth of a second."""
+    """Another customer fills a cart every twentieth of a second."""
     producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
     mug = Product(sku="mug", price_minor=900, quantity=1)
     while not is_over.wait(0.05):

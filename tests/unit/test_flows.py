@@ -39,7 +39,7 @@ def an_event(kind: str = "product_added", time_ms: int = START_MS) -> Touchpoint
 
 
 class Journey:
-    """A customer on his way through flows; his timers fire when the test says so."""
+    """A customer on their way through flows; their timers fire when the test says so."""
 
     def __init__(self, *flows: dict[str, Any], settings: Any = GRANTED, customer: str = "u:1") -> None:
         self.flows: FlowSet = compile_flows(flows or (a_flow(),))

@@ -1,4 +1,4 @@
-"""What a customer answers to: by which channel he is written to, and when he is left in peace."""
+"""Answers of a customer: by which channel they get messages, and when they get none."""
 
 from __future__ import annotations
 

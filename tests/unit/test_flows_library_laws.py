@@ -199,7 +199,7 @@ def test_of_two_messages_that_meet_the_one_that_comes_first_goes_out_first(histo
 def test_nobody_is_written_to_after_he_withdrew_though_it_is_learnt_late(
     history: History, withdrawals: list[tuple[int, int]]
 ) -> None:
-    """Statements by his address reach him after his own records of so long; time comes after them."""
+    """Statements by address reach a customer this much later than their own records; time comes after them."""
     world = World(flows=DOCUMENTS, cuts_fixed=CUTS)
     now_ms, said = START_MS, []
     for number, (_, kind, later_ms, _) in enumerate(history):

@@ -170,7 +170,7 @@ def test_the_shop_as_it_comes_has_sixty_orders_an_hour_by_day_and_at_most_250_00
         ({"days": 0}, "days"),
         ({"colour": "red"}, "colour"),
         ({"time_zone": "Berlin"}, "not an IANA time zone"),
-        ({"days": 3, "outages": [{"day": 3, "hour": 1, "hours": 1}]}, "the shop has days 0 to 2"),
+        ({"days": 3, "outages": [{"day": 3, "hour": 1, "hours": 1}]}, "the shop has only days 0 to 2"),
     ],
 )
 def test_impossible_parameters_are_refused(given: dict[str, object], said: str) -> None:
