@@ -3,6 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
+PLAIN := $(CHECKED) deploy Dockerfile Makefile docker-compose.yml hatch_build.py pyproject.toml
+# decisions are history, as the changelog is; released schemas are bytes; the rooms that decide follow
+NOT_PLAIN := *.json,*.csv,deploy/constraints.txt,deploy/plain-words.txt,deploy/decisions,schemas/released
+NOT_PLAIN := $(NOT_PLAIN),streams/attribution,streams/fold,streams/flows/runtime,streams/profiles
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test simulate lint bench bench-yardstick acceptance chaos clean
@@ -47,6 +51,8 @@ lint: $(READY) ## check style, types, layers, spelling and words
 	@$(BIN)/lint-imports
 	@echo "== spelling"
 	@$(BIN)/codespell
+	@echo "== plain words"
+	@$(BIN)/codespell --dictionary deploy/plain-words.txt --skip "$(NOT_PLAIN)" $(PLAIN)
 
 bench: setup ## measure events per second per core, as ratios to the yardstick's floor, and latency
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt

@@ -160,7 +160,7 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
             ),
             Graph(
                 "Decisions per minute",
-                "What was decided about possible messages: sent, or why not.",
+                "Decisions about possible messages: sent, or why not.",
                 "short",
                 ((per_minute("decisions_total", "flow, outcome"), "{{flow}} {{outcome}}"),),
             ),

@@ -46,7 +46,7 @@ def judge_brokers(configs: Mapping[int, Mapping[str, str]], settings: WorkerSett
 
 
 def broker_version(config: Mapping[str, str]) -> str:
-    """Return the version as far as it is known: no request tells it, but each version added and removed settings."""
+    """Return the version as far as it is known: no request returns it, but each version added and removed settings."""
     written = config.get("inter.broker.protocol.version")
     if written is not None:
         return f"Apache Kafka {written.partition('-')[0]}"

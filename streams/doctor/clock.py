@@ -67,7 +67,7 @@ def judge(skew: Skew) -> Finding:
 def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
     """Measure the skew of each broker that leads a partition of touchpoints.
 
-    No request tells a broker's time, but LogAppendTime does. The probes' transaction is aborted, so readers of
+    No request returns a broker's time, but LogAppendTime does. The probes' transaction is aborted, so readers of
     committed records never see them.
     """
     topic = cluster.topics.touchpoints

@@ -50,7 +50,7 @@ class Restored:
     records: int
 
 
-def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is told
+def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who learns of it
     settings: EngineSettings,
     outside: Outside,
     source: Input,
@@ -148,7 +148,7 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     return disk.open(path)
 
 
-def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
+def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, with all that it needs
     settings: EngineSettings,
     outside: Outside,
     store: Store,

@@ -1,4 +1,4 @@
-"""Settings of librdkafka, whoever uses it."""
+"""Settings of librdkafka for all its users."""
 
 from __future__ import annotations
 

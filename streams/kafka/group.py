@@ -1,4 +1,4 @@
-"""The offsets that a group as a whole has committed in a topic, whoever owns its partitions."""
+"""The offsets that a group as a whole has committed in a topic, on all workers."""
 
 from __future__ import annotations
 

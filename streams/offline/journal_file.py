@@ -24,7 +24,7 @@ _SCHEMA = fastavro.parse_schema(
     {
         "type": "record",
         "name": _NAME,
-        "doc": "A record of the journal as it lies in Kafka; the value is Avro in single-object encoding.",
+        "doc": "A record of the journal as in Kafka; the value is Avro in single-object encoding.",
         "fields": [
             {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
             {"name": "partition", "type": "int"},

@@ -48,7 +48,7 @@ _CHANNELS = (
         "receive",
         ("touchpoint", "mark"),
         "u:<user_id>, a:<anonymous_id>, o:<order_id> of a guest, e:<email_hash> or s:<channel> of spend; a mark: none.",
-        "What customers do. Each event_id counts once for each customer, however often it is written.",
+        "Things that customers did or received. Each event_id counts once for each customer, even if it is repeated.",
     ),
     _Channel("triggers", "send", ("trigger", "revocation"), _CUSTOMER, _TRIGGERS),
     _Channel(

@@ -203,6 +203,6 @@ def _publish(publisher: Publisher, prefix: str, domain: DomainSettings, now_ms: 
         if error.args[0].code() not in _FENCED:
             raise
         raise PublishedMeanwhile(
-            f"prefix {prefix}: another command published settings at the same time, so this one wrote nothing; "
-            "check the other's result (`touchstream flows list`) and run this one again"
+            f"prefix {prefix}: another command published settings at the same time, so this one wrote nothing. "
+            "Check the other's result (`touchstream flows list`), then run this one again"
         ) from None

@@ -59,7 +59,7 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
     """
     domain = read_domain(settings)
     if settings.registry_url:
-        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and seldom used
+        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and rarely used
 
         return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
     return Prefix(settings, domain, SINGLE_OBJECT)

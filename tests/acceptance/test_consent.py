@@ -45,7 +45,7 @@ def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
 
 
 def owned(worker: AWorker) -> set[tuple[str, int]]:
-    """Input partitions of a worker, as it tells of them."""
+    """Input partitions of a worker, as it reports them."""
     text = httpx.get(f"{worker.address}/metrics", trust_env=False, timeout=5).text
     return {
         (sample.labels["topic"], int(sample.labels["partition"]))
@@ -80,7 +80,7 @@ def stopped(worker: AWorker) -> Iterator[None]:
 
 
 def names(place: Place, kind: str, partitions: set[int]) -> Iterator[str]:
-    """Names whose keys of that kind lie in these partitions of the journal; those of addresses are hashes."""
+    """Names whose keys of that kind are in these partitions of the journal; those of addresses are hashes."""
     for number in itertools.count():
         name = sha256(b"%d" % number).hexdigest() if kind == "e" else f"{kind}{number}"
         if partition_of(f"{kind}:{name}", place.domain.journal_partitions) in partitions:
@@ -110,7 +110,7 @@ def wait_until_quiet(place: Place) -> None:
 def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker(
     place: Place, *, has_own_record: bool
 ) -> None:
-    """The worker that owns the partitions of addresses and devices stands still while the other goes on.
+    """The worker that owns the partitions of addresses and devices stops while the other goes on.
 
     Time comes to the other's partitions by a day, and some customers come back. If it came as soon as it was
     collected, or if what they do let their reminders out, these would go out before the withdrawals and orders have

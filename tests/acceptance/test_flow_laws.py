@@ -89,7 +89,7 @@ class Shop:
         self.world = World(flows=documents, cuts_fixed=CUTS, reporting_time_zone=ZONE)
 
     def live(self, history: list[Thing], users: tuple[str, ...] = USERS, *, is_apart: bool = False) -> Shop:
-        """Time comes to every third thing; until then what came in may lie apart, one user's after the other's."""
+        """Time comes to every third thing; until then records may be ordered by user."""
         now_ms = START_MS
         waiting: list[tuple[str, Touchpoint, int]] = []
         for number, thing in enumerate(history):
@@ -111,7 +111,9 @@ class Shop:
             profile = self.world.profile(f"u:{user}")
             for run in () if profile is None else profile.runs:
                 is_exit = event.type in self.flows[run.flow_id].exit_events
-                assert not is_exit or run.cause == event.event_id, "out means out, but a segment may let a customer in again"
+                assert not is_exit or run.cause == event.event_id, (
+                    "out means out, but a segment may let a customer in again"
+                )
 
     @property
     def customers(self) -> list[str]:

@@ -68,7 +68,7 @@ def test_orders_spend_and_last_order_of_every_customer_are_those_of_the_batch(ra
 
 def test_scores_and_segment_follow_from_the_cuts_that_the_profile_names(ran: Ran) -> None:
     shown = {who: (view.r, view.f, view.m, view.segment) for who, view in ran.views.items()}
-    # by the end time has brought everyone across each cut, wherever their last record is
+    # by the end time has brought everyone across each cut, in whatever partition
     expected = {
         who: batch_segment(figures, ran.end_ms, ran.cuts.get(ran.views[who].cuts_version, {}))
         for who, figures in ran.batch.customers().items()

@@ -44,7 +44,7 @@ def carts(users: list[str], at_ms: int = START_MS + 1) -> list[Touchpoint]:
 
 
 def views(count: int, at_ms: int) -> Iterable[Touchpoint]:
-    """What lies before the purchases, of people who have nothing in their carts."""
+    """Touchpoints before the purchases, by people who have nothing in their carts."""
     return (a_touchpoint("page_viewed", at_ms, user=f"visitor-{number % 997}") for number in range(count))
 
 
@@ -99,7 +99,7 @@ def test_marks_that_were_all_written_do_not_overtake_a_backlog(kafka: str, prefi
 
 
 def test_the_clock_on_the_wall_waits_for_a_backlog(kafka: str, prefix: str, tmp_path: Path) -> None:
-    """Carts, a backlog and purchases lie in one partition for longer than the flow waits; the other one is empty.
+    """Carts, a backlog and purchases are in one partition for longer than the flow waits; the other one is empty.
 
     An empty partition has come to the present, so with the latest progress for the least one the worker's first
     cycle would tell a time at which every cart's wait is over, and the buyers' purchases wait behind the backlog.
@@ -113,7 +113,7 @@ def test_the_clock_on_the_wall_waits_for_a_backlog(kafka: str, prefix: str, tmp_
     send(place, (an_order(now_ms, user=user) for user in BUYERS), HELD_BACK)
     send(place, carts(OTHERS, now_ms), CAUGHT_UP)
     took = time.monotonic() - began
-    assert took < WAIT_SECONDS, f"the purchases came {took:.1f} s after the carts: the test tells nothing"
+    assert took < WAIT_SECONDS, f"the purchases came {took:.1f} s after the carts: the test proves nothing"
     time.sleep(WAIT_SECONDS + 2 - took)
     with a_worker(place, batch_records_max=200, commit_interval_ms=20):
         give_up_at = time.monotonic() + 60

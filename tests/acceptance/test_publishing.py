@@ -1,4 +1,4 @@
-"""Flows are published, paused and changed while a real shop goes on: its journal tells it all again."""
+"""Flows are published, paused and changed while a real shop runs; its journal reproduces everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking where partitions end and where the group stands, of a real Kafka whose broker goes and comes back."""
+"""Requests for the ends of partitions and the group's offsets, to a real Kafka whose broker goes and comes back."""
 
 import time
 from collections.abc import Callable

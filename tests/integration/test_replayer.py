@@ -42,7 +42,7 @@ def target(kafka: str, prefix: str) -> Target:
 
 
 class FakeWorker(threading.Thread):
-    """Reads marks as a member of the group; tells CollectedTo, facts and, at Mondays, the ModelTick it was told to."""
+    """Reads marks as a member of the group; writes CollectedTo, facts and, at Mondays, the expected ModelTick."""
 
     def __init__(self, target: Target, stages: frozenset[str]) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ class Group:
         self._broker.scheduler.after(member.session_s, look)
 
     def rebalance(self, *, moves: bool = False) -> None:
-        """Ask every member to join anew; `moves` changes who has what also where nothing asks for it."""
+        """Ask every member to join again; `moves` changes owners even if nothing requires it."""
         self._is_rebalancing = True
         self._moves = self._moves or moves
         for member in self.members.values():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
     from tests.simulation.model_broker import ModelBroker
 
-# each is a text that is put together anew
+# each is a text that is composed again
 _JOURNAL, _FACTS, _DEAD_LETTERS = TOPICS.journal, TOPICS.facts, TOPICS.dead_letters
 ORDERED = (
     TOPICS.triggers,

@@ -19,7 +19,7 @@ def has_compiler() -> bool:
 
 
 def compile_product(folder: Path) -> Path:
-    """The folder that PYTHONPATH has to name; builds anew. RuntimeError, with what pip said, if that fails."""
+    """Build again, and return the folder for PYTHONPATH. RuntimeError, with pip's output, if that fails."""
     rmtree(folder, ignore_errors=True)
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT],

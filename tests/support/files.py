@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def real_file(name: str) -> Path:
-    """The file by its path in the folder of the real data; whoever asks is skipped where it is not."""
+    """The file by its path in the folder of the real data; a test that needs it is skipped if it is missing."""
     return _there(data_dir() / name)
 
 
 def dashboard_schema() -> Path:
-    """JSON Schema of a Grafana dashboard, beside the real data; whoever asks is skipped where it is not."""
+    """JSON Schema of a Grafana dashboard, beside the real data; a test that needs it is skipped if it is missing."""
     return _there(data_dir().parent / "grafana" / "dashboard.jsonschema.json")
 
 

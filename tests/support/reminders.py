@@ -93,7 +93,7 @@ def matched(truth: Truth, decisions: Iterable[Decision], past: Past) -> Matched:
 
 
 def ended_before_due(cart: AbandonedCart, truth: Truth, past: Past) -> str | None:
-    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait anew."""
+    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait again."""
     due_ms = cart.last_add_ms + REMINDER_MS
     for kind, why in (("order_completed", "ordered"), ("product_added", "added")):
         if past.happened(kind, persons(cart, truth), cart.last_add_ms, due_ms):

@@ -82,7 +82,7 @@ def _binding(user: str, acl: Acl, operation: str) -> AclBinding:
 
 @contextmanager
 def secured(folder: Path) -> Iterator[Secured]:
-    """Running; certificates and passwords lie in `folder`."""
+    """Running; certificates and passwords are in `folder`."""
     _make_certificates(folder)
     port = free_port()
     doors = "PLAINTEXT://{host}:{port},SASL_SSL://{host}:" + str(port)

@@ -73,7 +73,7 @@ class World:
             self.append(key.decode(), event, event.time_ms if received_ms is None else received_ms)
 
     def pass_time(self, until_ms: int) -> None:
-        """Tells the partition that time has come to until_ms."""
+        """Announce to the partition that time has come to until_ms."""
         told = tuple(PartitionProgress(p, until_ms) for p in range(self.settings.touchpoint_partitions))
         self.append("", Progress(told))
 

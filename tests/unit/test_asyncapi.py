@@ -1,4 +1,4 @@
-"""The AsyncAPI document: current, whole, and true of the bytes that lie in the topics."""
+"""The AsyncAPI document: current, whole, and true of the bytes in the topics."""
 
 from __future__ import annotations
 

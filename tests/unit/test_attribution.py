@@ -272,7 +272,7 @@ def test_a_late_touch_moves_credit() -> None:
         ("o1", "linear", "email"): 50,
         ("o1", "last", "email"): 100,
     }
-    # the last touch is the same: that model writes nothing anew
+    # the last touch is the same: that model writes no new rows
     assert [row.kind for row in credits_in(ledger.effects) if row.model == "last"] == ["credit"]
 
 

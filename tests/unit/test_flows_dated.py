@@ -1,4 +1,4 @@
-"""Entry by a date: at the time that a customer's orders give, wherever that moves until then."""
+"""Entry by a date: at the time that follows from a customer's orders, even if it moves until then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A customer's way through a flow of several steps, and what stands in the way of a message."""
+"""A customer's way through a flow of several steps, and what prevents a message."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
     ]
     assert len({item.trigger_id for item in journey.triggers}) == 3
     assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
-    assert journey.decisions[3].reason == "product_added begins this flow anew."
+    assert journey.decisions[3].reason == "product_added begins this flow anew."  # codespell:ignore anew
     assert journey.open == 0
 
 
@@ -317,7 +317,7 @@ def test_a_flow_may_show_the_articles_of_its_entry() -> None:
     assert journey.triggers[0].products == (TriggerProduct("rug", 3_600, 1),)
 
 
-# what stands in the way
+# what prevents a message
 
 
 def test_a_message_needs_that_its_condition_still_holds() -> None:

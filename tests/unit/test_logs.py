@@ -1,4 +1,4 @@
-"""Logs are JSON lines without secrets, whoever writes them."""
+"""Logs are JSON lines without secrets, whichever module writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A timer whose code raises is parked with a dead letter, and fires once it is brought back."""
+"""A timer whose code fails becomes a dead letter, and fires once it is retried."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def flows(abandoned_cart: dict[str, object]) -> tuple[dict[str, object], ...]:
 
 @pytest.fixture
 def world(flows: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A cart whose reminder was due when a release had a bug; the bug is mended, three hours have passed."""
+    """A cart whose reminder was due when a release had a bug; three hours later the bug is fixed."""
     world = World(flows=flows)
     world.send(an_add(START_MS))
     monkeypatch.setattr(timers, "flow_due", raising)

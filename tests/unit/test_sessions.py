@@ -1,4 +1,4 @@
-"""A visit is one session in the facts, whoever the visitor turns out to be."""
+"""A visit is one session in the facts, whichever customer it turns out to be."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_partition_without_a_committed_offset_has_folded_nothing() -> None:
 
 
 def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
-    """A mark is collected once: were it lost with the worker that read it, time would stand still."""
+    """A mark is collected once: were it lost with the worker that read it, time would stop."""
     world = World(touchpoint_partitions=2)
     world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))
     world.commit()
@@ -245,4 +245,4 @@ def test_progress_never_overtakes_a_forwarded_record(seed: int) -> None:
                 reached = max(reached, item.time_ms)
             elif item.kind == "touchpoint":
                 assert item.time_ms > reached, f"seed {seed}: {item} came after progress to {reached}"
-        assert reached == journal.now_ms - 1, f"seed {seed}: time stands still"
+        assert reached == journal.now_ms - 1, f"seed {seed}: time does not advance"

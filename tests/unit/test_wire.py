@@ -74,7 +74,7 @@ def test_any_long_survives(number: int) -> None:
 
 @given(st.integers(-(1 << 43), 1 << 43), st.integers(0, 6), st.binary(max_size=8))
 def test_fastavro_agrees_on_a_long_whatever_was_read_before(number: int, kept: int, noise: bytes) -> None:
-    # what the last bytes of a time stand for is remembered
+    # the value of the last bytes of a time is remembered
     for near in (number, number ^ 1, number ^ 1 << 12, number ^ 1 << 20):
         assert wire.decode(by_fastavro("mark", {"time_ms": near})) == Mark(time_ms=near)
     header = wire.SINGLE_OBJECT.header(Mark)

@@ -51,14 +51,14 @@ Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=
 
 
 class Goal(Part):
-    """What the flow wants to achieve: this event within this time after a message."""
+    """The aim of the flow: this event within this time after a message."""
 
     event: EventType
     window_ms: Duration = Field(alias="window")
 
 
 class Entry(Part):
-    """What starts the flow for a customer: an event, their move into one of these segments, or one of their dates."""
+    """The start of the flow for a customer: an event, their move into one of these segments, or one of their dates."""
 
     event: EventType | None = None
     segment: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -104,7 +104,7 @@ class Wait(Part):
 
 
 class Needs(Part):
-    """What must be true at each message; otherwise the customer leaves the flow."""
+    """Conditions that must be true at each message; otherwise the customer leaves the flow."""
 
     cart: Literal["not_empty"] | None = None
     condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None

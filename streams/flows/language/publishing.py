@@ -68,8 +68,8 @@ def with_flow(
         return _with(domain, parsed.id, live, state.model_copy(update={"canary": share}))
     is_kept = live is not None and parsed.running_customers == "finish"
     older = (*state.older, live)[-OLDER_MAX:] if is_kept else ()
-    stands = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
-    return _with(domain, parsed.id, flow, stands)
+    own = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
+    return _with(domain, parsed.id, flow, own)
 
 
 def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:

@@ -1,4 +1,4 @@
-"""A finished run of a tiny shop, as it would lie in topics."""
+"""A finished run of a tiny shop, as records of topics."""
 
 from __future__ import annotations
 

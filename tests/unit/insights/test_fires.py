@@ -25,8 +25,8 @@ REGULAR = Expected(per_day=100, deviation=5)
 
 
 def published(version: int = 1, expected: Expected | None = REGULAR, **state: Any) -> Configured:
-    flow, stands = a_flow(version=version), FlowState(expected=expected, **state)
-    domain = DomainSettings(journal_partitions=1, grace_ms=0, flows=(flow,), flow_states={"abandoned_cart": stands})
+    flow, state_ = a_flow(version=version), FlowState(expected=expected, **state)
+    domain = DomainSettings(journal_partitions=1, grace_ms=0, flows=(flow,), flow_states={"abandoned_cart": state_})
     return Configured(domain.model_dump_json(), 0)
 
 

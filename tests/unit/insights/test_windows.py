@@ -196,7 +196,7 @@ def test_facts_of_a_partition_that_is_not_there_are_an_error() -> None:
 
 
 def _history(chance: random.Random, partitions: int) -> list[list[Facts]]:
-    """Three weeks of facts of each partition; each tells how far it is complete and never goes back on it."""
+    """Three weeks of facts of each partition; each says how far it is complete, and never less than before."""
     series = []
     for partition in range(partitions):
         records, now, told = [], MONDAY, MONDAY

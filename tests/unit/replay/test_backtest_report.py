@@ -1,4 +1,4 @@
-"""What a backtest tells people: the command, its table, JSON and page, over a journal in a file."""
+"""What a backtest shows: the command, its table, JSON and page, over a journal in a file."""
 
 from __future__ import annotations
 
