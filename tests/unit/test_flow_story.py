@@ -33,7 +33,7 @@ def test_the_history_goes_from_the_entry_to_the_present_place() -> None:
     assert story(world) == [
         "2026-01-01 00:00 UTC  v1 entered: reminder is due 2026-01-01 02:00 UTC. product_added starts this flow.",
         f"2026-01-01 02:00 UTC  v1 reminder was sent. {WHY} By email, from 2026-01-01 02:00 UTC to {EXPIRY}: 1 x mug.",
-        "2026-01-01 02:00 UTC  v1 continued with a_day. The flow continues after the step reminder.",
+        "2026-01-01 02:00 UTC  v1 continued with a_day. The flow goes on after the step reminder.",
         "Messages sent: 1; now they are waiting for a_day.",
     ]
 

@@ -85,7 +85,7 @@ def test_three_messages_without_an_answer_are_enough() -> None:
     world = World(flows=(a_flow(),), unanswered_max=3)
     views(world, 0, 3, 6, 9)
     assert outcomes(world) == ["sent", "sent", "sent", "suppressed"]
-    assert world.emitted(Decision)[-1].reason == "3 messages in 30 days had no answer; the limit is 3."
+    assert world.emitted(Decision)[-1].reason == "3 messages in 30 days had no answer; 3 are enough."
 
 
 def test_nobody_is_left_in_peace_unless_the_settings_say_so() -> None:

@@ -71,7 +71,7 @@ def test_each_message_is_a_candidate_of_its_own_with_one_final_record() -> None:
     ]
     first, sent, again, second = journey.decisions
     assert first.candidate_id == sent.candidate_id != again.candidate_id == second.candidate_id
-    assert again.reason == "The flow continues after the step first."
+    assert again.reason == "The flow goes on after the step first."
     assert journey.open == 0
 
 
@@ -107,7 +107,7 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
     ]
     assert len({item.trigger_id for item in journey.triggers}) == 3
     assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
-    assert journey.decisions[3].reason == "product_added restarts this flow."
+    assert journey.decisions[3].reason == "product_added begins this flow anew."  # codespell:ignore anew
     assert journey.open == 0
 
 
@@ -326,7 +326,7 @@ def test_a_message_needs_that_its_condition_still_holds() -> None:
     journey.meets(an_event())
     journey.comes_due()
     assert journey.outcomes == ["entered", "exited"]
-    assert journey.decisions[-1].reason == "A condition of the flow is no longer met."
+    assert journey.decisions[-1].reason == "What the flow needs no longer holds."
 
 
 QUIET = {"from": "21:00", "to": "08:00"}

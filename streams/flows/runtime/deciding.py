@@ -40,7 +40,7 @@ def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named
     if cart is None and flow.needs.cart == "not_empty":
         return Verdict("exited", "The cart is empty.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
-        return Verdict("exited", "A condition of the flow is no longer met.", evidence)
+        return Verdict("exited", "What the flow needs no longer holds.", evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return Verdict("exited", "The flow's period of validity is over.", evidence)
     if plan.is_paused:
@@ -52,9 +52,7 @@ def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named
         channels = " or ".join(flow.ordered_channels)
         return Verdict("no_consent", f"There is no consent to messages by {channels}.", evidence)
     if arm == HOLDOUT:
-        return Verdict(
-            "held_out", f"The customer is in the control group: {flow.holdout_percent:g} % get no message.", evidence
-        )
+        return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
     if flow.is_promotional:
         return _promotional(profile, run, plan, now_ms, flow_set, settings, channel, evidence)
     return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
@@ -69,10 +67,10 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
     """It is looked at again after as long as it has waited: often at first, and seldom in a long pause."""
     last_ms = expires_ms(run, flow)
     if now_ms > last_ms:
-        return Verdict("paused", "The time to send this passed while the flow was paused.", evidence)
+        return Verdict("paused", "The time to send this passed while a person had paused the flow.", evidence)
     waited_ms = now_ms - (run.held_ms or run.due_ms)
     until_ms = now_ms + min(max(waited_ms, HELD_MS_MIN), HELD_MS_MAX)
-    reason = "It waits because the flow is paused."
+    reason = "It waits: a person has paused the flow."
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
@@ -94,7 +92,7 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
         if until_ms is not None:
             evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
             if until_ms > expires_ms(run, flow):
-                return Verdict("quiet", "It would be too late to send this after quiet hours.", evidence)
+                return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
             return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
     silenced = _silenced(profile, flow, now_ms, flow_set, settings)
     if silenced is not None:
@@ -133,9 +131,9 @@ def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[
     """It waits so long, or is dropped where its time passes meanwhile."""
     evidence |= {"winner": winner}
     if until_ms > expires_ms(run, flow):
-        return Verdict("outranked", f"The flow {winner} has priority.", evidence)
+        return Verdict("outranked", f"The flow {winner} comes first.", evidence)
     evidence |= {"until_ms": str(until_ms)}
-    reason = f"It waits because the flow {winner} has priority."
+    reason = f"It waits: the flow {winner} comes first."
     return Verdict("deferred", reason, evidence, until_ms=until_ms, is_held=True)
 
 
@@ -196,13 +194,13 @@ def _silenced(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, sett
     if settings.unanswered_max:
         count = unanswered(profile, now_ms)
         if count >= settings.unanswered_max:
-            return f"{count} messages in 30 days had no answer; the limit is {settings.unanswered_max}."
+            return f"{count} messages in 30 days had no answer; {settings.unanswered_max} are enough."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:
             continue
         if message.time_ms > now_ms - other.suppresses_ms:
-            return f"The flow {other.id} suspends messages of other flows for a while."
+            return f"The flow {other.id} keeps others silent for a while."
     return None
 
 

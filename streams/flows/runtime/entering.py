@@ -119,10 +119,10 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     )
     evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
     if what.is_old:
-        verdict = Verdict("too_old", f"{what.words} arrived too late to start this flow.", evidence)
+        verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
     else:
         if known is not None:
-            ended = Verdict("exited", f"{what.words} restarts this flow.", evidence)
+            ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
             give_receipt(ended, known, arm_of(flow, customer), now_ms, customer, effects)
             runs = tuple([other for other in runs if other is not known])
         verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})

@@ -85,7 +85,7 @@ def _without_paused(profile: Profile, settled_ms: int, flow_set: FlowSet, custom
         plan = flow_set.plan_of(message.run, customer)
         return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
 
-    reason = "The flow was paused before the message went out."
+    reason = "A person had paused the flow before the message went out."
     return _without(profile, is_taken_back, reason, {}, profile.clock_ms, customer, effects)
 
 
@@ -117,7 +117,7 @@ def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
         return is_exit and (run.last_entry_ms or run.entered_ms) < time_ms and received_ms < message.goes_ms
 
     evidence = {"event": event_type, "event_time_ms": str(time_ms)}
-    reason = f"{event_type} ended this flow before the message was due."
+    reason = f"{event_type} had ended this flow before the message was to go."
     return _without(profile, is_taken_back, reason, evidence, now_ms, customer, effects)
 
 
@@ -135,13 +135,13 @@ def without_withdrawn(
             for said in statements
         )
 
-    reason = "Consent was withdrawn before the message was due."
+    reason = "Consent had been withdrawn before the message was to go."
     return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)
 
 
 def without_out(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
     """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
-    reason = "The device belongs to another customer."
+    reason = "The device turned out to be another customer's."
     return _without(profile, lambda message: not message.is_held, reason, {}, now_ms, customer, effects)
 
 

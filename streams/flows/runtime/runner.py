@@ -151,11 +151,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
 
 def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
-    verdict = Verdict(
-        "exited",
-        "Profiles were merged, and the same customer continues in this flow with another message.",
-        {"event": "merge"},
-    )
+    verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
 
 
@@ -248,7 +244,7 @@ def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
     candidate_id = derived_id(run.cause, customer, run.flow_id, run.flow_version, following)
     after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms, held_ms=0)
     give_receipt(
-        Verdict("entered", f"The flow continues after the step {run.step}.", {"after": run.step}),
+        Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
         after,
         arm,
         now_ms,
