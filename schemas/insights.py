@@ -1,4 +1,4 @@
-"""Facts, and the records made of them; schemas/avro describes each field."""
+"""Facts, and what insights make of them; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Count(msgspec.Struct, frozen=True, gc=False):
 
 
 class PanelRow(msgspec.Struct, frozen=True, gc=False):
-    """Features of one customer of the panel at their weekly slot."""
+    """Features of one panel customer at their weekly slot."""
 
     customer_hash: int
     slot_ms: int
@@ -27,7 +27,7 @@ class PanelRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """The sums of one commit's journal records."""
+    """The sums of what the journal records of one commit counted."""
 
     partition: int
     complete_to_ms: int | None = None
@@ -49,7 +49,7 @@ class Kpi(msgspec.Struct, frozen=True, gc=False):
 
 
 class Anomaly(msgspec.Struct, frozen=True, gc=False):
-    """A KPI left its expected range, or returned to it."""
+    """A KPI left its expected range, or came back."""
 
     anomaly_id: str
     kpi: str

@@ -1,4 +1,4 @@
-"""Records that the profiles agent emits for others; schemas/avro describes each field."""
+"""What the profiles agent emits for others; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class TriggerProduct(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
-    """A message that a subscriber sends to a customer."""
+    """A message that a subscriber is to send to a customer."""
 
     trigger_id: str
     customer: str
@@ -34,7 +34,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
 
 
 class Revocation(msgspec.Struct, frozen=True, gc=False):
-    """A trigger that was emitted and is not due yet is withdrawn."""
+    """A trigger that is out and not due yet is taken back."""
 
     trigger_id: str
     customer: str
@@ -45,7 +45,7 @@ class Revocation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one candidate of a flow."""
+    """A decision about one candidate of a flow, final or not."""
 
     candidate_id: str
     customer: str
@@ -99,7 +99,7 @@ class SegmentChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProfileView(msgspec.Struct, frozen=True, gc=False):
-    """The public part of a customer's profile."""
+    """What others may know of a customer."""
 
     customer: str
     segment: str
@@ -121,11 +121,11 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
 
 
 NOT_WHOLE = "not kept whole"
-"""Part of the detail of a dead letter whose record was too large to keep."""
+"""Part of the detail of a dead letter whose record was too large to be kept."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """A record that could not be used, as it arrived."""
+    """A record that could not be used, as it came."""
 
     reason: str
     detail: str
@@ -140,6 +140,6 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retried(msgspec.Struct, frozen=True, gc=False):
-    """A dead letter was retried."""
+    """A dead letter was brought back to its topic."""
 
     position: int

@@ -1,1 +1,1 @@
-"""Codecs of our own schemas, generated beforehand: only a compiled wheel has them (hatch_build.py)."""
+"""Codecs of our own schemas, written in advance: empty in the sources, filled in a compiled wheel (hatch_build.py)."""

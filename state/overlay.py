@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Overlay(Generic[T]):
-    """Decoded frozen values over a store; a put value is visible at once and kept only if it is committed.
+    """Decoded frozen values over a store; what is put is seen at once, and kept only if it is committed.
 
     Not thread-safe: the caller orders `freeze`, `committed` and `drop` after the work on it.
     """
@@ -32,7 +32,7 @@ class Overlay(Generic[T]):
         self._dirty_due: dict[bytes, int] = {}
         self._frozen: list[tuple[bytes, bytes | None]] = []
         self._read: dict[bytes, bytes] = {}
-        """Values that `due` has read: the caller next gets those that are due."""
+        """Values that `due` has looked at: the caller gets those that are due next."""
         self._timers = Timers(store)
 
     def get(self, key: bytes) -> T | None:
@@ -73,7 +73,7 @@ class Overlay(Generic[T]):
         return first[0][0] if first else None
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, T]]:
-        """Yield values whose keys begin with `prefix`, in the keys' order, as they are at the call."""
+        """Yield the values whose keys begin with `prefix`, in the keys' order, as they are at the call."""
         dirty = {key: value for key, value in self._dirty.items() if key.startswith(prefix)}
         keys = sorted({key for key, _ in self.store.items(prefix)} | dirty.keys())
         for key in keys:
@@ -102,7 +102,7 @@ class Overlay(Generic[T]):
         return self._frozen
 
     def committed(self, position: int) -> None:
-        """Write the frozen records to the store; `position` is the changelog offset after the last of them."""
+        """Write what was frozen to the store; `position` is the changelog offset after the last of it."""
         if self._frozen or self._timers.passed:
             self.store.write(self._frozen, position, self._timers.passed)
         self._timers.committed((due_ms, key) for key, due_ms in self._dirty_due.items() if due_ms)
@@ -115,7 +115,7 @@ class Overlay(Generic[T]):
         self._forget_changes()
 
     def drop(self) -> None:
-        """Forget uncommitted changes."""
+        """Forget what is not committed."""
         self._timers.dropped()
         self._forget_changes()
 

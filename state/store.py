@@ -1,4 +1,4 @@
-"""The interface of a partition's committed state; the adapters are `state.rocksdb` and `state.memory`."""
+"""The store of a partition's committed state; its adapters are `state.rocksdb` and `state.memory`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Entry = tuple[int, bytes]
-"""An entry of the timer index: due_ms, key."""
+"""An entry of the timer index: (due_ms, key)."""
 
 NO_POSITION = -1
 BEFORE_ALL: Entry = (0, b"")
-"""No entry is as low: a due of 0 means that there is no timer."""
+"""Lower than any entry: a due time of 0 means that there is no timer."""
 
 
 class StateUnreadable(Exception):
-    """This program cannot read a state directory: it is damaged, or a later release wrote it.
+    """A state directory is damaged, or written by a newer program, so that this one cannot read it.
 
     Set it aside and restore from the changelog.
     """
@@ -29,28 +29,28 @@ class Store(Protocol):
 
     @property
     def position(self) -> int:
-        """Return the changelog offset after the last applied record; -1 while there is none."""
+        """Changelog offset after the last record applied; -1 while there is none."""
         ...
 
     def get(self, key: bytes) -> bytes | None: ...
 
     def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:
-        """Yield index entries later than `after` and not later than `until_ms`, in order.
+        """Yield the index entries later than `after` and not later than `until_ms`, in order.
 
-        An entry is valid only if the record of its key still has exactly that due time. Others are leftovers of
-        records that changed; the caller skips them and passes them to `write`.
+        An entry is valid only if the record under its key still has exactly that due time. Others are left over from
+        records that have another one now: the caller skips them and passes them to `write`.
         """
         ...
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield records whose keys begin with `prefix`, in the keys' order."""
+        """Yield the records whose keys begin with `prefix`, in the keys' order."""
         ...
 
     def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         """Apply records (None deletes), their timers and the position, all or nothing.
 
-        `passed` are index entries that are no longer valid. They are removed first, so an entry that a record sets
-        again stays.
+        `passed` are index entries that are no longer valid. They are deleted first, so an entry that one of the records
+        sets again stays.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The nearest timers of a partition in memory, over a store's index and uncommitted timers."""
+"""The nearest timers of a partition, kept in memory over a store's index and what is not committed yet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NEVER_MS = DUE_MS_MAX + 1
 
 
 class Timers:
-    """Index entries in order, those of the store and those of the running transaction, without repeats.
+    """Index entries in order, of the store and of the running transaction, without repeats.
 
     The store's index is read forwards in chunks, each entry about once. `_near` holds all of its entries up to
-    `_horizon`, and beyond that none is due before `_beyond_ms`. So asking while nothing is due costs one comparison,
-    and deleted entries are not read again. Entries that a transaction adds wait in `_fresh` until it is committed.
-    Entries that it passes are remembered, and come back if it is dropped.
+    `_horizon`, and beyond that none is due before `_beyond_ms`. So asking while nothing is due costs a comparison, and
+    deleted entries in front are not walked over again. What a transaction adds waits in `_fresh` until it is committed.
+    What it passes is remembered, to come back if the transaction is dropped.
     """
 
     def __init__(self, store: Store, chunk: int = 1_024) -> None:
@@ -76,11 +76,11 @@ class Timers:
 
     @property
     def passed(self) -> list[Entry]:
-        """Return the store's entries found invalid since the last commit; the next commit removes them."""
+        """Entries of the store that were invalid since the last commit; the next one removes them."""
         return self._passed
 
     def committed(self, entries: Iterable[Entry]) -> None:
-        """Adopt `entries`, the timers of the records just written to the store."""
+        """Adopt `entries`, the timers of what was just written to the store."""
         for entry in entries:
             if entry <= self._horizon:
                 heappush(self._near, entry)
@@ -92,7 +92,7 @@ class Timers:
             self._narrow()
 
     def _narrow(self) -> None:
-        # timers that are set often pile up before the horizon: move it nearer, the store has the rest
+        # timers that are set again and again pile up before the horizon: move it nearer, the store has the rest
         entries = sorted(set(self._near))
         if len(entries) > self._chunk:
             self._horizon = entries[self._chunk - 1]

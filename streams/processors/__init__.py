@@ -1,1 +1,1 @@
-"""The processors of the three agents: from batches to outputs, around the pure parts."""
+"""The work behind the three agents: from batches to outputs, around the pure parts."""
