@@ -36,7 +36,7 @@ def fail(message: str) -> NoReturn:
 
 
 @contextmanager
-def told(*expected: type[Exception]) -> Iterator[None]:
+def errors_in_one_line(*expected: type[Exception]) -> Iterator[None]:
     """Show expected errors, wrong settings and Kafka's own errors in one line; any other exception is a bug."""
     from confluent_kafka import KafkaException
 
@@ -69,7 +69,7 @@ def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
 
 def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
     """Return `worker_settings`; end with one line if they are wrong or no broker answers."""
-    with told():
+    with errors_in_one_line():
         settings = worker_settings(brokers, prefix, **given)
     reach(settings)
     return settings
@@ -79,7 +79,7 @@ def reach(settings: WorkerSettings) -> None:
     """Return when a broker has answered; end with one line if none does."""
     from streams.operations.brokers import NoBroker, ask_brokers
 
-    with told(NoBroker):
+    with errors_in_one_line(NoBroker):
         ask_brokers(settings)
 
 
@@ -105,7 +105,7 @@ def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
     wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
     found: list[tuple[Path | Traversable, Flow]] = []
     wrong: list[str] = []
-    with told(FlowError):
+    with errors_in_one_line(FlowError):
         for file in files_of(wanted):
             try:
                 found.append((file, load_flow(file)))

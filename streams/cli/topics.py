@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, reach, told, worker_settings
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, reach, worker_settings
 
 topics = typer.Typer(help="Create a prefix's topics, and list who needs which rights on them.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def create(
     from streams.operations.create import CannotChange, PublishedMeanwhile, create_prefix
     from streams.operations.settings_file import configured, names_flows
 
-    with told(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
+    with errors_in_one_line(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
         worker = worker_settings(brokers, prefix)
         domain = configured(settings, flows or ())
         reach(worker)
@@ -52,7 +52,7 @@ def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Print the rights that each role needs, as kafka-acls.sh commands, for brokers that check rights."""
     from streams.operations.acls import acls as by_role
 
-    with told():
+    with errors_in_one_line():
         worker = worker_settings(brokers, prefix)
     for role, needed in by_role(worker.prefix).items():
         typer.echo(f"# {role}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.engine.partition import Partition
     from streams.engine.settings import EngineSettings
     from streams.engine.transaction import Transactions
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 COMMITS_SHARE_MAX = 0.25
 """Largest share of the time for commits while records wait: with slow brokers, cycles become longer."""
@@ -74,7 +74,7 @@ def make_durable(
     transactions: Transactions,
     partitions: Collection[Partition],
     group_metadata: Callable[[], bytes],
-    commit_plain: Callable[[Mapping[Place, int]], None],
+    commit_plain: Callable[[Mapping[PartitionId, int]], None],
 ) -> None:
     """Make a cycle durable after its effects were sent; blocks. This is the one place with the order and its reasons.
 
@@ -110,7 +110,7 @@ def make_durable(
         raise MustEnd(f"the cycle is committed, but the local state cannot be written: {error}") from error
 
 
-def _offsets(partitions: Collection[Partition]) -> dict[Place, int]:
+def _offsets(partitions: Collection[Partition]) -> dict[PartitionId, int]:
     # Every partition gets an offset with its first cycle, so that there is no state without one. Effects without a
     # record need at least one offset too: with it the brokers check the group's generation, which fences a worker
     # that lost its partitions.

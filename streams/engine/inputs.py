@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from state.codec import Codec
     from state.overlay import Overlay
     from streams.engine.batch import Batch, Output
-    from streams.kafka.offsets import Standing
+    from streams.kafka.offsets import GroupOffsets
 
 
 class Processor(Protocol):
@@ -56,7 +56,7 @@ class Watcher(Protocol):
         """Return whether to ask the brokers; whatever it knows at this call is older than the answer."""
         ...
 
-    def looked(self, standing: Standing) -> None:
+    def looked(self, standing: GroupOffsets) -> None:
         """Learn the answer."""
         ...
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
     from state.store import Store
+    from streams.engine.clients import Clients
     from streams.engine.disk import Disk
     from streams.engine.inputs import Input
-    from streams.engine.outside import Outside
     from streams.engine.settings import EngineSettings
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _ANSWER_SECONDS = 5.0
 _POLL_SECONDS = 0.2
@@ -52,7 +52,7 @@ class Restored:
 
 def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who learns of it
     settings: EngineSettings,
-    outside: Outside,
+    clients: Clients,
     source: Input,
     number: int,
     cancelled: Event,
@@ -65,17 +65,17 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who le
     committed records up to there. The position also counts offsets between records: control records, and records
     that compaction has removed.
     """
-    committed = _committed(settings, outside, (source.topic, number), cancelled)
+    committed = _committed(settings, clients, (source.topic, number), cancelled)
     if committed is None:
         return None
     if source.changelog is None:
         return Restored(None, committed, 0)
     changelog = (source.changelog, number)
-    with _consumer(settings, outside, **{"isolation.level": "read_uncommitted"}) as consumer:
+    with _consumer(settings, clients, **{"isolation.level": "read_uncommitted"}) as consumer:
         low, high = watermarks(consumer, changelog)
-    store = _open(settings, outside.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
+    store = _open(settings, clients.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
-        records = _catch_up(settings, outside, store, changelog, (low, high), cancelled, on_progress)
+        records = _catch_up(settings, clients, store, changelog, (low, high), cancelled, on_progress)
     except BaseException:
         store.close()
         raise
@@ -84,7 +84,7 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who le
         return None
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
         # a worker that was delayed since it asked may find another worker's first commit; then it is no longer a member
-        committed = _committed(settings, outside, (source.topic, number), cancelled)
+        committed = _committed(settings, clients, (source.topic, number), cancelled)
         if committed is None or committed == NOT_COMMITTED:
             store.close()
         if committed == NOT_COMMITTED:
@@ -97,18 +97,18 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who le
 
 
 @contextmanager
-def _consumer(settings: EngineSettings, outside: Outside, **config: str | int) -> Iterator[Consumer]:
-    consumer = outside.consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
+def _consumer(settings: EngineSettings, clients: Clients, **config: str | int) -> Iterator[Consumer]:
+    consumer = clients.consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
     try:
         yield consumer
     finally:
         consumer.close()
 
 
-def _committed(settings: EngineSettings, outside: Outside, place: Place, cancelled: Event) -> int | None:
+def _committed(settings: EngineSettings, clients: Clients, place: PartitionId, cancelled: Event) -> int | None:
     # a consumer of its own: the group's may not be used while its thread polls. It never subscribes, so it is not a
     # member. As it reads committed, it waits for open transactions of the partition's last owner.
-    with _consumer(settings, outside) as consumer:
+    with _consumer(settings, clients) as consumer:
         while not cancelled.is_set():
             try:
                 [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
@@ -150,9 +150,9 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
 
 def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, with all that it needs
     settings: EngineSettings,
-    outside: Outside,
+    clients: Clients,
     store: Store,
-    changelog: Place,
+    changelog: PartitionId,
     ends: tuple[int, int],
     cancelled: Event,
     on_progress: Callable[[float], None],
@@ -163,7 +163,7 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, with all that it needs
     logged_s = began_s
     if position >= high:
         return 0
-    with _consumer(settings, outside) as consumer:
+    with _consumer(settings, clients) as consumer:
         consumer.assign([TopicPartition(*changelog, start)])
         while position < high:
             if cancelled.is_set():

@@ -16,7 +16,7 @@ from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_l
 from streams.fold.moment import Moment, Rejected
 from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.fold.record import journal_headers
-from streams.fold.scoring import published
+from streams.fold.scoring import publish_changes
 from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
 from streams.fold.touchpoints import fold_touchpoint, stated
 from streams.profiles.codec import decode_profile
@@ -205,8 +205,8 @@ class Fold:
     def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
         """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
         customer = key.decode()
-        if profile.outstanding:
-            profile = released(profile, known.settled_ms, known.flows, customer, effects)
+        if profile.pending:
+            profile = released(profile, known.watermark_ms, known.flows, customer, effects)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)
@@ -242,7 +242,7 @@ class Fold:
             return
         told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
         if told is not profile:
-            published(profile, told, at)
+            publish_changes(profile, told, at)
             self._keep(record.key, told)
 
     def _unparked(self, record: Record, effects: Effects) -> None:

@@ -9,8 +9,8 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.flows.runtime.pending import bounded, without_ended, without_out, without_withdrawn
-from streams.flows.runtime.runner import lost_to_merge, waiting_anew, without_ordered
-from streams.fold.scoring import published, rescored, withdrawn
+from streams.flows.runtime.runner import end_lost_to_merge, waiting_anew, without_ordered
+from streams.fold.scoring import publish_changes, rescored, withdraw
 from streams.fold.touchpoints import of_address
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
@@ -32,13 +32,13 @@ def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
     before = profile
     profile = _replace(profile, linked=with_link(profile.linked, link.target))
     if forward_target(at.customer, profile) != link.target:
-        published(before, profile, at)
+        publish_changes(before, profile, at)
         return profile
-    if profile.outstanding:
+    if profile.pending:
         profile = without_out(profile, at.now_ms, at.customer, at.effects)
     kept = emptied(profile)
     if profile != kept:
-        withdrawn(before, at)
+        withdraw(before, at)
         body = encode_profile(_replace(profile, wake_ms=0, linked=()))
         absorbed = Absorbed(source=at.customer, profile=body, time_ms=profile.clock_ms)
         at.effects.append(link.target, absorbed)
@@ -62,7 +62,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) ->
     if mine.cart is not None and theirs.cart is not None:
         at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)
     for run in lost:
-        lost_to_merge(run, at.now_ms, at.customer, at.effects)
+        end_lost_to_merge(run, at.now_ms, at.customer, at.effects)
     touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
     runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
@@ -71,11 +71,11 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) ->
         profile = _replace(profile, user_id=at.customer[2:])
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
-    if profile.outstanding:
+    if profile.pending:
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at.now_ms, at.customer, at.effects)
         profile = bounded(profile, at.customer, at.effects)
     profile = rescored(profile, at)
-    published(before, profile, at)
+    publish_changes(before, profile, at)
     return profile
 
 
@@ -119,7 +119,7 @@ def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -
         cart = None
     flows = at.known.flows
     runs = without_ordered(profile.runs, last_ms, at.now_ms, flows, at.customer, at.effects)
-    for order in elsewhere if profile.outstanding else ():
+    for order in elsewhere if profile.pending else ():
         profile = without_ended(
             profile, _ORDERED, order.time_ms, order.time_ms, at.now_ms, flows, at.customer, at.effects
         )

@@ -67,7 +67,7 @@ def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
     return rescored(moved, at)
 
 
-def published(before: Profile, after: Profile, at: Moment) -> None:
+def publish_changes(before: Profile, after: Profile, at: Moment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
     if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
         return
@@ -102,7 +102,7 @@ def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool
     return on_segment(after, segment, at.cause, at.now_ms, at.known.flows, at.customer, at.effects, is_old=is_old)
 
 
-def withdrawn(profile: Profile, at: Moment) -> None:
+def withdraw(profile: Profile, at: Moment) -> None:
     """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)

@@ -13,7 +13,7 @@ from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
 from streams.flows.runtime.pending import without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
-from streams.fold.scoring import is_score_stale, published, rescored, segment_entered
+from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.profiles import cart, prices, views
 from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
@@ -70,13 +70,13 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
     if step is not None:
         profile = step(profile, event, at)
     if event.type in flows.listening:
-        profile = _without_ended(profile, event, received_ms, at) if profile.outstanding else profile
+        profile = _without_ended(profile, event, received_ms, at) if profile.pending else profile
         profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
         profile = rescored(profile, at, ordered=event.type == "order_completed")
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
-    published(before, profile, at)
+    publish_changes(before, profile, at)
     if profile.score is not before.score:
         is_old = received_ms - event.time_ms > at.known.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
@@ -223,7 +223,7 @@ def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
     """The profile after a statement of consent; told to the address, or by the address to its profiles."""
-    if profile.outstanding:
+    if profile.pending:
         said = ConsentState(channel, granted, time_ms)
         profile = without_withdrawn(profile, (said,), at.now_ms, at.customer, at.effects)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)

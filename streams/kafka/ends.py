@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 ASK_SECONDS = 0.5
 _ANSWER_SECONDS = 10.0
@@ -26,13 +26,13 @@ class EndOffsets:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    def ask(self, places: Collection[Place]) -> dict[Place, End]:
+    def ask(self, places: Collection[PartitionId]) -> dict[PartitionId, End]:
         """Return all ends, or raise KafkaException. The clock is read first: no earlier record is beyond the end."""
         asked_ms = int(time.time() * 1_000)
         return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
 
 
-def end_offsets(consumer: Consumer, places: Collection[Place]) -> dict[Place, int]:
+def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[PartitionId, int]:
     """Return the ends of partitions, with one request for each broker; blocks, raises KafkaException.
 
     For a consumer that reads uncommitted, the end includes records of open transactions; callers have to wait for them.

@@ -60,7 +60,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy)
 
 
-def told_ms(record: Record) -> int:
+def announced_ms(record: Record) -> int:
     """Return the time that a record shows to have come; -1: it says nothing about time."""
     if record.received_ms:
         return record.received_ms

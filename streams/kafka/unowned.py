@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AdminClient
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _ANSWER_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ class Unowned:
         self._group = group
         self._topics = topics
 
-    def ask(self) -> set[Place]:
+    def ask(self) -> set[PartitionId]:
         """Return the partitions without an owner, or none if the group is changing; raises KafkaException.
 
         A group also looks stable between the two halves of a rebalance: only partitions found twice count.
@@ -47,7 +47,7 @@ class Unowned:
         return there - owned
 
 
-def _assigned(written: bytes) -> Iterator[Place]:
+def _assigned(written: bytes) -> Iterator[PartitionId]:
     """Read a member's partitions from a ConsumerProtocolAssignment of Kafka; every version begins alike."""
     reader = BytesIO(written)
 

@@ -38,7 +38,7 @@ class UnfitCheckpoint(Exception):
     """A checkpoint cannot be used; the message names the file, and what is wrong with it."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True):
     """The last folded record of a journal partition."""
 
     partition: int
@@ -54,7 +54,7 @@ class Place(msgspec.Struct, frozen=True):
 class Checkpoint(NamedTuple):
     """A fold at one place in its journal."""
 
-    place: Place
+    place: Position
     values: dict[str, int]
     """By topic: how many values it had made."""
     sums: Sums
@@ -62,7 +62,7 @@ class Checkpoint(NamedTuple):
 
 
 class _Whole(msgspec.Struct, frozen=True):
-    place: Place
+    place: Position
     values: dict[str, int]
     counts: list[tuple[tuple[str, int, str], int]]
     panel: list[tuple[PanelRow, int]]
@@ -111,7 +111,7 @@ class Checkpoints:
             with _refused(path):
                 pairs = read_blocks(path, _SCHEMA, _NAME, _pair)
                 whole = msgspec.json.decode(next(pairs)[1], type=_Whole)
-                if whole.place.told_ms < before_ms:
+                if whole.place.announced_ms < before_ms:
                     return whole, path, pairs
         return None
 
@@ -141,7 +141,7 @@ def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message
     return behind
 
 
-def divided(messages: Iterable[Message], place: Place) -> tuple[bool, Iterator[Message]]:
+def divided(messages: Iterable[Message], place: Position) -> tuple[bool, Iterator[Message]]:
     """Return whether the first message is the record at this place, and the records after it."""
     rest = iter(messages)
     first = next(rest, None)
@@ -151,7 +151,7 @@ def divided(messages: Iterable[Message], place: Place) -> tuple[bool, Iterator[M
     return is_there, (message for message in chain([first], rest) if (message.offset() or 0) >= place.end)
 
 
-def of_another_journal(place: Place) -> UnfitCheckpoint:
+def of_another_journal(place: Position) -> UnfitCheckpoint:
     """Return the error for a checkpoint whose record is not in the journal."""
     return UnfitCheckpoint(
         f"the checkpoint of partition {place.partition} at offset {place.offset} belongs to another journal: "

@@ -11,8 +11,8 @@ from state.overlay import Overlay
 from streams.fold.fold import Fold
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import JournalCodec
-from streams.kafka.journal import MUST_STOP, counted_as_letter, read_record, told_ms
-from streams.offline.checkpoints import Checkpoint, Place, digest_of, going_on
+from streams.kafka.journal import MUST_STOP, announced_ms, counted_as_letter, read_record
+from streams.offline.checkpoints import Checkpoint, Position, digest_of, going_on
 from streams.offline.sums import Sums
 from streams.profiles.effects import TOPIC_OF
 
@@ -43,7 +43,7 @@ class Contents:
     sums: Sums = field(default_factory=Sums)
     records: int = 0
     """Records of the journal."""
-    place: Place | None = None
+    place: Position | None = None
     """The last folded record; None: there was none."""
     state: MemoryStore = field(default_factory=MemoryStore)
     """The state after it."""
@@ -72,7 +72,7 @@ def refold(
     contents = Contents()
     latest_ms, last, end = -1, None, 0
     if start is not None:
-        contents.state, latest_ms = start.state, start.place.told_ms
+        contents.state, latest_ms = start.state, start.place.announced_ms
         contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
         messages = going_on(messages, start)
     overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
@@ -87,7 +87,7 @@ def refold(
         record: Record | None = None
         try:
             record = read_record(message, wire)
-            latest_ms = max(latest_ms, told_ms(record))
+            latest_ms = max(latest_ms, announced_ms(record))
             effects = fold(record)
         except MUST_STOP:
             raise
@@ -104,7 +104,7 @@ def refold(
             _commit(overlay, contents)
     _commit(overlay, contents)
     if last is not None:
-        contents.place = Place(last.partition(), last.offset(), digest_of(last), end, latest_ms)
+        contents.place = Position(last.partition(), last.offset(), digest_of(last), end, latest_ms)
     return contents
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from schemas.wire import RegistryUnusable
-from streams.collect.checks import Refused
+from streams.collect.checks import RefusedRecord
 from streams.collect.collector import collect
 from streams.engine.batch import Output
 from streams.fold.record import journal_headers
@@ -31,7 +31,7 @@ MARGIN_MS = 1_000
 """How far a caught-up partition stays behind the clock, as clocks of workers and brokers differ."""
 
 
-class Reach(NamedTuple):
+class ReadPosition(NamedTuple):
     """How far a partition has been read: the offset after the processed records, and the end, asked at asked_ms."""
 
     position: int
@@ -47,7 +47,7 @@ class Collecting:
         topics: Topics,
         settings: DomainSettings,
         wire: Wire,
-        reach: Callable[[int], Reach | None],
+        reach: Callable[[int], ReadPosition | None],
         observer: Observer,
     ) -> None:
         """Take `reach`, which returns how far an owned partition has been read; None: not known yet."""
@@ -58,7 +58,7 @@ class Collecting:
         self._observer = observer
         self._owned: set[int] = set()
         self._come: dict[int, int] = {}
-        self._told: dict[int, int] = {}
+        self._announced: dict[int, int] = {}
         self._telling: dict[int, int] = {}
         self._letters: list[DeadLetter] = []
         self._journalled = 0
@@ -70,7 +70,7 @@ class Collecting:
             appended_ms = message.timestamp()[1]
             try:
                 collected = collect(value, appended_ms, self._wire, self._settings)
-            except Refused as refused:
+            except RefusedRecord as refused:
                 yield self._letter(refused.reason, refused.detail, message)
                 continue
             except RegistryUnusable:
@@ -89,7 +89,7 @@ class Collecting:
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """Announce how far time has come here to each journal partition, if it has come further."""
-        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._told.get(p, -1)}
+        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._announced.get(p, -1)}
         if not self._is_time(further):
             return []
         self._telling = further
@@ -104,7 +104,7 @@ class Collecting:
     def committed(self) -> None:
         """Adopt what was announced, and count it in metrics."""
         if self._telling:
-            self._told |= self._telling
+            self._announced |= self._telling
             self._telling = {}
         self._observer.observe_journalled(self._journalled)
         self._observer.observe_committed(self._letters)
@@ -113,7 +113,7 @@ class Collecting:
     def dropped(self) -> None:
         """Forget pending records, which come again; earlier progress is still true."""
         self._telling, self._letters, self._journalled = {}, [], 0
-        self._come = dict(self._told)
+        self._come = dict(self._announced)
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begin silently: the previous owner announced its progress with its last commit."""
@@ -123,12 +123,12 @@ class Collecting:
         """End a partition."""
         self._owned.discard(partition)
         self._come.pop(partition, None)
-        self._told.pop(partition, None)
+        self._announced.pop(partition, None)
 
     def _is_time(self, come: Mapping[int, int]) -> bool:
         """Return whether to announce now: a mark with its commit, wall time at most once a second."""
         least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
-        return any(at - self._told.get(partition, -1) >= least_ms for partition, at in come.items())
+        return any(at - self._announced.get(partition, -1) >= least_ms for partition, at in come.items())
 
     def _came_to(self) -> Mapping[int, int]:
         if self._settings.clock == "wall":

@@ -60,7 +60,7 @@ def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Map
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class InsightSnapshot:
     """The state of insights at an assignment. `stock`: sums of the facts without an hour, by (name, by)."""
 
     stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Observer:
         for partition, held_ms in by_partition.items():
             self._metrics.time_held_back.labels(str(partition)).set(held_ms / 1000)
 
-    def show_insights(self, held: Held) -> None:
+    def show_insights(self, held: InsightSnapshot) -> None:
         """Show what the state says, as this worker owns the facts now."""
         metrics = self._metrics
         self.withdraw_insights()

@@ -80,7 +80,7 @@ class Life:
             before = self.profile
             sent = len(self.triggers)
             self.profile = on_due(
-                before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects, settled_ms=run.due_ms
+                before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects, watermark_ms=run.due_ms
             )
             (channel,) = FLOWS.flows[run.flow_id].ordered_channels
             if len(self.triggers) > sent:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Run
 
 
-class Place(NamedTuple):
+class StepNode(NamedTuple):
     """A step and the steps after it."""
 
     step: Step
@@ -35,7 +35,7 @@ class Place(NamedTuple):
     """The condition of a branch."""
 
 
-class Plan(NamedTuple):
+class CompiledFlow(NamedTuple):
     """A version of a flow, compiled for the runner."""
 
     key: str
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     first: str
     opening: frozenset[str]
     """Steps before the first message: another entry takes the customer back to the first step."""
-    places: dict[str, Place]
+    places: dict[str, StepNode]
     is_paused: bool
     is_shared: bool
     """Whether another version has a share of the customers."""
@@ -66,26 +66,26 @@ class Plan(NamedTuple):
 class Versions(NamedTuple):
     """The versions of a flow that has several, or a single one for a share of the customers."""
 
-    older: tuple[Plan, ...]
+    older: tuple[CompiledFlow, ...]
     """In the order of their versions, below the live one."""
-    live: Plan | None
-    canary: Plan | None
+    live: CompiledFlow | None
+    canary: CompiledFlow | None
     """Above the live one."""
     percent: float
 
     @property
-    def all(self) -> tuple[Plan, ...]:
+    def all(self) -> tuple[CompiledFlow, ...]:
         """Return all versions in order."""
         return tuple(plan for plan in (*self.older, self.live, self.canary) if plan is not None)
 
-    def offered(self, customer: str) -> Plan | None:
+    def version_for_entry(self, customer: str) -> CompiledFlow | None:
         """Return the version that the customer may enter."""
         canary = self.canary
         return canary if canary is not None and is_of_canary(canary.flow, self.percent, customer) else self.live
 
-    def followed(self, version: int, customer: str) -> Plan | None:
+    def version_for_run(self, version: int, customer: str) -> CompiledFlow | None:
         """Return the version a run continues in: its own, or the latest later one with running_customers: move."""
-        offered = found = self.offered(customer)
+        offered = found = self.version_for_entry(customer)
         for plan in self.all:
             is_his = plan is not self.canary or plan is offered
             if plan.flow.version == version or (
@@ -95,10 +95,10 @@ class Versions(NamedTuple):
         return found
 
 
-class Listening(NamedTuple):
+class EventIndex(NamedTuple):
     """The effects of one type of event."""
 
-    entries: tuple[Plan, ...]
+    entries: tuple[CompiledFlow, ...]
     """Flows that it may start, by id."""
     exits: frozenset[str]
     """Keys of the flows that it ends, in at least one version."""
@@ -110,14 +110,14 @@ class FlowSet(NamedTuple):
     """Published flows, indexed so that an event costs only the flows that listen to it."""
 
     flows: dict[str, Flow]
-    plans: dict[str, Plan]
+    plans: dict[str, CompiledFlow]
     """By key: the live version, or a canary without one."""
     versions: dict[str, Versions]
     """By id, for flows with more versions than `plans` has."""
-    listening: dict[str, Listening]
-    segments: dict[str, tuple[Plan, ...]]
+    listening: dict[str, EventIndex]
+    segments: dict[str, tuple[CompiledFlow, ...]]
     """By segment: the flows that it may start, by id."""
-    dates: tuple[Plan, ...]
+    dates: tuple[CompiledFlow, ...]
     """Flows that a date starts, by id."""
     order: dict[str, str]
     """Ranks of timers due at the same time, by name: transactional flows first, then by priority, then by id."""
@@ -128,16 +128,16 @@ class FlowSet(NamedTuple):
     categories: frozenset[str]
     """Categories in which a flow counts views; then profiles keep them."""
 
-    def plan_of(self, run: Run, customer: str) -> Plan | None:
+    def plan_of(self, run: Run, customer: str) -> CompiledFlow | None:
         """Return the version in which a run continues; None: it is no longer published."""
         versions = self.versions.get(run.flow_id)
         if versions is None:
             return self.plans.get(run.flow_id)
-        return versions.followed(run.flow_version, customer)
+        return versions.version_for_run(run.flow_version, customer)
 
-    def may_enter(self, plan: Plan, customer: str) -> bool:
+    def may_enter(self, plan: CompiledFlow, customer: str) -> bool:
         """Return whether the customer may enter this version of its flow."""
-        return not plan.is_shared or self.versions[plan.key].offered(customer) is plan
+        return not plan.is_shared or self.versions[plan.key].version_for_entry(customer) is plan
 
 
 def compile_flows(
@@ -156,9 +156,9 @@ def compile_flows(
         flows[flow.id] = flow
     states = states or {}
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
-    plans: dict[str, Plan] = {}
+    plans: dict[str, CompiledFlow] = {}
     versions: dict[str, Versions] = {}
-    listening: list[Plan] = []
+    listening: list[CompiledFlow] = []
     for flow_id in sorted(flows.keys() | canaries):
         known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()))
         listening += known.all
@@ -203,12 +203,14 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
     )
 
 
-def _heard(plans: Iterable[Plan], older: Container[int]) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
+def _heard(
+    plans: Iterable[CompiledFlow], older: Container[int]
+) -> tuple[dict[str, EventIndex], dict[str, tuple[CompiledFlow, ...]]]:
     """Return the effects of each type of event and of each segment; none starts an `older` version."""
-    entries: dict[str, list[Plan]] = {}
+    entries: dict[str, list[CompiledFlow]] = {}
     exits: dict[str, set[str]] = {}
     goals: dict[str, set[str]] = {}
-    segments: dict[str, list[Plan]] = {}
+    segments: dict[str, list[CompiledFlow]] = {}
     for plan in plans:
         entry = plan.flow.entry
         if id(plan) not in older:
@@ -221,7 +223,7 @@ def _heard(plans: Iterable[Plan], older: Container[int]) -> tuple[dict[str, List
         if plan.flow.checks_goal:
             goals.setdefault(plan.flow.goal.event, set()).add(plan.key)
     listening = {
-        event: Listening(
+        event: EventIndex(
             tuple(entries.get(event, ())), frozenset(exits.get(event, ())), frozenset(goals.get(event, ()))
         )
         for event in {*entries, *exits, *goals}
@@ -236,14 +238,14 @@ def _asked(flow: Flow) -> Iterator[Leaf]:
             yield from leaves(condition)
 
 
-def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> Plan:
+def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> CompiledFlow:
     steps = flow.steps
-    places: dict[str, Place] = {}
+    places: dict[str, StepNode] = {}
     for at, step in enumerate(steps):
         holds = compile_condition(step.condition) if isinstance(step, BranchStep) else None
-        places[step.name] = Place(step, next_names(steps, at), holds)
+        places[step.name] = StepNode(step, next_names(steps, at), holds)
     entry, needs = flow.entry.condition, flow.needs.condition
-    return Plan(
+    return CompiledFlow(
         SHADOW_KEY + flow.id if is_shadow else flow.id,
         flow,
         flow.wait.for_ms,
@@ -260,7 +262,7 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
     )
 
 
-def _opening(first: str, places: dict[str, Place]) -> frozenset[str]:
+def _opening(first: str, places: dict[str, StepNode]) -> frozenset[str]:
     """Return the steps that no trigger can come before."""
     before, after = {first}, set[str]()
     for name, place in places.items():  # in order, and steps lead forward only

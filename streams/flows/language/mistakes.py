@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from pydantic_core import ErrorDetails
 
-    Place = tuple[int | str, ...]
+    Location = tuple[int | str, ...]
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -56,7 +56,7 @@ def flow_fields() -> str:
     return _fields(Flow)
 
 
-def _is_inside(location: Place, outer: Place) -> bool:
+def _is_inside(location: Location, outer: Location) -> bool:
     return len(location) > len(outer) and location[: len(outer)] == outer
 
 
@@ -77,7 +77,7 @@ def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  
     return f"{path} is {item['input']!r}: {message}"
 
 
-def _path(location: Place, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - the contents of a file
+def _path(location: Location, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - the contents of a file
     """Return the place in the file, without the tags by which pydantic distinguishes kinds of parts."""
     path, at = "", document
     for number, name in enumerate(location):
@@ -94,7 +94,7 @@ def _fields(part: type[BaseModel]) -> str:
     return ", ".join(field.alias or name for name, field in part.model_fields.items())
 
 
-def _part_at(location: Place, part: type[BaseModel]) -> type[BaseModel]:
+def _part_at(location: Location, part: type[BaseModel]) -> type[BaseModel]:
     """Return the model that has a field at this place of the document."""
     is_tag = False
     for name in location:

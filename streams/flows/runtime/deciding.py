@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from streams.flows.language.flow import Flow
-    from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet
     from streams.profiles.profile import Cart, Profile, Run
     from streams.settings import DomainSettings
 
@@ -32,7 +32,7 @@ HELD_MS_MAX = HOUR_MS // 4
 
 
 def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named, and each no is a return
-    profile: Profile, run: Run, plan: Plan, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
+    profile: Profile, run: Run, plan: CompiledFlow, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
 ) -> Verdict:
     """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank, caps; else sent."""
     flow, cart = plan.flow, profile.cart
@@ -77,7 +77,7 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
 def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     profile: Profile,
     run: Run,
-    plan: Plan,
+    plan: CompiledFlow,
     now_ms: int,
     flow_set: FlowSet,
     settings: DomainSettings,
@@ -204,7 +204,7 @@ def _silenced(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, sett
     return None
 
 
-def _why_sent(run: Run, plan: Plan, cart: Cart | None) -> str:
+def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None) -> str:
     at = plan.flow.first_due if run.step == plan.first else f"At the step {run.step}"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
     return f"{at} nothing had ended the flow{end}"

@@ -13,7 +13,7 @@ from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Ru
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import Plan
+    from streams.flows.language.flow_set import CompiledFlow
     from streams.profiles.effects import Effects
 
 PRODUCTS_MAX = 10
@@ -33,7 +33,14 @@ class _What(msgspec.Struct, frozen=True, gc=False):
 
 
 def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, event: Touchpoint, now_ms: int, customer: str, effects: Effects, *, is_old: bool
+    profile: Profile,
+    plan: CompiledFlow,
+    event: Touchpoint,
+    now_ms: int,
+    customer: str,
+    effects: Effects,
+    *,
+    is_old: bool,
 ) -> Profile:
     """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
     products: tuple[CartItem, ...] = ()
@@ -47,7 +54,7 @@ def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
 
 def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
     profile: Profile,
-    plan: Plan,
+    plan: CompiledFlow,
     segment: str,
     cause: str,
     now_ms: int,
@@ -63,7 +70,7 @@ def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
 
 def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
     profile: Profile,
-    plan: Plan,
+    plan: CompiledFlow,
     due_ms: int,
     cause: str,
     now_ms: int,
@@ -79,7 +86,7 @@ def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
 
 
 def _entered(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, what: _What, now_ms: int, customer: str, effects: Effects
+    profile: Profile, plan: CompiledFlow, what: _What, now_ms: int, customer: str, effects: Effects
 ) -> Profile:
     flow, runs, time_ms = plan.flow, profile.runs, what.time_ms
     due_ms = max(time_ms + plan.wait_ms, now_ms)
@@ -139,14 +146,14 @@ def _run_of(runs: tuple[Run, ...], key: str) -> Run | None:
     return None
 
 
-def last_entry_ms(run: Run, plan: Plan) -> int:
+def last_entry_ms(run: Run, plan: CompiledFlow) -> int:
     """Time of the entry event from which the first wait counts."""
     if last_ms := run.last_entry_ms:
         return last_ms
     return run.due_ms - plan.wait_ms if plan.restarts else run.entered_ms
 
 
-def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:
+def _is_too_soon(profile: Profile, plan: CompiledFlow, time_ms: int) -> bool:
     after_ms = time_ms - plan.reentry_ms
     for last in profile.entries:  # noqa: SIM110 - any() would make a generator for each entry
         if last.flow_id == plan.key and last.time_ms > after_ms:

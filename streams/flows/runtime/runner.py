@@ -22,14 +22,14 @@ from streams.flows.language.steps import (
 from streams.flows.runtime.deciding import decide, trigger
 from streams.flows.runtime.entering import entered_by_event, entered_by_segment, last_entry_ms
 from streams.flows.runtime.hours import until_ms, zone_of
-from streams.flows.runtime.pending import given_out
+from streams.flows.runtime.pending import sent_or_held
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id
 from streams.profiles.orders import was_ordered_since
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import FlowSet, Place, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet, StepNode
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile, Run
     from streams.settings import DomainSettings
@@ -104,7 +104,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     customer: str,
     effects: Effects,
     *,
-    settled_ms: int | None,
+    watermark_ms: int | None,
 ) -> Profile:
     """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
@@ -139,7 +139,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
                 verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
             if verdict.outcome == "sent":
                 message = trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict)
-                profile = given_out(profile, message, before, plan.flow, settled_ms, effects)
+                profile = sent_or_held(profile, message, before, plan.flow, watermark_ms, effects)
             if not (plan.is_paused and verdict.is_held and before.held_ms):
                 give_receipt(verdict, before, arm, now_ms, customer, effects)
             going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
@@ -149,7 +149,7 @@ def on_due(  # noqa: PLR0913, PLR0917 - as on_event
     return _with_run(profile, run, going)
 
 
-def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
+def end_lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
     verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
@@ -164,7 +164,7 @@ def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet
     return runs
 
 
-def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
+def _taking_over(run: Run, gone: Run, plan: CompiledFlow) -> Run:
     if run.step not in plan.opening or last_entry_ms(gone, plan) <= last_entry_ms(run, plan):
         return run
     due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
@@ -189,7 +189,7 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
         if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
-        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, customer, effects)
+        _end(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, customer, effects)
     return tuple(kept)
 
 
@@ -222,12 +222,12 @@ def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        _ended(run, plan, evidence, now_ms, customer, effects)
+        _end(run, plan, evidence, now_ms, customer, effects)
     return runs if len(kept) == len(runs) else tuple(kept)
 
 
-def _ended(  # noqa: PLR0913, PLR0917 - as on_event
-    run: Run, plan: Plan, evidence: dict[str, str], now_ms: int, customer: str, effects: Effects
+def _end(  # noqa: PLR0913, PLR0917 - as on_event
+    run: Run, plan: CompiledFlow, evidence: dict[str, str], now_ms: int, customer: str, effects: Effects
 ) -> None:
     verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
     give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
@@ -256,8 +256,8 @@ def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
 
 def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
     run: Run,
-    place: Place,
-    plan: Plan,
+    place: StepNode,
+    plan: CompiledFlow,
     profile: Profile,
     zone: tuple[str | None, str],
     arm: str,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Clients:
     """Factories of Kafka's clients and of the polling thread, and the disk."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
