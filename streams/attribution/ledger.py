@@ -10,15 +10,17 @@ from schemas.outputs import Credit
 from streams.attribution import touches as touch_rules
 from streams.attribution.models import MODELS
 from streams.attribution.touches import DIRECT
-from streams.profiles.effects import Effects, derived_id
+from streams.profiles.effects import derived_id
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion
-from streams.settings import DAY_MS, DomainSettings
+from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.touchpoint import Touchpoint
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile, Touch
+    from streams.settings import DomainSettings
 
     Conversions = tuple[Conversion, ...]
     Rows = tuple[tuple[Touch | None, int], ...]
@@ -30,24 +32,7 @@ _replace = msgspec.structs.replace
 _UNSIGNED_64 = (1 << 64) - 1
 
 
-class _Entry(NamedTuple):
-    """What the rows written at one moment have in common."""
-
-    now_ms: int
-    settings: DomainSettings
-    customer: str
-    cause: str
-    effects: Effects
-
-
-def converted(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    profile: Profile,
-    event: Touchpoint,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-) -> Conversions:
+def converted(profile: Profile, event: Touchpoint, at: Moment) -> Conversions:
     """The conversions after an order, whose own touch is already in the profile; a known order id changes nothing.
 
     An order older than OPEN_MS is credited, but not kept open.
@@ -55,21 +40,13 @@ def converted(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not 
     order, known = event.order, profile.conversions
     if order is None or any(conversion.order_id == order.order_id for conversion in known):
         return known
-    path = _path(profile.touches, event.time_ms, settings)
+    path = _path(profile.touches, event.time_ms, at.settings)
     conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
-    _write_changes((), conversion, _Entry(now_ms, settings, customer, event.event_id, effects))
-    return _kept_open((*known, conversion), now_ms)
+    _write_changes((), conversion, at)
+    return _kept_open((*known, conversion), at.now_ms)
 
 
-def refunded(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    event: Touchpoint,
-    refund_minor: int,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-) -> Conversions:
+def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Conversions:
     """The conversions after a refund of refund_minor >= 0, which takes at most what the conversion still is worth.
 
     One of no open conversion, or in another currency than it, is credited as UNATTRIBUTED_REFUND, negative.
@@ -77,61 +54,42 @@ def refunded(  # noqa: PLR0913, PLR0917 - as converted
     order, known = event.order, profile.conversions
     if order is None or not refund_minor:
         return known
-    entry = _Entry(now_ms, settings, customer, event.event_id, effects)
     for place, old in enumerate(known):
         if old.order_id == order.order_id and old.currency == order.currency:
             left_minor = max(old.value_minor - refund_minor, 0)
             if left_minor == old.value_minor:
                 return known
-            new = _rewritten((old,), _replace(old, value_minor=left_minor), entry)
+            new = _rewritten((old,), _replace(old, value_minor=left_minor), at)
             return (*known[:place], new, *known[place + 1 :])
     unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
         written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
-        _write(model, ((None, -refund_minor),), unknown, written, entry)
+        _write(model, ((None, -refund_minor),), unknown, written, at)
     return known
 
 
-def retouched(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    touch: Touch,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    cause: str,
-    effects: Effects,
-) -> Conversions:
+def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
     """The conversions after a late touch, which the profile's touches already hold; the same object if none changes."""
     known = profile.conversions
     if not known or touch.time_ms > known[-1].time_ms:
         return known
-    entry = _Entry(now_ms, settings, customer, cause, effects)
     changed = tuple(
-        _repathed((old,), old, profile.touches, entry) if _may_concern(touch, old, settings) else old for old in known
+        _repathed((old,), old, profile.touches, at) if _may_concern(touch, old, at.settings) else old for old in known
     )
     return known if all(new is old for new, old in zip(changed, known, strict=True)) else changed
 
 
-def merged(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    other: Profile,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    cause: str,
-    effects: Effects,
-) -> tuple[tuple[Touch, ...], Conversions]:
+def merged(profile: Profile, other: Profile, at: Moment) -> tuple[tuple[Touch, ...], Conversions]:
     """Touches and conversions of both profiles, as they were before the merge; paths follow from the united touches.
 
     Of an order that both have, the lesser value holds (one of them knows of a refund), and one set of rows stays.
     """
     touches = touch_rules.united(profile.touches, other.touches)
-    entry = _Entry(now_ms, settings, customer, cause, effects)
     standing: dict[str, tuple[Conversion, ...]] = {}
     for conversion in (*profile.conversions, *other.conversions):
         standing[conversion.order_id] = (*standing.get(conversion.order_id, ()), conversion)
-    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, entry) for olds in standing.values())
-    return touch_rules.bounded(touches, now_ms), _kept_open(changed, now_ms)
+    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, at) for olds in standing.values())
+    return touch_rules.bounded(touches, at.now_ms), _kept_open(changed, at.now_ms)
 
 
 def _worth(conversion: Conversion) -> tuple[int, int, str]:
@@ -153,23 +111,23 @@ def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings
     )
 
 
-def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], entry: _Entry) -> Conversion:
+def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], at: Moment) -> Conversion:
     known = touch_rules.united(touches, *(old.path for old in olds))
-    path = _path(known, conversion.time_ms, entry.settings)
+    path = _path(known, conversion.time_ms, at.settings)
     if len(olds) == 1 and path == conversion.path:
         return conversion
-    return _rewritten(olds, _replace(conversion, path=path), entry)
+    return _rewritten(olds, _replace(conversion, path=path), at)
 
 
-def _rewritten(olds: Conversions, new: Conversion, entry: _Entry) -> Conversion:
+def _rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
     """Brings the ledger from the old conversions' rows to those of the new; counts the revision if rows changed."""
     new = _replace(new, revision=max(old.revision for old in olds) + 1)
-    if _write_changes(olds, new, entry):
+    if _write_changes(olds, new, at):
         return new
     return _replace(new, revision=new.revision - 1)
 
 
-def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
+def _write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
     """Per model, unless one old conversion's rows are the new ones: reverses the others and credits the new."""
     has_written = False
     for model in MODELS:
@@ -182,10 +140,10 @@ def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
                 continue
             rows = tuple([(touch, -amount_minor) for touch, amount_minor in _rows(model, old)])
             written = _Written("reversal", "", str(place) if place else "")
-            _write(model, rows, _replace(old, revision=new.revision), written, entry)
+            _write(model, rows, _replace(old, revision=new.revision), written, at)
             has_written = has_written or bool(rows)
         if kept is None:
-            _write(model, wanted, new, _CREDIT, entry)
+            _write(model, wanted, new, _CREDIT, at)
             has_written = has_written or bool(wanted)
     return has_written
 
@@ -214,8 +172,8 @@ class _Written(NamedTuple):
 _CREDIT = _Written("credit", "", "")
 
 
-def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, entry: _Entry) -> None:
-    now_ms, settings, customer, cause, effects = entry
+def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at: Moment) -> None:
+    customer, effects = at.customer, at.effects
     if effects.is_of_flows_only:
         return
     order_id, time_ms, currency, revision = (
@@ -225,7 +183,7 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, en
         conversion.revision,
     )
     kind, channel_without, apart = written
-    by_currency = "" if currency == settings.reporting_currency else f",currency={currency}"
+    by_currency = "" if currency == at.settings.reporting_currency else f",currency={currency}"
     for touch, amount_minor in rows:
         if touch is None:
             touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None
@@ -236,22 +194,22 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, en
         effects.emit(
             customer,
             Credit(
-                derived_id(*parts, apart) if apart else derived_id(*parts),
-                customer,
-                order_id,
-                model,
-                MODELS[model].version,
-                kind,
-                channel,
-                amount_minor,
-                currency,
-                time_ms,
-                now_ms,
-                revision,
-                cause,
-                campaign_id,
-                touch_id,
-                touch_ms,
+                credit_id=derived_id(*parts, apart) if apart else derived_id(*parts),
+                customer=customer,
+                order_id=order_id,
+                model=model,
+                model_version=MODELS[model].version,
+                kind=kind,
+                channel=channel,
+                amount_minor=amount_minor,
+                currency=currency,
+                conversion_time_ms=time_ms,
+                time_ms=at.now_ms,
+                revision=revision,
+                cause=at.cause,
+                campaign_id=campaign_id,
+                touch_id=touch_id,
+                touch_time_ms=touch_ms,
             ),
         )
         effects.count("credited_minor", time_ms, amount_minor, f"model={model},channel={channel}{by_currency}")

@@ -13,12 +13,12 @@ from streams.flows.runtime.pending import released
 from streams.flows.runtime.receipts import check_receipts
 from streams.fold.guests import fold_entry
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
-from streams.fold.moment import Moment, Rejected
+from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.fold.record import journal_headers
 from streams.fold.scoring import published
 from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
-from streams.fold.touchpoints import fold_touchpoint, stated
+from streams.fold.touchpoints import Arrival, fold_touchpoint, stated
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from streams.fold.partition_state import Times
     from streams.fold.record import Record
+    from streams.fold.touchpoints import Changes
 
 WAKES_MAX = 1_000
 
@@ -149,13 +150,13 @@ class Fold:
         relied_on = known.flows.relied_on.get(event.type)
         if relied_on is not None:
             effects.count("flow_inputs", event.time_ms, by=relied_on)
-        changes: dict[str, object] = {"clock_ms": now_ms, "seen": seen}
-        at = Moment(customer, now_ms, event.event_id, known, effects)
+        changes: Changes = {"clock_ms": now_ms, "seen": seen}
+        at = FoldMoment(customer, now_ms, event.event_id, known, effects)
         if customer[:2] in {"o:", "s:"}:
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
         else:
             self._candidates -= len(profile.runs)
-            profile = indexed(fold_touchpoint(profile, changes, event, digest, record.received_ms, at))
+            profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, record.received_ms), at))
             self._candidates += len(profile.runs)
         if 0 < profile.wake_ms <= now_ms:
             # a flow without a wait does not wait for time to pass either
@@ -206,7 +207,8 @@ class Fold:
         """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
         customer = key.decode()
         if profile.outstanding:
-            profile = released(profile, known.settled_ms, known.flows, customer, effects)
+            at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
+            profile = released(profile, known.flows, at, settled_ms=known.settled_ms)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)
@@ -218,7 +220,9 @@ class Fold:
 
     def _link(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
-        at = Moment(record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects)
+        at = FoldMoment(
+            record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects
+        )
         fold_link = fold_device_link if record.key.startswith("a:") else fold_address_link
         self._keep(record.key, fold_link(profile, record.value, at))
 
@@ -227,7 +231,7 @@ class Fold:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
         now_ms = max(profile.clock_ms, absorbed.time_ms)
         profile = self._caught_up(record.key, profile, now_ms, known, effects)
-        at = Moment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
+        at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
         device = decode_profile(absorbed.profile)
         merged = fold_absorbed(profile, device, absorbed.source, at)
         self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
@@ -235,7 +239,7 @@ class Fold:
 
     def _address_consent(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
-        at = Moment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
+        at = FoldMoment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
         target = forward_target(record.key, profile)
         if target is not None:
             effects.append(target, record.value)

@@ -14,12 +14,12 @@ from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
 
 GUEST_KEPT_MS = 7 * DAY_MS
 
 
-def fold_entry(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def fold_entry(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     """A guest's order, or spend: counted, and remembered so that a repeat is known; no public profile."""
     if event.type == "order_completed" and event.order is not None:
         id_hash = hash_64(event.order.order_id)

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.runtime.pending import bounded, without_ended, without_out, without_withdrawn
+from streams.flows.runtime.pending import Ending, bounded, without_ended, without_out, without_withdrawn
 from streams.flows.runtime.runner import lost_to_merge, waiting_anew, without_ordered
 from streams.fold.scoring import published, rescored, withdrawn
 from streams.fold.touchpoints import of_address
@@ -20,14 +20,14 @@ from streams.profiles.sessions import united_sessions
 
 if TYPE_CHECKING:
     from schemas.journal import Link
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
     from streams.profiles.profile import PlacedOrder, Session
 
 _ORDERED = "order_completed"
 _replace = msgspec.structs.replace
 
 
-def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
+def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     """The device's profile after it was linked to a user: sent to him whole, a forwarding mark stays."""
     before = profile
     profile = _replace(profile, linked=with_link(profile.linked, link.target))
@@ -35,7 +35,7 @@ def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
         published(before, profile, at)
         return profile
     if profile.outstanding:
-        profile = without_out(profile, at.now_ms, at.customer, at.effects)
+        profile = without_out(profile, at)
     kept = emptied(profile)
     if profile != kept:
         withdrawn(before, at)
@@ -45,7 +45,7 @@ def fold_device_link(profile: Profile, link: Link, at: Moment) -> Profile:
     return kept
 
 
-def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
+def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     """The address's entry after one more profile was found to have it; that one is told what the address said."""
     for item in profile.consents:
         told = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
@@ -53,7 +53,7 @@ def fold_address_link(profile: Profile, link: Link, at: Moment) -> Profile:
     return _replace(profile, linked=with_link(profile.linked, link.target, PROFILES_OF_AN_ADDRESS_MAX))
 
 
-def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) -> Profile:
+def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
     """The user's profile with the device's taken in; what both had counted is taken out of the facts once."""
     before = profile
     mine, theirs = _settled(profile, device.orders, at), _settled(device, profile.orders, at)
@@ -62,8 +62,8 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) ->
     if mine.cart is not None and theirs.cart is not None:
         at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)
     for run in lost:
-        lost_to_merge(run, at.now_ms, at.customer, at.effects)
-    touches, conversions = merged(before, device, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
+        lost_to_merge(run, at)
+    touches, conversions = merged(before, device, at)
     runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
@@ -72,19 +72,19 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: Moment) ->
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
     if profile.outstanding:
-        profile = without_withdrawn(profile, (*before.consents, *device.consents), at.now_ms, at.customer, at.effects)
-        profile = bounded(profile, at.customer, at.effects)
+        profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
+        profile = bounded(profile, at)
     profile = rescored(profile, at)
     published(before, profile, at)
     return profile
 
 
-def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], at: Moment) -> None:
+def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], at: FoldMoment) -> None:
     """Takes out of the facts what both had counted: orders in both, and one of two first orders."""
     currencies = {hash_64(item.order_id): item for item in device.conversions}
     for order in twice:
         known = currencies.get(order.id_hash)
-        foreign = known is not None and known.currency != at.known.settings.reporting_currency
+        foreign = known is not None and known.currency != at.settings.reporting_currency
         at.effects.count("orders", order.time_ms, -1)
         if known is not None and foreign:
             at.effects.count("revenue_minor", order.time_ms, -known.value_minor, f"currency={known.currency}")
@@ -95,7 +95,7 @@ def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], 
         at.effects.count("new_customers", later_ms, -1)
 
 
-def _visits_once(user: Profile, device: Profile, at: Moment) -> tuple[Session, ...]:
+def _visits_once(user: Profile, device: Profile, at: FoldMoment) -> tuple[Session, ...]:
     """The sessions of both; of one that both had counted the later count is taken out of the facts."""
     sessions, twice = united_sessions(user.sessions, device.sessions)
     for one in twice:
@@ -105,7 +105,7 @@ def _visits_once(user: Profile, device: Profile, at: Moment) -> tuple[Session, .
     return sessions
 
 
-def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -> Profile:
+def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:
     """Without the cart and the candidates that one of these orders ended, as if it had been in this profile.
 
     Who logs in on the way to the checkout fills the cart as a device and orders as a user.
@@ -118,9 +118,7 @@ def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: Moment) -
         at.effects.count("carts_ordered", order_ms)
         cart = None
     flows = at.known.flows
-    runs = without_ordered(profile.runs, last_ms, at.now_ms, flows, at.customer, at.effects)
+    runs = without_ordered(profile.runs, last_ms, flows, at)
     for order in elsewhere if profile.outstanding else ():
-        profile = without_ended(
-            profile, _ORDERED, order.time_ms, order.time_ms, at.now_ms, flows, at.customer, at.effects
-        )
+        profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
     return _replace(profile, cart=cart, runs=runs)

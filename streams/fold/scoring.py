@@ -18,18 +18,18 @@ from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
 from streams.profiles.view import is_public, may_differ, view
 
 if TYPE_CHECKING:
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
     from streams.profiles.profile import Profile
 
 
-def rescored(profile: Profile, at: Moment, *, ordered: bool = False) -> Profile:
+def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Profile:
     """The profile scored at the moment's now with the partition's cuts, and the entries that its dates foresee.
 
     The same object when nothing moved.
     """
     known = at.known
     if known.flows.dates:
-        profile = with_entry_timers(profile, at.now_ms, known.flows, at.customer)
+        profile = with_entry_timers(profile, known.flows, at)
     fresh = score(profile, at.now_ms, known.settings, known.cuts)
     if fresh is not None and profile.score is not None:
         unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)
@@ -43,15 +43,15 @@ def rescored(profile: Profile, at: Moment, *, ordered: bool = False) -> Profile:
     return msgspec.structs.replace(profile, score=fresh, lifecycle=stage, slot_ms=slot_ms)
 
 
-def is_score_stale(profile: Profile, at: Moment) -> bool:
+def is_score_stale(profile: Profile, at: FoldMoment) -> bool:
     """Whether newer cuts than the score's have been folded in this partition."""
     cuts = at.known.cuts
     return profile.score is not None and cuts is not None and profile.score.cuts_version != cuts.version
 
 
-def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
+def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
     """The weekly slot: features taken, scored anew, assigned to a cluster, next slot set."""
-    row = panel_row(at.customer, profile, slot_ms, at.known.settings)
+    row = panel_row(at.customer, profile, slot_ms, at.settings)
     cluster, version = -1, ""
     if row is None:
         slot_after = 0
@@ -67,7 +67,7 @@ def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
     return rescored(moved, at)
 
 
-def published(before: Profile, after: Profile, at: Moment) -> None:
+def published(before: Profile, after: Profile, at: FoldMoment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
     if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
         return
@@ -89,7 +89,7 @@ def published(before: Profile, after: Profile, at: Moment) -> None:
         at.effects.emit(at.customer, shown)
 
 
-def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool = False) -> Profile:
+def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: bool = False) -> Profile:
     """The profile with the flows entered that a new segment starts; the same object if none was.
 
     The first cuts of all put everyone into a segment: that is no move of the customer's.
@@ -99,10 +99,10 @@ def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool
     segment, left = segment_of(after.score), segment_of(before.score)
     if left in {segment, UNSCORED}:
         return after
-    return on_segment(after, segment, at.cause, at.now_ms, at.known.flows, at.customer, at.effects, is_old=is_old)
+    return on_segment(after, segment, at.known.flows, at, is_old=is_old)
 
 
-def withdrawn(profile: Profile, at: Moment) -> None:
+def withdrawn(profile: Profile, at: FoldMoment) -> None:
     """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)
@@ -114,22 +114,22 @@ def withdrawn(profile: Profile, at: Moment) -> None:
         at.effects.forget(at.customer)
 
 
-def _segment_changed(old: str, new: str, profile: Profile, at: Moment) -> None:
+def _segment_changed(old: str, new: str, profile: Profile, at: FoldMoment) -> None:
     scored = profile.score
     for segment, value in ((old, -1), (new, 1)):
         if segment != NO_ORDER:
             at.effects.count("customers", value=value, by=f"segment={segment}")
     at.effects.count("segment_changes")
     change = SegmentChanged(
-        derived_id(at.cause, at.customer, old, new),
-        at.customer,
-        old,
-        new,
-        scored.r if scored else 0,
-        scored.f if scored else 0,
-        scored.m if scored else 0,
-        scored.cuts_version if scored else "",
-        at.cause,
-        at.now_ms,
+        change_id=derived_id(at.cause, at.customer, old, new),
+        customer=at.customer,
+        before=old,
+        after=new,
+        r=scored.r if scored else 0,
+        f=scored.f if scored else 0,
+        m=scored.m if scored else 0,
+        cuts_version=scored.cuts_version if scored else "",
+        cause=at.cause,
+        time_ms=at.now_ms,
     )
     at.effects.emit(at.customer, change)

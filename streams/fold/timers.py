@@ -9,7 +9,7 @@ import msgspec
 from schemas.outputs import DeadLetter
 from streams.flows.runtime.dated import on_date
 from streams.flows.runtime.runner import on_due as flow_due
-from streams.fold.moment import Moment
+from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, published, rescored, segment_entered
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         now_ms = max(profile.clock_ms, due_ms)
         # a timer whose code raises leaves no effect behind
         own = type(effects)()
-        at = Moment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
+        at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
         before = msgspec.structs.replace(profile, clock_ms=now_ms)
         try:
             after = _fire(before, name, due_ms, at)
@@ -129,21 +129,17 @@ def _first(profile: Profile, order: Mapping[str, str]) -> tuple[int, str]:
     return first_ms, names[0] if len(names) == 1 else min(names, key=lambda name: order.get(name, name))
 
 
-def _fire(profile: Profile, name: str, due_ms: int, at: Moment) -> Profile:
+def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
     if name == "score":
         return rescored(profile, at)
     if name == "slot":
         return on_slot(profile, due_ms, at)
     known = at.known
     if name.startswith(ENTRY):
-        is_old = at.now_ms - due_ms > known.settings.entry_age_max_ms
-        key = name.removeprefix(ENTRY)
-        return on_date(profile, key, due_ms, at.cause, at.now_ms, known.flows, at.customer, at.effects, is_old=is_old)
+        return on_date(profile, name.removeprefix(ENTRY), due_ms, known.flows, at)
     flow_id = name.removeprefix("flow:")
     (run,) = [run for run in profile.runs if run.flow_id == flow_id]
-    return flow_due(
-        profile, run, at.now_ms, known.flows, known.settings, at.customer, at.effects, settled_ms=known.settled_ms
-    )
+    return flow_due(profile, run, known.flows, at, settled_ms=known.settled_ms)
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:

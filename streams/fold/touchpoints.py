@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import msgspec
 
@@ -11,7 +11,7 @@ from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
-from streams.flows.runtime.pending import without_ended, without_withdrawn
+from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
 from streams.fold.scoring import is_score_stale, published, rescored, segment_entered
 from streams.profiles import cart, prices, views
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow_set import FlowSet
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
+    from streams.profiles.profile import CategoryView, Session, ShownPrice, Touch
 
-    Step = Callable[[Profile, Touchpoint, Moment], Profile]
+    Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
 OF_AN_ADDRESS = frozenset({"email", "all"})
 """Channels about which a statement holds for the address, and so for every profile that has it."""
@@ -39,14 +40,39 @@ OF_AN_ADDRESS = frozenset({"email", "all"})
 _replace = msgspec.structs.replace
 
 
-def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    before: Profile, changes: dict[str, object], event: Touchpoint, digest: bytes, received_ms: int, at: Moment
-) -> Profile:
+class Changes(TypedDict, total=False):
+    """What of a profile changes with any touchpoint; gathered first, for a profile is replaced whole."""
+
+    clock_ms: int
+    seen: tuple[tuple[int, bytes], ...]
+    first_ms: int
+    time_zone: str
+    user_id: str
+    email_hash: str
+    linked: tuple[str, ...]
+    sessions: tuple[Session, ...]
+    touches: tuple[Touch, ...]
+    prices: tuple[ShownPrice, ...]
+    views: tuple[CategoryView, ...]
+
+
+class Arrival:
+    """A touchpoint that is no duplicate: xxh3-64 of its event id, and when it was received."""
+
+    __slots__ = ("digest", "event", "received_ms")
+
+    def __init__(self, event: Touchpoint, digest: bytes, received_ms: int) -> None:
+        self.event: Final = event
+        self.digest: Final = digest
+        self.received_ms: Final = received_ms
+
+
+def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: FoldMoment) -> Profile:
     """The customer's profile after the touchpoint, timers due before it having fired.
 
-    changes: what of the profile changes with any touchpoint; gathered first, for a profile is replaced whole.
-    digest: xxh3-64 of the event id. Duplicates and forwarded records do not come here.
+    Duplicates and forwarded records do not come here.
     """
+    event, digest, flows = arrival.event, arrival.digest, at.known.flows
     session_hash = hash_64(event.session_id) if event.session_id else 0
     is_new_visit = not has_met(before.sessions, session_hash)
     _identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
@@ -60,30 +86,28 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
             changes["touches"] = touches
         else:
             touch = None
-    flows = at.known.flows
     _show(before, event, digest, flows, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
-        conversions = retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
+        conversions = retouched(profile, touch, at)
         profile = _replace(profile, conversions=conversions)
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
     if event.type in flows.listening:
-        profile = _without_ended(profile, event, received_ms, at) if profile.outstanding else profile
-        profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
+        profile = _in_flows(profile, arrival, flows, at)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
         profile = rescored(profile, at, ordered=event.type == "order_completed")
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     published(before, profile, at)
     if profile.score is not before.score:
-        is_old = received_ms - event.time_ms > at.known.settings.entry_age_max_ms
+        is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
 
 
-def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: dict[str, object]) -> None:
+def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: Changes) -> None:
     """Notes what published flows ask about the articles that the customer was shown."""
     if flows.compares_prices:
         changes["prices"] = prices.after(profile.prices, event)
@@ -92,15 +116,14 @@ def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, ch
         changes["views"] = views.after(profile.views, event, id_hash, flows.categories)
 
 
-def _without_ended(profile: Profile, event: Touchpoint, received_ms: int, at: Moment) -> Profile:
-    return without_ended(
-        profile, event.type, event.time_ms, received_ms, at.now_ms, at.known.flows, at.customer, at.effects
-    )
+def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:
+    event, received_ms = arrival.event, arrival.received_ms
+    if profile.outstanding:
+        profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
+    return on_event(profile, event, received_ms, flows, at)
 
 
-def _identify(
-    profile: Profile, event: Touchpoint, at: Moment, changes: dict[str, object], *, is_same_visit: bool
-) -> None:
+def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
     """Notes what the touchpoint says of who the customer is, and tells devices and addresses."""
     if not profile.first_ms or event.time_ms < profile.first_ms:
         changes["first_ms"] = event.time_ms
@@ -120,7 +143,9 @@ def _identify(
         changes["linked"] = linked
 
 
-def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_same_visit: bool) -> tuple[str, ...]:
+def _on_device(
+    profile: Profile, key: str, event: Touchpoint, at: FoldMoment, *, is_same_visit: bool
+) -> tuple[str, ...]:
     """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
@@ -128,7 +153,7 @@ def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_
 
 
 def of_address(
-    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: Moment
+    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
 ) -> tuple[str, ...]:
     """Tells an address, once, that it is the customer's, and what he has said about e-mail until now."""
     key = "e:" + email_hash
@@ -141,7 +166,7 @@ def of_address(
     return with_link(linked, key)
 
 
-def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     at.effects.count("adds", event.time_ms)
     if was_ordered_since(profile, event.time_ms):
         return profile
@@ -151,11 +176,11 @@ def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     return _replace(profile, cart=filled)
 
 
-def _removed(profile: Profile, event: Touchpoint, _at: Moment) -> Profile:
+def _removed(profile: Profile, event: Touchpoint, _at: FoldMoment) -> Profile:
     return _replace(profile, cart=cart.removed(profile.cart, event.products))
 
 
-def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     order = event.order
     if order is None:
         return profile
@@ -174,27 +199,27 @@ def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     if profile.cart is not None:
         at.effects.count("carts_ordered", event.time_ms)
         profile = _replace(profile, cart=None)
-    reporting = order.currency == at.known.settings.reporting_currency
+    reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
-    conversions = converted(profile, event, at.now_ms, at.known.settings, at.customer, at.effects)
+    conversions = converted(profile, event, at)
     return _replace(profile, conversions=conversions)
 
 
-def count_order(event: Touchpoint, at: Moment) -> None:
+def count_order(event: Touchpoint, at: FoldMoment) -> None:
     """Adds an order to the facts of its hour, in the reporting currency or under its own."""
     order = event.order
     if order is None:
         return
     at.effects.count("orders", event.time_ms)
-    by = "" if order.currency == at.known.settings.reporting_currency else f"currency={order.currency}"
+    by = "" if order.currency == at.settings.reporting_currency else f"currency={order.currency}"
     at.effects.count("revenue_minor", event.time_ms, order.total_minor, by)
 
 
-def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _refunded(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     order = event.order
     if order is None:
         return profile
-    reporting = order.currency == at.known.settings.reporting_currency
+    reporting = order.currency == at.settings.reporting_currency
     by = "" if reporting else f"currency={order.currency}"
     placed = find_order(profile, hash_64(order.order_id))
     refund = order.total_minor
@@ -206,26 +231,26 @@ def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
         profile, _ = refund_order(profile, placed.id_hash, refund)
     elif reporting:
         profile = adjust(profile, Adjustment(event.time_ms, refund, hash_64(event.event_id)))
-    conversions = refunded(profile, event, refund, at.now_ms, at.known.settings, at.customer, at.effects)
+    conversions = refunded(profile, event, refund, at)
     return _replace(profile, conversions=conversions)
 
 
-def _consented(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     if event.consent is not None:
         said_ms = min(event.time_ms, at.now_ms)
         return stated(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
     return profile
 
 
-def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     return stated(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
 
 
-def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
+def stated(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
     """The profile after a statement of consent; told to the address, or by the address to its profiles."""
     if profile.outstanding:
         said = ConsentState(channel, granted, time_ms)
-        profile = without_withdrawn(profile, (said,), at.now_ms, at.customer, at.effects)
+        profile = without_withdrawn(profile, (said,), at)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
     if consents == profile.consents:
         return profile
@@ -238,8 +263,8 @@ def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted:
     return _replace(profile, consents=consents)
 
 
-def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    zone = zone_of(profile.time_zone, at.known.settings.reporting_time_zone)
+def _answered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
     return _replace(
         profile,
         answers=with_answer(profile.answers, event.time_ms, at.now_ms),
@@ -249,7 +274,7 @@ def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 
 def _counted(name: str) -> Step:
-    def step(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    def step(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
         at.effects.count(name, event.time_ms)
         return profile
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from streams.flows.language.flow import Flow
     from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.flows.runtime.candidate import Candidate
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Cart, Profile, Run
     from streams.settings import DomainSettings
 
@@ -31,12 +33,11 @@ HELD_MS_MAX = HOUR_MS // 4
 """How long until a message that a pause holds is looked at again, whether it may go."""
 
 
-def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named, and each no is a return
-    profile: Profile, run: Run, plan: Plan, now_ms: int, flow_set: FlowSet, settings: DomainSettings, arm: str
-) -> Verdict:
+def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each no is a return
     """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank, caps; else sent."""
+    profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
-    evidence = {"arm": arm, **_cart_facts(cart)}
+    evidence = {"arm": candidate.arm, **_cart_facts(cart)}
     if cart is None and flow.needs.cart == "not_empty":
         return Verdict("exited", "The cart is empty.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
@@ -47,14 +48,14 @@ def decide(  # noqa: PLR0911, PLR0913, PLR0917 - what a rule depends on is named
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
         return Verdict("expired", "The time to send this has passed.", evidence)
-    channel, evidence["consent"] = _channel(profile, flow, settings)
+    channel, evidence["consent"] = _channel(profile, flow, at.settings)
     if channel is None:
         channels = " or ".join(flow.ordered_channels)
         return Verdict("no_consent", f"There is no consent to messages by {channels}.", evidence)
-    if arm == HOLDOUT:
+    if candidate.arm == HOLDOUT:
         return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
     if flow.is_promotional:
-        return _promotional(profile, run, plan, now_ms, flow_set, settings, channel, evidence)
+        return _promotional(candidate, channel, evidence, flow_set, at)
     return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
 
 
@@ -74,19 +75,14 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
-def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
-    profile: Profile,
-    run: Run,
-    plan: Plan,
-    now_ms: int,
-    flow_set: FlowSet,
-    settings: DomainSettings,
-    channel: str,
-    evidence: dict[str, str],
+def _promotional(  # noqa: PLR0911 - as decide
+    candidate: Candidate, channel: str, evidence: dict[str, str], flow_set: FlowSet, at: Moment
 ) -> Verdict:
     """What only a promotional message has to pass."""
-    flow, zone = plan.flow, zone_of(profile.time_zone, settings.reporting_time_zone)
-    goes_ms = _goes_ms(profile, run, flow, now_ms, settings, zone)
+    profile, run, plan = candidate.profile, candidate.run, candidate.plan
+    flow, now_ms, settings = plan.flow, at.now_ms, at.settings
+    zone = zone_of(profile.time_zone, settings.reporting_time_zone)
+    goes_ms = _goes_ms(candidate, zone, at)
     if flow.quiet_hours is not None:
         until_ms = quiet_until_ms(flow.quiet_hours, goes_ms, zone)
         if until_ms is not None:
@@ -94,7 +90,7 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
             if until_ms > expires_ms(run, flow):
                 return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
             return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
-    silenced = _silenced(profile, flow, now_ms, flow_set, settings)
+    silenced = _silenced(profile, flow, flow_set, at)
     if silenced is not None:
         return Verdict("suppressed", silenced, evidence)
     ahead = comes_first(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
@@ -117,14 +113,14 @@ def _promotional(  # noqa: PLR0911, PLR0913, PLR0917 - as decide
     return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel, until_ms=goes_ms)
 
 
-def _goes_ms(  # noqa: PLR0913, PLR0917 - as decide
-    profile: Profile, run: Run, flow: Flow, now_ms: int, settings: DomainSettings, zone: ZoneInfo
-) -> int:
+def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
     """Now, or the customer's own time where the flow asks for it and the message does not expire until then."""
+    flow = candidate.plan.flow
     if flow.send_time == "at_once":
-        return now_ms
-    best_ms = send_ms(best_minute(profile.hours, settings.send_hour), flow.quiet_hours, now_ms, zone)
-    return best_ms if best_ms <= expires_ms(run, flow) else now_ms
+        return at.now_ms
+    minute = best_minute(candidate.profile.hours, at.settings.send_hour)
+    best_ms = send_ms(minute, flow.quiet_hours, at.now_ms, zone)
+    return best_ms if best_ms <= expires_ms(candidate.run, flow) else at.now_ms
 
 
 def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[str, str]) -> Verdict:
@@ -137,39 +133,31 @@ def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[
     return Verdict("deferred", reason, evidence, until_ms=until_ms, is_held=True)
 
 
-def trigger(  # noqa: PLR0913, PLR0917 - as decide
-    profile: Profile,
-    run: Run,
-    flow: Flow,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    arm: str,
-    verdict: Verdict,
-) -> Trigger:
+def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
     """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
+    profile, run, flow = candidate.profile, candidate.run, candidate.plan.flow
     cart = profile.cart if flow.products == "cart" else None
     items = run.products if cart is None else cart.items
     last_ms = expires_ms(run, flow)
     if flow.quiet_hours is not None:
-        zone = zone_of(profile.time_zone, settings.reporting_time_zone)
+        zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
         last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, verdict.until_ms, zone))
     return Trigger(
-        derived_id(run.cause, customer, flow.id, flow.version, run.step),
-        customer,
-        verdict.channel,
-        flow.id,
-        flow.version,
-        arm,
-        run.step,
-        now_ms,
-        verdict.until_ms if flow.send_time == "best" else run.due_ms,
-        last_ms,
-        verdict.reason,
-        profile.user_id,
-        profile.email_hash,
-        tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
-        {} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
+        trigger_id=derived_id(run.cause, at.customer, flow.id, flow.version, run.step),
+        customer=at.customer,
+        channel=verdict.channel,
+        flow_id=flow.id,
+        flow_version=flow.version,
+        arm=candidate.arm,
+        step=run.step,
+        decided_ms=at.now_ms,
+        due_ms=verdict.until_ms if flow.send_time == "best" else run.due_ms,
+        expires_ms=last_ms,
+        reason=verdict.reason,
+        user_id=profile.user_id,
+        email_hash=profile.email_hash,
+        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
+        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
     )
 
 
@@ -189,17 +177,18 @@ def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[st
     return None, resting
 
 
-def _silenced(profile: Profile, flow: Flow, now_ms: int, flow_set: FlowSet, settings: DomainSettings) -> str | None:
+def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:
     """Why he is left in peace: he answers to nothing, or the message of another flow keeps this one silent."""
-    if settings.unanswered_max:
-        count = unanswered(profile, now_ms)
-        if count >= settings.unanswered_max:
-            return f"{count} messages in 30 days had no answer; {settings.unanswered_max} are enough."
+    enough = at.settings.unanswered_max
+    if enough:
+        count = unanswered(profile, at.now_ms)
+        if count >= enough:
+            return f"{count} messages in 30 days had no answer; {enough} are enough."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:
             continue
-        if message.time_ms > now_ms - other.suppresses_ms:
+        if message.time_ms > at.now_ms - other.suppresses_ms:
             return f"The flow {other.id} keeps others silent for a while."
     return None
 

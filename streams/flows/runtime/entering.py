@@ -14,7 +14,7 @@ from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Ru
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow_set import Plan
-    from streams.profiles.effects import Effects
+    from streams.profiles.moment import Moment
 
 PRODUCTS_MAX = 10
 """Articles of the entry event that a run keeps to show."""
@@ -32,9 +32,7 @@ class _What(msgspec.Struct, frozen=True, gc=False):
     products: tuple[CartItem, ...]
 
 
-def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, event: Touchpoint, now_ms: int, customer: str, effects: Effects, *, is_old: bool
-) -> Profile:
+def entered_by_event(profile: Profile, plan: Plan, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
     """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
     products: tuple[CartItem, ...] = ()
     if plan.shows_entry:
@@ -42,47 +40,25 @@ def entered_by_event(  # noqa: PLR0913, PLR0917 - as the runner
         products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
     kind = event.type
     what = _What(kind, kind, event.event_id, event.time_ms, is_old, products)
-    return _entered(profile, plan, what, now_ms, customer, effects)
+    return _entered(profile, plan, what, at)
 
 
-def entered_by_segment(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile,
-    plan: Plan,
-    segment: str,
-    cause: str,
-    now_ms: int,
-    customer: str,
-    effects: Effects,
-    *,
-    is_old: bool,
-) -> Profile:
+def entered_by_segment(profile: Profile, plan: Plan, segment: str, at: Moment, *, is_old: bool) -> Profile:
     """As `entered_by_event`, at the time of his own clock."""
-    what = _What(f"The segment {segment}", f"segment {segment}", cause, now_ms, is_old, ())
-    return _entered(profile, plan, what, now_ms, customer, effects)
+    what = _What(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
+    return _entered(profile, plan, what, at)
 
 
-def entered_by_date(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile,
-    plan: Plan,
-    due_ms: int,
-    cause: str,
-    now_ms: int,
-    customer: str,
-    effects: Effects,
-    *,
-    is_old: bool,
-) -> Profile:
+def entered_by_date(profile: Profile, plan: Plan, due_ms: int, at: Moment, *, is_old: bool) -> Profile:
     """As `entered_by_event`, at the time that his date gives."""
     words = plan.flow.entry.words
-    what = _What(f"The time {words}", words, cause, due_ms, is_old, ())
-    return _entered(profile, plan, what, now_ms, customer, effects)
+    what = _What(f"The time {words}", words, at.cause, due_ms, is_old, ())
+    return _entered(profile, plan, what, at)
 
 
-def _entered(  # noqa: PLR0913, PLR0917 - as the runner
-    profile: Profile, plan: Plan, what: _What, now_ms: int, customer: str, effects: Effects
-) -> Profile:
+def _entered(profile: Profile, plan: Plan, what: _What, at: Moment) -> Profile:
     flow, runs, time_ms = plan.flow, profile.runs, what.time_ms
-    due_ms = max(time_ms + plan.wait_ms, now_ms)
+    due_ms = max(time_ms + plan.wait_ms, at.now_ms)
     known = _run_of(runs, plan.key)
     if known is not None:
         if what.is_old or time_ms <= last_entry_ms(known, plan):
@@ -100,22 +76,21 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
             return _replace(profile, runs=tuple([again if run is known else run for run in runs]))
         if not flow.begins_anew or known.step in plan.opening:
             return profile
-    if flow.valid is not None and not flow.valid.holds(now_ms):
+    if flow.valid is not None and not flow.valid.holds(at.now_ms):
         return profile
     if plan.reentry_ms and _is_too_soon(profile, plan, time_ms):
         return profile
-    candidate_id = derived_id(what.cause, customer, plan.key, flow.version)
+    candidate_id = derived_id(what.cause, at.customer, plan.key, flow.version)
     run = Run(
-        plan.key,
-        flow.version,
-        candidate_id,
-        what.cause,
-        time_ms,
-        due_ms,
-        plan.first,
-        time_ms,
-        0,
-        what.products,
+        flow_id=plan.key,
+        flow_version=flow.version,
+        candidate_id=candidate_id,
+        cause=what.cause,
+        entered_ms=time_ms,
+        due_ms=due_ms,
+        step=plan.first,
+        last_entry_ms=time_ms,
+        products=what.products,
     )
     evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
     if what.is_old:
@@ -123,12 +98,12 @@ def _entered(  # noqa: PLR0913, PLR0917 - as the runner
     else:
         if known is not None:
             ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
-            give_receipt(ended, known, arm_of(flow, customer), now_ms, customer, effects)
+            give_receipt(ended, known, arm_of(flow, at.customer), at)
             runs = tuple([other for other in runs if other is not known])
         verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
         entries = _with_entry(profile.entries, plan.key, time_ms) if plan.reentry_ms else profile.entries
         profile = _replace(profile, runs=(*runs, run), entries=entries)
-    give_receipt(verdict, run, arm_of(flow, customer), now_ms, customer, effects)
+    give_receipt(verdict, run, arm_of(flow, at.customer), at)
     return profile
 
 

@@ -8,7 +8,7 @@ happens before the due time of a message that is out already: a Revocation under
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -22,55 +22,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from schemas.outputs import Trigger
-    from streams.flows.language.flow import Flow
     from streams.flows.language.flow_set import FlowSet
-    from streams.profiles.effects import Effects
-    from streams.profiles.profile import ConsentState, Profile, Run
+    from streams.flows.runtime.candidate import Candidate
+    from streams.profiles.moment import Moment
+    from streams.profiles.profile import ConsentState, Profile
 
 SETTLES_MS = 10_000
 """Time comes a second or two after what happens where nothing has a backlog: for so little nobody has to wait."""
 _replace = msgspec.structs.replace
 
 
-def given_out(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    profile: Profile, trigger: Trigger, run: Run, flow: Flow, settled_ms: int | None, effects: Effects
-) -> Profile:
+class Ending(NamedTuple):
+    """An event that ends flows."""
+
+    event_type: str
+    time_ms: int
+    received_ms: int
+
+
+def given_out(candidate: Candidate, trigger: Trigger, at: Moment, *, settled_ms: int | None) -> Profile:
     """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
-    goes_ms = max(trigger.decided_ms, trigger.due_ms)
+    flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
+    profile = candidate.profile
     profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
     is_settled = settled_ms is not None and trigger.decided_ms - settled_ms <= SETTLES_MS
     # one after the other, as they were decided
     is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.outstanding))
     if not is_held:
-        _emit(trigger, trigger.customer, effects)
+        _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
             return profile
-    message = Outstanding(trigger, _replace(run, products=()), is_held)
-    return bounded(_replace(profile, outstanding=(*profile.outstanding, message)), trigger.customer, effects)
+    message = Outstanding(trigger, _replace(candidate.run, products=()), is_held)
+    return bounded(_replace(profile, outstanding=(*profile.outstanding, message)), at)
 
 
-def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
+def bounded(profile: Profile, at: Moment) -> Profile:
     """The profile with OUTSTANDING_MAX messages at most: of more the first do not wait."""
     beyond = len(profile.outstanding) - OUTSTANDING_MAX
     if beyond <= 0:
         return profile
     for message in profile.outstanding[:beyond]:
         if message.is_held:
-            _emit(message.trigger, customer, effects)
+            _emit(message.trigger, at)
     return _replace(profile, outstanding=profile.outstanding[beyond:])
 
 
-def released(profile: Profile, settled_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
+def released(profile: Profile, flow_set: FlowSet, at: Moment, *, settled_ms: int | None) -> Profile:
     """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
     if settled_ms is None:
         return profile
-    profile = _without_paused(profile, settled_ms, flow_set, customer, effects)
+    profile = _without_paused(profile, settled_ms, flow_set, at)
     now_ms = max(profile.clock_ms, settled_ms)
     kept = []
     for message in profile.outstanding:
         is_released = _is_to_release(message, settled_ms)
         if is_released:
-            _emit(message.trigger, customer, effects)
+            _emit(message.trigger, at)
         if message.goes_ms > now_ms or (message.is_held and not is_released):
             kept.append(_replace(message, is_held=False) if is_released else message)
     return _replace(profile, outstanding=tuple(kept))
@@ -80,50 +87,41 @@ def _is_to_release(message: Outstanding, settled_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= settled_ms
 
 
-def _without_paused(profile: Profile, settled_ms: int, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
+def _without_paused(profile: Profile, settled_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     def is_taken_back(message: Outstanding) -> bool:
-        plan = flow_set.plan_of(message.run, customer)
+        plan = flow_set.plan_of(message.run, at.customer)
         return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
 
     reason = "A person had paused the flow before the message went out."
-    return _without(profile, is_taken_back, reason, {}, profile.clock_ms, customer, effects)
+    return _without(profile, is_taken_back, reason, {}, at)
 
 
-def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:
+def _emit(trigger: Trigger, at: Moment) -> None:
     # a device may have turned out to be this customer meanwhile
-    effects.emit(customer, trigger if trigger.customer == customer else _replace(trigger, customer=customer))
-    effects.count("triggers")
-    effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
+    mine = trigger if trigger.customer == at.customer else _replace(trigger, customer=at.customer)
+    at.effects.emit(at.customer, mine)
+    at.effects.count("triggers")
+    at.effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
 
 
-def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
-    profile: Profile,
-    event_type: str,
-    time_ms: int,
-    received_ms: int,
-    now_ms: int,
-    flow_set: FlowSet,
-    customer: str,
-    effects: Effects,
-) -> Profile:
+def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Moment) -> Profile:
     """The profile without messages of flows that this event would have ended, had it been folded when it was received.
 
     An order of before the customer entered the flow ends nothing.
     """
 
     def is_taken_back(message: Outstanding) -> bool:
-        run, plan = message.run, flow_set.plan_of(message.run, customer)
-        is_exit = plan is not None and event_type in plan.flow.exit_events
-        return is_exit and (run.last_entry_ms or run.entered_ms) < time_ms and received_ms < message.goes_ms
+        run, plan = message.run, flow_set.plan_of(message.run, at.customer)
+        is_exit = plan is not None and ending.event_type in plan.flow.exit_events
+        is_later = (run.last_entry_ms or run.entered_ms) < ending.time_ms
+        return is_exit and is_later and ending.received_ms < message.goes_ms
 
-    evidence = {"event": event_type, "event_time_ms": str(time_ms)}
-    reason = f"{event_type} had ended this flow before the message was to go."
-    return _without(profile, is_taken_back, reason, evidence, now_ms, customer, effects)
+    evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
+    reason = f"{ending.event_type} had ended this flow before the message was to go."
+    return _without(profile, is_taken_back, reason, evidence, at)
 
 
-def without_withdrawn(
-    profile: Profile, statements: Iterable[ConsentState], now_ms: int, customer: str, effects: Effects
-) -> Profile:
+def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:
     """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
 
     def is_taken_back(message: Outstanding) -> bool:
@@ -136,35 +134,36 @@ def without_withdrawn(
         )
 
     reason = "Consent had been withdrawn before the message was to go."
-    return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)
+    return _without(profile, is_taken_back, reason, {}, at)
 
 
-def without_out(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
+def without_out(profile: Profile, at: Moment) -> Profile:
     """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
     reason = "The device turned out to be another customer's."
-    return _without(profile, lambda message: not message.is_held, reason, {}, now_ms, customer, effects)
+    return _without(profile, lambda message: not message.is_held, reason, {}, at)
 
 
-def _without(  # noqa: PLR0913, PLR0917 - as given_out
-    profile: Profile,
-    is_taken_back: Callable[[Outstanding], bool],
-    reason: str,
-    evidence: dict[str, str],
-    now_ms: int,
-    customer: str,
-    effects: Effects,
+def _without(
+    profile: Profile, is_taken_back: Callable[[Outstanding], bool], reason: str, evidence: dict[str, str], at: Moment
 ) -> Profile:
-    open_ = [message for message in profile.outstanding if message.is_held or message.goes_ms > now_ms]
+    open_ = [message for message in profile.outstanding if message.is_held or message.goes_ms > at.now_ms]
     revoked = [message for message in open_ if is_taken_back(message)]
     if len(open_) == len(profile.outstanding) and not revoked:
         return profile
     for message in revoked:
         trigger = message.trigger
         verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
-        give_receipt(verdict, message.run, trigger.arm, now_ms, customer, effects)
+        give_receipt(verdict, message.run, trigger.arm, at)
         if not message.is_held:
-            revocation = Revocation(trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms)
-            effects.emit(customer, revocation)
+            revocation = Revocation(
+                trigger_id=trigger.trigger_id,
+                customer=at.customer,
+                flow_id=trigger.flow_id,
+                channel=trigger.channel,
+                reason=reason,
+                time_ms=at.now_ms,
+            )
+            at.effects.emit(at.customer, revocation)
     gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
     # he never got them: they count for no cap
     messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])

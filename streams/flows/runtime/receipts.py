@@ -9,6 +9,7 @@ from streams.flows.language.arms import SHADOW, SHADOW_KEY
 
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Run
 
 Outcome = Literal[
@@ -50,7 +51,7 @@ class Verdict(NamedTuple):
     """A deferred one whose time to expire goes on."""
 
 
-def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
+def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
     """Emits the decision about a run; candidates = final + open, where too_old is both at once.
 
     What is revoked has had its outcome: it counts for neither.
@@ -58,27 +59,27 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: st
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):
         flow_id, arm = flow_id.removeprefix(SHADOW_KEY), SHADOW
-    effects.emit(
-        customer,
+    at.effects.emit(
+        at.customer,
         Decision(
-            run.candidate_id,
-            customer,
-            flow_id,
-            run.flow_version,
-            run.step,
-            arm,
-            outcome,
-            outcome not in _NOT_FINAL,
-            verdict.reason,
-            run.cause,
-            now_ms,
-            verdict.evidence,
+            candidate_id=run.candidate_id,
+            customer=at.customer,
+            flow_id=flow_id,
+            flow_version=run.flow_version,
+            step=run.step,
+            arm=arm,
+            outcome=outcome,
+            final=outcome not in _NOT_FINAL,
+            reason=verdict.reason,
+            cause=run.cause,
+            time_ms=at.now_ms,
+            evidence=verdict.evidence,
         ),
     )
-    effects.count("decisions", by=f"outcome={outcome}")
+    at.effects.count("decisions", by=f"outcome={outcome}")
     opened = _OPENED.get(outcome, -1)
     if opened:
-        effects.count(OPEN, value=opened)
+        at.effects.count(OPEN, value=opened)
 
 
 def check_receipts(candidates: int, effects: Effects) -> None:

@@ -19,6 +19,7 @@ from streams.flows.language.steps import (
     WaitStep,
     WaitUntilStep,
 )
+from streams.flows.runtime.candidate import Candidate
 from streams.flows.runtime.deciding import decide, trigger
 from streams.flows.runtime.entering import entered_by_event, entered_by_segment, last_entry_ms
 from streams.flows.runtime.hours import until_ms, zone_of
@@ -30,9 +31,8 @@ from streams.profiles.orders import was_ordered_since
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow_set import FlowSet, Place, Plan
-    from streams.profiles.effects import Effects
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile, Run
-    from streams.settings import DomainSettings
 
 _ORDERED = "order_completed"
 _ENDING = frozenset({"exited", "held_out", "no_consent"})
@@ -40,16 +40,7 @@ _ENDING = frozenset({"exited", "held_out", "no_consent"})
 _replace = msgspec.structs.replace
 
 
-def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    profile: Profile,
-    event: Touchpoint,
-    now_ms: int,
-    received_at_ms: int,
-    flow_set: FlowSet,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-) -> Profile:
+def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     """The profile, which has taken the event in already, with flows ended and entered; the same object if none was."""
     listening = flow_set.listening.get(event.type)
     if listening is None:
@@ -57,102 +48,72 @@ def on_event(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not b
     runs = profile.runs
     if runs and listening.goals:
         runs = tuple(
-            [_with_goal(run, event, flow_set, customer) if run.flow_id in listening.goals else run for run in runs]
+            [_with_goal(run, event, flow_set, at.customer) if run.flow_id in listening.goals else run for run in runs]
         )
     if runs and listening.exits:
-        runs = _without_exited(runs, listening.exits, event, now_ms, flow_set, customer, effects)
+        runs = _without_exited(runs, listening.exits, event, flow_set, at)
     if runs is not profile.runs:
         profile = _replace(profile, runs=runs)
     # an address is no customer: it has no clock of its own and no one to send to
-    if listening.entries and not customer.startswith("e:"):
-        is_old = received_at_ms - event.time_ms > settings.entry_age_max_ms
+    if listening.entries and not at.customer.startswith("e:"):
+        is_old = received_ms - event.time_ms > at.settings.entry_age_max_ms
         is_bought = was_ordered_since(profile, event.time_ms)
         for plan in listening.entries:
-            if plan.is_shared and not flow_set.may_enter(plan, customer):
+            if plan.is_shared and not flow_set.may_enter(plan, at.customer):
                 continue
             if is_bought and _ORDERED in plan.flow.exit_events:
                 continue  # it came late, from a device or a client; what it would start has ended already
-            if plan.entry is None or plan.entry(profile, event, now_ms):
-                profile = entered_by_event(profile, plan, event, now_ms, customer, effects, is_old=is_old)
+            if plan.entry is None or plan.entry(profile, event, at.now_ms):
+                profile = entered_by_event(profile, plan, event, at, is_old=is_old)
     return profile
 
 
-def on_segment(  # noqa: PLR0913, PLR0917 - as on_event
-    profile: Profile,
-    segment: str,
-    cause: str,
-    now_ms: int,
-    flow_set: FlowSet,
-    customer: str,
-    effects: Effects,
-    *,
-    is_old: bool = False,
-) -> Profile:
+def on_segment(profile: Profile, segment: str, flow_set: FlowSet, at: Moment, *, is_old: bool = False) -> Profile:
     """The profile, which has just come into the segment, with flows entered; the same object if none was."""
     for plan in flow_set.segments.get(segment, ()):
-        if flow_set.may_enter(plan, customer) and (plan.entry is None or plan.entry(profile, None, now_ms)):
-            profile = entered_by_segment(profile, plan, segment, cause, now_ms, customer, effects, is_old=is_old)
+        if flow_set.may_enter(plan, at.customer) and (plan.entry is None or plan.entry(profile, None, at.now_ms)):
+            profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
     return profile
 
 
-def on_due(  # noqa: PLR0913, PLR0917 - as on_event
-    profile: Profile,
-    run: Run,
-    now_ms: int,
-    flow_set: FlowSet,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-    *,
-    settled_ms: int | None,
-) -> Profile:
+def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, settled_ms: int | None) -> Profile:
     """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
     Who entered an older version and is to move goes on in the newer one, at the step of the same name, and the records
     name that version. Each message is a candidate of its own: the first comes with the entry, a further one
     with what was decided about the one before.
     """
-    plan = flow_set.plan_of(run, customer)
+    plan = flow_set.plan_of(run, at.customer)
     if plan is None:
         gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
-        give_receipt(gone, run, UNASSIGNED, now_ms, customer, effects)
+        give_receipt(gone, run, UNASSIGNED, at)
         return _with_run(profile, run, None)
     step = run.step if run.step in plan.places else plan.first if len(plan.places) == 1 else END
-    arm = arm_of(plan.flow, customer)
+    arm = arm_of(plan.flow, at.customer)
     going: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
     if step == END:
-        give_receipt(
-            Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}),
-            run,
-            arm,
-            now_ms,
-            customer,
-            effects,
-        )
+        give_receipt(Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}), run, arm, at)
         going = None
-    while going is not None and going.due_ms <= now_ms:
-        place = plan.places[going.step]
+    while going is not None and going.due_ms <= at.now_ms:
+        candidate, place = Candidate(profile, going, plan, arm), plan.places[going.step]
         if isinstance(place.step, TriggerStep):
-            before = going
-            verdict = decide(profile, before, plan, now_ms, flow_set, settings, arm)
+            verdict = decide(candidate, flow_set, at)
             if verdict.outcome == "sent" and plan.is_shadow:
                 verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
             if verdict.outcome == "sent":
-                message = trigger(profile, before, plan.flow, now_ms, settings, customer, arm, verdict)
-                profile = given_out(profile, message, before, plan.flow, settled_ms, effects)
-            if not (plan.is_paused and verdict.is_held and before.held_ms):
-                give_receipt(verdict, before, arm, now_ms, customer, effects)
-            going = _after_verdict(before, verdict, place.nexts[0], arm, now_ms, customer, effects)
+                profile = given_out(candidate, trigger(candidate, verdict, at), at, settled_ms=settled_ms)
+            if not (plan.is_paused and verdict.is_held and going.held_ms):
+                give_receipt(verdict, going, arm, at)
+            going = _after_verdict(candidate, verdict, place.nexts[0], at)
         else:
-            zone = profile.time_zone, settings.reporting_time_zone
-            going = _stepped(going, place, plan, profile, zone, arm, now_ms, customer, effects)
+            going = _stepped(candidate, place, at)
     return _with_run(profile, run, going)
 
 
-def lost_to_merge(run: Run, now_ms: int, customer: str, effects: Effects) -> None:
+def lost_to_merge(run: Run, at: Moment) -> None:
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
     verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
-    give_receipt(verdict, run, UNASSIGNED, now_ms, customer, effects)
+    give_receipt(verdict, run, UNASSIGNED, at)
 
 
 def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str) -> tuple[Run, ...]:
@@ -173,9 +134,7 @@ def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
     )
 
 
-def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
-    runs: tuple[Run, ...], order_ms: int, now_ms: int, flow_set: FlowSet, customer: str, effects: Effects
-) -> tuple[Run, ...]:
+def without_ordered(runs: tuple[Run, ...], order_ms: int, flow_set: FlowSet, at: Moment) -> tuple[Run, ...]:
     """The candidates that stay when another profile of the same customer turns out to hold an order of that time.
 
     One whose last entry event came after the order began anew, and stays.
@@ -185,11 +144,11 @@ def without_ordered(  # noqa: PLR0913, PLR0917 - as on_event
         return runs
     kept = []
     for run in runs:
-        plan = flow_set.plan_of(run, customer) if run.flow_id in listening.exits else None
+        plan = flow_set.plan_of(run, at.customer) if run.flow_id in listening.exits else None
         if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
-        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, now_ms, customer, effects)
+        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, at)
     return tuple(kept)
 
 
@@ -206,73 +165,50 @@ def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) ->
     return run if plan is None or plan.flow.goal.event != event.type else _replace(run, goal_ms=event.time_ms)
 
 
-def _without_exited(  # noqa: PLR0913, PLR0917 - as on_event
-    runs: tuple[Run, ...],
-    exits: frozenset[str],
-    event: Touchpoint,
-    now_ms: int,
-    flow_set: FlowSet,
-    customer: str,
-    effects: Effects,
+def _without_exited(
+    runs: tuple[Run, ...], exits: frozenset[str], event: Touchpoint, flow_set: FlowSet, at: Moment
 ) -> tuple[Run, ...]:
     kept = []
     for run in runs:
-        plan = flow_set.plan_of(run, customer) if run.flow_id in exits else None
+        plan = flow_set.plan_of(run, at.customer) if run.flow_id in exits else None
         if plan is None or event.type not in plan.flow.exit_events:
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        _ended(run, plan, evidence, now_ms, customer, effects)
+        _ended(run, plan, evidence, at)
     return runs if len(kept) == len(runs) else tuple(kept)
 
 
-def _ended(  # noqa: PLR0913, PLR0917 - as on_event
-    run: Run, plan: Plan, evidence: dict[str, str], now_ms: int, customer: str, effects: Effects
-) -> None:
+def _ended(run: Run, plan: Plan, evidence: dict[str, str], at: Moment) -> None:
     verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
-    give_receipt(verdict, run, arm_of(plan.flow, customer), now_ms, customer, effects)
+    give_receipt(verdict, run, arm_of(plan.flow, at.customer), at)
 
 
-def _after_verdict(  # noqa: PLR0913, PLR0917 - as on_event
-    run: Run, verdict: Verdict, following: str, arm: str, now_ms: int, customer: str, effects: Effects
-) -> Run | None:
+def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: Moment) -> Run | None:
     """The run after a message was decided: it comes again later, or its next message is a candidate now."""
+    run = candidate.run
     if verdict.outcome == "deferred":
         return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) if verdict.is_held else 0)
     if verdict.outcome in _ENDING or following == END:
         return None
-    candidate_id = derived_id(run.cause, customer, run.flow_id, run.flow_version, following)
-    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=now_ms, held_ms=0)
-    give_receipt(
-        Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step}),
-        after,
-        arm,
-        now_ms,
-        customer,
-        effects,
-    )
+    candidate_id = derived_id(run.cause, at.customer, run.flow_id, run.flow_version, following)
+    after = _replace(run, candidate_id=candidate_id, step=following, due_ms=at.now_ms, held_ms=0)
+    entered = Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step})
+    give_receipt(entered, after, candidate.arm, at)
     return after
 
 
-def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
-    run: Run,
-    place: Place,
-    plan: Plan,
-    profile: Profile,
-    zone: tuple[str | None, str],
-    arm: str,
-    now_ms: int,
-    customer: str,
-    effects: Effects,
-) -> Run | None:
+def _stepped(candidate: Candidate, place: Place, at: Moment) -> Run | None:
     """The run after a step that sends nothing; None: it was the last one."""
+    run, profile, now_ms = candidate.run, candidate.profile, at.now_ms
     following, due_ms = place.nexts[0], now_ms
     ended = Verdict("exited", f"The flow ends after the step {run.step}.", {})
     match place.step:
         case WaitStep(for_ms=for_ms):
             due_ms = now_ms + for_ms
         case WaitUntilStep():
-            due_ms = until_ms(place.step, now_ms, zone_of(*zone))
+            zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
+            due_ms = until_ms(place.step, now_ms, zone)
         case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
             date_ms = DATES[field](profile)
             if date_ms is None:
@@ -285,11 +221,11 @@ def _stepped(  # noqa: PLR0913, PLR0917 - as on_event
         case SplitStep(arms=arms):
             # who is held out goes the first way, to be told so at the first message
             names = [each.name for each in arms]
-            following = place.nexts[names.index(arm) if arm in names else 0]
+            following = place.nexts[names.index(candidate.arm) if candidate.arm in names else 0]
         case CheckGoalStep() if run.goal_ms:
-            reached = f"The goal, {plan.flow.goal.event}, is reached."
+            reached = f"The goal, {candidate.plan.flow.goal.event}, is reached."
             following, ended = END, Verdict("exited", reached, {"goal_time_ms": str(run.goal_ms)})
     if following == END:
-        give_receipt(ended, run, arm, now_ms, customer, effects)
+        give_receipt(ended, run, candidate.arm, at)
         return None
     return _replace(run, step=following, due_ms=due_ms)
