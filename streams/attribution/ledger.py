@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.outputs import Credit
+from schemas.units import DAY_MS
 from streams.attribution import touches as touch_rules
 from streams.attribution.models import MODELS
 from streams.attribution.touches import DIRECT
 from streams.profiles.effects import derived_id
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS
 from streams.profiles.profile import TOUCHES_MAX, Touch
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

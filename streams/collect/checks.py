@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.settings import DAY_MS
+from schemas.units import DAY_MS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint

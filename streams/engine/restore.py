@@ -50,32 +50,53 @@ class Restored:
     records: int
 
 
-def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is told
-    settings: EngineSettings,
-    outside: Outside,
-    source: Input,
-    number: int,
-    cancelled: Event,
-    on_progress: Callable[[float], None],
-) -> Restored | None:
-    """Restore a partition; blocks, tells its share from 0 to 1, and gives None once it is cancelled.
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """Which partition is to be restored, with what; `on_progress` is told its share from 0 to 1."""
+
+    settings: EngineSettings
+    outside: Outside
+    source: Input
+    number: int
+    cancelled: Event
+    on_progress: Callable[[float], None]
+
+    @property
+    def place(self) -> Place:
+        return self.source.topic, self.number
+
+    @contextmanager
+    def consumer(self, **config: str | int) -> Iterator[Consumer]:
+        """Open a consumer that joins no group."""
+        settings = self.settings
+        common = reader_config(settings.brokers, settings.client, settings.group)
+        consumer = self.outside.consumer({**common, **config})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+
+def restore(wanted: Restoration) -> Restored | None:
+    """Restore a partition; blocks, and gives None once it is cancelled.
 
     The order matters: (1) the committed offset, stable, so that every transaction which moves it is decided;
     (2) then the changelog's end, read uncommitted, behind which nothing of those transactions can lie; (3)
     then its committed records up to there. The position also counts what lies between records: control
     records and what compaction has taken away.
     """
-    committed = _committed(settings, outside, (source.topic, number), cancelled)
+    settings, source, number = wanted.settings, wanted.source, wanted.number
+    committed = _committed(wanted)
     if committed is None:
         return None
     if source.changelog is None:
         return Restored(None, committed, 0)
     changelog = (source.changelog, number)
-    with _consumer(settings, outside, **{"isolation.level": "read_uncommitted"}) as consumer:
+    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
         low, high = watermarks(consumer, changelog)
-    store = _open(settings, outside.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
+    store = _open(settings, wanted.outside.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
-        records = _catch_up(settings, outside, store, changelog, (low, high), cancelled, on_progress)
+        records = _catch_up(wanted, store, changelog, (low, high))
     except BaseException:
         store.close()
         raise
@@ -84,7 +105,7 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
         return None
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
         # who was held up since it asked may find another worker's first commit; it is no member any more then
-        committed = _committed(settings, outside, (source.topic, number), cancelled)
+        committed = _committed(wanted)
         if committed is None or committed == NOT_COMMITTED:
             store.close()
         if committed == NOT_COMMITTED:
@@ -96,20 +117,12 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who is
     return None if committed is None else Restored(store, committed, records)
 
 
-@contextmanager
-def _consumer(settings: EngineSettings, outside: Outside, **config: str | int) -> Iterator[Consumer]:
-    consumer = outside.consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
-    try:
-        yield consumer
-    finally:
-        consumer.close()
-
-
-def _committed(settings: EngineSettings, outside: Outside, place: Place, cancelled: Event) -> int | None:
+def _committed(wanted: Restoration) -> int | None:
     # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
     # no member; reading committed, it waits for the pending transactions of the partition's last owner.
-    with _consumer(settings, outside) as consumer:
-        while not cancelled.is_set():
+    place = wanted.place
+    with wanted.consumer() as consumer:
+        while not wanted.cancelled.is_set():
             try:
                 [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
             except KafkaException as error:
@@ -146,25 +159,17 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     return disk.open(path)
 
 
-def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
-    settings: EngineSettings,
-    outside: Outside,
-    store: Store,
-    changelog: Place,
-    ends: tuple[int, int],
-    cancelled: Event,
-    on_progress: Callable[[float], None],
-) -> int | None:
+def _catch_up(wanted: Restoration, store: Store, changelog: Place, ends: tuple[int, int]) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
     records, began_s = 0, time.monotonic()
     logged_s = began_s
     if position >= high:
         return 0
-    with _consumer(settings, outside) as consumer:
+    with wanted.consumer() as consumer:
         consumer.assign([TopicPartition(*changelog, start)])
         while position < high:
-            if cancelled.is_set():
+            if wanted.cancelled.is_set():
                 return None
             first = consumer.poll(_POLL_SECONDS)
             fetched = [] if first is None else [first, *consumer.consume(_RECORDS_MAX, 0)]
@@ -181,7 +186,7 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, all of what it stands on
             if fetched:
                 store.write(changes, position)
                 records += len(changes)
-                on_progress((position - start) / (high - start))
+                wanted.on_progress((position - start) / (high - start))
             if time.monotonic() - logged_s > _LOG_SECONDS:
                 logged_s = time.monotonic()
                 _log.info(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.units import DAY_MS
 from streams.fold.touchpoints import count_order
 from streams.profiles.effects import hash_64
 from streams.profiles.orders import find_order, place_order
 from streams.profiles.profile import PlacedOrder, Profile
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 
-from schemas import wire
-from schemas.journal import Configured, PartitionProgress, Progress
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Touchpoint
-from state.memory import MemoryStore
-from state.overlay import Overlay
+from schemas.units import DAY_MS
 from streams.collect.keys import key_of
 from streams.flows.language.conditions import Part
 from streams.flows.language.events import EventType
 from streams.flows.language.files import read_document, read_yaml
 from streams.flows.language.mistakes import FlowError, parse_part
-from streams.fold.fold import Fold
-from streams.fold.partition_state import JournalCodec
-from streams.fold.record import Record
-from streams.settings import DAY_MS, parse_domain
+from streams.fold.attempt import Refused
+from streams.fold.memory import Partition
+from streams.settings import parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from streams.fold.attempt import Folded
     from streams.settings import DomainSettings
 
 FOLDER = "stories"
@@ -144,8 +140,10 @@ def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator
     zone = settings.zone
     for touchpoint in sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms):
         shop.pass_time(touchpoint.time_ms)
-        shop.take(touchpoint)
+        shop.send(touchpoint)
     shop.pass_time(shop.now_ms + _LASTS_MS)
+    for refused in shop.refused:
+        yield f"a touchpoint could not be used: {refused.reason}: {refused.detail}"
     ordered = sorted(shop.triggers, key=lambda trigger: (trigger.decided_ms, trigger.customer))
     sent = [_shown(trigger, zone) for trigger in ordered]
     expected = [item.model_dump(exclude_none=True) | {"at": str(item.at)} for item in story.expect]
@@ -228,33 +226,28 @@ class _Shop:
     """One journal partition in memory, and what it said."""
 
     def __init__(self, settings: DomainSettings) -> None:
-        self._fold = Fold(Overlay(MemoryStore(), JournalCodec()))
+        self._partition = Partition(settings)
         self.now_ms = 0
         self.triggers: list[Trigger] = []
         self.decisions: list[Decision] = []
-        self._append("", Configured(settings.model_dump_json(), 0), 0)
+        self.refused: list[Refused] = []
+        self._take(self._partition.configure())
 
-    def take(self, touchpoint: Touchpoint) -> None:
-        key = key_of(touchpoint)
-        if key is not None:
-            self._append(key.decode(), touchpoint, touchpoint.time_ms)
+    def send(self, touchpoint: Touchpoint) -> None:
+        if key_of(touchpoint) is not None:
+            self._take(self._partition.send(touchpoint))
 
     def pass_time(self, until_ms: int) -> None:
         self.now_ms = until_ms
-        self._append("", Progress((PartitionProgress(0, until_ms),)), 0)
+        self._take(self._partition.pass_time(until_ms))
 
-    def _append(self, key: str, value: Any, received_ms: int) -> None:  # noqa: ANN401 - any record of the journal
-        """Folds a record, and everything that it sends back to the journal."""
-        waiting = deque([Record(key, value, wire.encode(value), received_ms, 0)])
-        while waiting:
-            effects = self._fold(waiting.popleft())
-            self.triggers += [record for _, record in effects.outputs if isinstance(record, Trigger)]
-            taken_back = {record.trigger_id for _, record in effects.outputs if isinstance(record, Revocation)}
+    def _take(self, outcomes: Iterable[Folded | Refused]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                self.refused.append(outcome)
+                continue
+            records = [record for _, record in outcome.effects.outputs]
+            self.triggers += [record for record in records if isinstance(record, Trigger)]
+            taken_back = {record.trigger_id for record in records if isinstance(record, Revocation)}
             self.triggers = [trigger for trigger in self.triggers if trigger.trigger_id not in taken_back]
-            self.decisions += [record for _, record in effects.outputs if isinstance(record, Decision)]
-            for target, appended, headers in effects.journal:
-                raw = appended if isinstance(appended, bytes) else wire.encode(appended)
-                named = dict(headers)
-                received = int.from_bytes(named.get("received_at_ms", b""), "big")
-                hops = named.get("hops", b"\x00")[0]
-                waiting.append(Record(target or "", wire.decode(raw), raw, received, hops))
+            self.decisions += [record for record in records if isinstance(record, Decision)]

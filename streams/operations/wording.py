@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS, HOUR_MS
 from streams.profiles.scores import next_crossing_ms, score_f, score_m, score_r
 from streams.profiles.segments import NO_ORDER, UNSCORED
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

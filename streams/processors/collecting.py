@@ -10,8 +10,9 @@ from schemas.wire import RegistryUnusable
 from streams.collect.checks import Refused
 from streams.collect.collector import collect
 from streams.engine.batch import Output
+from streams.fold.attempt import RAISED, raised_detail
 from streams.fold.record import journal_headers
-from streams.processors.letters import RAISED, dead_letter, raised_detail
+from streams.processors.letters import dead_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

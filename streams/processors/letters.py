@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from schemas.outputs import NOT_WHOLE, DeadLetter
@@ -10,7 +9,6 @@ from schemas.outputs import NOT_WHOLE, DeadLetter
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-RAISED = "raised"
 _DETAIL_MAX = 8_000
 _WHOLE_BYTES_MAX = 10 * 1024 * 1024
 """A record up to this size is kept as it came: more than touchpoints takes, less than the dead letters do."""
@@ -38,8 +36,3 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
         value=value,
         headers=headers,
     )
-
-
-def raised_detail(error: Exception) -> str:
-    """The traceback of an unexpected exception."""
-    return "".join(traceback.format_exception(error))

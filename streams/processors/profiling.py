@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
 from schemas.journal import PartitionProgress, Progress
-from schemas.wire import WireError
 from streams.engine.batch import Output
+from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
-from streams.fold.moment import Rejected
-from streams.kafka.journal import COPIED, MUST_STOP, counted_as_letter, read_record
-from streams.processors.letters import RAISED, dead_letter, raised_detail
+from streams.kafka.journal import COPIED, counted_as_letter, reader
+from streams.processors.letters import dead_letter
 from streams.processors.settling import Settling
 from streams.profiles.effects import TOPIC_OF, added_up
 
@@ -76,6 +75,7 @@ class Profiling:
         self._topics = topics
         self._topic_names = {struct: getattr(topics, name) for struct, name in TOPIC_OF.items()}
         self._wire = wire
+        self._read = reader(wire)
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
         """Of what is new, and of what was copied and counted where it came from."""
@@ -84,29 +84,21 @@ class Profiling:
 
     def process(self, batch: Batch) -> list[Output]:
         """Folds each record; one that cannot be folded is a dead letter, and the rest goes on."""
-        partition, wire, outputs = batch.partition, self._wire, list[Output]()
+        partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         for message in batch.messages:
-            record, tally = None, new
-            try:
-                record = read_record(message, wire)
-                if record.is_copy:
-                    tally = copied
-                effects = fold(record)
-            except MUST_STOP:
-                raise
-            except (Rejected, WireError) as error:
-                outputs.append(self._letter(error.reason, error.detail, message, tally))
+            outcome = attempt(fold, self._read, message)
+            record = outcome.record
+            is_copy = record is not None and record.is_copy
+            tally = copied if is_copy else new
+            if isinstance(outcome, Refused):
+                outputs.append(self._letter(outcome, message, tally))
                 continue
-            except Exception as error:
-                if record is not None and not record.is_of_customer:
-                    raise
-                outputs.append(self._letter(RAISED, raised_detail(error), message, tally))
-                continue
+            effects = outcome.effects
             tally.add(effects)
             if effects.outputs:
-                self._send(effects.outputs, outputs, _COPY if record.is_copy else None)
-            if effects.journal and not record.is_copy:
+                self._send(effects.outputs, outputs, _COPY if is_copy else None)
+            if effects.journal and not is_copy:
                 self._append(effects.journal, partition, outputs)
         new.count()
         copied.count()
@@ -201,9 +193,9 @@ class Profiling:
             else:
                 outputs.append(Output(self._topics.journal, key.encode(), value, list(headers) or None))
 
-    def _letter(self, reason: str, detail: str, message: Message, tally: Tally) -> Output:
+    def _letter(self, refused: Refused, message: Message, tally: Tally) -> Output:
         tally.folded = True
         tally.ones += counted_as_letter(message)
-        letter = dead_letter("fold", reason, detail, message)
+        letter = dead_letter("fold", refused.reason, refused.detail, message)
         self._pending.append(letter)
         return Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
-from streams.settings import HOUR_MS
+from schemas.units import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

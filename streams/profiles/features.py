@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from streams.settings import DAY_MS
+from schemas.units import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS
 from streams.profiles.orders import window_sums
 from streams.profiles.profile import Profile, Score
 from streams.profiles.scores import next_crossing_ms, score_f, score_m, score_r
 from streams.profiles.segments import NO_ORDER, RULES, UNSCORED
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from streams.profiles.scores import CutsModel

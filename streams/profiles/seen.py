@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xxhash import xxh3_64_digest
 
+from schemas.units import DAY_MS
 from streams.profiles.profile import SEEN_MAX
-from streams.settings import DAY_MS
 
 Seen = tuple[tuple[int, bytes], ...]
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.insights import PanelRow
+from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.profiles.effects import hash_64
 from streams.profiles.orders import mean_gap_ms, window_sums
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Profile
     from streams.settings import DomainSettings
 
-WEEK_MS = 7 * DAY_MS
 HOURS_A_WEEK = 168
 _FIRST_MONDAY_MS = 4 * DAY_MS  # 1970-01-05
 _PPM = 1_000_000

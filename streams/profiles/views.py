@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS
 from streams.profiles.profile import VIEWS_MAX, CategoryView
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from streams.settings import HOUR_MS
+from schemas.units import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS
 from streams.collect.keys import key_of
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar, shown
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
 from streams.replay.links import Links
 from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
+from schemas.units import HOUR_MS
 from streams.demo.servers.places import data_dir
 from streams.replay.files.columns import map_file
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
-from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,13 +10,14 @@ import pytest
 
 from schemas.outputs import Credit
 from schemas.touchpoint import Marketing, Order, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
 from streams.attribution.models import MODELS, apportion, split_last, split_linear
 from streams.attribution.touches import add_touch, touch_of
 from streams.profiles.effects import Effects, hash_64
 from streams.profiles.moment import Moment
 from streams.profiles.profile import TOUCHES_MAX, Conversion, Profile, Touch
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 
 NOW_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
 SETTINGS = parse_domain("{}")

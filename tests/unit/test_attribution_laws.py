@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Credit
 from schemas.touchpoint import Order, Touchpoint
+from schemas.units import DAY_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
 from streams.attribution.models import MODELS, apportion
 from streams.attribution.touches import add_touch, bounded, united
 from streams.profiles.effects import Effects, hash_64
 from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Conversion, Profile, Touch
-from streams.settings import DAY_MS, parse_domain
+from streams.settings import parse_domain
 
 SETTINGS = parse_domain('{"lookback_ms": 600000, "view_lookback_ms": 180000}')
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.outputs import Decision, Trigger, TriggerProduct
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
@@ -18,7 +19,7 @@ from streams.flows.runtime.runner import lost_to_merge, on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, ConsentState, Profile, Sent
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 from tests.support.flows import a_reminder
 
 if TYPE_CHECKING:

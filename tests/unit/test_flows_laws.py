@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.runtime.consent import allowed, with_consent
 from streams.flows.runtime.runner import on_due, on_event
 from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 from tests.support.flows import a_reminder
 
 START_MS = 1_700_000_000_000

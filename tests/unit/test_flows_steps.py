@@ -11,11 +11,11 @@ import pytest
 
 from schemas.outputs import TriggerProduct
 from schemas.touchpoint import Product, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import ConsentState, PlacedOrder, Sent
-from streams.settings import DAY_MS, HOUR_MS
 from tests.unit.test_flows import START_MS, Journey, a_flow, an_event
 from tests.unit.test_flows_definition import a_document
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from schemas.units import DAY_MS
 from streams.flows.language.durations import Duration, duration_text
 from streams.flows.language.fields import (
     KEPT_DAYS,
@@ -21,7 +22,6 @@ from streams.flows.language.fields import (
     NumberField,
     TextField,
 )
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.conditions import All, NumberIs, TextIs
 from streams.flows.language.durations import duration_text
 from streams.flows.language.steps import TriggerStep, WaitForDateStep, WaitStep, WaitUntilStep, next_names
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

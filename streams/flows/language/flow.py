@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
+from schemas.units import DAY_MS
 from streams.flows.language.conditions import Condition, Part, check_of_profile
 from streams.flows.language.durations import Clock, Duration, duration_text, parse_duration
 from streams.flows.language.events import Channel, EventType
 from streams.flows.language.fields import SEGMENTS, DateField
 from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, check_date, check_ways
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from datetime import datetime

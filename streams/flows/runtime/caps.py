@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
 from streams.flows.language.flow import LOG_MS, NEVER_MS
 from streams.profiles.orders import last_order_ms
 from streams.profiles.profile import MESSAGES_MAX, Sent
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
     from streams.settings import DomainSettings
 
-WEEK_MS = 7 * DAY_MS
 _UNENGAGED_MS = 90 * DAY_MS
 
 

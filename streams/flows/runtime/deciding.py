@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import Trigger, TriggerProduct
+from schemas.units import HOUR_MS
 from streams.flows.language.arms import HOLDOUT
 from streams.flows.language.fields import cart_total_minor
 from streams.flows.language.flow import NEVER_MS
@@ -15,7 +16,6 @@ from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, 
 from streams.flows.runtime.receipts import Verdict
 from streams.profiles.effects import derived_id
 from streams.profiles.hours import best_minute
-from streams.settings import HOUR_MS
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

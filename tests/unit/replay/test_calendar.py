@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from schemas.units import HOUR_MS
 from streams.replay.calendar import Calendar, MarkDue, next_tick_ms, shown
-from streams.settings import HOUR_MS
 
 
 def at(text: str) -> int:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.units import HOUR_MS
 from streams.replay.files.container import write_container
 from streams.replay.files.mapping import MappingError, load_mapping
 from streams.replay.files.sources import open_source
-from streams.settings import HOUR_MS
 from streams.shop.generator import Shop, ShopParameters
 
 if TYPE_CHECKING:
