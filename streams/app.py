@@ -12,11 +12,11 @@ from streams.engine.status import Status
 from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
-from streams.processors.collecting import Collecting, Reach
+from streams.processors.collecting import Collecting, ReadPosition
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Held, Observer, known_labels
+from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -111,20 +111,20 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
     )
 
 
-def _reach(status: Status, topic: str) -> Callable[[int], Reach | None]:
-    def reach(partition: int) -> Reach | None:
+def _reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
+    def reach(partition: int) -> ReadPosition | None:
         place = (topic, partition)
         owned, end = status.partitions.get(place), status.ends.get(place)
         if owned is None or end is None or not owned.ready:
             return None
-        return Reach(owned.reached, end.offset, end.asked_ms)
+        return ReadPosition(owned.reached, end.offset, end.asked_ms)
 
     return reach
 
 
-def _held(state: Overlay[Any]) -> Held:
+def _held(state: Overlay[Any]) -> InsightSnapshot:
     anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in open_anomalies(state))
-    return Held(stock=stocks(state), anomalies=anomalies, models=versions(state))
+    return InsightSnapshot(stock=stocks(state), anomalies=anomalies, models=versions(state))
 
 
 def _flow_ids(domain: DomainSettings) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, console, fail, ready_settings, registry_errors, told
+from streams.cli.shared import Brokers, Prefix, console, errors_in_one_line, fail, ready_settings, registry_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ def backtest(
     to_ms = _LAST_MS if end is None else _time_ms("--to", end)
     if from_ms >= to_ms:
         fail(f"--from is {begin} and --to {end}: allowed is an end after the beginning")
-    with told(FlowError):
+    with errors_in_one_line(FlowError):
         trial = Trial(read_flows(flows), from_ms, to_ms, is_alone=instead)
     source, wire = _opened(file, brokers, prefix)
     tried = Sendings(from_ms, to_ms)
@@ -69,10 +69,10 @@ def backtest(
     kept = None if checkpoints is None else Checkpoints(checkpoints)
     collect_rarely()
     expected = (NewerState, FlowError, ContainerError, UnfitCheckpoint)
-    with told(*expected), console(stderr=True).status("folding") as status:
+    with errors_in_one_line(*expected), console(stderr=True).status("folding") as status:
         folded = fold(Past(_Watched(source, status), wire, kept), trial, tried, published)
     found = report(folded, tried, published)
-    with told(OSError):
+    with errors_in_one_line(OSError):
         _write(found, json, html)
     _print(found)
     for failure in tried.failures[:1]:
@@ -105,7 +105,7 @@ def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple
     from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, *registry_errors(settings)):
         opened = open_prefix(settings)
         return PrefixJournal(opened), opened.wire
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, ready_settings, registry_errors, told
+from streams.cli.shared import (
+    AsJson,
+    Brokers,
+    Prefix,
+    console,
+    echo_json,
+    errors_in_one_line,
+    fail,
+    ready_settings,
+    registry_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +121,7 @@ def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
     from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, *registry_errors(settings)):
         yield open_prefix(settings)
 
 

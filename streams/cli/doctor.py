@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, told, worker_settings
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, errors_in_one_line, worker_settings
 
 if TYPE_CHECKING:
     from streams.doctor.finding import Finding
@@ -19,7 +19,7 @@ def doctor(brokers: Brokers = None, prefix: Prefix = None, as_json: AsJson = Fal
     from streams.doctor.examination import examine
     from streams.doctor.finding import Status
 
-    with told():
+    with errors_in_one_line():
         settings = worker_settings(brokers, prefix)
         with console(stderr=True).status("examining"):
             findings = list(examine(settings))

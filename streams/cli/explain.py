@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, ready_settings, registry_errors, told
+from streams.cli.shared import (
+    AsJson,
+    Brokers,
+    Prefix,
+    console,
+    echo_json,
+    errors_in_one_line,
+    ready_settings,
+    registry_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,10 +39,10 @@ def explain(
     from streams.operations.explain import explain as read
     from streams.operations.prefix import open_prefix
 
-    with told(NotACustomer):
+    with errors_in_one_line(NotACustomer):
         key = customer_key(customer)
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, *registry_errors(settings)):
         explanation = read(open_prefix(settings), key)
     if flow is not None:
         _tell_flow(flow, explanation, settings.prefix, as_json=as_json)

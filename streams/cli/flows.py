@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli import publishing
-from streams.cli.shared import Brokers, Prefix, loaded, ready_settings, told
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, loaded, ready_settings
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -56,7 +56,7 @@ def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) ->
 
     documents = [read_document(file) for file, _ in loaded(files)]
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated):
+    with errors_in_one_line(NotCreated):
         published = read_domain(settings).flows
     found = differences(published, documents)
     for difference in found:
@@ -87,7 +87,7 @@ def play_stories(
     from streams.offline.stories import play, story_files
 
     wanted: list[Path | Traversable] = [*folders] if folders else [LIBRARY]
-    with told(FlowError):
+    with errors_in_one_line(FlowError):
         played = [each for folder in wanted for file in story_files(folder) for each in play(file, folder)]
     for each in played:
         typer.echo(f"{'FAILED' if each.differences else 'ok    '}  {each.file}: {each.story}")

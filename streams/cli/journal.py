@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, ready_settings, registry_errors, told
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, ready_settings, registry_errors
 
 journal = typer.Typer(help="Keep the journal of a prefix in a file.", no_args_is_help=True)
 
@@ -29,6 +29,6 @@ def export(
     from streams.operations.prefix import open_prefix
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, OSError, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, OSError, *registry_errors(settings)):
         count = export_journal(open_prefix(settings), file)
     typer.echo(f"{file}: {count} records of the journal of prefix {settings.prefix}")

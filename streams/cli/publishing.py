@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, fail, ready_settings, told
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, fail, ready_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,7 @@ def publish(
     documents = [read_document(file) for file, _ in found]
     if expect is not None and percent is not None:
         fail("--expect and --percent are both given: a backtest tells of all customers")
-    with told(NoExpectation):
+    with errors_in_one_line(NoExpectation):
         expected = {flow.id: expected_of(flow, expect) for _, flow in found} if expect is not None else {}
 
     def changed(domain: DomainSettings, now_ms: int) -> DomainSettings:
@@ -88,7 +88,7 @@ def list_published(brokers: Brokers = None, prefix: Prefix = None) -> None:
     from streams.operations.create import NotCreated, read_domain
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated):
+    with errors_in_one_line(NotCreated):
         domain = read_domain(settings)
     lines = list(_lines(domain))
     for line in lines or [f"prefix {settings.prefix}: no flows are published"]:
@@ -105,7 +105,7 @@ def _change(
     from streams.operations.create import NotCreated, PublishedMeanwhile, change_settings
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, NotPublishable, PublishedMeanwhile):
+    with errors_in_one_line(NotCreated, NotPublishable, PublishedMeanwhile):
         before, after = change_settings(settings, changed)
     typer.echo(f"prefix {settings.prefix}: {'unchanged' if after == before else 'published'}")
     for line in _lines(after, flow_ids):

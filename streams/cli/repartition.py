@@ -12,9 +12,9 @@ from streams.cli.shared import (
     Prefix,
     console,
     echo_json,
+    errors_in_one_line,
     ready_settings,
     registry_errors,
-    told,
     worker_settings,
 )
 
@@ -35,7 +35,7 @@ def repartition(
     from streams.operations.repartition import repartition as copy
 
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, WrongTopics, CannotRepartition, NewerState, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, WrongTopics, CannotRepartition, NewerState, *registry_errors(settings)):
         source = open_prefix(settings)
         target = worker_settings(brokers, into)
         with console(stderr=True).status("copying") as status:

@@ -15,10 +15,10 @@ from streams.cli.shared import (
     Prefix,
     console,
     echo_json,
+    errors_in_one_line,
     fail,
     ready_settings,
     registry_errors,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def replay(
     from streams.replay.replayer import ReplayError, ReplayOptions
     from streams.replay.replayer import replay as run
 
-    with told(MappingError):
+    with errors_in_one_line(MappingError):
         sources = _sources(files, mapping)
     settings = ready_settings(brokers, prefix)
     of_file, of_run = (ColumnFileError, ContainerError), (NotCreated, SilentStage, Undeliverable, ReplayError)
-    with told(*of_file, *of_run, *registry_errors(settings)):
+    with errors_in_one_line(*of_file, *of_run, *registry_errors(settings)):
         target = _target(settings)
         with _progress(files) as on_step:
             summary = run(sources, target, ReplayOptions(speed=speed, barriers=barriers), on_step)

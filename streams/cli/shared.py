@@ -34,7 +34,7 @@ def fail(message: str) -> NoReturn:
 
 
 @contextmanager
-def told(*expected: type[Exception]) -> Iterator[None]:
+def errors_in_one_line(*expected: type[Exception]) -> Iterator[None]:
     """Tells expected errors, wrong settings and Kafka's own in one line; what else is raised is a bug."""
     from confluent_kafka import KafkaException
 
@@ -67,7 +67,7 @@ def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
 
 def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
     """As `worker_settings`, told in one line if they are wrong or no broker answers."""
-    with told():
+    with errors_in_one_line():
         settings = worker_settings(brokers, prefix, **given)
     reach(settings)
     return settings
@@ -77,7 +77,7 @@ def reach(settings: WorkerSettings) -> None:
     """Returns when a broker has answered; ends with one line otherwise."""
     from streams.operations.brokers import NoBroker, ask_brokers
 
-    with told(NoBroker):
+    with errors_in_one_line(NoBroker):
         ask_brokers(settings)
 
 
@@ -103,7 +103,7 @@ def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
     wanted: list[Path | Traversable] = [*paths] if paths else [LIBRARY]
     found: list[tuple[Path | Traversable, Flow]] = []
     wrong: list[str] = []
-    with told(FlowError):
+    with errors_in_one_line(FlowError):
         for file in files_of(wanted):
             try:
                 found.append((file, load_flow(file)))

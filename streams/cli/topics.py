@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, reach, told, worker_settings
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, reach, worker_settings
 
 topics = typer.Typer(help="Make a prefix's topics, and say who needs which rights on them.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def create(
     from streams.operations.create import CannotChange, PublishedMeanwhile, create_prefix
     from streams.operations.settings_file import configured, names_flows
 
-    with told(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
+    with errors_in_one_line(FlowError, CannotChange, WrongTopics, PublishedMeanwhile):
         worker = worker_settings(brokers, prefix)
         domain = configured(settings, flows or ())
         reach(worker)
@@ -49,7 +49,7 @@ def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
     """Print, for brokers with an authorizer, what each role must be allowed, as commands of Kafka's own tool."""
     from streams.operations.acls import acls as by_role
 
-    with told():
+    with errors_in_one_line():
         worker = worker_settings(brokers, prefix)
     for role, needed in by_role(worker.prefix).items():
         typer.echo(f"# {role}")

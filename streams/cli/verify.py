@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, ready_settings, registry_errors, told
+from streams.cli.shared import (
+    AsJson,
+    Brokers,
+    Prefix,
+    console,
+    echo_json,
+    errors_in_one_line,
+    fail,
+    ready_settings,
+    registry_errors,
+)
 
 if TYPE_CHECKING:
     from streams.offline.verify import Verification
@@ -35,7 +45,7 @@ def verify(
     if twice and checkpoints is not None:
         fail("--twice and --checkpoints: allowed is one of the two; a second fold is one of all")
     settings = ready_settings(brokers, prefix)
-    with told(NotCreated, NotStill, NewerState, UnfitCheckpoint, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, NotStill, NewerState, UnfitCheckpoint, *registry_errors(settings)):
         opened = open_prefix(settings)
         with console(stderr=True).status("folding") as status:
             count = opened.domain.journal_partitions

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, ready_settings, registry_errors, told
+from streams.cli.shared import Brokers, Prefix, errors_in_one_line, ready_settings, registry_errors
 
 
 def worker(
@@ -24,5 +24,5 @@ def worker(
     from streams.operations.create import NotCreated
     from streams.worker import run_worker
 
-    with told(NotCreated, WrongTopics, *OF_LATER, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, WrongTopics, *OF_LATER, *registry_errors(settings)):
         run_worker(settings)

@@ -67,7 +67,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-class Refused(Exception):
+class RefusedRecord(Exception):
     """The touchpoint goes to the dead letters. `reason` is a metric's label; `detail` holds no personal data."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -90,13 +90,13 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
     """The touchpoint, its addresses hashed; the same object when nothing had to be changed.
 
     Raises:
-        Refused: with what is wrong, the value and what is allowed.
+        RefusedRecord: with what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
-        raise Refused("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
+        raise RefusedRecord("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
     check_time(event.time_ms, received_ms)
     if not event.event_id:
-        raise Refused("no_event_id", "event_id is empty")
+        raise RefusedRecord("no_event_id", "event_id is empty")
     _check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
@@ -104,28 +104,30 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
-    """Raises Refused for a time before 1990, of 2080 or later, or more than a day past the receive time."""
+    """Raises RefusedRecord for a time before 1990, of 2080 or later, or more than a day past the receive time."""
     if not TIME_MS_MIN <= time_ms <= received_ms + DAY_MS or time_ms >= TIME_MS_MAX:
-        raise Refused("time_out_of_range", f"time_ms {time_ms}: from 1990 to a day past the receive time, before 2080")
+        raise RefusedRecord(
+            "time_out_of_range", f"time_ms {time_ms}: from 1990 to a day past the receive time, before 2080"
+        )
 
 
 def _check_sizes(event: Touchpoint) -> None:
     for name in ("event_id", "source", "user_id", "anonymous_id", "session_id", "channel", "country", "time_zone"):
         text = getattr(event, name)
         if text is not None and len(text) > TEXT_MAX:
-            raise Refused("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX}")
+            raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX}")
     _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
     _check_texts("message", event.message, TEXT_MAX)
     _check_texts("order", event.order, TEXT_MAX)
     for product in event.products:
         _check_texts("products", product, TEXT_MAX)
     if len(event.products) > PRODUCTS_MAX:
-        raise Refused("too_many", f"{len(event.products)} products; at most {PRODUCTS_MAX}")
+        raise RefusedRecord("too_many", f"{len(event.products)} products; at most {PRODUCTS_MAX}")
     if len(event.properties) > PROPERTIES_MAX:
-        raise Refused("too_many", f"{len(event.properties)} properties; at most {PROPERTIES_MAX}")
+        raise RefusedRecord("too_many", f"{len(event.properties)} properties; at most {PROPERTIES_MAX}")
     for name, text in event.properties.items():
         if len(name) > TEXT_MAX or len(text) > PROPERTY_MAX:
-            raise Refused("too_long", f"a property's name or value is longer than {TEXT_MAX} or {PROPERTY_MAX}")
+            raise RefusedRecord("too_long", f"a property's name or value is longer than {TEXT_MAX} or {PROPERTY_MAX}")
 
 
 def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
@@ -135,7 +137,7 @@ def _check_texts(name: str, part: Marketing | Message | Order | Product | None, 
     for field in part.__struct_fields__:
         text = getattr(part, field)
         if isinstance(text, str) and len(text) > characters_max:
-            raise Refused("too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max}")
+            raise RefusedRecord("too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max}")
 
 
 def _check_amounts(event: Touchpoint) -> None:
@@ -147,22 +149,24 @@ def _check_amounts(event: Touchpoint) -> None:
     amounts += [("products.price_minor", product.price_minor) for product in event.products]
     for name, minor in amounts:
         if not 0 <= minor <= MINOR_MAX:
-            raise Refused("amount_out_of_range", f"{name} {minor}: from 0 to {MINOR_MAX}")
+            raise RefusedRecord("amount_out_of_range", f"{name} {minor}: from 0 to {MINOR_MAX}")
     for product in event.products:
         if not 0 <= product.quantity <= QUANTITY_MAX:
-            raise Refused("amount_out_of_range", f"products.quantity {product.quantity}: from 0 to {QUANTITY_MAX}")
+            raise RefusedRecord(
+                "amount_out_of_range", f"products.quantity {product.quantity}: from 0 to {QUANTITY_MAX}"
+            )
 
 
 def _check_parts(event: Touchpoint) -> None:
     if event.type in _ORDER_TYPES and (event.order is None or not event.order.order_id):
-        raise Refused("no_order", f"{event.type} without order.order_id")
+        raise RefusedRecord("no_order", f"{event.type} without order.order_id")
     for part in (event.order, event.spend):
         if part is not None and not (len(part.currency) == 3 and part.currency.isalpha() and part.currency.isupper()):  # noqa: PLR2004 - ISO 4217
-            raise Refused("bad_currency", f"currency {part.currency[:10]!r}: an ISO 4217 code such as EUR")
+            raise RefusedRecord("bad_currency", f"currency {part.currency[:10]!r}: an ISO 4217 code such as EUR")
     if event.type == "spend_recorded" and (event.spend is None or not event.channel):
-        raise Refused("no_spend", "spend_recorded without spend or channel")
+        raise RefusedRecord("no_spend", "spend_recorded without spend or channel")
     if event.type == "consent_changed" and (event.consent is None or event.consent.channel not in CONSENT_CHANNELS):
-        raise Refused("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
+        raise RefusedRecord("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
 
 
 def _hashed(event: Touchpoint) -> Touchpoint:
@@ -170,7 +174,7 @@ def _hashed(event: Touchpoint) -> Touchpoint:
     address = event.email_hash
     if address is not None and not _HASH.fullmatch(address):
         if not _ADDRESS.fullmatch(address.strip()):
-            raise Refused("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
+            raise RefusedRecord("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
         changes["email_hash"] = address_hash(address)
     for name in ("user_id", "anonymous_id"):
         text = getattr(event, name)

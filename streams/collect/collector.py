@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
-from streams.collect.checks import VALUE_BYTES_MAX, Refused, check_time, checked
+from streams.collect.checks import VALUE_BYTES_MAX, RefusedRecord, check_time, checked
 from streams.collect.keys import key_of
 from streams.collect.segment import is_segment, touchpoint_of
 
@@ -29,30 +29,30 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
     Canonical bytes of this release go on as they came.
 
     Raises:
-        Refused: a dead letter.
+        RefusedRecord: a dead letter.
     """
     if not value:
-        raise Refused("empty", "a record without a value")
+        raise RefusedRecord("empty", "a record without a value")
     if len(value) > VALUE_BYTES_MAX:
-        raise Refused("too_large", f"{len(value)} bytes; at most {VALUE_BYTES_MAX}")
+        raise RefusedRecord("too_large", f"{len(value)} bytes; at most {VALUE_BYTES_MAX}")
     if is_segment(value):
         record, is_canonical = touchpoint_of(value, settings.reporting_currency), False
     else:
         try:
             record = wire.decode(value)
         except WireError as error:
-            raise Refused(error.reason, error.detail) from None
+            raise RefusedRecord(error.reason, error.detail) from None
         is_canonical = value.startswith(wire.header(Touchpoint))
     if isinstance(record, Mark):
         if settings.clock != "marks":
-            raise Refused("mark_in_wall_prefix", "this prefix takes its time from the wall clock")
+            raise RefusedRecord("mark_in_wall_prefix", "this prefix takes its time from the wall clock")
         check_time(record.time_ms, record.time_ms)
         return record
     if not isinstance(record, Touchpoint):
-        raise Refused("unexpected_type", f"a {type(record).__name__} does not belong in touchpoints")
+        raise RefusedRecord("unexpected_type", f"a {type(record).__name__} does not belong in touchpoints")
     received_ms = appended_ms if settings.clock == "wall" else record.time_ms
     event = checked(record, received_ms)
     key = key_of(event)
     if key is None:
-        raise Refused("no_customer", "none of user_id, anonymous_id, order, spend with channel, email_hash")
+        raise RefusedRecord("no_customer", "none of user_id, anonymous_id, order, spend with channel, email_hash")
     return Collected(key, value if is_canonical and event is record else wire.encode(event), received_ms)

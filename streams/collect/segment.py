@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
-from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, Refused, address_hash
+from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, RefusedRecord, address_hash
 
 SOURCE = "segment"
 _EVENTS = {
@@ -45,16 +45,16 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
     """The canonical touchpoint of one call.
 
     Raises:
-        Refused: no JSON, no call of a known kind, or a field of the wrong type; the detail names it.
+        RefusedRecord: no JSON, no call of a known kind, or a field of the wrong type; the detail names it.
     """
     try:
         call = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("malformed", f"no JSON: {error}") from None
+        raise RefusedRecord("malformed", f"no JSON: {error}") from None
     try:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise Refused("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
+        raise RefusedRecord("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
 
 
 def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
@@ -90,20 +90,20 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise Refused("unknown_type", f"call type {kind!r}: track, page or identify")
+        raise RefusedRecord("unknown_type", f"call type {kind!r}: track, page or identify")
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
-        raise Refused("unknown_type", f"event {name[:100]!r} has no canonical type")
+        raise RefusedRecord("unknown_type", f"event {name[:100]!r} has no canonical type")
     return _EVENTS[name]
 
 
 def _time_ms(call: dict[str, Any]) -> int:
     text = call.get("timestamp") or call.get("originalTimestamp") or call.get("sentAt")
     if not isinstance(text, str):
-        raise Refused("malformed", "timestamp is missing; allowed is ISO 8601 with a zone")
+        raise RefusedRecord("malformed", "timestamp is missing; allowed is ISO 8601 with a zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise Refused("malformed", f"timestamp {text!r} has no zone")
+        raise RefusedRecord("malformed", f"timestamp {text!r} has no zone")
     return round(time.timestamp() * 1000)
 
 
@@ -122,7 +122,7 @@ def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON docume
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
     # before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise Refused("amount_out_of_range", f"{str(value)[:40]}: at most {most}")
+        raise RefusedRecord("amount_out_of_range", f"{str(value)[:40]}: at most {most}")
     return int(value)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import ClusterMetadata, ConsumerGroupDescription
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from streams.settings import DomainSettings, WorkerSettings
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Cluster:
         return Topics(self.settings.prefix)
 
     @property
-    def inputs(self) -> list[Place]:
+    def inputs(self) -> list[PartitionId]:
         topics, domain = self.topics, self.domain
         return [
             *((topics.touchpoints, number) for number in range(domain.touchpoint_partitions)),
@@ -58,25 +58,25 @@ class Cluster:
             (topics.facts, 0),
         ]
 
-    def ends(self, places: Collection[Place]) -> dict[Place, tuple[int, int]]:
+    def ends(self, places: Collection[PartitionId]) -> dict[PartitionId, tuple[int, int]]:
         """By partition: the first offset, and the end of what is decided."""
         first = self._offsets(places, OffsetSpec.earliest())
         last = self._offsets(places, OffsetSpec.latest())
         return {place: (first[place], last[place]) for place in first}
 
-    def _offsets(self, places: Collection[Place], spec: OffsetSpec) -> dict[Place, int]:
+    def _offsets(self, places: Collection[PartitionId], spec: OffsetSpec) -> dict[PartitionId, int]:
         wanted = {TopicPartition(*place): spec for place in places}
         answers = self.admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_SECONDS
         )
         return {(asked.topic, asked.partition): answer.result().offset for asked, answer in answers.items()}
 
-    def committed(self) -> dict[Place, int]:
+    def committed(self) -> dict[PartitionId, int]:
         """By input partition: where the group stands; negative where it has committed nothing."""
         asked = [TopicPartition(*place) for place in self.inputs]
         request = ConsumerGroupTopicPartitions(self.settings.prefix, asked)
 
-        def ask() -> dict[Place, int]:
+        def ask() -> dict[PartitionId, int]:
             [answer] = self.admin.list_consumer_group_offsets([request], request_timeout=_SECONDS).values()
             return {(each.topic, each.partition): each.offset for each in answer.result().topic_partitions}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 
 def check_group(cluster: Cluster) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _check_members(cluster: Cluster, group: ConsumerGroupDescription) -> Iterato
 
 
 def _check_offsets(
-    cluster: Cluster, committed: dict[Place, int], ends: dict[Place, tuple[int, int]]
+    cluster: Cluster, committed: dict[PartitionId, int], ends: dict[PartitionId, tuple[int, int]]
 ) -> Iterator[Finding]:
     topics = cluster.topics
     changelogs = {topics.journal: topics.profiles_changelog, topics.facts: topics.insights_changelog}
@@ -81,5 +81,5 @@ def _has_records(cluster: Cluster, topic: str, partition: int) -> bool:
     return next(records, None) is not None
 
 
-def _named(place: Place) -> str:
+def _named(place: PartitionId) -> str:
     return f"{place[0]}-{place[1]}"

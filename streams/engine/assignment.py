@@ -19,13 +19,13 @@ from streams.engine.transaction import MustAbort
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from streams.engine.clients import Clients
     from streams.engine.inputs import Input
-    from streams.engine.outside import Outside
     from streams.engine.poller import Poller
     from streams.engine.restore import Restored
     from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 RESTORES_AT_ONCE = 2
 _PAUSE_SECONDS = 0.1
@@ -38,16 +38,16 @@ class Assignment:
     """The partitions of this worker. `lock` is the cycle's: partitions come and go between batches only."""
 
     settings: EngineSettings
-    outside: Outside
+    clients: Clients
     inputs: Sequence[Input]
     status: Status
     poller: Poller
     lock: asyncio.Lock
     crash: Callable[[BaseException], Awaitable[None]]
-    _restoring: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
+    _restoring: dict[PartitionId, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.partitions: dict[Place, Partition] = self.status.partitions
+        self.partitions: dict[PartitionId, Partition] = self.status.partitions
         self._by_topic = {source.topic: source for source in self.inputs}
         self._restorers = ThreadPoolExecutor(RESTORES_AT_ONCE, "restore")
 
@@ -58,7 +58,7 @@ class Assignment:
         """Give the numbers of an input's ready partitions."""
         return sorted(part.number for part in self.ready() if part.input is source)
 
-    def add(self, tags: Mapping[Place, int]) -> None:
+    def add(self, tags: Mapping[PartitionId, int]) -> None:
         """Begin to restore newly assigned, paused partitions; each is resumed when it is ready."""
         for (topic, number), tag in tags.items():
             partition = Partition(self._by_topic[topic], number, tag)
@@ -106,7 +106,7 @@ class Assignment:
             self.status.shares[partition.place] = share
 
         wanted = Restoration(
-            self.settings, self.outside, partition.input, partition.number, partition.cancelled, on_progress
+            self.settings, self.clients, partition.input, partition.number, partition.cancelled, on_progress
         )
         return await asyncio.get_running_loop().run_in_executor(self._restorers, restore, wanted)
 
@@ -125,7 +125,7 @@ class Assignment:
             partition.ready = True
             return True
 
-    def end(self, places: Iterable[Place]) -> list[asyncio.Task[None]]:
+    def end(self, places: Iterable[PartitionId]) -> list[asyncio.Task[None]]:
         """End with partitions whose work is committed or dropped; the tasks still to wait for, off the lock."""
         tasks = []
         for place in places:

@@ -9,7 +9,7 @@ from streams.engine.batch import Output
 if TYPE_CHECKING:
     from streams.engine.partition import Partition
     from streams.engine.transaction import Transactions
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 
 class ChangelogWriter:
@@ -20,8 +20,8 @@ class ChangelogWriter:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._ends: dict[Place, int] = {}
-        self._awaited: set[Place] = set()
+        self._ends: dict[PartitionId, int] = {}
+        self._awaited: set[PartitionId] = set()
 
     def write(self, partition: Partition) -> None:
         """Send the last state of each key that changed in the open cycle."""

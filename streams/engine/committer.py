@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streams.engine.assignment import Assignment
     from streams.engine.batch import Batch, Output
     from streams.engine.partition import Partition
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 FAILURES_MAX = 3
 ABORTS_MAX = 10
@@ -60,7 +60,7 @@ class Committer:
     async def start(self) -> None:
         """Fence an earlier worker of the same slot."""
         self._loop = asyncio.get_running_loop()
-        self._transactions = Transactions(self._assignment.settings, self._assignment.outside.producer)
+        self._transactions = Transactions(self._assignment.settings, self._assignment.clients.producer)
         self._assignment.status.transactions = self._transactions
         await self._off_loop(self._transactions.start)
 
@@ -105,7 +105,7 @@ class Committer:
         elif self.cycle.is_open or any(part.pending is not None for part in self._assignment.ready()):
             await self.close_cycle()
 
-    async def drop(self, lost: Collection[Place]) -> None:
+    async def drop(self, lost: Collection[PartitionId]) -> None:
         """Abort without a look back at partitions that may already be another worker's."""
         if self.is_dead:
             await self.finish()
@@ -150,7 +150,7 @@ class Committer:
             part.pending is not None or (part.overlay is not None and part.overlay.is_changed) for part in partitions
         )
 
-    def _commit_plain(self, offsets: Mapping[Place, int]) -> None:
+    def _commit_plain(self, offsets: Mapping[PartitionId, int]) -> None:
         asyncio.run_coroutine_threadsafe(self._assignment.poller.commit(offsets), self._loop).result()
 
     def _adopt_commit(self) -> None:
@@ -171,7 +171,7 @@ class Committer:
         await self._abort()
         await asyncio.sleep(_BACKOFF_SECONDS)
 
-    async def _abort(self, without: Collection[Place] = ()) -> None:
+    async def _abort(self, without: Collection[PartitionId] = ()) -> None:
         """Undo the open cycle and read its records again, but not those of the partitions `without`."""
         try:
             await self._off_loop(self._transactions.abort)

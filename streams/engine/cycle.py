@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.engine.partition import Partition
     from streams.engine.settings import EngineSettings
     from streams.engine.transaction import Transactions
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 COMMITS_SHARE_MAX = 0.25
 """Of the time while records wait, what commits may take: where brokers are slow, cycles become longer."""
@@ -74,7 +74,7 @@ def make_durable(
     transactions: Transactions,
     partitions: Collection[Partition],
     group_metadata: Callable[[], bytes],
-    commit_plain: Callable[[Mapping[Place, int]], None],
+    commit_plain: Callable[[Mapping[PartitionId, int]], None],
 ) -> None:
     """Make a cycle durable whose effects were all sent; blocks. The one place with the order, and its reason.
 
@@ -110,7 +110,7 @@ def make_durable(
         raise MustEnd(f"committed, but the local state cannot be written: {error}") from error
 
 
-def _offsets(partitions: Collection[Partition]) -> dict[Place, int]:
+def _offsets(partitions: Collection[Partition]) -> dict[PartitionId, int]:
     # Every partition gets an offset with its first cycle, so that state never stands without one. And effects
     # of no record need at least one: with it the group's generation is checked, which fences a worker that
     # lost its partitions.

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from streams.engine.inputs import Input
     from streams.engine.settings import EngineSettings
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 SCHEME = "touchstream"
 _FLUSH_SECONDS = 10.0
 
 
-class Flow(FlowControlEvent):
+class NoFlowControl(FlowControlEvent):
     """Lets batches flow again after a rebalance as they are.
 
     Faust would empty the agents' queues, and the engine wait for ever for the batch that it had just put in. Which
@@ -62,7 +62,7 @@ class App(faust.App):
 
     @cached_property
     def flow_control(self) -> FlowControlEvent:
-        return Flow()
+        return NoFlowControl()
 
     @property
     def status(self) -> Status:
@@ -128,7 +128,7 @@ class Consumer(ConsumerFacade):
         if message is not None and not message.done.done():
             message.done.set_exception(exc)
 
-    async def on_assigned(self, places: Collection[Place]) -> None:
+    async def on_assigned(self, places: Collection[PartitionId]) -> None:
         self.app.on_rebalance_start()
         # its type in Faust lacks the generation
         on_assigned: Callable[[set[TP], int], Awaitable[None]] = self._on_partitions_assigned  # type: ignore[assignment]

@@ -11,12 +11,12 @@ import structlog
 from confluent_kafka.admin import AdminClient
 
 from streams.engine.assignment import Assignment
+from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
-from streams.engine.outside import Outside
 from streams.engine.settings import asker_config, client_config, consumer_config
 from streams.engine.transaction import MustAbort, MustEnd
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
-from streams.kafka.group import LOOK_SECONDS, GroupOffsets
+from streams.kafka.group import LOOK_SECONDS, GroupOffsetsReader
 from streams.kafka.unowned import Unowned
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streams.engine.poller import Tagged
     from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _IDLE_SECONDS = 0.5
 """From one look to the next where nothing woke us: what is to be done at once wakes us."""
@@ -43,7 +43,7 @@ class Host(Protocol):
         """Give a batch to its agent; returns when the agent is done with it, raises what it raised."""
         ...
 
-    async def on_assigned(self, places: Collection[Place]) -> None:
+    async def on_assigned(self, places: Collection[PartitionId]) -> None:
         """Learn all the partitions that this worker owns now."""
         ...
 
@@ -66,13 +66,13 @@ class Engine:
         inputs: Sequence[Input],
         status: Status,
         on_committed: Callable[[], None],
-        outside: Outside | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self.settings = settings
         self.inputs = inputs
         self.status = status
         self._on_committed = on_committed
-        self._outside = outside or Outside()
+        self._clients = clients or Clients()
         self._chunks: deque[Sequence[Tagged]] = deque()
         self._started = False
 
@@ -80,18 +80,18 @@ class Engine:
         """Fence the slot's earlier worker and start to poll; call `subscribe` then."""
         self._host = host
         self._lock, self._wake, self._moved = asyncio.Lock(), asyncio.Event(), asyncio.Event()
-        consumer = self._outside.consumer(consumer_config(self.settings))
-        self._poller = self._outside.poller(consumer, self.settings.batch_records_max, self)
+        consumer = self._clients.consumer(consumer_config(self.settings))
+        self._poller = self._clients.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
-            self.settings, self._outside, self.inputs, self.status, self._poller, self._lock, self.on_failed
+            self.settings, self._clients, self.inputs, self.status, self._poller, self._lock, self.on_failed
         )
         self._committer = Committer(self._assignment, self._on_committed)
         await self._committer.start()
         self.status.poller = self._poller
-        asker = self._outside.consumer(asker_config(self.settings))
+        asker = self._clients.consumer(asker_config(self.settings))
         self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker)))]
         self._asking += [
-            asyncio.create_task(self._look(GroupOffsets(asker), source.topic, source.watcher))
+            asyncio.create_task(self._look(GroupOffsetsReader(asker), source.topic, source.watcher))
             for source in self.inputs
             if source.watcher is not None
         ]
@@ -182,7 +182,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever an agent raises rewinds
             await to_the_end(self._committer.on_failure(partition, batch, error))
 
-    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+    async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         _log.info("partitions assigned", places=_named(tags))
         try:
             self._assignment.add(tags)
@@ -190,7 +190,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - nobody awaits this but the app's end
             await self.on_failed(error)
 
-    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:
+    async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:
         """Finish the cycle, or drop it when the partitions may already be another worker's."""
         _log.info("partitions revoked", places=_named(places), lost=lost)
         async with self._lock:
@@ -222,7 +222,7 @@ class Engine:
                     self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
                     self._wake.set()
 
-    async def _look(self, offsets: GroupOffsets, topic: str, watcher: Watcher) -> None:
+    async def _look(self, offsets: GroupOffsetsReader, topic: str, watcher: Watcher) -> None:
         is_wanted = False
         while True:
             with suppress(TimeoutError):
@@ -242,7 +242,7 @@ class Engine:
 
     async def _claim(self, unowned: Unowned) -> None:
         """Have what nobody owns shared out again."""
-        before: set[Place] = set()
+        before: set[PartitionId] = set()
         while True:
             await asyncio.sleep(self.settings.session_timeout_ms / 1_000)
             try:
@@ -257,7 +257,7 @@ class Engine:
             before = found
 
 
-def _named(places: Iterable[Place]) -> list[str]:
+def _named(places: Iterable[PartitionId]) -> list[str]:
     return sorted(f"{topic}-{number}" for topic, number in places)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from state.codec import Codec
     from state.overlay import Overlay
     from streams.engine.batch import Batch, Output
-    from streams.kafka.offsets import Standing
+    from streams.kafka.offsets import GroupOffsets
 
 
 class Processor(Protocol):
@@ -57,7 +57,7 @@ class Watcher(Protocol):
         """Say whether the brokers are to be asked; what it knows then is older than the answer."""
         ...
 
-    def looked(self, standing: Standing) -> None:
+    def looked(self, standing: GroupOffsets) -> None:
         """Learn the answer."""
         ...
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.inputs import Input
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 NOT_COMMITTED = -1
 
@@ -33,7 +33,7 @@ class Partition:
         self.cancelled = Event()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PartitionId:
         return self.input.topic, self.number
 
     @property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, Message
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 T = TypeVar("T")
 Tagged = tuple[int, Batch]
@@ -40,11 +40,11 @@ _log = structlog.get_logger(__name__)
 class Listener(Protocol):
     """Told on the event loop what the thread has met."""
 
-    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+    async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         """Take over paused partitions; `Poller.resume` each when it is ready."""
         ...
 
-    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:
+    async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:
         """Finish with the partitions; they are given up when this returns, also if it raises."""
         ...
 
@@ -78,11 +78,11 @@ class Poller:
         self._records_max = records_max
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._tags: dict[Place, int] = {}
+        self._tags: dict[PartitionId, int] = {}
         self._topics: list[str] = []
-        self._owned: set[Place] = set()
-        self._handed: dict[Place, int] = {}
-        self._members: dict[Place, bytes] = {}
+        self._owned: set[PartitionId] = set()
+        self._handed: dict[PartitionId, int] = {}
+        self._members: dict[PartitionId, bytes] = {}
         self._commands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._room = threading.Semaphore(CHUNKS_HELD_MAX)
         self._quit = threading.Event()
@@ -135,7 +135,7 @@ class Poller:
             on_lost=lambda _, partitions: self._give_up(partitions, lost=True),
         )
 
-    async def resume(self, place: Place, tag: int) -> None:
+    async def resume(self, place: PartitionId, tag: int) -> None:
         """Let a partition's records come, unless it was assigned anew since it had this tag."""
 
         def resume() -> None:
@@ -144,11 +144,11 @@ class Poller:
 
         await self._call(resume)
 
-    async def rewind(self, offsets: Mapping[Place, int]) -> None:
+    async def rewind(self, offsets: Mapping[PartitionId, int]) -> None:
         """Fetch again from these offsets; one below 0 is the beginning."""
         await self._call(lambda: self._rewind(offsets))
 
-    async def commit(self, offsets: Mapping[Place, int]) -> None:
+    async def commit(self, offsets: Mapping[PartitionId, int]) -> None:
         """Commit outside of a transaction, for `at_least_once`; MustAbort where the group refuses it."""
         ends = [TopicPartition(*place, offset) for place, offset in offsets.items()]
 
@@ -162,7 +162,7 @@ class Poller:
 
         await self._call(commit)
 
-    def _rewind(self, offsets: Mapping[Place, int]) -> None:
+    def _rewind(self, offsets: Mapping[PartitionId, int]) -> None:
         # one step for the fetches of this thread: what comes after the seek bears the new tag
         for place, offset in offsets.items():
             self._handed[place] = offset if offset >= 0 else OFFSET_BEGINNING
@@ -227,7 +227,7 @@ class Poller:
         return [first, *rest] if self._tags.get(place) == tag else rest
 
     def _chunk(self, messages: Iterable[Message]) -> list[Tagged]:
-        batches: dict[Place, Batch] = {}
+        batches: dict[PartitionId, Batch] = {}
         batch: Batch | None = None
         for message in messages:
             error = message.error()
@@ -253,7 +253,7 @@ class Poller:
                 self._handed[place] = batch.next_offset
         return [(self._tags[place], batch) for place, batch in batches.items()]
 
-    def _continue(self, owned: Iterable[Place]) -> None:
+    def _continue(self, owned: Iterable[PartitionId]) -> None:
         if self._quit.is_set():
             return  # close() gives up one after another, and a seek is refused then
         for place in owned:

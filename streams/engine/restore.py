@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
     from state.store import Store
+    from streams.engine.clients import Clients
     from streams.engine.disk import Disk
     from streams.engine.inputs import Input
-    from streams.engine.outside import Outside
     from streams.engine.settings import EngineSettings
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _ANSWER_SECONDS = 5.0
 _POLL_SECONDS = 0.2
@@ -55,14 +55,14 @@ class Restoration:
     """Which partition is to be restored, with what; `on_progress` is told its share from 0 to 1."""
 
     settings: EngineSettings
-    outside: Outside
+    clients: Clients
     source: Input
     number: int
     cancelled: Event
     on_progress: Callable[[float], None]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PartitionId:
         return self.source.topic, self.number
 
     @contextmanager
@@ -70,7 +70,7 @@ class Restoration:
         """Open a consumer that joins no group."""
         settings = self.settings
         common = reader_config(settings.brokers, settings.client, settings.group)
-        consumer = self.outside.consumer({**common, **config})
+        consumer = self.clients.consumer({**common, **config})
         try:
             yield consumer
         finally:
@@ -94,7 +94,7 @@ def restore(wanted: Restoration) -> Restored | None:
     changelog = (source.changelog, number)
     with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
         low, high = watermarks(consumer, changelog)
-    store = _open(settings, wanted.outside.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
+    store = _open(settings, wanted.clients.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
         records = _catch_up(wanted, store, changelog, (low, high))
     except BaseException:
@@ -159,7 +159,7 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     return disk.open(path)
 
 
-def _catch_up(wanted: Restoration, store: Store, changelog: Place, ends: tuple[int, int]) -> int | None:
+def _catch_up(wanted: Restoration, store: Store, changelog: PartitionId, ends: tuple[int, int]) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
     records, began_s = 0, time.monotonic()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from streams.engine.partition import Partition
     from streams.engine.poller import Poller
     from streams.engine.transaction import Transactions
-    from streams.kafka.offsets import End, Place
+    from streams.kafka.offsets import End, PartitionId
 
 
 class Status:
@@ -24,9 +24,9 @@ class Status:
         self.committed_s = 0.0
         self.commit_seconds = 0.0
         self.restore_s = 0.0
-        self.ends: dict[Place, End] = {}
-        self.shares: dict[Place, float] = {}
-        self.partitions: dict[Place, Partition] = {}
+        self.ends: dict[PartitionId, End] = {}
+        self.shares: dict[PartitionId, float] = {}
+        self.partitions: dict[PartitionId, Partition] = {}
         self.poller: Poller | None = None
         self.transactions: Transactions | None = None
 
@@ -46,14 +46,14 @@ class Status:
         return self.transactions.unsent if self.transactions else 0
 
     @property
-    def positions(self) -> dict[Place, int]:
+    def positions(self) -> dict[PartitionId, int]:
         """The offset of the next record to process, by ready partition; what the open cycle did is counted."""
         return {place: part.position for place, part in self.partitions.items() if part.ready}
 
     def is_owner_of(self, topic: str, partition: int) -> bool:
         return (topic, partition) in self.partitions
 
-    def lags(self) -> Mapping[Place, int]:
+    def lags(self) -> Mapping[PartitionId, int]:
         """By owned (topic, partition): records not yet processed, as of the last look at its end."""
         return {
             place: max(0, self.ends[place].offset - max(part.position, 0))
@@ -61,7 +61,7 @@ class Status:
             if place in self.ends
         }
 
-    def restored(self) -> Mapping[Place, float]:
+    def restored(self) -> Mapping[PartitionId, float]:
         """By owned (topic, partition) with state: the share restored, 0 to 1."""
         return {
             place: 1.0 if part.ready else self.shares.get(place, 0.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Output
     from streams.engine.settings import EngineSettings
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ class Transactions:
         if self._failed is not None:
             raise MustAbort(f"not delivered: {self._failed}")
 
-    def commit(self, offsets: Mapping[Place, int], group_metadata: bytes) -> None:
+    def commit(self, offsets: Mapping[PartitionId, int], group_metadata: bytes) -> None:
         """Commit what was sent together with the offsets of the input."""
         # flush() first: it has served the delivery reports that commit_transaction() may leave unserved
         ends = [TopicPartition(*place, offset) for place, offset in offsets.items()]

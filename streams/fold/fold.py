@@ -16,7 +16,7 @@ from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_l
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.fold.record import journal_headers
-from streams.fold.scoring import published
+from streams.fold.scoring import publish_changes
 from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
 from streams.fold.touchpoints import Arrival, fold_touchpoint, stated
 from streams.profiles.codec import decode_profile
@@ -206,9 +206,9 @@ class Fold:
     def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
         """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
         customer = key.decode()
-        if profile.outstanding:
+        if profile.pending:
             at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
-            profile = released(profile, known.flows, at, settled_ms=known.settled_ms)
+            profile = released(profile, known.flows, at, watermark_ms=known.watermark_ms)
         profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)
@@ -246,7 +246,7 @@ class Fold:
             return
         told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
         if told is not profile:
-            published(profile, told, at)
+            publish_changes(profile, told, at)
             self._keep(record.key, told)
 
     def _unparked(self, record: Record, effects: Effects) -> None:

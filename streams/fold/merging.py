@@ -9,8 +9,8 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.flows.runtime.pending import Ending, bounded, without_ended, without_out, without_withdrawn
-from streams.flows.runtime.runner import lost_to_merge, waiting_anew, without_ordered
-from streams.fold.scoring import published, rescored, withdrawn
+from streams.flows.runtime.runner import end_lost_to_merge, waiting_anew, without_ordered
+from streams.fold.scoring import publish_changes, rescored, withdraw
 from streams.fold.touchpoints import of_address
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
@@ -32,13 +32,13 @@ def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     before = profile
     profile = _replace(profile, linked=with_link(profile.linked, link.target))
     if forward_target(at.customer, profile) != link.target:
-        published(before, profile, at)
+        publish_changes(before, profile, at)
         return profile
-    if profile.outstanding:
+    if profile.pending:
         profile = without_out(profile, at)
     kept = emptied(profile)
     if profile != kept:
-        withdrawn(before, at)
+        withdraw(before, at)
         body = encode_profile(_replace(profile, wake_ms=0, linked=()))
         absorbed = Absorbed(source=at.customer, profile=body, time_ms=profile.clock_ms)
         at.effects.append(link.target, absorbed)
@@ -62,7 +62,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     if mine.cart is not None and theirs.cart is not None:
         at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)
     for run in lost:
-        lost_to_merge(run, at)
+        end_lost_to_merge(run, at)
     touches, conversions = merged(before, device, at)
     runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
@@ -71,11 +71,11 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         profile = _replace(profile, user_id=at.customer[2:])
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
-    if profile.outstanding:
+    if profile.pending:
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
         profile = bounded(profile, at)
     profile = rescored(profile, at)
-    published(before, profile, at)
+    publish_changes(before, profile, at)
     return profile
 
 
@@ -119,6 +119,6 @@ def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: FoldMomen
         cart = None
     flows = at.known.flows
     runs = without_ordered(profile.runs, last_ms, flows, at)
-    for order in elsewhere if profile.outstanding else ():
+    for order in elsewhere if profile.pending else ():
         profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
     return _replace(profile, cart=cart, runs=runs)

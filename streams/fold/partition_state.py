@@ -61,7 +61,7 @@ class Knowledge(NamedTuple):
     cuts: CutsModel | None
     clusters: ClusterModel | None
     panel_share_ppm: int
-    settled_ms: int | None
+    watermark_ms: int | None
     """What was received before then is folded, wherever it came in; None: not known of all inputs."""
 
 

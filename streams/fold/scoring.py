@@ -67,7 +67,7 @@ def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
     return rescored(moved, at)
 
 
-def published(before: Profile, after: Profile, at: FoldMoment) -> None:
+def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
     if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
         return
@@ -102,7 +102,7 @@ def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: 
     return on_segment(after, segment, at.known.flows, at, is_old=is_old)
 
 
-def withdrawn(profile: Profile, at: FoldMoment) -> None:
+def withdraw(profile: Profile, at: FoldMoment) -> None:
     """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)

@@ -10,7 +10,7 @@ from schemas.outputs import DeadLetter
 from streams.flows.runtime.dated import on_date
 from streams.flows.runtime.runner import on_due as flow_due
 from streams.fold.moment import FoldMoment
-from streams.fold.scoring import on_slot, published, rescored, segment_entered
+from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def next_due_ms(profile: Profile) -> int:
 def next_wake_ms(profile: Profile) -> int:
     """When the partition's time is to come to him: for his earliest timer, or for a message held back; 0: never."""
     due_ms = next_due_ms(profile)
-    for message in profile.outstanding:
+    for message in profile.pending:
         if message.is_held and (message.trigger.decided_ms < due_ms or not due_ms):
             due_ms = message.trigger.decided_ms
     return due_ms
@@ -110,7 +110,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         before = msgspec.structs.replace(profile, clock_ms=now_ms)
         try:
             after = _fire(before, name, due_ms, at)
-            published(profile, after, at)
+            publish_changes(profile, after, at)
             after = segment_entered(profile, after, at)
         except Exception as error:
             raise TimerFailed(name, due_ms, profile) from error
@@ -139,7 +139,7 @@ def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
         return on_date(profile, name.removeprefix(ENTRY), due_ms, known.flows, at)
     flow_id = name.removeprefix("flow:")
     (run,) = [run for run in profile.runs if run.flow_id == flow_id]
-    return flow_due(profile, run, known.flows, at, settled_ms=known.settled_ms)
+    return flow_due(profile, run, known.flows, at, watermark_ms=known.watermark_ms)
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:

@@ -13,7 +13,7 @@ from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
 from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
-from streams.fold.scoring import is_score_stale, published, rescored, segment_entered
+from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.profiles import cart, prices, views
 from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
@@ -100,7 +100,7 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         profile = rescored(profile, at, ordered=event.type == "order_completed")
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
-    published(before, profile, at)
+    publish_changes(before, profile, at)
     if profile.score is not before.score:
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
@@ -118,7 +118,7 @@ def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, ch
 
 def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:
     event, received_ms = arrival.event, arrival.received_ms
-    if profile.outstanding:
+    if profile.pending:
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
 
@@ -248,7 +248,7 @@ def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profil
 
 def stated(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
     """The profile after a statement of consent; told to the address, or by the address to its profiles."""
-    if profile.outstanding:
+    if profile.pending:
         said = ConsentState(channel, granted, time_ms)
         profile = without_withdrawn(profile, (said,), at)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)

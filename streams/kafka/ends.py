@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 ASK_SECONDS = 0.5
 _ANSWER_SECONDS = 10.0
@@ -26,13 +26,13 @@ class EndOffsets:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    def ask(self, places: Collection[Place]) -> dict[Place, End]:
+    def ask(self, places: Collection[PartitionId]) -> dict[PartitionId, End]:
         """Give all, or raise KafkaException. The clock is read first: no record before it lies beyond the end."""
         asked_ms = int(time.time() * 1_000)
         return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
 
 
-def end_offsets(consumer: Consumer, places: Collection[Place]) -> dict[Place, int]:
+def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[PartitionId, int]:
     """Ask where partitions end, in one request a broker; blocks, raises KafkaException.
 
     A consumer that reads uncommitted is told of open transactions' records too: they will have to be waited for.

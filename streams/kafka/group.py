@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, TopicPartition
 
 from streams.kafka.ends import end_offsets
-from streams.kafka.offsets import Standing
+from streams.kafka.offsets import GroupOffsets
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.1
 _ANSWER_SECONDS = 10.0
 
 
-class GroupOffsets:
+class GroupOffsetsReader:
     """Asks the brokers where the group of a consumer stands; blocks.
 
     The consumer has not joined its group, and reads uncommitted: an offset that a pending transaction will move is
@@ -29,7 +29,7 @@ class GroupOffsets:
         self._consumer = consumer
         self._partitions: dict[str, list[int]] = {}
 
-    def ask(self, topic: str) -> Standing:
+    def ask(self, topic: str) -> GroupOffsets:
         """Give committed offsets, and then the ends; raises KafkaException."""
         if topic not in self._partitions:
             self._partitions[topic] = list(self._consumer.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
@@ -40,4 +40,4 @@ class GroupOffsets:
                 raise KafkaException(answer.error)
         committed = {answer.partition: max(answer.offset, 0) for answer in answers}
         ends = {number: offset for (_, number), offset in end_offsets(self._consumer, places).items()}
-        return Standing(committed, ends)
+        return GroupOffsets(committed, ends)

@@ -60,7 +60,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy)
 
 
-def told_ms(record: Record) -> int:
+def announced_ms(record: Record) -> int:
     """To when time has come by a record; -1: it says nothing of time."""
     if record.received_ms:
         return record.received_ms

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Place = tuple[str, int]
+PartitionId = tuple[str, int]
 """A topic and a partition of it."""
 
 
@@ -18,7 +18,7 @@ class End(NamedTuple):
     asked_ms: int
 
 
-class Standing(NamedTuple):
+class GroupOffsets(NamedTuple):
     """Offsets by partition, of every partition of a topic."""
 
     committed: Mapping[int, int]

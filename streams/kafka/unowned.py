@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import AdminClient
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _ANSWER_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ class Unowned:
         self._group = group
         self._topics = topics
 
-    def ask(self) -> set[Place]:
+    def ask(self) -> set[PartitionId]:
         """Give what nobody owns, nothing of a group that is about to change; raises KafkaException.
 
         Between the two halves of a rebalance a group is stable too: only what is found twice counts.
@@ -47,7 +47,7 @@ class Unowned:
         return there - owned
 
 
-def _assigned(written: bytes) -> Iterator[Place]:
+def _assigned(written: bytes) -> Iterator[PartitionId]:
     """Read what a member was assigned, as Kafka's ConsumerProtocolAssignment, of any version, begins."""
     reader = BytesIO(written)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 if TYPE_CHECKING:
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 _ANSWER_SECONDS = 10.0
 _SECONDS_MAX = 60.0
 _PAUSE_SECONDS = 0.1
 
 
-def watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:
+def watermarks(consumer: Consumer, place: PartitionId) -> tuple[int, int]:
     """Give the first offset and the end: of what is decided for a consumer that reads committed, else of all.
 
     Asks again while the partition has no leader, as just after it was made.

@@ -15,7 +15,7 @@ from streams.fold.attempt import RAISED, Refused, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec
 from streams.fold.record import Record
-from streams.kafka.journal import read_record, told_ms
+from streams.kafka.journal import announced_ms, read_record
 from streams.offline.checkpoints import divided, of_another_journal
 from streams.offline.journal import is_in
 from streams.offline.sendings import Sendings
@@ -159,7 +159,7 @@ class _Half:
 
     def fold(self, record: Record) -> None:
         """Folds the next record."""
-        told = record.received_ms or told_ms(record)
+        told = record.received_ms or announced_ms(record)
         if told >= self._trial.from_ms:
             if self._branches[-1] is self._published:
                 self._begin()

@@ -38,7 +38,7 @@ class UnfitCheckpoint(Exception):
     """The message names the file, and what is wrong with it."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True):
     """A record of a journal partition, the last that was folded."""
 
     partition: int
@@ -47,14 +47,14 @@ class Place(msgspec.Struct, frozen=True):
     """Of the record."""
     end: int
     """Offset behind the last record that was read; in between lies what was set aside."""
-    told_ms: int
+    announced_ms: int = msgspec.field(name="told_ms")  # stored under the name that it had first
     """The latest time that a record had told; -1: none had."""
 
 
 class Checkpoint(NamedTuple):
     """A fold at a place of its journal."""
 
-    place: Place
+    place: Position
     values: dict[str, int]
     """By topic: values that it had given."""
     sums: Sums
@@ -62,7 +62,7 @@ class Checkpoint(NamedTuple):
 
 
 class _Whole(msgspec.Struct, frozen=True):
-    place: Place
+    place: Position
     values: dict[str, int]
     counts: list[tuple[tuple[str, int, str], int]]
     panel: list[tuple[PanelRow, int]]
@@ -111,7 +111,7 @@ class Checkpoints:
             with _refused(path):
                 pairs = read_blocks(path, _SCHEMA, _NAME, _pair)
                 whole = msgspec.json.decode(next(pairs)[1], type=_Whole)
-                if whole.place.told_ms < before_ms:
+                if whole.place.announced_ms < before_ms:
                     return whole, path, pairs
         return None
 
@@ -141,7 +141,7 @@ def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message
     return behind
 
 
-def divided(messages: Iterable[Message], place: Place) -> tuple[bool, Iterator[Message]]:
+def divided(messages: Iterable[Message], place: Position) -> tuple[bool, Iterator[Message]]:
     """Whether the first of them is the record at this place, and the records behind it."""
     rest = iter(messages)
     first = next(rest, None)
@@ -151,7 +151,7 @@ def divided(messages: Iterable[Message], place: Place) -> tuple[bool, Iterator[M
     return is_there, (message for message in chain([first], rest) if (message.offset() or 0) >= place.end)
 
 
-def of_another_journal(place: Place) -> UnfitCheckpoint:
+def of_another_journal(place: Position) -> UnfitCheckpoint:
     """What is wrong where the record at this place is not to be found."""
     return UnfitCheckpoint(
         f"the checkpoint of partition {place.partition} at offset {place.offset} is of another journal: "

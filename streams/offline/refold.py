@@ -10,8 +10,8 @@ from state.overlay import Overlay
 from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
-from streams.kafka.journal import counted_as_letter, reader, told_ms
-from streams.offline.checkpoints import Checkpoint, Place, digest_of, going_on
+from streams.kafka.journal import announced_ms, counted_as_letter, reader
+from streams.offline.checkpoints import Checkpoint, Position, digest_of, going_on
 from streams.offline.sums import Sums
 from streams.profiles.effects import TOPIC_OF
 
@@ -41,7 +41,7 @@ class Contents:
     sums: Sums = field(default_factory=Sums)
     records: int = 0
     """Of the journal."""
-    place: Place | None = None
+    place: Position | None = None
     """Of the last record that was folded; None: there was none."""
     state: MemoryStore = field(default_factory=MemoryStore)
     """After it."""
@@ -70,7 +70,7 @@ def refold(
     contents = Contents()
     latest_ms, last, end = -1, None, 0
     if start is not None:
-        contents.state, latest_ms = start.state, start.place.told_ms
+        contents.state, latest_ms = start.state, start.place.announced_ms
         contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
         messages = going_on(messages, start)
     overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
@@ -84,7 +84,7 @@ def refold(
         last = message
         outcome = attempt(fold, read, message)
         if outcome.record is not None:
-            latest_ms = max(latest_ms, told_ms(outcome.record))
+            latest_ms = max(latest_ms, announced_ms(outcome.record))
         if isinstance(outcome, Refused):
             _count_letter(message, contents)
             continue
@@ -93,7 +93,7 @@ def refold(
             _commit(overlay, contents)
     _commit(overlay, contents)
     if last is not None:
-        contents.place = Place(last.partition(), last.offset(), digest_of(last), end, latest_ms)
+        contents.place = Position(last.partition(), last.offset(), digest_of(last), end, latest_ms)
     return contents
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from schemas.wire import RegistryUnusable
-from streams.collect.checks import Refused
+from streams.collect.checks import RefusedRecord
 from streams.collect.collector import collect
 from streams.engine.batch import Output
 from streams.fold.attempt import RAISED, raised_detail
@@ -32,7 +32,7 @@ MARGIN_MS = 1_000
 """How far a caught-up partition stays behind the clock: clocks of workers and brokers differ."""
 
 
-class Reach(NamedTuple):
+class ReadPosition(NamedTuple):
     """How far a partition has been read: next offset after what was processed, and the end, asked at asked_ms."""
 
     position: int
@@ -48,7 +48,7 @@ class Collecting:
         topics: Topics,
         settings: DomainSettings,
         wire: Wire,
-        reach: Callable[[int], Reach | None],
+        reach: Callable[[int], ReadPosition | None],
         observer: Observer,
     ) -> None:
         """`reach` tells how far an owned partition has been read; None: not known yet."""
@@ -59,7 +59,7 @@ class Collecting:
         self._observer = observer
         self._owned: set[int] = set()
         self._come: dict[int, int] = {}
-        self._told: dict[int, int] = {}
+        self._announced: dict[int, int] = {}
         self._telling: dict[int, int] = {}
         self._letters: list[DeadLetter] = []
         self._journalled = 0
@@ -71,7 +71,7 @@ class Collecting:
             appended_ms = message.timestamp()[1]
             try:
                 collected = collect(value, appended_ms, self._wire, self._settings)
-            except Refused as refused:
+            except RefusedRecord as refused:
                 yield self._letter(refused.reason, refused.detail, message)
                 continue
             except RegistryUnusable:
@@ -90,7 +90,7 @@ class Collecting:
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """How far time has come here, for each journal partition, when it has come further."""
-        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._told.get(p, -1)}
+        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._announced.get(p, -1)}
         if not self._is_time(further):
             return []
         self._telling = further
@@ -105,7 +105,7 @@ class Collecting:
     def committed(self) -> None:
         """What was told is told; metrics count."""
         if self._telling:
-            self._told |= self._telling
+            self._announced |= self._telling
             self._telling = {}
         self._observer.observe_journalled(self._journalled)
         self._observer.observe_committed(self._letters)
@@ -114,7 +114,7 @@ class Collecting:
     def dropped(self) -> None:
         """The records come again; what had come before is still true."""
         self._telling, self._letters, self._journalled = {}, [], 0
-        self._come = dict(self._told)
+        self._come = dict(self._announced)
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begins silent: the owner before has told its progress with its last commit."""
@@ -124,12 +124,12 @@ class Collecting:
         """Ends with a partition."""
         self._owned.discard(partition)
         self._come.pop(partition, None)
-        self._told.pop(partition, None)
+        self._announced.pop(partition, None)
 
     def _is_time(self, come: Mapping[int, int]) -> bool:
         """A mark is told with its commit; the wall's time at most once a second."""
         least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
-        return any(at - self._told.get(partition, -1) >= least_ms for partition, at in come.items())
+        return any(at - self._announced.get(partition, -1) >= least_ms for partition, at in come.items())
 
     def _came_to(self) -> Mapping[int, int]:
         if self._settings.clock == "wall":

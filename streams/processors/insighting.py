@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.batch import Batch
     from streams.insights.effects import InsightEffects
-    from streams.telemetry.observer import Held, Observer
+    from streams.telemetry.observer import InsightSnapshot, Observer
     from streams.topics import Topics
 
 
@@ -34,7 +34,7 @@ class Insighting:
         wire: Wire,
         observer: Observer,
         journal_partitions: int,
-        held: Callable[[Overlay[Any]], Held],
+        held: Callable[[Overlay[Any]], InsightSnapshot],
     ) -> None:
         """`held` reads from restored state what gauges show."""
         self._topics = topics

@@ -12,7 +12,7 @@ from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
 from streams.processors.letters import dead_letter
-from streams.processors.settling import Settling
+from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
-    from streams.kafka.offsets import Standing
+    from streams.kafka.offsets import GroupOffsets
     from streams.profiles.effects import Appended, CountKey, Effects
     from streams.telemetry.observer import Observer
     from streams.topics import Topics
@@ -79,7 +79,7 @@ class Profiling:
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
         """Of what is new, and of what was copied and counted where it came from."""
-        self._settling = Settling()
+        self._gate = WatermarkGate()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
@@ -107,8 +107,8 @@ class Profiling:
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """One facts record for each partition that folded something, and the time that has come in some."""
         outputs = []
-        for partition, times in list(self._settling.untold(partitions)):
-            self._settling.tell(partition, times)
+        for partition, times in list(self._gate.unannounced(partitions)):
+            self._gate.announce(partition, times)
             told = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
             outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(told)), None, partition))
         for partition in partitions:
@@ -129,27 +129,27 @@ class Profiling:
 
     def wants_cycle(self) -> bool:
         """Time has come that is to be told; nothing else happens here but by records."""
-        return next(self._settling.untold(self.folds), None) is not None
+        return next(self._gate.unannounced(self.folds), None) is not None
 
     def wants_look(self) -> bool:
         """What was collected waits to be folded, here or by other workers."""
-        return self._settling.wants_look()
+        return self._gate.wants_look()
 
-    def looked(self, standing: Standing) -> None:
+    def looked(self, standing: GroupOffsets) -> None:
         """So far the group has come."""
-        self._settling.looked(standing)
+        self._gate.looked(standing)
 
     def committed(self) -> None:
         """Metrics count what is durable."""
         self._observer.observe_committed(self._pending)
         self._pending = []
         for partition, fold in self.folds.items():
-            self._settling.note(partition, fold.collected())
-        self._observer.observe_held_back(self._settling.held_back_ms())
+            self._gate.note(partition, fold.collected())
+        self._observer.observe_held_back(self._gate.held_back_ms())
 
     def dropped(self) -> None:
         """The records come again."""
-        self._settling.dropped()
+        self._gate.dropped()
         self._pending = []
         self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
 
@@ -159,13 +159,13 @@ class Profiling:
             raise ValueError("the journal is an input with state")
         fold = self.folds[partition] = Fold(overlay)
         self._tallies[partition] = Tally(), Tally()
-        self._settling.note(partition, fold.collected())
+        self._gate.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
         """Ends with a partition."""
         self.folds.pop(partition, None)
         self._tallies.pop(partition, None)
-        self._settling.forget(partition)
+        self._gate.forget(partition)
         self._observer.withdraw_partition(partition)
 
     def _send(

@@ -18,7 +18,7 @@ from streams.profiles.profile import (
     ConsentState,
     Entered,
     OrderMonth,
-    Outstanding,
+    PendingMessage,
     PlacedOrder,
     Profile,
     Run,
@@ -84,7 +84,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         views=views.united(user.views, device.views) if device.views else user.views,
         hours=united_hours(user.hours, device.hours),
         answered=united_answered((*user.answered, *device.answered)),
-        outstanding=tuple(sorted((*user.outstanding, *device.outstanding), key=_going)),
+        pending=tuple(sorted((*user.pending, *device.pending), key=_going)),
     )
     return bounded(profile), twice, lost
 
@@ -99,7 +99,7 @@ def united_consents(statements: Iterable[ConsentState]) -> tuple[ConsentState, .
     return tuple(latest[channel] for channel in sorted(latest))
 
 
-def _going(message: Outstanding) -> tuple[int, str]:
+def _going(message: PendingMessage) -> tuple[int, str]:
     return message.goes_ms, message.trigger.trigger_id
 
 

@@ -15,7 +15,7 @@ CART_ITEMS_MAX = 50
 SESSIONS_MAX = 8
 ENTRIES_MAX = 200
 PRICES_MAX = 20
-OUTSTANDING_MAX = 20
+PENDING_MAX = 20
 VIEWS_MAX = 100
 
 
@@ -140,7 +140,7 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_promotional: bool
 
 
-class Outstanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class PendingMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message that is decided, and that what comes in later may still take back."""
 
     trigger: Trigger
@@ -237,7 +237,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By flow."""
     prices: tuple[ShownPrice, ...] = ()
     """By (time_ms, sku); none where no published flow compares prices."""
-    outstanding: tuple[Outstanding, ...] = ()
+    pending: tuple[PendingMessage, ...] = ()
     """In the order in which they were decided."""
     hours: tuple[int, ...] = ()
     """Opens and clicks by the hour of the day where the customer was, from midnight; none yet: empty."""

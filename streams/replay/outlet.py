@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
     from schemas.touchpoint import Touchpoint
-    from streams.replay.files.mapped import Refused
+    from streams.replay.files.mapped import RefusedLines
     from streams.replay.target import Target
 
 _OURS: dict[str, str | int | bool] = {
@@ -65,7 +65,7 @@ class Outlet:
         for partition in range(self._partitions):
             self._send(self._touchpoints, b"", value, partition)
 
-    def dead_letter(self, refused: Refused, file: str) -> None:
+    def dead_letter(self, refused: RefusedLines, file: str) -> None:
         detail, raw = refused.detail, refused.raw
         if len(raw) > _RAW_BYTES_MAX:
             detail, raw = f"{detail} (the first {_RAW_BYTES_MAX} of {len(raw)} bytes)", raw[:_RAW_BYTES_MAX]

@@ -10,7 +10,7 @@ from schemas.units import DAY_MS
 from streams.collect.keys import key_of
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar, shown
-from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.links import Links
 from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
 
@@ -138,10 +138,10 @@ class _Replay:
     def play(self, source: Source) -> None:
         self._accounting = self.summary.files.setdefault(source.name, Accounting())
         for mapped in source.mapped:
-            outcome = mapped if isinstance(mapped, Refused) else self._touchpoint(mapped)
+            outcome = mapped if isinstance(mapped, RefusedLines) else self._touchpoint(mapped)
             self._accounting.add(outcome)
             self._lines += mapped.lines
-            if isinstance(outcome, Refused):
+            if isinstance(outcome, RefusedLines):
                 self._outlet.dead_letter(outcome, source.name)
                 self.summary.dead_letters += 1
             self._report(waiting=False)
@@ -251,5 +251,5 @@ class _Replay:
             self._on_step(Step(self._now_ms, self.summary.touchpoints, self._lines, waiting))
 
 
-def _refused(mapped: MappedTouchpoint, reason: Reason, detail: str) -> Refused:
-    return Refused(reason, detail, 0, repr(mapped.touchpoint).encode(), mapped.lines)
+def _refused(mapped: MappedTouchpoint, reason: Reason, detail: str) -> RefusedLines:
+    return RefusedLines(reason, detail, 0, repr(mapped.touchpoint).encode(), mapped.lines)

@@ -60,7 +60,7 @@ def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Map
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class InsightSnapshot:
     """What the state of insights says at an assignment. `stock`: sums of the facts without an hour, by (name, by)."""
 
     stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Observer:
         for partition, held_ms in by_partition.items():
             self._metrics.time_held_back.labels(str(partition)).set(held_ms / 1000)
 
-    def show_insights(self, held: Held) -> None:
+    def show_insights(self, held: InsightSnapshot) -> None:
         """This worker holds the facts now: show what its state says, whatever was shown before."""
         metrics = self._metrics
         self.withdraw_insights()

@@ -15,7 +15,7 @@ from schemas.journal import Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Consent, Mark, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT, WireError
-from streams.collect.checks import TYPES, Refused
+from streams.collect.checks import TYPES, RefusedRecord
 from streams.collect.collector import Collected, collect
 from streams.flows.language.files import library_documents
 from streams.fold.moment import Rejected
@@ -189,7 +189,7 @@ def test_no_bytes_raise_anything_but_a_reason(clock: str) -> None:
                 event = SINGLE_OBJECT.decode_as(Touchpoint, found.value)
                 world.append(found.key.decode(), event, found.received_ms)
                 folded += 1
-        except (Refused, Rejected, WireError) as refused:
+        except (RefusedRecord, Rejected, WireError) as refused:
             reasons.add(refused.reason)
         except Exception as error:
             error.add_note(f"seed {seed}, round {number}, value {value!r}")

@@ -34,7 +34,7 @@ TESTS = (
     "test_prices",
     "test_scores",
     "test_sessions",
-    "test_settling",
+    "test_watermark_gate",
     "test_upgrades",
     "test_wire",
 )

@@ -30,7 +30,7 @@ from streams.settings import (
     parse_worker,
 )
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Held, Observer, known_labels
+from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.files import dashboard_schema
 from tests.support.monitoring import Service, compose, point_prometheus
@@ -94,7 +94,7 @@ def metrics() -> Metrics:
     worker.watch(Engine())
     worker.worker.info({"version": "0"})
     known = known_labels(parse_domain("{}"), flows=("abandoned_cart",), reasons={"collect": ("no_id",)})
-    Observer(worker, known).show_insights(Held(models={"cuts": None, "clusters": None}))
+    Observer(worker, known).show_insights(InsightSnapshot(models={"cuts": None, "clusters": None}))
     worker.event_time.labels("0").set(time.time())
     worker.time_held_back.labels("0").set(0)
     return worker

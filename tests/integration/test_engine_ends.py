@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 from streams.demo.servers.broker import Broker
 from streams.engine.settings import EngineSettings, asker_config
 from streams.kafka.ends import EndOffsets
-from streams.kafka.group import GroupOffsets
-from streams.kafka.offsets import Standing
+from streams.kafka.group import GroupOffsetsReader
+from streams.kafka.offsets import GroupOffsets
 from streams.kafka.topics import TopicSpec, create_topics
 from streams.kafka.unowned import Unowned
 
@@ -49,21 +49,21 @@ def test_ends_are_known_again_after_a_broker_was_killed() -> None:
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
         # clients of their own, so each has to find the new leaders by itself
-        ends, group = EndOffsets(an_asker(broker.bootstrap)), GroupOffsets(an_asker(broker.bootstrap))
+        ends, group = EndOffsets(an_asker(broker.bootstrap)), GroupOffsetsReader(an_asker(broker.bootstrap))
         assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 0]
-        assert answered(lambda: group.ask("shop")) == Standing({0: 0, 1: 0}, {0: 0, 1: 0})
+        assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 0})
         broker.kill()
         broker.start()
         a_record(Producer({"bootstrap.servers": broker.bootstrap}), partition=1)
         assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 1]
-        assert answered(lambda: group.ask("shop")) == Standing({0: 0, 1: 0}, {0: 0, 1: 1})
+        assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 1})
 
 
 @pytest.mark.chaos
 def test_who_asks_outlives_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
-        group = GroupOffsets(an_asker(broker.bootstrap))
+        group = GroupOffsetsReader(an_asker(broker.bootstrap))
         unowned = Unowned(AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0}), "workers", ["shop"])
         answered(lambda: group.ask("shop"))
         answered(unowned.ask)

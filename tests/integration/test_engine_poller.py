@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.engine.poller import Tagged
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 PARTITIONS = 8
 WAIT_SECONDS = 60.0
@@ -29,18 +29,18 @@ class Listening:
     def __init__(self) -> None:
         self.poller: Poller
         self.values: list[bytes] = []
-        self.reached: dict[Place, int] = {}
-        self.owned: set[Place] = set()
+        self.reached: dict[PartitionId, int] = {}
+        self.owned: set[PartitionId] = set()
         self.revoked = 0
         self.holds = False
         self._held = 0
 
-    async def on_assigned(self, tags: Mapping[Place, int]) -> None:
+    async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         self.owned.update(tags)
         for place, tag in tags.items():
             await self.poller.resume(place, tag)
 
-    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None:  # noqa: ARG002 - of the protocol
+    async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:  # noqa: ARG002 - of the protocol
         self.owned.difference_update(places)
         self.revoked += len(places)
 

@@ -16,7 +16,7 @@ from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
 from streams.replay.barrier import SilentStage
-from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.replayer import ReplayError, ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
 from streams.settings import DomainSettings
@@ -184,7 +184,7 @@ def test_refused_lines_become_dead_letters_and_the_good_ones_go_through(target: 
         summary = play(
             target,
             a_view(1, FRIDAY_MS),
-            Refused(Reason.ZERO_TOTAL, "an order that totals 0", 7, b"a,b\nc,d\n", 2),
+            RefusedLines(Reason.ZERO_TOTAL, "an order that totals 0", 7, b"a,b\nc,d\n", 2),
             nobody,
             a_view(2, FRIDAY_MS + HOUR_MS),
             a_view(3, FRIDAY_MS - HOUR_MS),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.journal import Progress
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.engine.outside import Outside
+from streams.engine.clients import Clients
 from streams.engine.restore import Restoration, restore
 from streams.kafka.journal import read_record
 from tests.simulation.calm import calm_run, refolded
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from streams.fold.record import Record
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.disk import ModelDisk
     from tests.simulation.model_broker import Entry, Log
     from tests.simulation.outcome import Outcome
@@ -83,11 +83,11 @@ def flaws(world: World) -> Iterator[str]:
 def _restored(world: World, slot: int, disk: ModelDisk, there: Outcome) -> Iterator[str]:
     process, faults = Process(world.scheduler), Faults((), lambda *_: None)
     disk.process = process
-    outside = Outside(consumer=lambda config: ModelConsumer(config, process, world.broker, faults), disk=disk)
+    clients = Clients(consumer=lambda config: ModelConsumer(config, process, world.broker, faults), disk=disk)
     for source in inputs(domain()):
         for number in range(len(world.broker.topics[source.topic])):
-            place: Place = source.topic, number
-            found = restore(Restoration(world.settings(slot), outside, source, number, Event(), lambda _: None))
+            place: PartitionId = source.topic, number
+            found = restore(Restoration(world.settings(slot), clients, source, number, Event(), lambda _: None))
             if found is None or found.store is None:
                 continue
             if dict(found.store.items()) != there.state[place]:

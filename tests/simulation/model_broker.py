@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.model_group import Group
     from tests.simulation.scheduler import Scheduler
 
@@ -101,8 +101,8 @@ class Transaction:
     is_ending: bool = False
     is_committed: bool = False
     """What became of the last one."""
-    places: set[Place] = field(default_factory=set)
-    offsets: dict[Place, int] = field(default_factory=dict)
+    places: set[PartitionId] = field(default_factory=set)
+    offsets: dict[PartitionId, int] = field(default_factory=dict)
 
 
 class ModelBroker:
@@ -112,16 +112,16 @@ class ModelBroker:
         self.scheduler = scheduler
         self.topics = {name: [Log() for _ in range(count)] for name, count in topics.items()}
         self.groups: dict[str, Group] = {}
-        self.offsets: dict[Place, int] = {}
-        self.pending_offsets: Counter[Place] = Counter()
+        self.offsets: dict[PartitionId, int] = {}
+        self.pending_offsets: Counter[PartitionId] = Counter()
         """Of transactions whose end is not known to the group."""
-        self.stalled: set[Place] = set()
+        self.stalled: set[PartitionId] = set()
         self.marker_delay_s = 0.0
         self._slow_share = scheduler.chance.choice(_SLOW_MARKER_SHARES)
         self._transactions: dict[str, Transaction] = {}
         self._number = 0
 
-    def log(self, place: Place) -> Log:
+    def log(self, place: PartitionId) -> Log:
         return self.topics[place[0]][place[1]]
 
     def is_idle(self) -> bool:
@@ -139,12 +139,12 @@ class ModelBroker:
             raise Busy
         return transaction.epoch
 
-    def append(self, name: str, epoch: int, place: Place, entry: Entry) -> int:
+    def append(self, name: str, epoch: int, place: PartitionId, entry: Entry) -> int:
         transaction = self._begun(name, epoch)
         transaction.places.add(place)
         return self.log(place).append(entry._replace(transaction=transaction.number))
 
-    def add_offsets(self, name: str, epoch: int, offsets: Mapping[Place, int]) -> None:
+    def add_offsets(self, name: str, epoch: int, offsets: Mapping[PartitionId, int]) -> None:
         transaction = self._begun(name, epoch)
         for place in offsets.keys() - transaction.offsets.keys():
             self.pending_offsets[place] += 1
@@ -206,7 +206,7 @@ class ModelBroker:
             _SLOW_MARKER_SECONDS if chance.random() < self._slow_share else _MARKER_SECONDS
         )
 
-    def _settle_offsets(self, offsets: Mapping[Place, int], *, committed: bool) -> None:
+    def _settle_offsets(self, offsets: Mapping[PartitionId, int], *, committed: bool) -> None:
         for place, offset in offsets.items():
             self.pending_offsets[place] -= 1
             if committed:

@@ -14,7 +14,7 @@ from tests.simulation.model_group import Group, Member, metadata
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.faults import Faults
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.scheduler import Process
@@ -45,7 +45,7 @@ class ModelConsumer(ModelClient):
 
     def __init__(self, config: Mapping[str, Any], process: Process, broker: ModelBroker, faults: Faults) -> None:
         super().__init__(process, broker, faults)
-        self.places: dict[Place, Fetching] = {}
+        self.places: dict[PartitionId, Fetching] = {}
         self.returned = 0
         """How many messages the last poll and consume gave."""
         self._committed_only = config["isolation.level"] == "read_committed"
@@ -99,7 +99,7 @@ class ModelConsumer(ModelClient):
                 self._group.rebalance()
 
     @staticmethod
-    def _listed(places: Iterable[Place]) -> list[TopicPartition]:
+    def _listed(places: Iterable[PartitionId]) -> list[TopicPartition]:
         return [TopicPartition(*place) for place in places]
 
     def incremental_assign(self, partitions: Collection[TopicPartition]) -> None:
@@ -161,7 +161,7 @@ class ModelConsumer(ModelClient):
         self.returned += len(messages)
         return messages
 
-    def _is_still_next(self, message: ModelMessage, before: Mapping[Place, tuple[Fetching, int | None]]) -> bool:
+    def _is_still_next(self, message: ModelMessage, before: Mapping[PartitionId, tuple[Fetching, int | None]]) -> bool:
         place = message.topic(), message.partition()
         return before[place] == (self.places.get(place), before[place][1]) and (
             self.places[place].position == before[place][1]
@@ -183,7 +183,7 @@ class ModelConsumer(ModelClient):
         fetching.position = offset + 1
         return ModelMessage(*place, offset, entry.key, entry.value, entry.headers, entry.timestamp_ms)
 
-    def _has_something(self, place: Place) -> bool:
+    def _has_something(self, place: PartitionId) -> bool:
         fetching = self.places[place]
         if fetching.is_paused or place in self._broker.stalled:
             return False
@@ -235,7 +235,7 @@ class ModelConsumer(ModelClient):
         self._called("committed")
         return answer
 
-    def _offsets(self, asked: Iterable[Place]) -> list[TopicPartition]:
+    def _offsets(self, asked: Iterable[PartitionId]) -> list[TopicPartition]:
         return [TopicPartition(*place, self._broker.offsets.get(place, OFFSET_INVALID)) for place in asked]
 
     def offsets_for_times(self, wanted: Iterable[TopicPartition], timeout: float) -> list[TopicPartition]:  # noqa: ARG002 - virtual

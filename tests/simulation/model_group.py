@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.model_consumer import ModelConsumer
 
@@ -32,11 +32,11 @@ class Member:
     generation: int = NO_GENERATION
     """That it has been told of."""
     has_joined: bool = False
-    target: set[Place] | None = None
+    target: set[PartitionId] | None = None
     """What it was told to have, until its callbacks have seen to it."""
     served_from_s: float = 0.0
     """Its callbacks come no sooner: records that were fetched before are handed out first."""
-    claims: set[Place] = field(default_factory=set)
+    claims: set[PartitionId] = field(default_factory=set)
 
 
 def metadata(member: Member | None) -> bytes:
@@ -119,14 +119,14 @@ class Group:
             member = self.members[name]
             member.consumer.process.after(0, partial(self._sync, member, generation, target))
 
-    def _sync(self, member: Member, generation: int, target: set[Place]) -> None:
+    def _sync(self, member: Member, generation: int, target: set[PartitionId]) -> None:
         if member.name in self.members and generation == self.generation and not self._is_rebalancing:
             member.generation, member.target = generation, target
             chance, now_s = self._broker.scheduler.chance, self._broker.scheduler.now_s
             is_late = chance.random() < _SERVED_LATE_SHARE
             member.served_from_s = now_s + chance.random() * _SERVED_LATE_S * is_late
 
-    def _shares(self) -> Mapping[str, set[Place]]:
+    def _shares(self) -> Mapping[str, set[PartitionId]]:
         """Share out, each member keeping what it may; what has to move is nobody's until its owner let go."""
         places = sorted(
             (topic, number)
@@ -137,8 +137,8 @@ class Group:
         # of two who claim a place the one of the later generation has it
         owners = {place: member for member in by_generation for place in member.claims}
         most = -(-len(places) // len(self.members))
-        wanted: dict[str, set[Place]] = {name: set() for name in sorted(self.members)}
-        moving: list[Place] = []
+        wanted: dict[str, set[PartitionId]] = {name: set() for name in sorted(self.members)}
+        moving: list[PartitionId] = []
         for place in places:
             owner = owners.get(place)
             if owner is not None and len(wanted[owner.name]) < most and not self._moves:
@@ -160,7 +160,7 @@ class Group:
         }
 
 
-def _least(wanted: Mapping[str, Collection[Place]]) -> str:
+def _least(wanted: Mapping[str, Collection[PartitionId]]) -> str:
     return min(wanted, key=lambda name: len(wanted[name]))
 
 

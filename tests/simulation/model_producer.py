@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.faults import Faults
     from tests.simulation.model_broker import ModelBroker
     from tests.simulation.scheduler import Process
@@ -33,7 +33,7 @@ _MUST_ABORT = KafkaError(KafkaError._STATE, "the transaction has failed", txn_re
 class Waiting(NamedTuple):
     """A record on its way to the broker."""
 
-    place: Place
+    place: PartitionId
     entry: Entry
     report: Report | None
 

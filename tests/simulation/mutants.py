@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.engine.partition import Partition
     from streams.engine.restore import Restored
     from streams.engine.transaction import Transactions
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
     Mutate = Callable[[pytest.MonkeyPatch], None]
 
@@ -77,10 +77,10 @@ def random_id(patch: pytest.MonkeyPatch) -> None:
 
 def seek_after_hand_over(patch: pytest.MonkeyPatch) -> None:
     """The tag of a rewound partition changes at once, its position after one more fetch has been handed over."""
-    late: dict[Poller, Mapping[Place, int]] = {}
+    late: dict[Poller, Mapping[PartitionId, int]] = {}
     rewind, step = Poller._rewind, Poller._poll  # noqa: SLF001
 
-    def tagged(poller: Poller, offsets: Mapping[Place, int]) -> None:
+    def tagged(poller: Poller, offsets: Mapping[PartitionId, int]) -> None:
         for place in offsets:
             poller._tags[place] += 1  # noqa: SLF001
         late[poller] = offsets
@@ -111,7 +111,7 @@ def resume_before_ready(patch: pytest.MonkeyPatch) -> None:
 def no_seek_after_rebalance(patch: pytest.MonkeyPatch) -> None:
     """What is kept during a rebalance goes on by librdkafka's own count."""
 
-    def leave(_: Poller, __: Iterable[Place]) -> None: ...
+    def leave(_: Poller, __: Iterable[PartitionId]) -> None: ...
 
     patch.setattr(Poller, "_continue", leave)
 
@@ -119,7 +119,7 @@ def no_seek_after_rebalance(patch: pytest.MonkeyPatch) -> None:
 def no_rewind_after_abort(patch: pytest.MonkeyPatch) -> None:
     """An aborted cycle's records do not come again."""
 
-    def leave(_: Poller, __: Mapping[Place, int]) -> None: ...
+    def leave(_: Poller, __: Mapping[PartitionId, int]) -> None: ...
 
     patch.setattr(Poller, "_rewind", leave)
 

@@ -21,7 +21,7 @@ from tests.simulation.worker import TOPICS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from streams.profiles.profile import Profile
     from tests.simulation.model_broker import ModelBroker
 
@@ -62,7 +62,7 @@ class Outcome:
     """Facts, summed by partition, name, hour and split."""
     panel: Counter[Any] = field(default_factory=Counter)
     complete_to_ms: dict[int, int | None] = field(default_factory=dict)
-    state: dict[Place, dict[bytes, Any]] = field(default_factory=dict)
+    state: dict[PartitionId, dict[bytes, Any]] = field(default_factory=dict)
 
     def take(self, output: Output, partitions: int) -> None:
         """Take in a record that was sent."""

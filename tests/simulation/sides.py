@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from streams.engine.settings import EngineSettings, asker_config, consumer_config, producer_config
 from streams.kafka.config import reader_config
-from streams.kafka.group import GroupOffsets
+from streams.kafka.group import GroupOffsetsReader
 from streams.kafka.topics import TopicSpec, create_topics
 from tests.simulation.faults import Faults
 from tests.simulation.model_broker import ModelBroker
@@ -84,7 +84,7 @@ class Side:
 
     def standing(self) -> list[Mapping[int, int]]:
         """Committed offsets of the group, and ends of open transactions too."""
-        group = GroupOffsets(self._consumer({**asker_config(self._settings(0))}))
+        group = GroupOffsetsReader(self._consumer({**asker_config(self._settings(0))}))
         while True:
             try:
                 return list(group.ask(self.topic))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.wire import SINGLE_OBJECT
+from streams.engine.clients import Clients
 from streams.engine.engine import Engine
 from streams.engine.inputs import Input
-from streams.engine.outside import Outside
 from streams.engine.poller import Poller
 from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
@@ -21,7 +21,7 @@ from streams.processors.collecting import Collecting
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Held, Known, Observer
+from streams.telemetry.observer import InsightSnapshot, Known, Observer
 from streams.topics import Topics
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import ModelProducer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Batch
     from streams.engine.poller import Listener
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from streams.settings import DomainSettings
     from tests.simulation.disk import ModelDisk
     from tests.simulation.faults import Faults
@@ -55,7 +55,7 @@ def inputs(domain: DomainSettings) -> list[Input]:
     wire = SINGLE_OBJECT
     collecting = Collecting(TOPICS, domain, wire, lambda _: None, observer())
     profiling = Profiling(TOPICS, wire, observer())
-    insighting = Insighting(TOPICS, wire, observer(), domain.journal_partitions, lambda _: Held())
+    insighting = Insighting(TOPICS, wire, observer(), domain.journal_partitions, lambda _: InsightSnapshot())
     return [
         Input(TOPICS.touchpoints, collecting),
         Input(TOPICS.journal, profiling, TOPICS.profiles_changelog, JournalCodec(), profiling),
@@ -117,14 +117,14 @@ class Worker:
         """How many of the next batches fail in the agent."""
         self.error: BaseException | None = None
         disk.process = process
-        outside = Outside(
+        clients = Clients(
             consumer=lambda config: ModelConsumer(config, process, broker, faults),
             producer=lambda config: ModelProducer(config, process, broker, faults),
             poller=lambda consumer, records_max, listener: SteppedPoller(process, consumer, records_max, listener),
             disk=disk,
         )
         self._inputs = inputs(domain)
-        self._engine = Engine(settings, self._inputs, Status(), lambda: None, outside)
+        self._engine = Engine(settings, self._inputs, Status(), lambda: None, clients)
         process.after(0, self._begin)
 
     def _begin(self) -> None:
@@ -148,7 +148,7 @@ class Worker:
             raise RuntimeError("the agent raised")
         batch.run()
 
-    async def on_assigned(self, places: Collection[Place]) -> None: ...
+    async def on_assigned(self, places: Collection[PartitionId]) -> None: ...
 
     async def crash(self, error: BaseException) -> None:
         self.error = self.error or error

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.engine.settings import EngineSettings
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
     from tests.simulation.model_broker import Log
 
 WORKERS_MAX = 3
@@ -46,7 +46,7 @@ _BY_TOPIC = {
     **dict.fromkeys((TOPICS.facts, TOPICS.kpis, TOPICS.anomalies, TOPICS.models, TOPICS.insights_changelog), 1),
     TOPICS.dead_letters: 1,
 }
-INPUTS: tuple[Place, ...] = tuple(
+INPUTS: tuple[PartitionId, ...] = tuple(
     (topic, number)
     for topic in (TOPICS.touchpoints, TOPICS.journal, TOPICS.facts)
     for number in range(_BY_TOPIC[topic])
@@ -215,7 +215,7 @@ class World:
         elif "forget" in kind:
             self.disks[worker.slot].forget(self.scheduler.chance.randint(1, 5))
 
-    def _left(self) -> dict[Place, tuple[int, int]]:
+    def _left(self) -> dict[PartitionId, tuple[int, int]]:
         """By input: the committed offset and the first record that is not behind it."""
         left = {}
         for place in INPUTS:

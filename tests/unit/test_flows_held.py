@@ -11,7 +11,7 @@ import pytest
 from schemas.journal import AddressConsent, Configured, Link
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
-from streams.profiles.profile import OUTSTANDING_MAX
+from streams.profiles.profile import PENDING_MAX
 from streams.settings import FlowState
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
@@ -77,7 +77,7 @@ def test_a_withdrawal_by_address_that_was_on_its_way_takes_it_back(world: World)
     assert world.total("decisions_open") == 0
     profile = world.profile("u:1")
     assert profile is not None
-    assert (profile.messages, profile.outstanding) == ((), ())
+    assert (profile.messages, profile.pending) == ((), ())
 
 
 def test_a_withdrawal_that_was_on_its_way_counts_though_he_has_withdrawn_himself_since(world: World) -> None:
@@ -112,7 +112,7 @@ def test_a_pause_of_the_flow_takes_it_back_though_it_was_decided_before(world: W
     assert outcomes(world) == ["entered", "sent", "revoked"]
     profile = world.profile("u:1")
     assert profile is not None
-    assert (profile.messages, profile.outstanding) == ((), ())
+    assert (profile.messages, profile.pending) == ((), ())
 
 
 def test_a_pause_that_is_over_by_then_takes_nothing_back(world: World) -> None:
@@ -177,13 +177,13 @@ def test_nobody_waits_where_time_is_a_second_or_two_behind(flow: dict[str, Any])
 
 def test_messages_go_out_in_the_order_in_which_they_were_decided_and_so_many_wait_at_most(flow: dict[str, Any]) -> None:
     caps = {"per_channel_hours": 0, "per_week": 100}
-    flows = [{**flow, "id": f"cart_{number:02}", "caps": caps} for number in range(OUTSTANDING_MAX + 3)]
+    flows = [{**flow, "id": f"cart_{number:02}", "caps": caps} for number in range(PENDING_MAX + 3)]
     world = World(flows=flows)
     world.send(an_add(START_MS), a_touchpoint("page_viewed", LATER_MS))
     assert len(world.emitted(Trigger)) == 3
     world.pass_time(LATER_MS)
     sent = world.emitted(Trigger)
-    assert len(sent) == OUTSTANDING_MAX + 3
+    assert len(sent) == PENDING_MAX + 3
     assert all(one.flow_id < other.flow_id for one, other in pairwise(sent))
 
 
@@ -191,10 +191,10 @@ def test_a_message_that_waits_is_kept_with_the_profile(world: World) -> None:
     world.commit()
     profile = world.profile("u:1")
     assert profile is not None
-    (held,) = profile.outstanding
+    (held,) = profile.pending
     world.pass_time(LATER_MS)
     assert world.emitted(Trigger) == [held.trigger]
     assert held.is_held
-    assert msgspec.structs.replace(profile, outstanding=(), wake_ms=0) == msgspec.structs.replace(
+    assert msgspec.structs.replace(profile, pending=(), wake_ms=0) == msgspec.structs.replace(
         world.profile("u:1") or profile, wake_ms=0
     )

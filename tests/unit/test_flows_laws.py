@@ -82,7 +82,7 @@ class Life:
             before = self.profile
             sent = len(self.triggers)
             at = self._at(run.due_ms, f"timer:flow:{run.flow_id}:{run.due_ms}")
-            self.profile = on_due(before, run, FLOWS, at, settled_ms=run.due_ms)
+            self.profile = on_due(before, run, FLOWS, at, watermark_ms=run.due_ms)
             (channel,) = FLOWS.flows[run.flow_id].ordered_channels
             if len(self.triggers) > sent:
                 assert allowed(before.consents, channel, SETTINGS.consent_default)[0]

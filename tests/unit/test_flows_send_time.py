@@ -104,7 +104,7 @@ def test_an_order_before_it_is_due_takes_it_back() -> None:
     taken_back(world)
     profile = world.profile("u:1")
     assert profile is not None
-    assert (profile.messages, profile.outstanding) == ((), ())
+    assert (profile.messages, profile.pending) == ((), ())
 
 
 def test_his_own_withdrawal_before_it_is_due_takes_it_back() -> None:
@@ -133,7 +133,7 @@ def test_what_happens_once_it_was_due_takes_nothing_back() -> None:
     assert world.emitted(Revocation) == []
     profile = world.profile("u:1")
     assert profile is not None
-    assert profile.outstanding == ()
+    assert profile.pending == ()
 
 
 def test_a_message_that_is_taken_back_counts_for_no_cap_and_one_on_its_way_does() -> None:

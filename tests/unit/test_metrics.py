@@ -13,7 +13,7 @@ from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigge
 from streams.settings import DomainSettings
 from streams.telemetry.gauges import HELD_S, Bounded, HeldGauge
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Held, Known, Observer, known_labels
+from streams.telemetry.observer import InsightSnapshot, Known, Observer, known_labels
 
 HOUR_MS = 3_600_000
 
@@ -226,7 +226,7 @@ def test_time_that_is_held_back_is_shown_by_partition_while_the_partition_is_her
 
 def test_a_kpi_shows_its_latest_window_and_corrections_of_older_ones_do_not() -> None:
     observer, metrics = an_observer(kpis=("orders",))
-    observer.show_insights(Held())
+    observer.show_insights(InsightSnapshot())
     assert math.isnan(value(metrics, "kpi", kpi="orders", grain="hour") or 0)
     observer.observe_committed(
         [
@@ -250,7 +250,7 @@ def test_stock_models_and_anomalies_move_with_the_facts_to_another_worker() -> N
         ("forwards_received", ""): 7,
         ("decisions_open", ""): 3,
     }
-    held = Held(stock=stock, anomalies=(("orders", ""),), models={"cuts": "cuts-1", "clusters": None})
+    held = InsightSnapshot(stock=stock, anomalies=(("orders", ""),), models={"cuts": "cuts-1", "clusters": None})
     observer.show_insights(held)
     assert value(metrics, "customers", segment="Loyal") == 4
     assert value(metrics, "cluster_customers", cluster="0") == 6
@@ -292,7 +292,7 @@ def test_known_labels_show_zeros_before_anything_happened(clock: str) -> None:
         DomainSettings.model_validate({"clock": clock}), flows=("abandoned_cart",), reasons={"collect": ("no_id",)}
     )
     metrics = Metrics()
-    Observer(metrics, known).show_insights(Held())
+    Observer(metrics, known).show_insights(InsightSnapshot())
     assert value(metrics, "wall_clock") == (clock == "wall")
     assert value(metrics, "dead_letters_total", stage="collect", reason="no_id") == 0
     assert value(metrics, "triggers_total", flow="abandoned_cart") == 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from streams.engine.poller import Tagged
-    from streams.kafka.offsets import Place
+    from streams.kafka.offsets import PartitionId
 
 
 class AConsumer:
@@ -52,10 +52,10 @@ class Noting:
     def __init__(self) -> None:
         self.assigned = asyncio.Event()
 
-    async def on_assigned(self, tags: Mapping[Place, int]) -> None:  # noqa: ARG002 - of the protocol
+    async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:  # noqa: ARG002 - of the protocol
         self.assigned.set()
 
-    async def on_revoked(self, places: Sequence[Place], *, lost: bool) -> None: ...
+    async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None: ...
 
     def on_chunk(self, chunk: Sequence[Tagged]) -> None: ...
 

@@ -18,7 +18,7 @@ from streams.insights.state import InsightCodec
 from streams.processors.insighting import Insighting
 from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Held, Known, Observer
+from streams.telemetry.observer import InsightSnapshot, Known, Observer
 from streams.topics import Topics
 from tests.support.flows import a_reminder
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
@@ -72,7 +72,7 @@ class Record:
 def test_gauges_keep_what_a_commit_did_not_change() -> None:
     metrics, overlay = Metrics(), Overlay[Any](MemoryStore(), InsightCodec())
     insighting = Insighting(
-        Topics("t"), SINGLE_OBJECT, Observer(metrics, Known()), 1, lambda state: Held(stock=stocks(state))
+        Topics("t"), SINGLE_OBJECT, Observer(metrics, Known()), 1, lambda state: InsightSnapshot(stock=stocks(state))
     )
     insighting.assigned(0, overlay)
 

@@ -23,7 +23,7 @@ from streams.profiles.profile import (
     Conversion,
     Entered,
     OrderMonth,
-    Outstanding,
+    PendingMessage,
     PlacedOrder,
     Profile,
     Run,
@@ -169,8 +169,8 @@ def a_full_profile() -> Profile:
         answered=(("email", START_MS),),
         entry_timers=(("replenishment", START_MS + 9),),
         views=(CategoryView(START_MS, 15, "rugs"),),
-        outstanding=(
-            Outstanding(
+        pending=(
+            PendingMessage(
                 Trigger(
                     "trigger",
                     "u:7",
@@ -218,7 +218,7 @@ def test_a_profile_of_version_2_is_read() -> None:
         prices=(),
         hours=(),
         answered=(),
-        outstanding=(),
+        pending=(),
         entry_timers=(),
         views=(),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Run
 
 
-class Place(NamedTuple):
+class StepNode(NamedTuple):
     """A step among the others."""
 
     step: Step
@@ -35,7 +35,7 @@ class Place(NamedTuple):
     """Of a branch: which of the two ways."""
 
 
-class Plan(NamedTuple):
+class CompiledFlow(NamedTuple):
     """What the runner asks of a version of a flow, compiled."""
 
     key: str
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     first: str
     opening: frozenset[str]
     """Steps at which no message has been decided yet: another entry takes the customer back to the first."""
-    places: dict[str, Place]
+    places: dict[str, StepNode]
     is_paused: bool
     is_shared: bool
     """Another version takes a share of the customers."""
@@ -66,26 +66,26 @@ class Plan(NamedTuple):
 class Versions(NamedTuple):
     """The versions of a flow that has several, or one for a share of the customers."""
 
-    older: tuple[Plan, ...]
+    older: tuple[CompiledFlow, ...]
     """By version; below the live one."""
-    live: Plan | None
-    canary: Plan | None
+    live: CompiledFlow | None
+    canary: CompiledFlow | None
     """Above the live one."""
     percent: float
 
     @property
-    def all(self) -> tuple[Plan, ...]:
+    def all(self) -> tuple[CompiledFlow, ...]:
         """In order."""
         return tuple(plan for plan in (*self.older, self.live, self.canary) if plan is not None)
 
-    def offered(self, customer: str) -> Plan | None:
+    def version_for_entry(self, customer: str) -> CompiledFlow | None:
         """The one that he may enter."""
         canary = self.canary
         return canary if canary is not None and is_of_canary(canary.flow, self.percent, customer) else self.live
 
-    def followed(self, version: int, customer: str) -> Plan | None:
+    def version_for_run(self, version: int, customer: str) -> CompiledFlow | None:
         """The one by which he who entered that version goes on: his own, or the last one since that moves him."""
-        offered = found = self.offered(customer)
+        offered = found = self.version_for_entry(customer)
         for plan in self.all:
             is_his = plan is not self.canary or plan is offered
             if plan.flow.version == version or (
@@ -95,10 +95,10 @@ class Versions(NamedTuple):
         return found
 
 
-class Listening(NamedTuple):
+class EventIndex(NamedTuple):
     """What one type of event does."""
 
-    entries: tuple[Plan, ...]
+    entries: tuple[CompiledFlow, ...]
     """Flows that it may enter, by id."""
     exits: frozenset[str]
     """Keys of the flows that it ends, in one version at least."""
@@ -110,14 +110,14 @@ class FlowSet(NamedTuple):
     """Published flows, indexed so that an event costs the flows that listen to it, not all there are."""
 
     flows: dict[str, Flow]
-    plans: dict[str, Plan]
+    plans: dict[str, CompiledFlow]
     """By key: the live version, or a canary where there is no other."""
     versions: dict[str, Versions]
     """By id, where there is more to say than `plans` does."""
-    listening: dict[str, Listening]
-    segments: dict[str, tuple[Plan, ...]]
+    listening: dict[str, EventIndex]
+    segments: dict[str, tuple[CompiledFlow, ...]]
     """Flows that a segment may enter, by id."""
-    dates: tuple[Plan, ...]
+    dates: tuple[CompiledFlow, ...]
     """Flows that are entered by a date, by id."""
     order: dict[str, str]
     """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
@@ -128,16 +128,16 @@ class FlowSet(NamedTuple):
     categories: frozenset[str]
     """Those in which a flow counts views: profiles keep them then."""
 
-    def plan_of(self, run: Run, customer: str) -> Plan | None:
+    def plan_of(self, run: Run, customer: str) -> CompiledFlow | None:
         """By which version a run goes on; None: no longer published."""
         versions = self.versions.get(run.flow_id)
         if versions is None:
             return self.plans.get(run.flow_id)
-        return versions.followed(run.flow_version, customer)
+        return versions.version_for_run(run.flow_version, customer)
 
-    def may_enter(self, plan: Plan, customer: str) -> bool:
+    def may_enter(self, plan: CompiledFlow, customer: str) -> bool:
         """Whether this version of its flow is the customer's."""
-        return not plan.is_shared or self.versions[plan.key].offered(customer) is plan
+        return not plan.is_shared or self.versions[plan.key].version_for_entry(customer) is plan
 
 
 def compile_flows(
@@ -156,9 +156,9 @@ def compile_flows(
         flows[flow.id] = flow
     states = states or {}
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
-    plans: dict[str, Plan] = {}
+    plans: dict[str, CompiledFlow] = {}
     versions: dict[str, Versions] = {}
-    listening: list[Plan] = []
+    listening: list[CompiledFlow] = []
     for flow_id in sorted(flows.keys() | canaries):
         known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()))
         listening += known.all
@@ -203,12 +203,14 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
     )
 
 
-def _heard(plans: Iterable[Plan], older: Container[int]) -> tuple[dict[str, Listening], dict[str, tuple[Plan, ...]]]:
+def _heard(
+    plans: Iterable[CompiledFlow], older: Container[int]
+) -> tuple[dict[str, EventIndex], dict[str, tuple[CompiledFlow, ...]]]:
     """What each type of event, and each segment, does; none enters a customer into an older version (of these ids)."""
-    entries: dict[str, list[Plan]] = {}
+    entries: dict[str, list[CompiledFlow]] = {}
     exits: dict[str, set[str]] = {}
     goals: dict[str, set[str]] = {}
-    segments: dict[str, list[Plan]] = {}
+    segments: dict[str, list[CompiledFlow]] = {}
     for plan in plans:
         entry = plan.flow.entry
         if id(plan) not in older:
@@ -221,7 +223,7 @@ def _heard(plans: Iterable[Plan], older: Container[int]) -> tuple[dict[str, List
         if plan.flow.checks_goal:
             goals.setdefault(plan.flow.goal.event, set()).add(plan.key)
     listening = {
-        event: Listening(
+        event: EventIndex(
             tuple(entries.get(event, ())), frozenset(exits.get(event, ())), frozenset(goals.get(event, ()))
         )
         for event in {*entries, *exits, *goals}
@@ -236,14 +238,14 @@ def _asked(flow: Flow) -> Iterator[Leaf]:
             yield from leaves(condition)
 
 
-def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> Plan:
+def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> CompiledFlow:
     steps = flow.steps
-    places: dict[str, Place] = {}
+    places: dict[str, StepNode] = {}
     for at, step in enumerate(steps):
         holds = compile_condition(step.condition) if isinstance(step, BranchStep) else None
-        places[step.name] = Place(step, next_names(steps, at), holds)
+        places[step.name] = StepNode(step, next_names(steps, at), holds)
     entry, needs = flow.entry.condition, flow.needs.condition
-    return Plan(
+    return CompiledFlow(
         SHADOW_KEY + flow.id if is_shadow else flow.id,
         flow,
         flow.wait.for_ms,
@@ -260,7 +262,7 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
     )
 
 
-def _opening(first: str, places: dict[str, Place]) -> frozenset[str]:
+def _opening(first: str, places: dict[str, StepNode]) -> frozenset[str]:
     """Steps that are reached without a trigger before them, and on no way with one."""
     before, after = {first}, set[str]()
     for name, place in places.items():  # in order, and steps lead forward only

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from pydantic_core import ErrorDetails
 
-    Place = tuple[int | str, ...]
+    Location = tuple[int | str, ...]
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -56,7 +56,7 @@ def flow_fields() -> str:
     return _fields(Flow)
 
 
-def _is_inside(location: Place, outer: Place) -> bool:
+def _is_inside(location: Location, outer: Location) -> bool:
     return len(location) > len(outer) and location[: len(outer)] == outer
 
 
@@ -76,7 +76,7 @@ def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  
     return f"{path} is {item['input']!r}: {message}"
 
 
-def _path(location: Place, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - what a file holds
+def _path(location: Location, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - what a file holds
     """The place as in the file; the tags by which pydantic tells kinds of parts apart stand in no file."""
     path, at = "", document
     for number, name in enumerate(location):
@@ -93,7 +93,7 @@ def _fields(part: type[BaseModel]) -> str:
     return ", ".join(field.alias or name for name, field in part.model_fields.items())
 
 
-def _part_at(location: Place, part: type[BaseModel]) -> type[BaseModel]:
+def _part_at(location: Location, part: type[BaseModel]) -> type[BaseModel]:
     """The model whose field stands at a place in the document."""
     is_tag = False
     for name in location:

@@ -14,14 +14,16 @@ from streams.flows.language.steps import WaitForDateStep, WaitStep, WaitUntilSte
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet
     from streams.profiles.profile import Run, Sent
 
 
 _WAITS = (WaitStep, WaitUntilStep, WaitForDateStep)
 
 
-def comes_first(runs: Iterable[Run], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int) -> Run | None:
+def comes_first(
+    runs: Iterable[Run], plan: CompiledFlow, now_ms: int, flow_set: FlowSet, arbitration_ms: int
+) -> Run | None:
     """The candidate that a message due now has to wait for, the first by the flows' order; None: it waits for none."""
     before = [
         run
@@ -35,7 +37,7 @@ def comes_first(runs: Iterable[Run], plan: Plan, now_ms: int, flow_set: FlowSet,
 
 
 def came_first(
-    messages: Iterable[Sent], plan: Plan, now_ms: int, flow_set: FlowSet, arbitration_ms: int
+    messages: Iterable[Sent], plan: CompiledFlow, now_ms: int, flow_set: FlowSet, arbitration_ms: int
 ) -> Sent | None:
     """The promotional message before which this one had to stand back, if one has just gone out."""
     for sent in messages:

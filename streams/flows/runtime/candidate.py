@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from streams.flows.language.flow_set import Plan
+    from streams.flows.language.flow_set import CompiledFlow
     from streams.profiles.profile import Profile, Run
 
 
@@ -14,7 +14,7 @@ class Candidate:
 
     __slots__ = ("arm", "plan", "profile", "run")
 
-    def __init__(self, profile: Profile, run: Run, plan: Plan, arm: str) -> None:
+    def __init__(self, profile: Profile, run: Run, plan: CompiledFlow, arm: str) -> None:
         self.profile: Final = profile
         self.run: Final = run
         self.plan: Final = plan

@@ -10,7 +10,7 @@ from streams.flows.language.fields import DATES
 from streams.flows.runtime.entering import entered_by_date
 
 if TYPE_CHECKING:
-    from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile
 
@@ -45,7 +45,7 @@ def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Mome
     return profile
 
 
-def _entry_ms(profile: Profile, plan: Plan) -> int | None:
+def _entry_ms(profile: Profile, plan: CompiledFlow) -> int | None:
     entry = plan.flow.entry
     date_ms = None if entry.date is None else DATES[entry.date](profile)
     return None if date_ms is None else date_ms + entry.shift_ms

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from streams.flows.language.flow import Flow
-    from streams.flows.language.flow_set import FlowSet, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet
     from streams.flows.runtime.candidate import Candidate
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Cart, Profile, Run
@@ -193,7 +193,7 @@ def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> st
     return None
 
 
-def _why_sent(run: Run, plan: Plan, cart: Cart | None) -> str:
+def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None) -> str:
     at = plan.flow.first_due if run.step == plan.first else f"At the step {run.step}"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
     return f"{at} nothing had ended the flow{end}"

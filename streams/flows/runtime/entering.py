@@ -13,7 +13,7 @@ from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Ru
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import Plan
+    from streams.flows.language.flow_set import CompiledFlow
     from streams.profiles.moment import Moment
 
 PRODUCTS_MAX = 10
@@ -32,7 +32,7 @@ class _What(msgspec.Struct, frozen=True, gc=False):
     products: tuple[CartItem, ...]
 
 
-def entered_by_event(profile: Profile, plan: Plan, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
+def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
     """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
     products: tuple[CartItem, ...] = ()
     if plan.shows_entry:
@@ -43,20 +43,20 @@ def entered_by_event(profile: Profile, plan: Plan, event: Touchpoint, at: Moment
     return _entered(profile, plan, what, at)
 
 
-def entered_by_segment(profile: Profile, plan: Plan, segment: str, at: Moment, *, is_old: bool) -> Profile:
+def entered_by_segment(profile: Profile, plan: CompiledFlow, segment: str, at: Moment, *, is_old: bool) -> Profile:
     """As `entered_by_event`, at the time of his own clock."""
     what = _What(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
     return _entered(profile, plan, what, at)
 
 
-def entered_by_date(profile: Profile, plan: Plan, due_ms: int, at: Moment, *, is_old: bool) -> Profile:
+def entered_by_date(profile: Profile, plan: CompiledFlow, due_ms: int, at: Moment, *, is_old: bool) -> Profile:
     """As `entered_by_event`, at the time that his date gives."""
     words = plan.flow.entry.words
     what = _What(f"The time {words}", words, at.cause, due_ms, is_old, ())
     return _entered(profile, plan, what, at)
 
 
-def _entered(profile: Profile, plan: Plan, what: _What, at: Moment) -> Profile:
+def _entered(profile: Profile, plan: CompiledFlow, what: _What, at: Moment) -> Profile:
     flow, runs, time_ms = plan.flow, profile.runs, what.time_ms
     due_ms = max(time_ms + plan.wait_ms, at.now_ms)
     known = _run_of(runs, plan.key)
@@ -114,14 +114,14 @@ def _run_of(runs: tuple[Run, ...], key: str) -> Run | None:
     return None
 
 
-def last_entry_ms(run: Run, plan: Plan) -> int:
+def last_entry_ms(run: Run, plan: CompiledFlow) -> int:
     """Time of the entry event from which the first wait counts."""
     if last_ms := run.last_entry_ms:
         return last_ms
     return run.due_ms - plan.wait_ms if plan.restarts else run.entered_ms
 
 
-def _is_too_soon(profile: Profile, plan: Plan, time_ms: int) -> bool:
+def _is_too_soon(profile: Profile, plan: CompiledFlow, time_ms: int) -> bool:
     after_ms = time_ms - plan.reentry_ms
     for last in profile.entries:  # noqa: SIM110 - any() would make a generator for each entry
         if last.flow_id == plan.key and last.time_ms > after_ms:

@@ -16,7 +16,7 @@ from schemas.outputs import Revocation
 from streams.flows.runtime.caps import with_message
 from streams.flows.runtime.consent import ALL, latest_statement
 from streams.flows.runtime.receipts import Verdict, give_receipt
-from streams.profiles.profile import OUTSTANDING_MAX, Outstanding
+from streams.profiles.profile import PENDING_MAX, PendingMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,57 +40,57 @@ class Ending(NamedTuple):
     received_ms: int
 
 
-def given_out(candidate: Candidate, trigger: Trigger, at: Moment, *, settled_ms: int | None) -> Profile:
+def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermark_ms: int | None) -> Profile:
     """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
     flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
     profile = candidate.profile
     profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
-    is_settled = settled_ms is not None and trigger.decided_ms - settled_ms <= SETTLES_MS
+    is_settled = watermark_ms is not None and trigger.decided_ms - watermark_ms <= SETTLES_MS
     # one after the other, as they were decided
-    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.outstanding))
+    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.pending))
     if not is_held:
         _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
             return profile
-    message = Outstanding(trigger, _replace(candidate.run, products=()), is_held)
-    return bounded(_replace(profile, outstanding=(*profile.outstanding, message)), at)
+    message = PendingMessage(trigger, _replace(candidate.run, products=()), is_held)
+    return bounded(_replace(profile, pending=(*profile.pending, message)), at)
 
 
 def bounded(profile: Profile, at: Moment) -> Profile:
-    """The profile with OUTSTANDING_MAX messages at most: of more the first do not wait."""
-    beyond = len(profile.outstanding) - OUTSTANDING_MAX
+    """The profile with PENDING_MAX messages at most: of more the first do not wait."""
+    beyond = len(profile.pending) - PENDING_MAX
     if beyond <= 0:
         return profile
-    for message in profile.outstanding[:beyond]:
+    for message in profile.pending[:beyond]:
         if message.is_held:
             _emit(message.trigger, at)
-    return _replace(profile, outstanding=profile.outstanding[beyond:])
+    return _replace(profile, pending=profile.pending[beyond:])
 
 
-def released(profile: Profile, flow_set: FlowSet, at: Moment, *, settled_ms: int | None) -> Profile:
+def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
     """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
-    if settled_ms is None:
+    if watermark_ms is None:
         return profile
-    profile = _without_paused(profile, settled_ms, flow_set, at)
-    now_ms = max(profile.clock_ms, settled_ms)
+    profile = _without_paused(profile, watermark_ms, flow_set, at)
+    now_ms = max(profile.clock_ms, watermark_ms)
     kept = []
-    for message in profile.outstanding:
-        is_released = _is_to_release(message, settled_ms)
+    for message in profile.pending:
+        is_released = _is_to_release(message, watermark_ms)
         if is_released:
             _emit(message.trigger, at)
         if message.goes_ms > now_ms or (message.is_held and not is_released):
             kept.append(_replace(message, is_held=False) if is_released else message)
-    return _replace(profile, outstanding=tuple(kept))
+    return _replace(profile, pending=tuple(kept))
 
 
-def _is_to_release(message: Outstanding, settled_ms: int) -> bool:
-    return message.is_held and message.trigger.decided_ms <= settled_ms
+def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
+    return message.is_held and message.trigger.decided_ms <= watermark_ms
 
 
-def _without_paused(profile: Profile, settled_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
-    def is_taken_back(message: Outstanding) -> bool:
+def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
+    def is_taken_back(message: PendingMessage) -> bool:
         plan = flow_set.plan_of(message.run, at.customer)
-        return _is_to_release(message, settled_ms) and plan is not None and plan.is_paused
+        return _is_to_release(message, watermark_ms) and plan is not None and plan.is_paused
 
     reason = "A person had paused the flow before the message went out."
     return _without(profile, is_taken_back, reason, {}, at)
@@ -110,7 +110,7 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
     An order of before the customer entered the flow ends nothing.
     """
 
-    def is_taken_back(message: Outstanding) -> bool:
+    def is_taken_back(message: PendingMessage) -> bool:
         run, plan = message.run, flow_set.plan_of(message.run, at.customer)
         is_exit = plan is not None and ending.event_type in plan.flow.exit_events
         is_later = (run.last_entry_ms or run.entered_ms) < ending.time_ms
@@ -124,7 +124,7 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
 def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:
     """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
 
-    def is_taken_back(message: Outstanding) -> bool:
+    def is_taken_back(message: PendingMessage) -> bool:
         channel, goes_ms = message.trigger.channel, message.goes_ms
         latest = latest_statement(profile.consents, channel)
         granted_ms = latest.time_ms if latest is not None and latest.granted and latest.time_ms < goes_ms else 0
@@ -144,11 +144,11 @@ def without_out(profile: Profile, at: Moment) -> Profile:
 
 
 def _without(
-    profile: Profile, is_taken_back: Callable[[Outstanding], bool], reason: str, evidence: dict[str, str], at: Moment
+    profile: Profile, is_taken_back: Callable[[PendingMessage], bool], reason: str, evidence: dict[str, str], at: Moment
 ) -> Profile:
-    open_ = [message for message in profile.outstanding if message.is_held or message.goes_ms > at.now_ms]
+    open_ = [message for message in profile.pending if message.is_held or message.goes_ms > at.now_ms]
     revoked = [message for message in open_ if is_taken_back(message)]
-    if len(open_) == len(profile.outstanding) and not revoked:
+    if len(open_) == len(profile.pending) and not revoked:
         return profile
     for message in revoked:
         trigger = message.trigger
@@ -168,4 +168,4 @@ def _without(
     # he never got them: they count for no cap
     messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])
     outstanding = tuple([message for message in open_ if message not in revoked])
-    return _replace(profile, messages=messages, outstanding=outstanding)
+    return _replace(profile, messages=messages, pending=outstanding)

@@ -23,14 +23,14 @@ from streams.flows.runtime.candidate import Candidate
 from streams.flows.runtime.deciding import decide, trigger
 from streams.flows.runtime.entering import entered_by_event, entered_by_segment, last_entry_ms
 from streams.flows.runtime.hours import until_ms, zone_of
-from streams.flows.runtime.pending import given_out
+from streams.flows.runtime.pending import sent_or_held
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id
 from streams.profiles.orders import was_ordered_since
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import FlowSet, Place, Plan
+    from streams.flows.language.flow_set import CompiledFlow, FlowSet, StepNode
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile, Run
 
@@ -76,7 +76,7 @@ def on_segment(profile: Profile, segment: str, flow_set: FlowSet, at: Moment, *,
     return profile
 
 
-def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, settled_ms: int | None) -> Profile:
+def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
     """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
 
     Who entered an older version and is to move goes on in the newer one, at the step of the same name, and the records
@@ -101,7 +101,7 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, settled
             if verdict.outcome == "sent" and plan.is_shadow:
                 verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
             if verdict.outcome == "sent":
-                profile = given_out(candidate, trigger(candidate, verdict, at), at, settled_ms=settled_ms)
+                profile = sent_or_held(candidate, trigger(candidate, verdict, at), at, watermark_ms=watermark_ms)
             if not (plan.is_paused and verdict.is_held and going.held_ms):
                 give_receipt(verdict, going, arm, at)
             going = _after_verdict(candidate, verdict, place.nexts[0], at)
@@ -110,7 +110,7 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, settled
     return _with_run(profile, run, going)
 
 
-def lost_to_merge(run: Run, at: Moment) -> None:
+def end_lost_to_merge(run: Run, at: Moment) -> None:
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
     verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, at)
@@ -125,7 +125,7 @@ def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet
     return runs
 
 
-def _taking_over(run: Run, gone: Run, plan: Plan) -> Run:
+def _taking_over(run: Run, gone: Run, plan: CompiledFlow) -> Run:
     if run.step not in plan.opening or last_entry_ms(gone, plan) <= last_entry_ms(run, plan):
         return run
     due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
@@ -148,7 +148,7 @@ def without_ordered(runs: tuple[Run, ...], order_ms: int, flow_set: FlowSet, at:
         if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
             kept.append(run)
             continue
-        _ended(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, at)
+        _end(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, at)
     return tuple(kept)
 
 
@@ -175,11 +175,11 @@ def _without_exited(
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        _ended(run, plan, evidence, at)
+        _end(run, plan, evidence, at)
     return runs if len(kept) == len(runs) else tuple(kept)
 
 
-def _ended(run: Run, plan: Plan, evidence: dict[str, str], at: Moment) -> None:
+def _end(run: Run, plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> None:
     verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
     give_receipt(verdict, run, arm_of(plan.flow, at.customer), at)
 
@@ -198,7 +198,7 @@ def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: M
     return after
 
 
-def _stepped(candidate: Candidate, place: Place, at: Moment) -> Run | None:
+def _stepped(candidate: Candidate, place: StepNode, at: Moment) -> Run | None:
     """The run after a step that sends nothing; None: it was the last one."""
     run, profile, now_ms = candidate.run, candidate.profile, at.now_ms
     following, due_ms = place.nexts[0], now_ms

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from streams.replay.files.lines import LineReader, Single
-from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.files.orders import Group, OrderBook, OrderLine
 from streams.replay.files.rows import read_rows
 
@@ -30,8 +30,8 @@ def map_file(path: Path, mapping: Mapping) -> Iterator[Mapped]:
     reader = LineReader(mapping)
     desk = _Desk(mapping)
     for row in read_rows(path, mapping):
-        line = row if isinstance(row, Refused) else reader.read(row)
-        if isinstance(line, Refused):
+        line = row if isinstance(row, RefusedLines) else reader.read(row)
+        if isinstance(line, RefusedLines):
             yield line
         elif isinstance(line, Single):
             yield from desk.take_single(line)
@@ -53,14 +53,14 @@ class _Desk:
         self._newest_ms = -(1 << 62)
         self._count = 0
 
-    def take_single(self, single: Single) -> Iterator[Refused]:
+    def take_single(self, single: Single) -> Iterator[RefusedLines]:
         time_ms = single.touchpoint.time_ms
         if time_ms < self._newest_ms - self._open_ms:
             yield _refused(single.row, Reason.OUT_OF_ORDER, self._too_old())
         else:
             self._wait(time_ms, MappedTouchpoint(single.touchpoint, single.row.lines))
 
-    def take_order_line(self, line: OrderLine) -> Iterator[Refused]:
+    def take_order_line(self, line: OrderLine) -> Iterator[RefusedLines]:
         assert line.common.order is not None  # noqa: S101 - the reader gives every order line its order id
         order_id = line.common.order.order_id
         time_ms, row = line.common.time_ms, line.row
@@ -105,5 +105,5 @@ class _Desk:
         return f"more than {self._open_ms} ms behind an earlier line; the file must be in the order of time"
 
 
-def _refused(row: Row, reason: Reason, detail: str) -> Refused:
-    return Refused(reason, detail, row.number, row.raw, row.lines)
+def _refused(row: Row, reason: Reason, detail: str) -> RefusedLines:
+    return RefusedLines(reason, detail, row.number, row.raw, row.lines)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from schemas.touchpoint import Order, Product, Touchpoint
-from streams.replay.files.mapped import ORDERED, Reason, Refused
-from streams.replay.files.orders import OrderLine, derived_id
+from streams.replay.files.mapped import ORDERED, Reason, RefusedLines
+from streams.replay.files.orders import OrderLine, id_of_row
 
 if TYPE_CHECKING:
     from streams.replay.files.mapping import Mapping, Time, Value
@@ -73,12 +73,12 @@ class LineReader:
         self._properties = [(name, at[column]) for name, column in mapping.properties.items()]
         self._number = lru_cache(maxsize=65_536)(_number)
 
-    def read(self, row: Row) -> Single | OrderLine | Refused:
+    def read(self, row: Row) -> Single | OrderLine | RefusedLines:
         """The line, or why it is none."""
         try:
             return self._read(row)
         except _Bad as bad:
-            return Refused(bad.reason, bad.detail, row.number, row.raw, row.lines)
+            return RefusedLines(bad.reason, bad.detail, row.number, row.raw, row.lines)
 
     def _read(self, row: Row) -> Single | OrderLine:
         texts = row.texts
@@ -154,7 +154,7 @@ class LineReader:
         return "/".join(parts)
 
     def _event_id(self, texts: tuple[str, ...], kind: str) -> str:
-        return derived_id(self._mapping.source, kind, *(texts[index] for index in self._at_event))
+        return id_of_row(self._mapping.source, kind, *(texts[index] for index in self._at_event))
 
     def _expected_time(self) -> str:
         return self._mapping.time.format or "ISO 8601"

@@ -42,7 +42,7 @@ class MappedTouchpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLines:
     """Lines that became no touchpoint; `line_number` counts from 1 with the header, `raw` is the bytes as they came."""
 
     reason: Reason
@@ -52,7 +52,7 @@ class Refused:
     lines: int = 1
 
 
-Mapped: TypeAlias = MappedTouchpoint | Refused
+Mapped: TypeAlias = MappedTouchpoint | RefusedLines
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Accounting:
 
     def add(self, mapped: Mapped) -> None:
         """Counts the lines of one outcome."""
-        if isinstance(mapped, Refused):
+        if isinstance(mapped, RefusedLines):
             self.refused[mapped.reason.value] += mapped.lines
             return
         touchpoint = mapped.touchpoint

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xxhash import xxh3_128_hexdigest
 
 from schemas.touchpoint import Order, Product, Touchpoint
-from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, RefusedLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SEPARATOR = "\x1f"
 
 
-def derived_id(*identifying: str) -> str:
+def id_of_row(*identifying: str) -> str:
     """Hex of xxh3-128 over the texts, which no text can imitate by holding a separator of its own."""
     return xxh3_128_hexdigest(_SEPARATOR.join(f"{len(text)}:{text}" for text in identifying).encode())
 
@@ -44,11 +44,11 @@ class Group:
     time_ms: int
     lines: list[OrderLine] = field(default_factory=list)
 
-    def refused(self, reason: Reason, detail: str) -> Refused:
+    def refused(self, reason: Reason, detail: str) -> RefusedLines:
         """The whole of it, refused."""
         rows = [line.row for line in self.lines]
         raw = b"".join(row.raw for row in rows)
-        return Refused(reason, detail, rows[0].number, raw, sum(row.lines for row in rows))
+        return RefusedLines(reason, detail, rows[0].number, raw, sum(row.lines for row in rows))
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class OrderBook:
         return _touchpoint(
             group.lines,
             kind=ORDERED,
-            event_id=derived_id(self._source, ORDERED, group.order_id),
+            event_id=id_of_row(self._source, ORDERED, group.order_id),
             order=Order(
                 order_id=group.order_id,
                 currency=first.currency,
@@ -136,7 +136,7 @@ class OrderBook:
         return _touchpoint(
             part.lines,
             kind=REFUNDED,
-            event_id=derived_id(self._source, REFUNDED, part.order_id, order_id or ""),
+            event_id=id_of_row(self._source, REFUNDED, part.order_id, order_id or ""),
             order=Order(order_id or part.order_id, part.lines[0].currency, total_minor),
             properties={"refund_id": part.order_id, "refund": "matched" if order_id else "unmatched"},
         )

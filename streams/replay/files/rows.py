@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from streams.replay.files.mapped import Reason, Refused
+from streams.replay.files.mapped import Reason, RefusedLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Row:
     lines: int = 1
 
 
-def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | Refused]:
+def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | RefusedLines]:
     """Rows in file order, or why a line is none.
 
     Raises:
@@ -85,7 +85,7 @@ class _Lines:
         self.damaged = False
 
 
-def _csv(path: Path, binary: _Binary, mapping: Mapping) -> Iterator[Row | Refused]:
+def _csv(path: Path, binary: _Binary, mapping: Mapping) -> Iterator[Row | RefusedLines]:
     lines = _Lines(binary)
     reader = csv.reader(lines, delimiter=mapping.file.delimiter)
     header = next(reader, None)
@@ -106,12 +106,12 @@ def _csv(path: Path, binary: _Binary, mapping: Mapping) -> Iterator[Row | Refuse
             detail = str(error)
         raw, height = b"".join(lines.taken), len(lines.taken)
         if lines.damaged:
-            yield Refused(Reason.BAD_ENCODING, "not UTF-8", number, raw, height)
+            yield RefusedLines(Reason.BAD_ENCODING, "not UTF-8", number, raw, height)
         elif fields is None:
-            yield Refused(Reason.BAD_COLUMNS, detail, number, raw, height)
+            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height)
         elif len(fields) != len(header):
             detail = f"{len(fields)} columns where the header has {len(header)}"
-            yield Refused(Reason.BAD_COLUMNS, detail, number, raw, height)
+            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height)
         else:
             yield Row(tuple([fields[index] for index in indexes]), number, raw, height)
         lines.forget()

@@ -117,7 +117,7 @@ def test_a_backtest_from_a_checkpoint_foretells_what_one_from_the_beginning_does
     verified(first, checkpoints)
     last = checkpoints.last(0)
     assert last is not None
-    from_ms = last.place.told_ms + days * DAY_MS
+    from_ms = last.place.announced_ms + days * DAY_MS
     trial = Trial(CART, from_ms, FOR_EVER_MS, is_alone=True)
     whole, rest = Heard(from_ms), Heard(from_ms)
     in_all = backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT), trial, whole)

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.touchpoint import Order, Touchpoint
 from streams.replay.files.columns import map_file
-from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, Refused
+from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.files.mapping import Mapping, load_mapping, parse_mapping
 from streams.replay.files.rows import ColumnFileError
 
@@ -36,8 +36,8 @@ def touchpoints(outcomes: list[Mapped]) -> list[Touchpoint]:
     return [outcome.touchpoint for outcome in outcomes if isinstance(outcome, MappedTouchpoint)]
 
 
-def refused(outcomes: list[Mapped]) -> list[Refused]:
-    return [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+def refused(outcomes: list[Mapped]) -> list[RefusedLines]:
+    return [outcome for outcome in outcomes if isinstance(outcome, RefusedLines)]
 
 
 def account(outcomes: list[Mapped]) -> Accounting:

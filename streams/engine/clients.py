@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Clients:
     """Makers of Kafka's clients and of the thread that polls, and the disk."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer

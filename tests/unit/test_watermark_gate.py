@@ -13,70 +13,70 @@ from schemas.journal import CollectedTo, PartitionProgress
 from schemas.wire import SINGLE_OBJECT
 from state.codec import frame
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
-from streams.kafka.offsets import Standing
+from streams.kafka.offsets import GroupOffsets
 from streams.processors.profiling import Profiling
-from streams.processors.settling import ROUNDS, Settling
+from streams.processors.watermark_gate import ROUNDS, WatermarkGate
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import Known, Observer
 from streams.topics import Topics
 from tests.support.world import START_MS, World
 
 PARTITIONS = 3
-CALM = Standing({0: 7, 1: 7, 2: 7}, {0: 7, 1: 7, 2: 7})
+CALM = GroupOffsets({0: 7, 1: 7, 2: 7}, {0: 7, 1: 7, 2: 7})
 
 
-def told(settling: Settling) -> dict[int, tuple[int, ...]]:
+def told(gate: WatermarkGate) -> dict[int, tuple[int, ...]]:
     """What is told now; it counts as told."""
-    found = dict(settling.untold(range(PARTITIONS)))
+    found = dict(gate.unannounced(range(PARTITIONS)))
     for partition, times in found.items():
-        settling.tell(partition, times)
+        gate.announce(partition, times)
     return found
 
 
-def a_look(settling: Settling, standing: Standing) -> dict[int, tuple[int, ...]]:
-    if settling.wants_look():
-        settling.looked(standing)
-    return told(settling)
+def a_look(gate: WatermarkGate, standing: GroupOffsets) -> dict[int, tuple[int, ...]]:
+    if gate.wants_look():
+        gate.looked(standing)
+    return told(gate)
 
 
 def test_where_nothing_is_under_way_one_look_is_enough() -> None:
-    settling = Settling()
-    settling.note(0, (5, 6))
-    assert a_look(settling, CALM) == {0: (5, 6)}
-    assert not settling.wants_look()
+    gate = WatermarkGate()
+    gate.note(0, (5, 6))
+    assert a_look(gate, CALM) == {0: (5, 6)}
+    assert not gate.wants_look()
 
 
 def test_a_partition_that_stands_still_holds_time_back_in_all() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    settling.note(1, (5,))
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    gate.note(1, (5,))
     for end in range(8, 100):
-        assert a_look(settling, Standing({0: end - 1, 1: end - 1, 2: 7}, {0: end, 1: end, 2: 8})) == {}
-    assert a_look(settling, Standing({0: 99, 1: 99, 2: 8}, {0: 99, 1: 99, 2: 8})) == {0: (5,), 1: (5,)}
+        assert a_look(gate, GroupOffsets({0: end - 1, 1: end - 1, 2: 7}, {0: end, 1: end, 2: 8})) == {}
+    assert a_look(gate, GroupOffsets({0: 99, 1: 99, 2: 8}, {0: 99, 1: 99, 2: 8})) == {0: (5,), 1: (5,)}
 
 
 def test_under_a_load_that_never_ends_time_comes_after_some_rounds() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    looks = [a_look(settling, Standing({0: at, 1: at, 2: at}, {0: at + 1, 1: at + 1, 2: at + 1})) for at in range(9)]
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    looks = [a_look(gate, GroupOffsets({0: at, 1: at, 2: at}, {0: at + 1, 1: at + 1, 2: at + 1})) for at in range(9)]
     assert looks[: ROUNDS + 1] == [{}] * ROUNDS + [{0: (5,)}]
 
 
 def test_what_is_collected_while_a_look_is_under_way_waits_for_the_next() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    assert settling.wants_look()
-    settling.note(0, (6,))
-    settling.looked(CALM)
-    assert told(settling) == {0: (5,)}
-    assert a_look(settling, CALM) == {0: (6,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert gate.wants_look()
+    gate.note(0, (6,))
+    gate.looked(CALM)
+    assert told(gate) == {0: (5,)}
+    assert a_look(gate, CALM) == {0: (6,)}
 
 
 def test_a_partition_without_a_committed_offset_has_folded_nothing() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    assert a_look(settling, Standing({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
-    assert a_look(settling, Standing({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
+    assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
 
 
 def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
@@ -111,47 +111,47 @@ def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> N
 
 
 def test_what_was_not_committed_is_told_again() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    assert a_look(settling, CALM) == {0: (5,)}
-    settling.dropped()
-    assert told(settling) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert a_look(gate, CALM) == {0: (5,)}
+    gate.dropped()
+    assert told(gate) == {0: (5,)}
 
 
 def test_a_partition_that_went_to_another_worker_is_not_told() -> None:
-    settling = Settling()
-    settling.note(0, (5,))
-    settling.note(1, (5,))
-    assert settling.wants_look()
-    settling.forget(1)
-    settling.looked(CALM)
-    assert told(settling) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    gate.note(1, (5,))
+    assert gate.wants_look()
+    gate.forget(1)
+    gate.looked(CALM)
+    assert told(gate) == {0: (5,)}
 
 
 def test_nothing_is_told_before_an_input_has_spoken() -> None:
-    settling = Settling()
-    settling.note(0, ())
-    settling.note(1, (-1, -1))
-    assert not settling.wants_look()
+    gate = WatermarkGate()
+    gate.note(0, ())
+    gate.note(1, (-1, -1))
+    assert not gate.wants_look()
 
 
 def test_how_far_time_is_held_back_is_known() -> None:
-    settling = Settling()
-    settling.note(0, (5, 9))
-    assert settling.held_back_ms() == {}
-    assert a_look(settling, CALM) == {0: (5, 9)}
-    settling.note(0, (8, 9))
-    assert settling.held_back_ms() == {0: 3}
+    gate = WatermarkGate()
+    gate.note(0, (5, 9))
+    assert gate.held_back_ms() == {}
+    assert a_look(gate, CALM) == {0: (5, 9)}
+    gate.note(0, (8, 9))
+    assert gate.held_back_ms() == {0: 3}
 
 
 def test_the_longest_way_of_a_withdrawal_ends_before_the_progress() -> None:
     """As slowly as can be: nothing is folded but what the last look saw, and something always follows it."""
     way = ["told by a device", "by its user", "by the address", "by another device of it", "by the user of that"]
     follows = dict(pairwise(way))
-    settling = Settling()
-    settling.note(0, (5,))
+    gate = WatermarkGate()
+    gate.note(0, (5,))
     log, committed = way[:1], 0
-    while not a_look(settling, Standing({0: committed}, {0: len(log)})):
+    while not a_look(gate, GroupOffsets({0: committed}, {0: len(log)})):
         seen = len(log)
         log += [follows[record] for record in log[committed:seen] if record in follows]
         log.append("a view")
@@ -175,7 +175,7 @@ class Journal:
         self.logs: list[list[Item]] = [[] for _ in range(PARTITIONS)]
         self.folded = [0] * PARTITIONS
         self.committed = [0] * PARTITIONS
-        self.workers = [Settling(), Settling()]
+        self.workers = [WatermarkGate(), WatermarkGate()]
         self.owners = [self.random.randrange(2) for _ in range(PARTITIONS)]
         self.looks: list[dict[int, int] | None] = [None, None]
         self.now_ms = 0
@@ -205,16 +205,16 @@ class Journal:
         number = self.random.randrange(2)
         worker, begun = self.workers[number], self.looks[number]
         if begun is not None:
-            worker.looked(Standing(begun, {p: len(log) for p, log in enumerate(self.logs)}))
+            worker.looked(GroupOffsets(begun, {p: len(log) for p, log in enumerate(self.logs)}))
             self.looks[number] = None
         elif worker.wants_look():
             self.looks[number] = dict(enumerate(self.committed))
-        self.tell(worker)
+        self.announce(worker)
 
-    def tell(self, worker: Settling) -> None:
+    def announce(self, worker: WatermarkGate) -> None:
         mine = [p for p in range(PARTITIONS) if self.workers[self.owners[p]] is worker]
-        for partition, (time_ms,) in list(worker.untold(mine)):
-            worker.tell(partition, (time_ms,))
+        for partition, (time_ms,) in list(worker.unannounced(mine)):
+            worker.announce(partition, (time_ms,))
             self.logs[partition].append(Item(time_ms, 0, "progress"))
 
     def move(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from streams.fold.partition_state import Times
-    from streams.kafka.offsets import Standing
+    from streams.kafka.offsets import GroupOffsets
 
 ROUNDS = 4
 """The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""
@@ -36,7 +36,7 @@ class _Wave:
     rounds_left: int = ROUNDS
 
 
-class Settling:
+class WatermarkGate:
     """What this worker's journal partitions may be told as progress; the state behind it is the folds'.
 
     Nothing is lost with it: what is told stays true, and who takes a partition over finds in its state what was
@@ -48,7 +48,7 @@ class Settling:
         self._begun: dict[int, Times] = {}
         self._waves: deque[_Wave] = deque()
         self._settled: dict[int, Times] = {}
-        self._told: dict[int, Times] = {}
+        self._announced: dict[int, Times] = {}
 
     def note(self, partition: int, collected: Times) -> None:
         """Takes in what a partition's fold knows to be collected."""
@@ -57,7 +57,13 @@ class Settling:
 
     def forget(self, partition: int) -> None:
         """The partition has gone to another worker."""
-        for known in (self._collected, self._begun, *(wave.times for wave in self._waves), self._settled, self._told):
+        for known in (
+            self._collected,
+            self._begun,
+            *(wave.times for wave in self._waves),
+            self._settled,
+            self._announced,
+        ):
             known.pop(partition, None)
 
     def wants_look(self) -> bool:
@@ -68,7 +74,7 @@ class Settling:
             self._begun |= fresh
         return bool(self._waves)
 
-    def looked(self, standing: Standing) -> None:
+    def looked(self, standing: GroupOffsets) -> None:
         """Takes in a look that began after `wants_look`."""
         is_still = _passed(standing.committed, standing.ends)  # nothing at all is under way
         for wave in self._waves:
@@ -79,24 +85,24 @@ class Settling:
         while self._waves and (is_still or not self._waves[0].rounds_left):
             self._settled |= self._waves.popleft().times
 
-    def untold(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
+    def unannounced(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
         """Of these partitions those to be told, with what."""
-        return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._told.get(p))
+        return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._announced.get(p))
 
-    def tell(self, partition: int, times: Times) -> None:
+    def announce(self, partition: int, times: Times) -> None:
         """It is on its way."""
-        self._told[partition] = times
+        self._announced[partition] = times
 
     def dropped(self) -> None:
         """What was on its way may not have arrived; telling it twice does no harm."""
-        self._told.clear()
+        self._announced.clear()
 
     def held_back_ms(self) -> dict[int, int]:
         """By partition: how far what was told is behind what was collected; not before something was told."""
         return {
-            p: max(0, min(times) - min(self._told[p]))
+            p: max(0, min(times) - min(self._announced[p]))
             for p, times in self._collected.items()
-            if p in self._told and min(self._told[p]) >= 0
+            if p in self._announced and min(self._announced[p]) >= 0
         }
 
 
