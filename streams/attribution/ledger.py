@@ -54,13 +54,13 @@ def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment)
     order, known = event.order, profile.conversions
     if order is None or not refund_minor:
         return known
-    for place, old in enumerate(known):
+    for index, old in enumerate(known):
         if old.order_id == order.order_id and old.currency == order.currency:
             left_minor = max(old.value_minor - refund_minor, 0)
             if left_minor == old.value_minor:
                 return known
             new = _rewritten((old,), _replace(old, value_minor=left_minor), at)
-            return (*known[:place], new, *known[place + 1 :])
+            return (*known[:index], new, *known[index + 1 :])
     unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
         written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
@@ -135,11 +135,11 @@ def _write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
         kept = None
         if olds:
             kept = next((old for old in olds if _is_dated_alike(old, new) and _rows(model, old) == wanted), None)
-        for place, old in enumerate(olds):
+        for index, old in enumerate(olds):
             if old is kept:
                 continue
             rows = tuple([(touch, -amount_minor) for touch, amount_minor in _rows(model, old)])
-            written = _Written("reversal", "", str(place) if place else "")
+            written = _Written("reversal", "", str(index) if index else "")
             _write(model, rows, _replace(old, revision=new.revision), written, at)
             has_written = has_written or bool(rows)
         if kept is None:

@@ -1,11 +1,16 @@
-"""Under which key a touchpoint travels: the customer, or what stands in for him."""
+"""Under which key a touchpoint travels: the customer, or what stands in for them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.profiles import keys
+
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
+
+_USER, _DEVICE, _ORDER = keys.USER.encode(), keys.DEVICE.encode(), keys.ORDER.encode()
+_SPEND, _ADDRESS = keys.SPEND.encode(), keys.ADDRESS.encode()
 
 
 def key_of(touchpoint: Touchpoint) -> bytes | None:
@@ -14,13 +19,13 @@ def key_of(touchpoint: Touchpoint) -> bytes | None:
     The first that there is, in this order; an empty id is none.
     """
     if touchpoint.user_id:
-        return b"u:" + touchpoint.user_id.encode()
+        return _USER + touchpoint.user_id.encode()
     if touchpoint.anonymous_id:
-        return b"a:" + touchpoint.anonymous_id.encode()
+        return _DEVICE + touchpoint.anonymous_id.encode()
     if touchpoint.order and touchpoint.order.order_id:
-        return b"o:" + touchpoint.order.order_id.encode()
+        return _ORDER + touchpoint.order.order_id.encode()
     if touchpoint.spend and touchpoint.channel:
-        return b"s:" + touchpoint.channel.encode()
+        return _SPEND + touchpoint.channel.encode()
     if touchpoint.email_hash:
-        return b"e:" + touchpoint.email_hash.encode()
+        return _ADDRESS + touchpoint.email_hash.encode()
     return None

@@ -22,6 +22,7 @@ from streams.fold.touchpoints import Arrival, fold_touchpoint, stated
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
+from streams.profiles.keys import is_device, is_entry
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.seen import event_hash, with_seen
 
@@ -152,7 +153,7 @@ class Fold:
             effects.count("flow_inputs", event.time_ms, by=relied_on)
         changes: Changes = {"clock_ms": now_ms, "seen": seen}
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
-        if customer[:2] in {"o:", "s:"}:
+        if is_entry(customer):
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
         else:
             self._candidates -= len(profile.runs)
@@ -223,7 +224,7 @@ class Fold:
         at = FoldMoment(
             record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects
         )
-        fold_link = fold_device_link if record.key.startswith("a:") else fold_address_link
+        fold_link = fold_device_link if is_device(record.key) else fold_address_link
         self._keep(record.key, fold_link(profile, record.value, at))
 
     def _absorbed(self, record: Record, effects: Effects) -> None:

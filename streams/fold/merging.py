@@ -15,6 +15,7 @@ from streams.fold.touchpoints import of_address
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
+from streams.profiles.keys import USER, is_user
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
 
@@ -67,8 +68,8 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
-    if before is EMPTY and profile.user_id is None and at.customer.startswith("u:"):
-        profile = _replace(profile, user_id=at.customer[2:])
+    if before is EMPTY and profile.user_id is None and is_user(at.customer):
+        profile = _replace(profile, user_id=at.customer.removeprefix(USER))
     if profile.email_hash is not None:
         profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
     if profile.pending:

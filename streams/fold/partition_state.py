@@ -12,7 +12,7 @@ from state.codec import frame, open_version
 from streams.flows.language.flow_set import FlowSet, compile_flows
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
-from streams.profiles.scores import CUTS_KIND, CutsModel
+from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
@@ -97,10 +97,9 @@ def with_settings(partition: PartitionState, record: Configured) -> PartitionSta
     known = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
     if settings.cuts_fixed is not None:
-        cuts = settings.cuts_fixed
-        body = CutsModel("cuts-fixed", 0, cuts.recency_ms, cuts.frequency, cuts.monetary_minor, 0)
+        body = fixed_cuts(settings.cuts_fixed, 0)
         others = tuple(model for model in models if model[0] != CUTS_KIND)
-        models = (*others, (CUTS_KIND, "cuts-fixed", msgspec.json.encode(body)))
+        models = (*others, (CUTS_KIND, FIXED, msgspec.json.encode(body)))
     return msgspec.structs.replace(partition, settings=record.settings, progress=known, models=models)
 
 

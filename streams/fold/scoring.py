@@ -11,11 +11,12 @@ from streams.flows.runtime.dated import with_entry_timers
 from streams.flows.runtime.runner import on_segment
 from streams.profiles.effects import derived_id
 from streams.profiles.features import features, nearest
+from streams.profiles.keys import is_customer
 from streams.profiles.lifecycle import lifecycle
 from streams.profiles.rfm import score, segment_of
 from streams.profiles.segments import NO_ORDER, UNSCORED
 from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
-from streams.profiles.view import is_public, may_differ, view
+from streams.profiles.view import may_differ, view
 
 if TYPE_CHECKING:
     from streams.fold.moment import FoldMoment
@@ -36,7 +37,7 @@ def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Prof
         fresh = profile.score if unchanged == profile.score else fresh
     stage = lifecycle(profile.lifecycle, fresh, ordered=ordered)
     slot_ms = profile.slot_ms
-    if fresh is not None and not slot_ms and is_public(at.customer):
+    if fresh is not None and not slot_ms and is_customer(at.customer):
         slot_ms = next_slot_ms(at.customer, at.now_ms)
     if fresh is profile.score and stage == profile.lifecycle and slot_ms == profile.slot_ms:
         return profile
@@ -69,7 +70,7 @@ def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
 
 def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
     """Emits what changed for others: the segment's transition, stock facts, the public profile."""
-    if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
+    if not may_differ(before, after) or not after.first_ms or not is_customer(at.customer):
         return
     if at.effects.is_of_flows_only:
         return
@@ -94,7 +95,7 @@ def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: 
 
     The first cuts of all put everyone into a segment: that is no move of the customer's.
     """
-    if before.score is after.score or not at.known.flows.segments or not is_public(at.customer):
+    if before.score is after.score or not at.known.flows.segments or not is_customer(at.customer):
         return after
     segment, left = segment_of(after.score), segment_of(before.score)
     if left in {segment, UNSCORED}:

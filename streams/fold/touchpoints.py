@@ -19,6 +19,7 @@ from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
 from streams.profiles.hours import with_hour
 from streams.profiles.identity import with_link
+from streams.profiles.keys import ADDRESS, DEVICE, is_address
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
 from streams.profiles.sessions import has_met, met, ordered
@@ -134,8 +135,8 @@ def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Chan
         if profile.user_id is None:
             changes["user_id"] = event.user_id
         if event.anonymous_id:
-            linked = _on_device(profile, "a:" + event.anonymous_id, event, at, is_same_visit=is_same_visit)
-    if event.email_hash is not None and at.customer[:2] != "e:":
+            linked = _on_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
+    if event.email_hash is not None and not is_address(at.customer):
         linked = of_address(linked, event.email_hash, profile.consents, at)
         if event.email_hash != profile.email_hash:
             changes["email_hash"] = event.email_hash
@@ -156,7 +157,7 @@ def of_address(
     linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
 ) -> tuple[str, ...]:
     """Tells an address, once, that it is the customer's, and what he has said about e-mail until now."""
-    key = "e:" + email_hash
+    key = ADDRESS + email_hash
     if key in linked:
         return linked
     at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
@@ -255,11 +256,11 @@ def stated(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, gran
     if consents == profile.consents:
         return profile
     statement = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
-    if at.customer[:2] == "e:":
+    if is_address(at.customer):
         for target in profile.linked:
             at.effects.append(target, statement)
     elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
-        at.effects.append("e:" + profile.email_hash, statement)
+        at.effects.append(ADDRESS + profile.email_hash, statement)
     return _replace(profile, consents=consents)
 
 

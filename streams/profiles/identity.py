@@ -9,6 +9,7 @@ import msgspec
 from streams.profiles import cart, prices, seen, views
 from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours
+from streams.profiles.keys import is_device
 from streams.profiles.orders import bounded
 from streams.profiles.profile import (
     EMPTY,
@@ -36,7 +37,7 @@ PROFILES_OF_AN_ADDRESS_MAX = 1_000
 
 def forward_target(customer: str, profile: Profile) -> str | None:
     """The user whom a device's records follow: the last linked one; a device of more than five users follows none."""
-    if not profile.linked or not customer.startswith("a:") or len(profile.linked) > USERS_OF_A_DEVICE_MAX:
+    if not profile.linked or not is_device(customer) or len(profile.linked) > USERS_OF_A_DEVICE_MAX:
         return None
     return profile.linked[-1]
 

@@ -45,11 +45,11 @@ def united(one: Iterable[ShownPrice], other: Iterable[ShownPrice]) -> tuple[Show
 
 def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[ShownPrice, ...]:
     """As `united` with a price that was shown after all others, which most are."""
-    for place, known in enumerate(prices):
+    for index, known in enumerate(prices):
         if known.sku == shown.sku:
             if known.price_minor > shown.price_minor and shown.time_ms - known.time_ms <= KEPT_MS:
                 return prices
-            return (*prices[:place], *prices[place + 1 :], shown)
+            return (*prices[:index], *prices[index + 1 :], shown)
     return (*prices, shown)[-PRICES_MAX:]
 
 

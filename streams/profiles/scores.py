@@ -15,7 +15,11 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streams.settings import Cuts
+
 CUTS_KIND = "cuts"
+FIXED = "cuts-fixed"
+"""Version of the cuts that the settings name."""
 
 
 class CutsModel(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +31,11 @@ class CutsModel(msgspec.Struct, frozen=True, gc=False):
     frequency: tuple[int, int, int, int]
     monetary_minor: tuple[int, int, int, int]
     rows: int
+
+
+def fixed_cuts(cuts: Cuts, time_ms: int) -> CutsModel:
+    """Return the cuts that the settings name, as a model."""
+    return CutsModel(FIXED, time_ms, cuts.recency_ms, cuts.frequency, cuts.monetary_minor, 0)
 
 
 def score_r(age_ms: int, cuts: Sequence[int]) -> int:

@@ -22,10 +22,10 @@ def met(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
 
 def ordered(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
     """With an order in the session; the same object where it had one."""
-    for place, session in enumerate(sessions):
+    for index, session in enumerate(sessions):
         if session.id_hash == id_hash and not session.ordered_ms:
             told = Session(session.time_ms, id_hash, time_ms)
-            return (*sessions[:place], told, *sessions[place + 1 :])
+            return (*sessions[:index], told, *sessions[index + 1 :])
     return sessions
 
 

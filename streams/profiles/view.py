@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import ProfileView
+from streams.profiles.keys import is_device
 from streams.profiles.orders import first_order_ms, last_order_ms
 from streams.profiles.profile import Score
 from streams.profiles.rfm import segment_of
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 _NO_SCORE = Score(segment_of(None), 0, 0, 0, "", 0, 0, 0, 0)
-
-
-def is_public(customer: str) -> bool:
-    """Users and devices have a public profile; guests' orders, addresses and spend channels have none."""
-    return customer.startswith(("u:", "a:"))
 
 
 def may_differ(before: Profile, after: Profile) -> bool:
@@ -56,5 +52,5 @@ def view(customer: str, profile: Profile) -> ProfileView:
         first_order_ms(profile),
         last_order_ms(profile),
         {item.channel: item.granted for item in profile.consents} if profile.consents else {},
-        tuple([key for key in profile.linked if key[:2] == "a:"]) if profile.linked else (),
+        tuple([key for key in profile.linked if is_device(key)]) if profile.linked else (),
     )

@@ -127,7 +127,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
     """Messages a fixed time after what enters (a date: before, where negative), by the first way that leads to each."""
     at_ms: dict[str, int] = {flow.steps[0].name: flow.entry.shift_ms + flow.wait.for_ms}
     found = []
-    for place, step in enumerate(flow.steps):
+    for index, step in enumerate(flow.steps):
         if step.name not in at_ms:
             continue
         if isinstance(step, TriggerStep):
@@ -135,7 +135,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
         elif isinstance(step, WaitUntilStep | WaitForDateStep):
             continue
         after_ms = at_ms[step.name] + (step.for_ms if isinstance(step, WaitStep) else 0)
-        for name in next_names(flow.steps, place):
+        for name in next_names(flow.steps, index):
             at_ms.setdefault(name, after_ms)
     return found
 
@@ -144,7 +144,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
     """Of each message after another: the longest time between the two, where every way has a fixed one."""
     since_ms: dict[str, float] = {flow.steps[0].name: float("inf")}
     found = {}
-    for place, step in enumerate(flow.steps):
+    for index, step in enumerate(flow.steps):
         after_ms = since_ms[step.name]
         if isinstance(step, TriggerStep):
             if after_ms != float("inf"):
@@ -154,7 +154,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
             after_ms += step.for_ms
         elif isinstance(step, WaitUntilStep | WaitForDateStep):
             after_ms = float("inf")
-        for name in next_names(flow.steps, place):
+        for name in next_names(flow.steps, index):
             since_ms[name] = max(after_ms, since_ms.get(name, 0))
     return found
 

@@ -164,7 +164,7 @@ def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     Raises:
         ValueError: the message names the step.
     """
-    places = {step.name: place for place, step in enumerate(steps)}
+    places = {step.name: index for index, step in enumerate(steps)}
     if len(places) < len(steps) or (END in places and len(steps) > 1):
         raise ValueError(f"the names of steps differ, and none is {END}")
     if sum(isinstance(step, SplitStep) for step in steps) > 1:
@@ -173,14 +173,14 @@ def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         last = steps[-1].name
         raise ValueError(f"{last} is last and sends nothing; the last step is a trigger")  # noqa: TRY004 - a value
     reached = {0}
-    for place, step in enumerate(steps):
-        if place not in reached:
+    for index, step in enumerate(steps):
+        if index not in reached:
             raise ValueError(f"no step leads to {step.name}")
         for name in targets(step):
             if name == END:
                 continue
-            to = place + 1 if name is None else places.get(name, -1)
-            if to <= place:
+            to = index + 1 if name is None else places.get(name, -1)
+            if to <= index:
                 raise ValueError(f"{step.name} leads to {name!r}; allowed are {END} and the names of later steps")
             reached.add(to)
         if not isinstance(step, TriggerStep) and set(targets(step)) == {END}:

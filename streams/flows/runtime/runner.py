@@ -26,6 +26,7 @@ from streams.flows.runtime.hours import until_ms, zone_of
 from streams.flows.runtime.pending import sent_or_held
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id
+from streams.profiles.keys import is_address
 from streams.profiles.orders import was_ordered_since
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
     if runs is not profile.runs:
         profile = _replace(profile, runs=runs)
     # an address is no customer: it has no clock of its own and no one to send to
-    if listening.entries and not at.customer.startswith("e:"):
+    if listening.entries and not is_address(at.customer):
         is_old = received_ms - event.time_ms > at.settings.entry_age_max_ms
         is_bought = was_ordered_since(profile, event.time_ms)
         for plan in listening.entries:
