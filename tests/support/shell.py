@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -76,6 +77,7 @@ class Shell:
             text=True,
             cwd=folder,
             env=variables,
+            start_new_session=True,
         )
         self._works = False
         self._last_worker = ""
@@ -84,9 +86,13 @@ class Shell:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._bash.poll() is None:
-            self.stop_worker()
-            self._bash.communicate("exit\n", timeout=_SECONDS)
+        try:
+            if self._bash.poll() is None and error is None:
+                self.stop_worker()
+        finally:
+            # the shell, and a worker that a failure has left
+            os.killpg(self._bash.pid, signal.SIGKILL)
+            self._bash.communicate()
 
     def prefix(self, name: str) -> str:
         """What stands for a prefix of the guide."""
