@@ -51,17 +51,21 @@ def cap_reached(promotional: Sequence[Sent], count: Counted, caps: Caps, channel
     """A sentence that names the cap in the way of one more message; None: none is."""
     hours, week = caps.per_channel_hours, caps.per_week
     if hours and count.channel:
-        return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
+        return _limit_reached(f" by {channel}", 1, f"{hours} h", count.channel)
     if count.week >= week:
-        return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
+        return _limit_reached("", week, "seven days", count.week)
     for cap in caps.rolling:
         if cap.channel in {None, channel}:
             found = _count(promotional, cap.channel, now_ms - cap.within_ms)
             if found >= cap.messages:
                 by = f" by {cap.channel}" if cap.channel else ""
-                within = duration_text(cap.within_ms)
-                return f"{found} promotional messages went out{by} in the last {within}; the cap is {cap.messages}."
+                return _limit_reached(by, cap.messages, duration_text(cap.within_ms), found)
     return None
+
+
+def _limit_reached(by: str, limit: int, within: str, found: int) -> str:
+    limit_is = f"The limit for promotional messages{by} is {limit} in {within}"
+    return f"{limit_is}, and {found} went out, so this one was not sent."
 
 
 def free_ms(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
 from streams.flows.language.arms import HOLDOUT
+from streams.flows.language.durations import duration_text
 from streams.flows.language.fields import cart_total_minor
 from streams.flows.language.flow import NEVER_MS
 from streams.flows.runtime.arbitration import came_first, comes_first
@@ -39,21 +40,24 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
     if cart is None and flow.needs.cart == "not_empty":
-        return Verdict("exited", "The cart is empty.", evidence)
+        return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
-        return Verdict("exited", "What the flow needs no longer holds.", evidence)
+        return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
-        return Verdict("exited", "The flow's period of validity is over.", evidence)
+        return Verdict("exited", "The flow's period of validity is over, so the customer left it.", evidence)
     if plan.is_paused:
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
-        return Verdict("expired", "The time to send this has passed.", evidence)
+        return Verdict("expired", "The message expired before it could be sent.", evidence)
     channel, evidence["consent"] = _channel(profile, flow, at.settings)
     if channel is None:
         channels = " or ".join(flow.ordered_channels)
-        return Verdict("no_consent", f"There is no consent to messages by {channels}.", evidence)
+        reason = f"There is no consent from the customer to messages by {channels}, so none was sent."
+        return Verdict("no_consent", reason, evidence)
     if candidate.arm == HOLDOUT:
-        return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
+        share = f"the {flow.holdout_percent:g} % who get nothing"
+        reason = f"This customer is in {share}, so that the flow's effect can be measured."
+        return Verdict("held_out", reason, evidence)
     if flow.is_promotional:
         return _promotional(candidate, channel, evidence, flow_set, at)
     return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
@@ -68,10 +72,10 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
     """It is looked at again after as long as it has waited: often at first, and seldom in a long pause."""
     last_ms = expires_ms(run, flow)
     if now_ms > last_ms:
-        return Verdict("paused", "The time to send this passed while a person had paused the flow.", evidence)
+        return Verdict("paused", "The message expired while the flow was paused, so it was not sent.", evidence)
     waited_ms = now_ms - (run.held_ms or run.due_ms)
     until_ms = now_ms + min(max(waited_ms, HELD_MS_MIN), HELD_MS_MAX)
-    reason = "It waits: a person has paused the flow."
+    reason = "The message waits because someone has paused the flow."
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
@@ -88,8 +92,11 @@ def _promotional(  # noqa: PLR0911 - as decide
         if until_ms is not None:
             evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
             if until_ms > expires_ms(run, flow):
-                return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
-            return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
+                reason = "The message would expire before quiet hours end, so it was not sent."
+                return Verdict("quiet", reason, evidence)
+            end = flow.quiet_hours.to_minute
+            reason = f"The message waits until {end // 60:02}:{end % 60:02} local time, when quiet hours end."
+            return Verdict("deferred", reason, evidence, until_ms=until_ms)
     silenced = _silenced(profile, flow, flow_set, at)
     if silenced is not None:
         return Verdict("suppressed", silenced, evidence)
@@ -127,9 +134,9 @@ def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[
     """It waits so long, or is dropped where its time passes meanwhile."""
     evidence |= {"winner": winner}
     if until_ms > expires_ms(run, flow):
-        return Verdict("outranked", f"The flow {winner} comes first.", evidence)
+        return Verdict("outranked", f"The flow {winner} has priority, so this message was not sent.", evidence)
     evidence |= {"until_ms": str(until_ms)}
-    reason = f"It waits: the flow {winner} comes first."
+    reason = f"The message waits because the flow {winner} has priority."
     return Verdict("deferred", reason, evidence, until_ms=until_ms, is_held=True)
 
 
@@ -183,20 +190,22 @@ def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> st
     if enough:
         count = unanswered(profile, at.now_ms)
         if count >= enough:
-            return f"{count} messages in 30 days had no answer; {enough} are enough."
+            limit = f"the limit is {enough}, so this one was not sent"
+            return f"{count} promotional messages in 30 days had no answer, and {limit}."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:
             continue
         if message.time_ms > at.now_ms - other.suppresses_ms:
-            return f"The flow {other.id} keeps others silent for a while."
+            held_back = f"holds back other promotions for {duration_text(other.suppresses_ms)}"
+            return f"The flow {other.id} {held_back} after its own message, so this one was not sent."
     return None
 
 
 def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None) -> str:
-    at = plan.flow.first_due if run.step == plan.first else f"At the step {run.step}"
+    due = plan.flow.first_due if run.step == plan.first else f"at the step {run.step}"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
-    return f"{at} nothing had ended the flow{end}"
+    return f"The message was due {due}, and nothing had ended the flow{end}"
 
 
 _CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")

@@ -94,13 +94,14 @@ def _entered(profile: Profile, plan: CompiledFlow, what: _What, at: Moment) -> P
     )
     evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
     if what.is_old:
-        verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
+        verdict = Verdict("too_old", f"{what.words} came in too late to start the flow.", evidence)
     else:
         if known is not None:
-            ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
+            ended = Verdict("exited", f"{what.words} started the flow again for this customer.", evidence)
             give_receipt(ended, known, arm_of(flow, at.customer), at)
             runs = tuple([other for other in runs if other is not known])
-        verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
+        reason = f"{what.words} started the flow for this customer."
+        verdict = Verdict("entered", reason, evidence | {"due_ms": str(due_ms)})
         entries = _with_entry(profile.entries, plan.key, time_ms) if plan.reentry_ms else profile.entries
         profile = _replace(profile, runs=(*runs, run), entries=entries)
     give_receipt(verdict, run, arm_of(flow, at.customer), at)

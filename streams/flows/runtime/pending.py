@@ -92,7 +92,7 @@ def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: 
         plan = flow_set.plan_of(message.run, at.customer)
         return _is_to_release(message, watermark_ms) and plan is not None and plan.is_paused
 
-    reason = "A person had paused the flow before the message went out."
+    reason = "The flow was paused before the message went out, so it was taken back."
     return _without(profile, is_taken_back, reason, {}, at)
 
 
@@ -117,7 +117,7 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
         return is_exit and is_later and ending.received_ms < message.goes_ms
 
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
-    reason = f"{ending.event_type} had ended this flow before the message was to go."
+    reason = f"{ending.event_type} had ended the flow before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, evidence, at)
 
 
@@ -133,13 +133,13 @@ def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: 
             for said in statements
         )
 
-    reason = "Consent had been withdrawn before the message was to go."
+    reason = "Consent was withdrawn before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, {}, at)
 
 
 def without_out(profile: Profile, at: Moment) -> Profile:
     """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
-    reason = "The device turned out to be another customer's."
+    reason = "This device turned out to belong to a known customer, so the message was taken back."
     return _without(profile, lambda message: not message.is_held, reason, {}, at)
 
 

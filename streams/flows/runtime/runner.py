@@ -86,21 +86,23 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, waterma
     """
     plan = flow_set.plan_of(run, at.customer)
     if plan is None:
-        gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
+        gone = Verdict("exited", f"The flow {run.flow_id} is no longer published, so the customer left it.", {})
         give_receipt(gone, run, UNASSIGNED, at)
         return _with_run(profile, run, None)
     step = run.step if run.step in plan.places else plan.first if len(plan.places) == 1 else END
     arm = arm_of(plan.flow, at.customer)
     going: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
     if step == END:
-        give_receipt(Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}), run, arm, at)
+        reason = f"Version {plan.flow.version} of the flow has no step {run.step}, so the customer left it."
+        give_receipt(Verdict("exited", reason, {}), run, arm, at)
         going = None
     while going is not None and going.due_ms <= at.now_ms:
         candidate, place = Candidate(profile, going, plan, arm), plan.places[going.step]
         if isinstance(place.step, TriggerStep):
             verdict = decide(candidate, flow_set, at)
             if verdict.outcome == "sent" and plan.is_shadow:
-                verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
+                reason = f"This version is in the shadow, so nothing went out by {verdict.channel}. {verdict.reason}"
+                verdict = verdict._replace(outcome="shadow", reason=reason)
             if verdict.outcome == "sent":
                 profile = sent_or_held(candidate, trigger(candidate, verdict, at), at, watermark_ms=watermark_ms)
             if not (plan.is_paused and verdict.is_held and going.held_ms):
@@ -113,7 +115,8 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, waterma
 
 def end_lost_to_merge(run: Run, at: Moment) -> None:
     """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
-    verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
+    reason = "This profile was merged with another one, which is in the flow already."
+    verdict = Verdict("exited", reason, {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, at)
 
 
@@ -181,7 +184,7 @@ def _without_exited(
 
 
 def _end(run: Run, plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> None:
-    verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
+    verdict = Verdict("exited", f"{evidence['event']} ended the flow for this customer.", evidence)
     give_receipt(verdict, run, arm_of(plan.flow, at.customer), at)
 
 
@@ -194,7 +197,8 @@ def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: M
         return None
     candidate_id = derived_id(run.cause, at.customer, run.flow_id, run.flow_version, following)
     after = _replace(run, candidate_id=candidate_id, step=following, due_ms=at.now_ms, held_ms=0)
-    entered = Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step})
+    reason = f"After the step {run.step} the customer goes on to {following}."
+    entered = Verdict("entered", reason, {"after": run.step})
     give_receipt(entered, after, candidate.arm, at)
     return after
 
@@ -203,7 +207,7 @@ def _stepped(candidate: Candidate, place: StepNode, at: Moment) -> Run | None:
     """The run after a step that sends nothing; None: it was the last one."""
     run, profile, now_ms = candidate.run, candidate.profile, at.now_ms
     following, due_ms = place.nexts[0], now_ms
-    ended = Verdict("exited", f"The flow ends after the step {run.step}.", {})
+    ended = Verdict("exited", f"Nothing follows the step {run.step}, so the customer left the flow.", {})
     match place.step:
         case WaitStep(for_ms=for_ms):
             due_ms = now_ms + for_ms
@@ -213,7 +217,8 @@ def _stepped(candidate: Candidate, place: StepNode, at: Moment) -> Run | None:
         case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
             date_ms = DATES[field](profile)
             if date_ms is None:
-                following, ended = END, Verdict("exited", f"The profile has no {field}.", {})
+                reason = f"The profile has no {field}, so the customer left the flow."
+                following, ended = END, Verdict("exited", reason, {})
             else:
                 due_ms = max(date_ms - before_ms + after_ms, now_ms)
         case BranchStep():
@@ -224,8 +229,8 @@ def _stepped(candidate: Candidate, place: StepNode, at: Moment) -> Run | None:
             names = [each.name for each in arms]
             following = place.nexts[names.index(candidate.arm) if candidate.arm in names else 0]
         case CheckGoalStep() if run.goal_ms:
-            reached = f"The goal, {candidate.plan.flow.goal.event}, is reached."
-            following, ended = END, Verdict("exited", reached, {"goal_time_ms": str(run.goal_ms)})
+            reason = f"The flow's goal, {candidate.plan.flow.goal.event}, is reached, so the customer left it."
+            following, ended = END, Verdict("exited", reason, {"goal_time_ms": str(run.goal_ms)})
     if following == END:
         give_receipt(ended, run, candidate.arm, at)
         return None
