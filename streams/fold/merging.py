@@ -8,8 +8,8 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.runtime.pending import Ending, bounded, without_ended, without_out, without_withdrawn
-from streams.flows.runtime.runner import end_lost_to_merge, waiting_anew, without_ordered
+from streams.flows.runtime.pending import Ending, bounded, without_dispatched, without_ended, without_withdrawn
+from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by_order
 from streams.fold.scoring import publish_changes, rescored, withdraw
 from streams.fold.touchpoints import of_address
 from streams.profiles.codec import encode_profile
@@ -36,7 +36,7 @@ def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
         publish_changes(before, profile, at)
         return profile
     if profile.pending:
-        profile = without_out(profile, at)
+        profile = without_dispatched(profile, at)
     kept = emptied(profile)
     if profile != kept:
         withdraw(before, at)
@@ -65,7 +65,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     for run in lost:
         end_lost_to_merge(run, at)
     touches, conversions = merged(before, device, at)
-    runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
+    runs = with_restarted_waits(profile.runs, lost, at.known.flows, at.customer)
     sessions = _visits_once(before, device, at)
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
     if before is EMPTY and profile.user_id is None and is_user(at.customer):
@@ -119,7 +119,7 @@ def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: FoldMomen
         at.effects.count("carts_ordered", order_ms)
         cart = None
     flows = at.known.flows
-    runs = without_ordered(profile.runs, last_ms, flows, at)
+    runs = without_ended_by_order(profile.runs, last_ms, flows, at)
     for order in elsewhere if profile.pending else ():
         profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
     return _replace(profile, cart=cart, runs=runs)

@@ -1,4 +1,4 @@
-"""The decision about one message: the first no in a fixed order, or yes."""
+"""The decision about one message: the first objection in a fixed order, or that it is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streams.flows.language.arms import HOLDOUT
 from streams.flows.language.durations import duration_text
 from streams.flows.language.fields import cart_total_minor
 from streams.flows.language.flow import NEVER_MS
-from streams.flows.runtime.arbitration import came_first, comes_first
+from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.runtime.consent import allowed
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 HELD_MS_MIN = 1_000
 HELD_MS_MAX = HOUR_MS // 4
-"""How long until a message that a pause holds is looked at again, whether it may go."""
+"""Shortest and longest time until a message that a pause holds is decided again."""
 
 
-def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each no is a return
-    """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank, caps; else sent."""
+def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
+    """Decide by needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank and caps, in this order."""
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
@@ -64,12 +64,12 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
 
 
 def expires_ms(run: Run, flow: Flow) -> int:
-    """The last time at which a message may go out; a pause does not put it off."""
+    """Return the last time at which a message may go out; a pause does not put it off."""
     return (run.held_ms or run.due_ms) + flow.expires_after_ms
 
 
 def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verdict:
-    """It is looked at again after as long as it has waited: often at first, and seldom in a long pause."""
+    """Put a message off for as long as it has waited: it is decided again often at first, seldom in a long pause."""
     last_ms = expires_ms(run, flow)
     if now_ms > last_ms:
         return Verdict("paused", "The message expired while the flow was paused, so it was not sent.", evidence)
@@ -82,7 +82,7 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
 def _promotional(  # noqa: PLR0911 - as decide
     candidate: Candidate, channel: str, evidence: dict[str, str], flow_set: FlowSet, at: Moment
 ) -> Verdict:
-    """What only a promotional message has to pass."""
+    """Decide by what only a promotional message has to pass."""
     profile, run, plan = candidate.profile, candidate.run, candidate.plan
     flow, now_ms, settings = plan.flow, at.now_ms, at.settings
     zone = zone_of(profile.time_zone, settings.reporting_time_zone)
@@ -100,18 +100,18 @@ def _promotional(  # noqa: PLR0911 - as decide
     silenced = _silenced(profile, flow, flow_set, at)
     if silenced is not None:
         return Verdict("suppressed", silenced, evidence)
-    ahead = comes_first(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
+    ahead = candidate_ahead(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
     if ahead is not None:
         return _outranked(run, flow, ahead.flow_id, ahead.due_ms, evidence)
     promotional = [message for message in profile.messages if message.is_promotional]
     if plan.is_shadow:
-        # it would stand in the place of the version that sends
+        # it would replace the version that sends, and its messages
         promotional = [message for message in promotional if message.flow_id != flow.id]
     caps = caps_of(profile, flow, goes_ms, settings)
     count = counted(promotional, caps, channel, goes_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
     reached = cap_reached(promotional, count, caps, channel, goes_ms)
-    winner = came_first(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
+    winner = message_ahead(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
     if winner is not None and (reached is not None or flow.when_outranked == "drop"):
         until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, caps, channel, now_ms)
         return _outranked(run, flow, winner.flow_id, until_ms, evidence)
@@ -121,7 +121,7 @@ def _promotional(  # noqa: PLR0911 - as decide
 
 
 def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
-    """Now, or the customer's own time where the flow asks for it and the message does not expire until then."""
+    """Return now, or the customer's best time if the flow asks for it and the message lasts until then."""
     flow = candidate.plan.flow
     if flow.send_time == "at_once":
         return at.now_ms
@@ -131,7 +131,7 @@ def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
 
 
 def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[str, str]) -> Verdict:
-    """It waits so long, or is dropped where its time passes meanwhile."""
+    """Put a message off until then, or drop it if it expires before."""
     evidence |= {"winner": winner}
     if until_ms > expires_ms(run, flow):
         return Verdict("outranked", f"The flow {winner} has priority, so this message was not sent.", evidence)
@@ -141,7 +141,7 @@ def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[
 
 
 def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
-    """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
+    """Return the message that a verdict sends; it expires when the customer's quiet hours begin, if not before."""
     profile, run, flow = candidate.profile, candidate.run, candidate.plan.flow
     cart = profile.cart if flow.products == "cart" else None
     items = run.products if cart is None else cart.items
@@ -169,28 +169,34 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
 
 
 def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[str | None, str]:
-    """Of those with consent the channel that he answered last, else the first; None; and on what that rests."""
+    """Return the channel to use, and the evidence for its consent; None: there is no consent to any.
+
+    It is the channel with consent by which the customer answered last, or else the flow's first.
+    """
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
     default = settings.consent_default if flow.is_promotional else "granted"
-    resting = ""
+    evidence = ""
     channels = flow.ordered_channels
     if profile.answered:
         last = dict(profile.answered)
         channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
     for channel in channels:
-        is_allowed, resting = allowed(profile.consents, channel, default)
+        is_allowed, evidence = allowed(profile.consents, channel, default)
         if is_allowed:
-            return channel, resting
-    return None, resting
+            return channel, evidence
+    return None, evidence
 
 
 def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:
-    """Why he is left in peace: he answers to nothing, or the message of another flow keeps this one silent."""
-    enough = at.settings.unanswered_max
-    if enough:
+    """Return why a promotion is suppressed; None: it is not.
+
+    The customer leaves too many unanswered, or another flow holds back promotions after its own message.
+    """
+    unanswered_max = at.settings.unanswered_max
+    if unanswered_max:
         count = unanswered(profile, at.now_ms)
-        if count >= enough:
-            limit = f"the limit is {enough}, so this one was not sent"
+        if count >= unanswered_max:
+            limit = f"the limit is {unanswered_max}, so this one was not sent"
             return f"{count} promotional messages in 30 days had no answer, and {limit}."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
