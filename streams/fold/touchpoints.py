@@ -131,7 +131,7 @@ def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Chan
     if event.time_zone is not None and event.time_zone != profile.time_zone:
         changes["time_zone"] = event.time_zone
     linked = profile.linked
-    if event.user_id:  # an empty one is none, as for the key
+    if event.user_id:  # an empty id is none, as for the key
         if profile.user_id is None:
             changes["user_id"] = event.user_id
         if event.anonymous_id:

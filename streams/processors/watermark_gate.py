@@ -1,10 +1,10 @@
 """The watermark of a journal partition advances only when what was collected up to it is folded in all partitions.
 
 A withdrawal that comes through an address, or a device's order, reaches the customer's partition from another one. What
-was collected is in the journal before it is announced. So once every partition has committed the ends seen after the
-announcement, all of it is folded, and the records that it made the folds forward are in the journal. Once they have
-committed the ends seen then, those records are folded too, and so on for what these forward. Progress is written after
-that, so in the log of each partition it comes after all of them.
+was collected is in the journal before it is announced. So all of it is folded once every partition has committed the
+ends seen after that, and what the folds forwarded is in the journal. Once they have committed the ends seen then, that
+is folded too, and so on for what it made them forward. Progress is written after that, so in the log of each partition
+it comes after all of them.
 """
 
 from __future__ import annotations

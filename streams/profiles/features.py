@@ -26,8 +26,8 @@ Vector: TypeAlias = tuple[float, float, float, float, float]
 class ClusterModel(msgspec.Struct, frozen=True, gc=False):
     """Body of a model of kind `clusters`.
 
-    `centres` are in standardised units, (feature - mean) / scale, one per cluster with its description in
-    `names`, its lasting number in `numbers` and its rows of the week's panel in `size`.
+    `centres` are in standardised units, (feature - mean) / scale, one for each cluster. `names` has its description,
+    `numbers` its lasting number, and `size` its rows of the week's panel.
     """
 
     version: str

@@ -105,7 +105,7 @@ def _promotional(  # noqa: PLR0911 - as decide
         return _outranked(run, flow, ahead.flow_id, ahead.due_ms, evidence)
     promotional = [message for message in profile.messages if message.is_promotional]
     if plan.is_shadow:
-        # it would replace the version that sends, and its messages
+        # it would send in place of the published version, whose messages do not count for it
         promotional = [message for message in promotional if message.flow_id != flow.id]
     caps = caps_of(profile, flow, goes_ms, settings)
     count = counted(promotional, caps, channel, goes_ms)
