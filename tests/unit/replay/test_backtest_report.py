@@ -146,7 +146,7 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"no container")
     result = backtest(tmp_path, CART, file)
     assert result.exit_code == 2
-    assert "other.avro: no Avro object container file" in result.stderr
+    assert "other.avro: is not an Avro object container file" in result.stderr
 
 
 def test_a_journal_comes_back_from_its_file_in_the_halves_that_a_backtest_reads(tmp_path: Path) -> None:
