@@ -1,4 +1,4 @@
-"""State on disk: one RocksDB a partition, with records, timers and meta as column families."""
+"""State on disk: one RocksDB for each partition, with records, timers and meta as column families."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _POSITION = Struct(">q")
 _FORMAT_KEY, _POSITION_KEY = b"format", b"position"
 _NO_TIMER = _DUE.pack(0)
 _DAMAGED = ("Corruption", "IO error")
-# refusals of RocksDB that say nothing against the files: another process has them, or there is no room
+# errors of RocksDB that do not mean damaged files: another process has them, or there is no room
 _NOT_DAMAGED = (
     "lock hold by",
     "While lock file",
@@ -64,12 +64,12 @@ def _options(buffer_bytes: int) -> Options:
 
 
 class RocksDBStore:
-    """A `Store` in the directory `path`, which it makes when there is none.
+    """A `Store` in the directory `path`, which it makes if there is none.
 
-    What `write` has applied outlives a kill of the process, though not always one of the machine: then
-    the newest writes may be missing, whole and in order, and the changelog has them.
+    What `write` has applied outlives a kill of the process, but not always one of the machine. Then the newest writes
+    may be missing, each as a whole and in order, and the changelog has them.
 
-    What turns out to be damaged raises StateUnreadable, once it is read and at every later opening.
+    Damage raises StateUnreadable when it is read, and at every later opening.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class RocksDBStore:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """Raise what RocksDB met while it worked; damage is written down, for a restart must not meet it again."""
+        """Raise an error of RocksDB; damage is noted in a file, so that a restart does not open the store again."""
         text = str(error)
         if not text.startswith(_DAMAGED) or any(words in text for words in _NOT_DAMAGED):
             raise error
@@ -109,7 +109,7 @@ class RocksDBStore:
         if written is None:
             self._meta[_FORMAT_KEY] = bytes([FORMAT])
         elif written != bytes([FORMAT]):
-            raise StateUnreadable(f"the state in {path} has format {written.hex()}, we read {FORMAT}")
+            raise StateUnreadable(f"the state in {path} has format {written.hex()}; this release reads {FORMAT}")
         position = self._meta.get(_POSITION_KEY)
         return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
 
@@ -182,7 +182,7 @@ def destroy(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; the new path."""
+    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; return the new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.unreadable-{number}")).exists():
         number += 1

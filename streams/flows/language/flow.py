@@ -235,7 +235,9 @@ class Flow(Part):
     def first_due(self) -> str:
         """For a sentence: when the first step is due."""
         wait_ms, words = self.wait.for_ms, self.entry.words
-        return f"{duration_text(wait_ms)} after {words}" if wait_ms or self.entry.date is None else words
+        if wait_ms:
+            return f"{duration_text(wait_ms)} after {words}"
+        return f"right after {words}" if self.entry.date is None else words
 
     @property
     def checks_goal(self) -> bool:
