@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate lint bench bench-yardstick acceptance chaos clean
+.PHONY: help setup demo test simulate lint cost bench bench-yardstick acceptance chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,10 @@ lint: $(READY) ## ruff, mypy, layers, spelling
 	@$(BIN)/lint-imports
 	@echo "== spelling"
 	@$(BIN)/codespell
+
+cost: setup ## instructions for each touchpoint against the figures kept; ALL=1 all of them, RENEW="why" keeps new ones
+	@echo "== cost"
+	@$(BIN)/python -m tests.bench.cost $(if $(ALL),--all) $(if $(RENEW),--renew "$$RENEW")
 
 bench: setup ## events per second per core, as ratios to the yardstick's floor, and the latency
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
