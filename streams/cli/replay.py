@@ -90,8 +90,8 @@ def _target(settings: WorkerSettings) -> Target:
 def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from streams.demo.report.runs import lines_in
     from streams.replay.calendar import shown
+    from streams.replay.files.sources import lines_in
 
     total = None
     with suppress(Exception):
