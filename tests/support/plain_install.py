@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.machinery import PathFinder
@@ -12,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from streams.demo.servers.places import PROJECT
+from streams.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,10 +71,11 @@ def hide_extras() -> None:
 
 def plainly(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own that has no extras; it sees `arguments` as sys.argv[1:]."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
     return subprocess.run(
         [sys.executable, "-c", f"{_HIDDEN_IN_CHILD}\n{code}", *arguments],
         cwd=PROJECT,
-        env={"PATH": "/usr/bin:/bin", **variables},
+        env={**kept, **variables},
         capture_output=True,
         text=True,
         check=False,
