@@ -17,7 +17,7 @@ $(READY): pyproject.toml deploy/constraints.txt
 	@echo "== environment: $(VENV) by $(PYTHON)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "touchstream needs Python 3.11 or newer: make setup PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]' -c deploy/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c deploy/constraints.txt
 	@touch $@
 
 demo: setup ## real data through a real Kafka, with a report; KEEP=1 leaves everything running
@@ -53,12 +53,10 @@ cost: setup ## instructions for each touchpoint against the figures kept; ALL=1 
 	@$(BIN)/python -m tests.bench.cost $(if $(ALL),--all) $(if $(RENEW),--renew "$$RENEW")
 
 bench: setup ## events per second per core, as ratios to the yardstick's floor, and the latency
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.latency
 
 bench-yardstick: setup ## the job of TOUCHPOINT_BENCH on the engine, beside the peers installed (PEER_QUIX, PEER_JAVA)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench.yardstick
 
 clean: ## what the commands above made here; downloaded servers stay in the cache

@@ -91,7 +91,7 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from schemas.units import iso_time
-    from streams.demo.report.runs import lines_in
+    from streams.replay.files.sources import lines_in
 
     total = None
     with suppress(Exception):

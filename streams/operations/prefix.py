@@ -53,11 +53,11 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
 
     Raises:
         NotCreated: it has no topics, or no settings in them.
-        RegistryUnusable: the registry does not answer.
+        RegistryUnusable: the registry does not answer, or its client is not installed.
     """
     domain = read_domain(settings)
     if settings.registry_url:
-        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and seldom used
+        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and an extra
 
         return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
     return Prefix(settings, domain, SINGLE_OBJECT)
