@@ -3,15 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHECKED := streams state schemas tests
-PLAIN := $(CHECKED) deploy Dockerfile Makefile docker-compose.yml hatch_build.py pyproject.toml
-# decisions are history, as the changelog is; released schemas are bytes; the rooms that decide follow
+PLAIN := $(CHECKED) deploy README.md Dockerfile Makefile docker-compose.yml hatch_build.py pyproject.toml
+# decisions are history, as the changelog is; released schemas are bytes
 NOT_PLAIN := *.json,*.csv,deploy/constraints.txt,deploy/plain-words.txt,deploy/decisions,schemas/released
 # the test of the words quotes them
 NOT_PLAIN := $(NOT_PLAIN),tests/unit/test_plain_words.py
-NOT_PLAIN := $(NOT_PLAIN),streams/attribution,streams/fold,streams/flows/runtime,streams/profiles
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate lint bench bench-yardstick acceptance chaos clean
+.PHONY: help setup demo test simulate lint cost bench bench-yardstick acceptance chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,7 +22,7 @@ $(READY): pyproject.toml deploy/constraints.txt
 	@echo "== environment: $(VENV) by $(PYTHON)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "touchstream needs Python 3.11 or newer: make setup PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]' -c deploy/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c deploy/constraints.txt
 	@touch $@
 
 demo: setup ## replay real data through a real Kafka, with a report; KEEP=1 leaves everything running
@@ -56,13 +55,15 @@ lint: $(READY) ## check style, types, layers, spelling and words
 	@echo "== plain words"
 	@$(BIN)/codespell --dictionary deploy/plain-words.txt --skip "$(NOT_PLAIN)" $(PLAIN)
 
+cost: setup ## instructions for each touchpoint against the figures kept; ALL=1 all of them, RENEW="why" keeps new ones
+	@echo "== cost"
+	@$(BIN)/python -m tests.bench.cost $(if $(ALL),--all) $(if $(RENEW),--renew "$$RENEW")
+
 bench: setup ## measure events per second per core, as ratios to the yardstick's floor, and latency
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.latency
 
 bench-yardstick: setup ## run the job of TOUCHPOINT_BENCH on the engine, beside installed peers (PEER_QUIX, PEER_JAVA)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' -c deploy/constraints.txt
 	@$(BIN)/python -m tests.bench.yardstick
 
 clean: ## remove what the commands above made here; downloaded servers stay in the cache

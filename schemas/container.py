@@ -19,11 +19,11 @@ _MAGIC = b"Obj\x01"
 
 
 class ContainerError(ValueError):
-    """The file is not a complete container of such records; the message names the file and the block."""
+    """The file is not a whole container of the records asked for; the message names the file and the block."""
 
 
 def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) -> int:  # noqa: ANN401 - fastavro's own parsed form
-    """Write records of that `name` in the given order and return their number; the file is whole or does not exist."""
+    """Write records of that `name` in the order given, as a whole file or none, and return their number."""
     count = 0
 
     def counted() -> Iterator[object]:
@@ -32,7 +32,7 @@ def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) 
             count += 1
             yield record
 
-    # the format wants sixteen bytes that data hardly contains; always the same, so that equal input gives equal files
+    # the format wants 16 bytes that data will hardly contain; always the same, so that equal input gives equal files
     marker = xxh3_128_digest(f"{name} container".encode())
     unfinished = path.with_name(path.name + ".part")
     with unfinished.open("wb") as file:
@@ -42,10 +42,10 @@ def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) 
 
 
 def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) -> Iterator[T]:  # noqa: ANN401 - fastavro's own parsed form
-    """Yield what `made` makes of each record in file order; of a damaged block it yields nothing.
+    """Yield what `made` makes of each record in file order, of a block as a whole or not at all.
 
     Raises:
-        ContainerError: the file cannot be read, does not hold records of that `name`, or is cut off or damaged.
+        ContainerError: it cannot be read, holds no records of that `name`, or is cut off or damaged.
     """
     number = 0
     try:
@@ -55,7 +55,7 @@ def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) ->
             blocks = fastavro.block_reader(file)
             _check_schema(path, blocks.writer_schema, name)
             if to_parsing_canonical_form(blocks.writer_schema) != to_parsing_canonical_form(schema):
-                # resolving two schemas takes twice as long, even if they are equal
+                # to resolve two schemas takes twice as long, even if they are equal
                 file.seek(0)
                 blocks = fastavro.block_reader(file, schema)
             for block in blocks:
@@ -68,19 +68,19 @@ def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) ->
         message = f"{path}: cannot be read: {error}"
         raise ContainerError(message) from None
     except Exception as error:
-        # fastavro raises any exception, depending on the bytes
+        # fastavro raises whatever the bytes make it raise
         message = f"{path}: block {number + 1} is cut off or damaged ({type(error).__name__}: {error})"
         raise ContainerError(message) from error
 
 
 def _check_magic(path: Path, found: bytes) -> None:
     if found != _MAGIC:
-        message = f"{path}: not an Avro object container file: it does not begin with 'Obj' and 01"
+        message = f"{path}: is not an Avro object container file, which begins with 'Obj' and 01"
         raise ContainerError(message)
 
 
 def _check_schema(path: Path, schema: object, expected: str) -> None:
     name = schema.get("name") if isinstance(schema, dict) else schema
     if name not in {expected, expected.rpartition(".")[2]}:
-        message = f"{path}: it holds records of {name} instead of {expected}"
+        message = f"{path}: holds records of {name}; expected {expected}"
         raise ContainerError(message)

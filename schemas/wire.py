@@ -1,7 +1,7 @@
-"""One codec of values with two framings, which differ in the first bytes.
+"""Encodes and decodes records in either of two framings, which the first bytes tell apart.
 
-Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00,
-4-byte id) needs the registry that issued the id. Readers accept both.
+Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00, 4-byte
+id) needs the registry that gave the id. Readers take both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
 
 
 class WireError(ValueError):
-    """The bytes are not one of our records. `reason` is short and fixed (a metric's label), `detail` is for people."""
+    """The bytes are no record of ours. `reason` is a metric's label, so short and fixed; `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -49,11 +49,11 @@ class WireError(ValueError):
 
 
 class RegistryUnusable(Exception):
-    """The registry does not answer, or refuses a schema of this release; the record is not at fault."""
+    """The registry does not answer, or refuses a schema of this release; that is not the record's fault."""
 
 
 class _Type:
-    """One record type with one header; `read` is `general`, or the decoder generated for our own schema."""
+    """One type of record under one header; `read` is `general`, or the decoder written for our own schema."""
 
     __slots__ = ("_header_bytes", "_struct", "_writer", "name", "read")
 
@@ -67,7 +67,7 @@ class _Type:
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         ours = getattr(written, f"decode_{self._struct.__name__}", None)
-        # generated when it is needed, so that a worker's start does not wait for all of them
+        # written when it is first needed, so that a worker's start does not wait for all of them
         if ours is None:
             self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
         else:
@@ -80,17 +80,17 @@ class _Type:
         try:
             read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self.name))
             return msgspec.convert(read, self._struct)
-        except Exception as error:  # noqa: BLE001 - fastavro raises any exception, depending on the bytes
+        except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes make it raise
             raise WireError("malformed", f"{self.name}: {type(error).__name__}") from None
 
 
 class Wire:
-    """An encoder and decoder of records; with `ids` (record name -> registry id) it writes the Confluent framing."""
+    """A codec of records; with `ids` (record name -> registry id) it writes the Confluent framing."""
 
     def __init__(
         self, ids: Mapping[str, int] | None = None, schema_of: Callable[[int], tuple[str, dict[str, Any]]] | None = None
     ) -> None:
-        """Take `schema_of`, which asks the registry: id -> (record name, writer's schema), or LookupError."""
+        """`schema_of` asks the registry for an id's (record name, writer's schema), or raises LookupError."""
         self._headers: dict[type, bytes] = {}
         self._types: dict[bytes, _Type] = {}
         self._schema_of = schema_of
@@ -116,7 +116,7 @@ class Wire:
         """Return the record in framed bytes.
 
         Raises:
-            WireError: the framing or the schema is unknown, or the bytes do not fit the schema.
+            WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
         """
         types = self._types
         found = types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)
@@ -135,7 +135,9 @@ class Wire:
         """
         record = self.decode(value)
         if not isinstance(record, struct):
-            raise WireError("unexpected_type", f"a {type(record).__name__} where a {struct.__name__} belongs")
+            raise WireError(
+                "unexpected_type", f"this is a {type(record).__name__}, where a {struct.__name__} was expected"
+            )
         return record
 
     def _learn(self, value: bytes) -> _Type:
@@ -144,7 +146,8 @@ class Wire:
                 "unknown_schema", f"no schema with fingerprint {value[2:_SINGLE_OBJECT_BYTES].hex()} in this release"
             )
         if value[:1] != b"\x00" or len(value) <= _CONFLUENT_BYTES:
-            raise WireError("not_avro", f"neither framing: the record begins with {value[:2].hex() or 'nothing'}")
+            begins = value[:2].hex() or "nothing"
+            raise WireError("not_avro", f"the record is in neither of our two framings: it begins with {begins}")
         number = int.from_bytes(value[1:_CONFLUENT_BYTES], "big")
         if self._schema_of is None:
             raise WireError("unknown_schema", f"schema id {number}, but no registry is configured")

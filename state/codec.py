@@ -1,7 +1,7 @@
-"""The format of a value in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
+"""The form of a value in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
 
-The due time is outside of the payload, so that code without knowledge of the payload can derive the timer index, also
-while it reads a changelog back.
+The due time is outside of the payload. So the timer index can be derived without knowing what is stored, also while a
+changelog is read back.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ DUE_MS_MAX = (1 << 63) - 1
 
 
 class NewerState(Exception):
-    """A later release wrote the state: this worker must not change it."""
+    """State was written by a later release, so this worker must not touch it."""
 
 
 class Codec(Protocol[T]):
-    """A conversion of values of one kind to framed bytes and back."""
+    """Turns values of one kind into framed bytes and back."""
 
     def encode(self, key: bytes, value: T) -> bytes:
-        """Return the framed bytes, with the due time that `Overlay.put` got."""
+        """Return the framed bytes; their due time is the one that `Overlay.put` got."""
         ...
 
     def decode(self, key: bytes, value: bytes) -> T:
-        """Undo `encode`, for every version that was ever written."""
+        """Reverse `encode`, for every version that was ever written."""
         ...
 
 
@@ -38,12 +38,16 @@ def frame(version: int, due_ms: int, payload: bytes) -> bytes:
 
 
 def due_of(value: bytes) -> int:
-    """Return the due time of a framed value in ms since 1970; 0 if it has no timer."""
+    """Return the due time of a framed value in ms since 1970; 0: it has no timer."""
     return int.from_bytes(value[DUE_START:DUE_END], "big")
 
 
 def open_frame(value: bytes) -> tuple[int, int, bytes]:
-    """Split a framed value into version, due_ms and payload; ValueError if it is too short."""
+    """Split a framed value into version, due_ms and payload.
+
+    Raises:
+        ValueError: it is too short to be one.
+    """
     if len(value) < _HEAD.size:
         raise ValueError(f"a framed value has at least {_HEAD.size} bytes, not {len(value)}: {value!r}")
     version, due_ms = _HEAD.unpack_from(value)
@@ -54,11 +58,9 @@ def open_version(value: bytes, newest: int, what: str) -> tuple[int, bytes]:
     """Split a framed value into version and payload.
 
     Raises:
-        NewerState: its version is above `newest`; the message says with `what` it is.
+        NewerState: its version is above `newest`; the message names `what` it is.
     """
     version, _, payload = open_frame(value)
     if version > newest:
-        raise NewerState(
-            f"{what} of version {version} was written by a later release; this release reads up to {newest}"
-        )
+        raise NewerState(f"{what} of version {version}, written by a later release; this one reads up to {newest}")
     return version, payload

@@ -1,4 +1,4 @@
-"""State on disk: one RocksDB a partition, with records, timers and meta as column families."""
+"""State on disk: one RocksDB for each partition, with records, timers and meta as column families."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _POSITION = Struct(">q")
 _FORMAT_KEY, _POSITION_KEY = b"format", b"position"
 _NO_TIMER = _DUE.pack(0)
 _DAMAGED = ("Corruption", "IO error")
-# errors of RocksDB for which the files are not at fault: another process has them, or there is no space
+# errors of RocksDB that do not mean damaged files: another process has them, or there is no room
 _NOT_DAMAGED = (
     "lock hold by",
     "While lock file",
@@ -64,12 +64,12 @@ def _options(buffer_bytes: int) -> Options:
 
 
 class RocksDBStore:
-    """A `Store` in the directory `path`, which it creates if necessary.
+    """A `Store` in the directory `path`, which it makes if there is none.
 
-    Writes survive a kill of the process, though not always a crash of the machine. Then the newest writes may be
-    missing, whole and in order, and the changelog has them.
+    What `write` has applied outlives a kill of the process, but not always one of the machine. Then the newest writes
+    may be missing, each as a whole and in order, and the changelog has them.
 
-    Damaged state raises StateUnreadable when it is read, and at every later opening.
+    Damage raises StateUnreadable when it is read, and at every later opening.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class RocksDBStore:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """Raise an error of RocksDB; note damage in a file, so that a restart does not open the store again."""
+        """Raise an error of RocksDB; damage is noted in a file, so that a restart does not open the store again."""
         text = str(error)
         if not text.startswith(_DAMAGED) or any(words in text for words in _NOT_DAMAGED):
             raise error
@@ -109,7 +109,7 @@ class RocksDBStore:
         if written is None:
             self._meta[_FORMAT_KEY] = bytes([FORMAT])
         elif written != bytes([FORMAT]):
-            raise StateUnreadable(f"the state in {path} has format {written.hex()}, but this release reads {FORMAT}")
+            raise StateUnreadable(f"the state in {path} has format {written.hex()}; this release reads {FORMAT}")
         position = self._meta.get(_POSITION_KEY)
         return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
 
@@ -170,7 +170,7 @@ class RocksDBStore:
         self.position = position
 
     def close(self) -> None:
-        # a handle keeps the directory locked while it exists
+        # a handle keeps the directory locked for as long as it lives
         del self._timers_handle, self._meta_handle
         for column in (self._timers, self._meta, self._db):
             column.close()

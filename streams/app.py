@@ -22,7 +22,6 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.driver import App
     from streams.operations.prefix import Prefix
@@ -64,11 +63,11 @@ class Worker(NamedTuple):
 
 def build(prefix: Prefix) -> Worker:
     """Put everything together: processors, inputs, agents."""
-    settings, domain, wire = prefix.settings, prefix.domain, prefix.wire
+    settings, domain = prefix.settings, prefix.domain
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
-    profiling = Profiling(topics, wire, observer)
-    inputs = _inputs(topics, domain, wire, status, observer, profiling)
+    profiling = Profiling(topics, prefix.wire, observer)
+    inputs = _inputs(prefix, topics, status, observer, profiling)
     app = create_app(
         settings.prefix,
         engine_settings(settings),
@@ -84,9 +83,8 @@ def build(prefix: Prefix) -> Worker:
     return Worker(app, profiling, metrics)
 
 
-def _inputs(  # noqa: PLR0913, PLR0917 - the parts that the map joins
-    topics: Topics, domain: DomainSettings, wire: Wire, status: Status, observer: Observer, profiling: Profiling
-) -> list[Input]:
+def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, profiling: Profiling) -> list[Input]:
+    domain, wire = prefix.domain, prefix.wire
     collecting = Collecting(topics, domain, wire, _reach(status, topics.touchpoints), observer)
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
     return [

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from schemas.units import DAY_MS, HOUR_MS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "TOUCHSTREAM_"
 DOMAIN_PREFIX = f"{ENVIRONMENT_PREFIX}DOMAIN_"
-HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
 _KAFKA = "kafka_"
 _FILE = "_file"
 # settings of librdkafka whose own names end like that

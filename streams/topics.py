@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ _LETTER_BYTES_MAX = str(12 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic to create."""
+    """A topic as it has to be; `config` are the broker's topic settings."""
 
     name: str
     partitions: int
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(default_factory=dict)
+    replication: int = 1
 
 
 @dataclass(frozen=True, slots=True)

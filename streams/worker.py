@@ -8,7 +8,7 @@ import msgspec
 
 from streams.app import build
 from streams.engine.run import run
-from streams.kafka.journal import OF_LATER
+from streams.fold.attempt import OF_LATER
 from streams.operations.prefix import open_prefix, partition_of
 from streams.profiles.view import view
 from streams.telemetry import logs

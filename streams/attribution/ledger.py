@@ -1,4 +1,4 @@
-"""Credit as rows that add up: what changes is reversed and written anew, nothing is overwritten."""
+"""Credit as rows that add up: what changes is reversed and written again, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.outputs import Credit
+from schemas.units import DAY_MS
 from streams.attribution import touches as touch_rules
 from streams.attribution.models import MODELS
 from streams.attribution.touches import DIRECT
-from streams.profiles.effects import Effects, derived_id
+from streams.profiles.effects import derived_id
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion
-from streams.settings import DAY_MS, DomainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.touchpoint import Touchpoint
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile, Touch
+    from streams.settings import DomainSettings
 
     Conversions = tuple[Conversion, ...]
     Rows = tuple[tuple[Touch | None, int], ...]
@@ -30,162 +32,127 @@ _replace = msgspec.structs.replace
 _UNSIGNED_64 = (1 << 64) - 1
 
 
-class _Entry(NamedTuple):
-    """What the rows written at one moment have in common."""
+def converted(profile: Profile, event: Touchpoint, at: Moment) -> Conversions:
+    """Credit an order, whose own touch is already in the profile, and return the open conversions.
 
-    now_ms: int
-    settings: DomainSettings
-    customer: str
-    cause: str
-    effects: Effects
-
-
-def converted(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    profile: Profile,
-    event: Touchpoint,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-) -> Conversions:
-    """The conversions after an order, whose own touch is already in the profile; a known order id changes nothing.
-
-    An order older than OPEN_MS is credited, but not kept open.
+    A repeated order id changes nothing. An order older than OPEN_MS is credited, but not kept open.
     """
-    order, known = event.order, profile.conversions
-    if order is None or any(conversion.order_id == order.order_id for conversion in known):
-        return known
-    path = _path(profile.touches, event.time_ms, settings)
+    order, conversions = event.order, profile.conversions
+    if order is None or any(conversion.order_id == order.order_id for conversion in conversions):
+        return conversions
+    path = _path(profile.touches, event.time_ms, at.settings)
     conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
-    _write_changes((), conversion, _Entry(now_ms, settings, customer, event.event_id, effects))
-    return _kept_open((*known, conversion), now_ms)
+    _write_changes((), conversion, at)
+    return _kept_open((*conversions, conversion), at.now_ms)
 
 
-def refunded(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    event: Touchpoint,
-    refund_minor: int,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    effects: Effects,
-) -> Conversions:
-    """The conversions after a refund of refund_minor >= 0, which takes at most what the conversion still is worth.
+def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Conversions:
+    """Take a refund of refund_minor >= 0 from its conversion's credit, and return the open conversions.
 
-    One of no open conversion, or in another currency than it, is credited as UNATTRIBUTED_REFUND, negative.
+    It takes at most what the conversion still is worth. A refund of no open conversion, or in another currency,
+    is credited as UNATTRIBUTED_REFUND with a negative amount.
     """
-    order, known = event.order, profile.conversions
+    order, conversions = event.order, profile.conversions
     if order is None or not refund_minor:
-        return known
-    entry = _Entry(now_ms, settings, customer, event.event_id, effects)
-    for place, old in enumerate(known):
+        return conversions
+    for index, old in enumerate(conversions):
         if old.order_id == order.order_id and old.currency == order.currency:
             left_minor = max(old.value_minor - refund_minor, 0)
             if left_minor == old.value_minor:
-                return known
-            new = _rewritten((old,), _replace(old, value_minor=left_minor), entry)
-            return (*known[:place], new, *known[place + 1 :])
-    unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
+                return conversions
+            new = _rewritten((old,), _replace(old, value_minor=left_minor), at)
+            return (*conversions[:index], new, *conversions[index + 1 :])
+    unattributed = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
         written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
-        _write(model, ((None, -refund_minor),), unknown, written, entry)
-    return known
+        _write(model, ((None, -refund_minor),), unattributed, written, at)
+    return conversions
 
 
-def retouched(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    touch: Touch,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    cause: str,
-    effects: Effects,
-) -> Conversions:
-    """The conversions after a late touch, which the profile's touches already hold; the same object if none changes."""
-    known = profile.conversions
-    if not known or touch.time_ms > known[-1].time_ms:
-        return known
-    entry = _Entry(now_ms, settings, customer, cause, effects)
+def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
+    """Credit again what a late touch changes, and return the open conversions; the same object if it changes none.
+
+    The profile's touches already hold it.
+    """
+    conversions = profile.conversions
+    if not conversions or touch.time_ms > conversions[-1].time_ms:
+        return conversions
     changed = tuple(
-        _repathed((old,), old, profile.touches, entry) if _may_concern(touch, old, settings) else old for old in known
+        _repathed((old,), old, profile.touches, at) if _may_change(touch, old, at.settings) else old
+        for old in conversions
     )
-    return known if all(new is old for new, old in zip(changed, known, strict=True)) else changed
+    return conversions if all(new is old for new, old in zip(changed, conversions, strict=True)) else changed
 
 
-def merged(  # noqa: PLR0913, PLR0917 - as converted
-    profile: Profile,
-    other: Profile,
-    now_ms: int,
-    settings: DomainSettings,
-    customer: str,
-    cause: str,
-    effects: Effects,
-) -> tuple[tuple[Touch, ...], Conversions]:
-    """Touches and conversions of both profiles, as they were before the merge; paths follow from the united touches.
+def merged(profile: Profile, other: Profile, at: Moment) -> tuple[tuple[Touch, ...], Conversions]:
+    """Unite touches and conversions of two profiles as they were before the merge, and credit again what changes.
 
-    Of an order that both have, the lesser value holds (one of them knows of a refund), and one set of rows stays.
+    Paths follow from the united touches. Of an order in both, the lesser value holds, because one profile knows of a
+    refund, and one set of rows stays.
     """
     touches = touch_rules.united(profile.touches, other.touches)
-    entry = _Entry(now_ms, settings, customer, cause, effects)
-    standing: dict[str, tuple[Conversion, ...]] = {}
+    by_order: dict[str, tuple[Conversion, ...]] = {}
     for conversion in (*profile.conversions, *other.conversions):
-        standing[conversion.order_id] = (*standing.get(conversion.order_id, ()), conversion)
-    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, entry) for olds in standing.values())
-    return touch_rules.bounded(touches, now_ms), _kept_open(changed, now_ms)
+        by_order[conversion.order_id] = (*by_order.get(conversion.order_id, ()), conversion)
+    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, at) for olds in by_order.values())
+    return touch_rules.bounded(touches, at.now_ms), _kept_open(changed, at.now_ms)
 
 
 def _worth(conversion: Conversion) -> tuple[int, int, str]:
     return conversion.value_minor, conversion.time_ms, conversion.currency
 
 
-def _may_concern(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
-    """Whether the touch joins the path, or takes the place of a later one of the same visit that is in it."""
+def _may_change(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
+    """Return whether the touch may join the path, or replace a later one of the same visit in it."""
     return bool(_path((touch,), conversion.time_ms, settings)) or any(
-        touch_rules.is_repeat(known, touch) for known in conversion.path
+        touch_rules.is_repeat(other, touch) for other in conversion.path
     )
 
 
 def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
-    """The touches in the lookback of a conversion; views have their own."""
+    """Return the touches in the lookback of a conversion; views have a lookback of their own."""
     first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
     return tuple(
         [touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms]
     )
 
 
-def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], entry: _Entry) -> Conversion:
-    known = touch_rules.united(touches, *(old.path for old in olds))
-    path = _path(known, conversion.time_ms, entry.settings)
+def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], at: Moment) -> Conversion:
+    all_touches = touch_rules.united(touches, *(old.path for old in olds))
+    path = _path(all_touches, conversion.time_ms, at.settings)
     if len(olds) == 1 and path == conversion.path:
         return conversion
-    return _rewritten(olds, _replace(conversion, path=path), entry)
+    return _rewritten(olds, _replace(conversion, path=path), at)
 
 
-def _rewritten(olds: Conversions, new: Conversion, entry: _Entry) -> Conversion:
-    """Brings the ledger from the old conversions' rows to those of the new; counts the revision if rows changed."""
+def _rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
+    """Bring the ledger from the old conversions' rows to those of the new; raise the revision if rows changed."""
     new = _replace(new, revision=max(old.revision for old in olds) + 1)
-    if _write_changes(olds, new, entry):
+    if _write_changes(olds, new, at):
         return new
     return _replace(new, revision=new.revision - 1)
 
 
-def _write_changes(olds: Conversions, new: Conversion, entry: _Entry) -> bool:
-    """Per model, unless one old conversion's rows are the new ones: reverses the others and credits the new."""
+def _write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
+    """Reverse the old rows and write the new ones, per model; return whether any row was written.
+
+    An old conversion whose rows equal the new ones keeps them.
+    """
     has_written = False
     for model in MODELS:
         wanted = _rows(model, new)
         kept = None
         if olds:
             kept = next((old for old in olds if _is_dated_alike(old, new) and _rows(model, old) == wanted), None)
-        for place, old in enumerate(olds):
+        for index, old in enumerate(olds):
             if old is kept:
                 continue
             rows = tuple([(touch, -amount_minor) for touch, amount_minor in _rows(model, old)])
-            written = _Written("reversal", "", str(place) if place else "")
-            _write(model, rows, _replace(old, revision=new.revision), written, entry)
+            written = _Written("reversal", "", str(index) if index else "")
+            _write(model, rows, _replace(old, revision=new.revision), written, at)
             has_written = has_written or bool(rows)
         if kept is None:
-            _write(model, wanted, new, _CREDIT, entry)
+            _write(model, wanted, new, _CREDIT, at)
             has_written = has_written or bool(wanted)
     return has_written
 
@@ -195,7 +162,7 @@ def _is_dated_alike(one: Conversion, other: Conversion) -> bool:
 
 
 def _rows(model: str, conversion: Conversion) -> Rows:
-    """(touch, or None for direct; amount in minor units) of one model; they sum to the value, none is 0."""
+    """Return (touch, amount in minor units) by one model; None: direct. Amounts sum to the value, and none is 0."""
     value_minor, path = conversion.value_minor, conversion.path
     if not path:
         return ((None, value_minor),) if value_minor else ()
@@ -206,16 +173,16 @@ def _rows(model: str, conversion: Conversion) -> Rows:
 class _Written(NamedTuple):
     kind: str
     channel: str
-    """Where there is no touch; empty: direct."""
+    """The channel of a row without a touch; empty: direct."""
     apart: str
-    """Keeps apart rows of one order, model, touch, revision and kind; mostly empty."""
+    """Separates rows of one order, model, touch, revision and kind; mostly empty."""
 
 
 _CREDIT = _Written("credit", "", "")
 
 
-def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, entry: _Entry) -> None:
-    now_ms, settings, customer, cause, effects = entry
+def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at: Moment) -> None:
+    customer, effects = at.customer, at.effects
     if effects.is_of_flows_only:
         return
     order_id, time_ms, currency, revision = (
@@ -225,7 +192,7 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, en
         conversion.revision,
     )
     kind, channel_without, apart = written
-    by_currency = "" if currency == settings.reporting_currency else f",currency={currency}"
+    by_currency = "" if currency == at.settings.reporting_currency else f",currency={currency}"
     for touch, amount_minor in rows:
         if touch is None:
             touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None
@@ -236,32 +203,32 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, en
         effects.emit(
             customer,
             Credit(
-                derived_id(*parts, apart) if apart else derived_id(*parts),
-                customer,
-                order_id,
-                model,
-                MODELS[model].version,
-                kind,
-                channel,
-                amount_minor,
-                currency,
-                time_ms,
-                now_ms,
-                revision,
-                cause,
-                campaign_id,
-                touch_id,
-                touch_ms,
+                credit_id=derived_id(*parts, apart) if apart else derived_id(*parts),
+                customer=customer,
+                order_id=order_id,
+                model=model,
+                model_version=MODELS[model].version,
+                kind=kind,
+                channel=channel,
+                amount_minor=amount_minor,
+                currency=currency,
+                conversion_time_ms=time_ms,
+                time_ms=at.now_ms,
+                revision=revision,
+                cause=at.cause,
+                campaign_id=campaign_id,
+                touch_id=touch_id,
+                touch_time_ms=touch_ms,
             ),
         )
         effects.count("credited_minor", time_ms, amount_minor, f"model={model},channel={channel}{by_currency}")
 
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:
-    """In order, no older than OPEN_MS, at most the newest CONVERSIONS_MAX."""
-    standing = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
-    standing.sort(key=_by_time)
-    return tuple(standing[-CONVERSIONS_MAX:])
+    """Return the newest CONVERSIONS_MAX that are no older than OPEN_MS, in order."""
+    recent = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
+    recent.sort(key=_by_time)
+    return tuple(recent[-CONVERSIONS_MAX:])
 
 
 def _by_time(conversion: Conversion) -> tuple[int, str]:

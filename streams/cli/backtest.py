@@ -61,7 +61,7 @@ def backtest(
     from state.codec import NewerState
     from streams.engine.garbage import collect_rarely
     from streams.flows.language.mistakes import FlowError
-    from streams.offline.backtest import Trial
+    from streams.offline.backtest import Past, Trial
     from streams.offline.backtest import backtest as fold
     from streams.offline.backtest_report import report
     from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
@@ -81,7 +81,7 @@ def backtest(
     collect_rarely()
     expected = (NewerState, FlowError, ContainerError, UnfitCheckpoint)
     with errors_in_one_line(*expected), console(stderr=True).status("reading the journal") as status:
-        folded = fold(_Watched(source, status), wire, trial, tried, published, kept)
+        folded = fold(Past(_Watched(source, status), wire, kept), trial, tried, published)
     found = report(folded, tried, published)
     with errors_in_one_line(OSError):
         _write(found, json, html)

@@ -201,7 +201,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from streams.operations.wording import shown_time
+    from schemas.units import shown_time
 
     table = Table(box=None, pad_edge=False)
     for heading in ("position", "time", "stage", "reason", "source", "key", "retried"):

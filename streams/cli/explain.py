@@ -70,7 +70,7 @@ def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: 
 
 
 def _print(explanation: Explanation, screen: Console) -> None:
-    from streams.operations.wording import shown_time
+    from schemas.units import shown_time
 
     screen.print(f"[bold]{explanation.customer}[/bold]")
     if explanation.is_withdrawn:
@@ -96,7 +96,8 @@ def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
 def _print_profile(profile: ProfileView, screen: Console) -> None:
     from rich.table import Table
 
-    from streams.operations.wording import shown_minor, shown_time
+    from schemas.units import shown_time
+    from streams.operations.wording import shown_minor
 
     consent = ", ".join(f"{channel} {'given' if given else 'withdrawn'}" for channel, given in profile.consent.items())
     rows = (
@@ -115,7 +116,7 @@ def _print_profile(profile: ProfileView, screen: Console) -> None:
 
 
 def _decision(decision: Decision) -> str:
-    from streams.operations.wording import shown_time
+    from schemas.units import shown_time
 
     evidence = ", ".join(_shown(name, value) for name, value in decision.evidence.items())
     said = f"{decision.flow_id} v{decision.flow_version} {decision.step}: {decision.outcome}. {decision.reason}"
@@ -124,14 +125,14 @@ def _decision(decision: Decision) -> str:
 
 def _shown(name: str, value: str) -> str:
     """Return a piece of evidence in words, with a time as people write it."""
-    from streams.operations.wording import shown_time
+    from schemas.units import shown_time
 
     words = name.removesuffix("_ms").replace("_", " ")
     return f"{words} {shown_time(int(value))}" if name.endswith("_ms") and value.isdecimal() else f"{words} {value}"
 
 
 def _trigger(trigger: Trigger) -> str:
-    from streams.operations.wording import shown_time
+    from schemas.units import shown_time
 
     articles = ", ".join(f"{item.quantity} x {item.sku}" for item in trigger.products)
     said = f"{trigger.channel} of {trigger.flow_id} v{trigger.flow_version}, until {shown_time(trigger.expires_ms)}"
@@ -139,7 +140,8 @@ def _trigger(trigger: Trigger) -> str:
 
 
 def _credit_lines(rows: Iterable[Credit]) -> Iterator[str]:
-    from streams.operations.wording import shown_minor, shown_time
+    from schemas.units import shown_time
+    from streams.operations.wording import shown_minor
 
     order_id = None
     for row in sorted(rows, key=lambda row: row.order_id):

@@ -113,8 +113,8 @@ def _change(
 
 
 def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
+    from schemas.units import shown_time
     from streams.insights.inputs import relied_on
-    from streams.operations.wording import shown_time
     from streams.settings import FlowState
 
     live = {str(flow["id"]): flow for flow in domain.flows}

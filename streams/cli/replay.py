@@ -98,8 +98,8 @@ def _target(settings: WorkerSettings) -> Target:
 def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from streams.demo.report.runs import lines_in
-    from streams.replay.calendar import shown
+    from schemas.units import iso_time
+    from streams.replay.files.sources import lines_in
 
     total = None
     with suppress(Exception):
@@ -111,7 +111,7 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
 
         def on_step(step: Step) -> None:
             said = "waiting for the workers at" if step.waiting else "reached"
-            bar.update(task, completed=step.lines, description=f"{said} {shown(step.time_ms)}")
+            bar.update(task, completed=step.lines, description=f"{said} {iso_time(step.time_ms)}")
 
         yield on_step
 

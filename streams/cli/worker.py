@@ -21,7 +21,7 @@ def worker(
 ) -> None:
     """Run a worker until SIGTERM. Other settings come from TOUCHSTREAM_* variables (see `touchstream settings`)."""
     settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
-    from streams.kafka.journal import OF_LATER
+    from streams.fold.attempt import OF_LATER
     from streams.kafka.topics import WrongTopics
     from streams.operations.create import NotCreated
     from streams.worker import run_worker

@@ -1,26 +1,32 @@
-"""The key of a touchpoint: the customer, or a substitute."""
+"""The key under which a touchpoint goes to the journal: its customer, or what replaces one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.profiles import keys
+
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
+_USER, _DEVICE, _ORDER = keys.USER.encode(), keys.DEVICE.encode(), keys.ORDER.encode()
+_SPEND, _ADDRESS = keys.SPEND.encode(), keys.ADDRESS.encode()
+
 
 def key_of(touchpoint: Touchpoint) -> bytes | None:
-    """Return u:<user>, a:<device>, o:<guest's order>, s:<channel of spend> or e:<address's hash>; None without an id.
+    """Return the key in UTF-8; None: the touchpoint has no id.
 
-    It is the first that exists, in this order, as UTF-8; an empty id does not exist.
+    It is the first that there is of u:<user>, a:<device>, o:<guest's order>, s:<channel of spend>, e:<address's hash>.
+    An empty id is none.
     """
     if touchpoint.user_id:
-        return b"u:" + touchpoint.user_id.encode()
+        return _USER + touchpoint.user_id.encode()
     if touchpoint.anonymous_id:
-        return b"a:" + touchpoint.anonymous_id.encode()
+        return _DEVICE + touchpoint.anonymous_id.encode()
     if touchpoint.order and touchpoint.order.order_id:
-        return b"o:" + touchpoint.order.order_id.encode()
+        return _ORDER + touchpoint.order.order_id.encode()
     if touchpoint.spend and touchpoint.channel:
-        return b"s:" + touchpoint.channel.encode()
+        return _SPEND + touchpoint.channel.encode()
     if touchpoint.email_hash:
-        return b"e:" + touchpoint.email_hash.encode()
+        return _ADDRESS + touchpoint.email_hash.encode()
     return None

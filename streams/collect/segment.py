@@ -1,4 +1,4 @@
-"""Segment and RudderStack calls as touchpoints (their e-commerce spec v2): track, page, identify."""
+"""Maps Segment and RudderStack calls (track, page, identify; their e-commerce spec v2) to touchpoints."""
 
 from __future__ import annotations
 
@@ -42,19 +42,21 @@ def is_segment(value: bytes) -> bool:
 
 
 def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
-    """Convert one call into a canonical touchpoint.
+    """Map one call to the canonical touchpoint.
 
     Raises:
-        RefusedRecord: it is not JSON or not a known kind of call, or a field has the wrong type; the detail names it.
+        RefusedRecord: not JSON, an unknown kind of call, or a field of the wrong type; the detail names it.
     """
     try:
         call = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedRecord("malformed", f"no JSON: {error}") from None
+        raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
     try:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise RefusedRecord("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
+        raise RefusedRecord(
+            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {error}"
+        ) from None
 
 
 def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
@@ -90,7 +92,7 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise RefusedRecord("unknown_type", f"call type {kind!r}: track, page or identify")
+        raise RefusedRecord("unknown_type", f"the call's type is {kind!r}: allowed are track, page and identify")
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
         raise RefusedRecord("unknown_type", f"event {name[:100]!r} has no canonical type")
@@ -100,16 +102,16 @@ def _type(call: dict[str, Any]) -> str:
 def _time_ms(call: dict[str, Any]) -> int:
     text = call.get("timestamp") or call.get("originalTimestamp") or call.get("sentAt")
     if not isinstance(text, str):
-        raise RefusedRecord("malformed", "timestamp is missing; allowed is ISO 8601 with a zone")
+        raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {text!r} has no zone")
+        raise RefusedRecord("malformed", f"timestamp {text!r} has no time zone")
     return round(time.timestamp() * 1000)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
     if isinstance(value, list | dict | bool):
-        raise TypeError(f"a {type(value).__name__} where a text belongs")
+        raise TypeError(f"a text was expected, not a {type(value).__name__}")
     return str(value) if value not in {None, ""} else None
 
 
@@ -120,9 +122,9 @@ def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON docume
 
 
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
-    # before it becomes an int: 1e999999 would have a million digits
+    # checked before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord("amount_out_of_range", f"{str(value)[:40]}: at most {most}")
+        raise RefusedRecord("amount_out_of_range", f"the number is {str(value)[:40]}: at most {most} is allowed")
     return int(value)
 
 
@@ -164,7 +166,7 @@ def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
     granted = properties["granted"]
     if not isinstance(granted, bool):
         # the text "false" would count as true
-        raise TypeError("granted is no boolean")
+        raise TypeError("granted is not a boolean")
     return Consent(channel=str(properties["channel"]), granted=granted)
 
 

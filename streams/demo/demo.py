@@ -20,7 +20,7 @@ from streams.demo.finished import Finished, write_summary
 from streams.demo.replaying import TooSlow, WorkerEnded, replayed
 from streams.demo.report.accounting import account_of, balances
 from streams.demo.report.reading import read_records
-from streams.demo.report.runs import HALF_YEAR, NAMES, lines_in, planned
+from streams.demo.report.runs import HALF_YEAR, NAMES, planned
 from streams.demo.report.table import show
 from streams.demo.servers.broker import Broker
 from streams.demo.servers.fetching import Unavailable
@@ -32,6 +32,7 @@ from streams.kafka.topics import WrongTopics
 from streams.operations.create import create_prefix
 from streams.replay.barrier import SilentStage
 from streams.replay.files.rows import ColumnFileError
+from streams.replay.files.sources import lines_in
 from streams.replay.outlet import Undeliverable
 from streams.settings import SettingsError, parse_worker
 from streams.topics import Topics

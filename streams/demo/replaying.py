@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streams.replay.calendar import shown
+from schemas.units import iso_time
 from streams.replay.replayer import replay
 from streams.replay.target import Target
 
@@ -54,7 +54,7 @@ def replayed(run: Run, settings: WorkerSettings, worker: Worker, lines: int, con
 
         def on_step(step: Step) -> None:
             halted = ", waiting for the worker" if step.waiting else ""
-            bar.update(task, completed=step.lines, at=f"lines, at {shown(step.time_ms)[:10]}{halted}")
+            bar.update(task, completed=step.lines, at=f"lines, at {iso_time(step.time_ms)[:10]}{halted}")
             if worker.exit_code is not None:
                 raise WorkerEnded(f"{run.title}: the worker ended, exit code {worker.exit_code}:\n{worker.log_tail()}")
             if time.monotonic() > give_up_at:
@@ -73,4 +73,4 @@ def _said(run: Run, worker: Worker, step: Step) -> str:
         left = ", ".join(f"{stage} has {count:,} records left" for stage, count in lags.items())
     else:
         left = "the worker does not answer"
-    return f"{run.title}: not finished after {RUN_SECONDS_MAX:.0f} s, at {shown(step.time_ms)} of its time: {left}"
+    return f"{run.title}: not finished after {RUN_SECONDS_MAX:.0f} s, at {iso_time(step.time_ms)} of its time: {left}"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import httpx
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -58,14 +56,12 @@ class Worker(HttpServer):
     def lags(self) -> dict[str, int]:
         """Return the records not yet processed, by stage; empty if the worker does not answer."""
         found: dict[str, int] = {}
-        with suppress(httpx.HTTPError):
-            answer = httpx.get(f"{self.address}/metrics", timeout=5.0, trust_env=False)
-            for family in text_string_to_metric_families(answer.text):
-                if family.name != "touchstream_lag_records":
-                    continue
-                for sample in family.samples:
-                    stage = STAGES.get(sample.labels["topic"].removeprefix(f"{self._settings.prefix}."), "")
-                    found[stage] = found.get(stage, 0) + int(sample.value)
+        for family in text_string_to_metric_families(self.page("/metrics", 5.0) or ""):
+            if family.name != "touchstream_lag_records":
+                continue
+            for sample in family.samples:
+                stage = STAGES.get(sample.labels["topic"].removeprefix(f"{self._settings.prefix}."), "")
+                found[stage] = found.get(stage, 0) + int(sample.value)
         return found
 
 

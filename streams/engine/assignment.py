@@ -13,7 +13,7 @@ import structlog
 from state.cache import share
 from state.overlay import Overlay
 from streams.engine.partition import NOT_COMMITTED, Partition
-from streams.engine.restore import restore
+from streams.engine.restore import Restoration, restore
 from streams.engine.transaction import MustAbort
 
 if TYPE_CHECKING:
@@ -102,16 +102,13 @@ class Assignment:
                 return
 
     async def _restore_off_loop(self, partition: Partition) -> Restored | None:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._restorers,
-            restore,
-            self.settings,
-            self.clients,
-            partition.input,
-            partition.number,
-            partition.cancelled,
-            lambda share: self.status.shares.__setitem__(partition.place, share),
+        def on_progress(share: float) -> None:
+            self.status.shares[partition.place] = share
+
+        wanted = Restoration(
+            self.settings, self.clients, partition.input, partition.number, partition.cancelled, on_progress
         )
+        return await asyncio.get_running_loop().run_in_executor(self._restorers, restore, wanted)
 
     async def _make_ready(self, partition: Partition, restored: Restored) -> bool:
         async with self.lock:

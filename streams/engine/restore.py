@@ -50,32 +50,53 @@ class Restored:
     records: int
 
 
-def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who learns of it
-    settings: EngineSettings,
-    clients: Clients,
-    source: Input,
-    number: int,
-    cancelled: Event,
-    on_progress: Callable[[float], None],
-) -> Restored | None:
-    """Restore a partition; blocks, reports its share from 0 to 1, and returns None once it is cancelled.
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """Which partition is to be restored, with what; `on_progress` learns its share from 0 to 1."""
+
+    settings: EngineSettings
+    clients: Clients
+    source: Input
+    number: int
+    cancelled: Event
+    on_progress: Callable[[float], None]
+
+    @property
+    def place(self) -> PartitionId:
+        return self.source.topic, self.number
+
+    @contextmanager
+    def consumer(self, **config: str | int) -> Iterator[Consumer]:
+        """Open a consumer that joins no group."""
+        settings = self.settings
+        common = reader_config(settings.brokers, settings.client, settings.group)
+        consumer = self.clients.consumer({**common, **config})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+
+def restore(wanted: Restoration) -> Restored | None:
+    """Restore a partition; blocks, and gives None once it is cancelled.
 
     The order matters. (1) First the committed offset, stable, so that every transaction which moves it is closed.
     (2) Then the changelog's end, read uncommitted: no record of those transactions can come after it. (3) Then its
     committed records up to there. The position also counts offsets between records: control records, and records
     that compaction has removed.
     """
-    committed = _committed(settings, clients, (source.topic, number), cancelled)
+    settings, source, number = wanted.settings, wanted.source, wanted.number
+    committed = _committed(wanted)
     if committed is None:
         return None
     if source.changelog is None:
         return Restored(None, committed, 0)
     changelog = (source.changelog, number)
-    with _consumer(settings, clients, **{"isolation.level": "read_uncommitted"}) as consumer:
+    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
         low, high = watermarks(consumer, changelog)
-    store = _open(settings, clients.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
+    store = _open(settings, wanted.clients.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
     try:
-        records = _catch_up(settings, clients, store, changelog, (low, high), cancelled, on_progress)
+        records = _catch_up(wanted, store, changelog, (low, high))
     except BaseException:
         store.close()
         raise
@@ -83,8 +104,8 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who le
         store.close()
         return None
     if committed == NOT_COMMITTED and next(iter(store.items()), None) is not None:
-        # a worker that was delayed since it asked may find another worker's first commit; then it is no longer a member
-        committed = _committed(settings, clients, (source.topic, number), cancelled)
+        # who was held up since it asked may find another worker's first commit; it is no member any more then
+        committed = _committed(wanted)
         if committed is None or committed == NOT_COMMITTED:
             store.close()
         if committed == NOT_COMMITTED:
@@ -96,20 +117,12 @@ def restore(  # noqa: PLR0913, PLR0917 - what is restored, with what, and who le
     return None if committed is None else Restored(store, committed, records)
 
 
-@contextmanager
-def _consumer(settings: EngineSettings, clients: Clients, **config: str | int) -> Iterator[Consumer]:
-    consumer = clients.consumer({**reader_config(settings.brokers, settings.client, settings.group), **config})
-    try:
-        yield consumer
-    finally:
-        consumer.close()
-
-
-def _committed(settings: EngineSettings, clients: Clients, place: PartitionId, cancelled: Event) -> int | None:
-    # a consumer of its own: the group's may not be used while its thread polls. It never subscribes, so it is not a
-    # member. As it reads committed, it waits for open transactions of the partition's last owner.
-    with _consumer(settings, clients) as consumer:
-        while not cancelled.is_set():
+def _committed(wanted: Restoration) -> int | None:
+    # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
+    # no member; reading committed, it waits for the pending transactions of the partition's last owner.
+    place = wanted.place
+    with wanted.consumer() as consumer:
+        while not wanted.cancelled.is_set():
             try:
                 [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
             except KafkaException as error:
@@ -148,25 +161,17 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     return disk.open(path)
 
 
-def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, with all that it needs
-    settings: EngineSettings,
-    clients: Clients,
-    store: Store,
-    changelog: PartitionId,
-    ends: tuple[int, int],
-    cancelled: Event,
-    on_progress: Callable[[float], None],
-) -> int | None:
+def _catch_up(wanted: Restoration, store: Store, changelog: PartitionId, ends: tuple[int, int]) -> int | None:
     low, high = ends
     position = start = max(store.position, low)
     records, began_s = 0, time.monotonic()
     logged_s = began_s
     if position >= high:
         return 0
-    with _consumer(settings, clients) as consumer:
+    with wanted.consumer() as consumer:
         consumer.assign([TopicPartition(*changelog, start)])
         while position < high:
-            if cancelled.is_set():
+            if wanted.cancelled.is_set():
                 return None
             first = consumer.poll(_POLL_SECONDS)
             fetched = [] if first is None else [first, *consumer.consume(_RECORDS_MAX, 0)]
@@ -183,7 +188,7 @@ def _catch_up(  # noqa: PLR0913, PLR0917 - one loop, with all that it needs
             if fetched:
                 store.write(changes, position)
                 records += len(changes)
-                on_progress((position - start) / (high - start))
+                wanted.on_progress((position - start) / (high - start))
             if time.monotonic() - logged_s > _LOG_SECONDS:
                 logged_s = time.monotonic()
                 _log.info(

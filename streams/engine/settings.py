@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from schemas.units import HOUR_MS
 from streams.kafka.config import RECONNECT, reader_config
 
 if TYPE_CHECKING:
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 
     from streams.kafka.config import ClientConfig
 
-_HOUR_MS = 3_600_000
-STATE_AGE_MS_MAX = 20 * _HOUR_MS
+STATE_AGE_MS_MAX = 20 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

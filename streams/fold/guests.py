@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.units import DAY_MS
 from streams.fold.touchpoints import count_order
 from streams.profiles.effects import hash_64
 from streams.profiles.orders import find_order, place_order
 from streams.profiles.profile import PlacedOrder, Profile
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
 
 GUEST_KEPT_MS = 7 * DAY_MS
 
 
-def fold_entry(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    """A guest's order, or spend: counted, and remembered so that a repeat is known; no public profile."""
+def fold_entry(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    """Count a guest's order or a channel's spend, and keep an order so that its repeat is recognised."""
     if event.type == "order_completed" and event.order is not None:
         id_hash = hash_64(event.order.order_id)
         if find_order(profile, id_hash) is not None:

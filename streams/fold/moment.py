@@ -1,26 +1,28 @@
-"""What folding one thing that happens to one customer needs to know."""
+"""What a rule of the fold knows of where it is applied."""
 
 from __future__ import annotations
 
-import msgspec
+from typing import TYPE_CHECKING, Final
 
-from streams.fold.partition_state import Knowledge
-from streams.profiles.effects import Effects
+from streams.profiles.moment import Moment
+
+if TYPE_CHECKING:
+    from streams.fold.partition_state import Knowledge
+    from streams.profiles.effects import Effects
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
-    """One customer at one instant of his clock."""
+class FoldMoment(Moment):
+    """A moment, and what the customer's partition knows at that time."""
 
-    customer: str
-    now_ms: int
-    cause: str
-    """event_id, or timer:<name>:<due_ms>."""
-    known: Knowledge
-    effects: Effects
+    __slots__ = ("known",)
+
+    def __init__(self, customer: str, now_ms: int, cause: str, known: Knowledge, effects: Effects) -> None:
+        super().__init__(customer, now_ms, cause, known.settings, effects)
+        self.known: Final = known
 
 
 class Rejected(Exception):
-    """The record cannot be folded: a dead letter. `reason` is a metric's label."""
+    """The record cannot be folded, so it becomes a dead letter. `reason` is a metric's label."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

@@ -1,4 +1,4 @@
-"""After anything that touched a customer: score, lifecycle, segment, slot, cluster, public profile, timer index."""
+"""What follows any change of a customer: score, lifecycle, segment, slot, cluster and public profile."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from streams.flows.runtime.dated import with_entry_timers
 from streams.flows.runtime.runner import on_segment
 from streams.profiles.effects import derived_id
 from streams.profiles.features import features, nearest
+from streams.profiles.keys import is_customer
 from streams.profiles.lifecycle import lifecycle
 from streams.profiles.rfm import score, segment_of
 from streams.profiles.segments import NO_ORDER, UNSCORED
 from streams.profiles.slots import is_on_panel, next_slot_ms, panel_row
-from streams.profiles.view import is_public, may_differ, view
+from streams.profiles.view import may_differ, view
 
 if TYPE_CHECKING:
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
     from streams.profiles.profile import Profile
 
 
-def rescored(profile: Profile, at: Moment, *, ordered: bool = False) -> Profile:
-    """The profile scored at the moment's now with the partition's cuts, and the entries that its dates foresee.
+def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Profile:
+    """Score the profile now by the partition's cuts, and set its timers of entries by a date.
 
-    The same object when nothing moved.
+    The same object if nothing changes.
     """
     known = at.known
     if known.flows.dates:
-        profile = with_entry_timers(profile, at.now_ms, known.flows, at.customer)
+        profile = with_entry_timers(profile, known.flows, at)
     fresh = score(profile, at.now_ms, known.settings, known.cuts)
     if fresh is not None and profile.score is not None:
         unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)
         fresh = profile.score if unchanged == profile.score else fresh
     stage = lifecycle(profile.lifecycle, fresh, ordered=ordered)
     slot_ms = profile.slot_ms
-    if fresh is not None and not slot_ms and is_public(at.customer):
+    if fresh is not None and not slot_ms and is_customer(at.customer):
         slot_ms = next_slot_ms(at.customer, at.now_ms)
     if fresh is profile.score and stage == profile.lifecycle and slot_ms == profile.slot_ms:
         return profile
     return msgspec.structs.replace(profile, score=fresh, lifecycle=stage, slot_ms=slot_ms)
 
 
-def is_score_stale(profile: Profile, at: Moment) -> bool:
-    """Whether newer cuts than the score's have been folded in this partition."""
+def is_score_stale(profile: Profile, at: FoldMoment) -> bool:
+    """Return whether the partition has other cuts than those of the score."""
     cuts = at.known.cuts
     return profile.score is not None and cuts is not None and profile.score.cuts_version != cuts.version
 
 
-def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
-    """The weekly slot: features taken, scored anew, assigned to a cluster, next slot set."""
-    row = panel_row(at.customer, profile, slot_ms, at.known.settings)
+def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
+    """Do what is due at the weekly slot: take features, assign a cluster, set the next slot, score again."""
+    row = panel_row(at.customer, profile, slot_ms, at.settings)
     cluster, version = -1, ""
     if row is None:
         slot_after = 0
@@ -67,9 +68,9 @@ def on_slot(profile: Profile, slot_ms: int, at: Moment) -> Profile:
     return rescored(moved, at)
 
 
-def publish_changes(before: Profile, after: Profile, at: Moment) -> None:
-    """Emits what changed for others: the segment's transition, stock facts, the public profile."""
-    if not may_differ(before, after) or not after.first_ms or not is_public(at.customer):
+def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
+    """Emit what changed for others: a change of segment, stock facts, the public profile."""
+    if not may_differ(before, after) or not after.first_ms or not is_customer(at.customer):
         return
     if at.effects.is_of_flows_only:
         return
@@ -89,21 +90,21 @@ def publish_changes(before: Profile, after: Profile, at: Moment) -> None:
         at.effects.emit(at.customer, shown)
 
 
-def segment_entered(before: Profile, after: Profile, at: Moment, *, is_old: bool = False) -> Profile:
-    """The profile with the flows entered that a new segment starts; the same object if none was.
+def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: bool = False) -> Profile:
+    """Start the flows that listen to the new segment, and return the profile; the same object if none started.
 
-    The first cuts of all put everyone into a segment: that is no move of the customer's.
+    The first cuts put everyone into a segment, which starts nothing: the customer did not move.
     """
-    if before.score is after.score or not at.known.flows.segments or not is_public(at.customer):
+    if before.score is after.score or not at.known.flows.segments or not is_customer(at.customer):
         return after
     segment, left = segment_of(after.score), segment_of(before.score)
     if left in {segment, UNSCORED}:
         return after
-    return on_segment(after, segment, at.cause, at.now_ms, at.known.flows, at.customer, at.effects, is_old=is_old)
+    return on_segment(after, segment, at.known.flows, at, is_old=is_old)
 
 
-def withdraw(profile: Profile, at: Moment) -> None:
-    """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
+def withdraw(profile: Profile, at: FoldMoment) -> None:
+    """Take a device out of stock facts and public profiles, because a user absorbs it."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)
         at.effects.count("customers", value=-1, by=f"segment={segment_of(profile.score)}")
@@ -114,22 +115,22 @@ def withdraw(profile: Profile, at: Moment) -> None:
         at.effects.forget(at.customer)
 
 
-def _segment_changed(old: str, new: str, profile: Profile, at: Moment) -> None:
+def _segment_changed(old: str, new: str, profile: Profile, at: FoldMoment) -> None:
     scored = profile.score
     for segment, value in ((old, -1), (new, 1)):
         if segment != NO_ORDER:
             at.effects.count("customers", value=value, by=f"segment={segment}")
     at.effects.count("segment_changes")
     change = SegmentChanged(
-        derived_id(at.cause, at.customer, old, new),
-        at.customer,
-        old,
-        new,
-        scored.r if scored else 0,
-        scored.f if scored else 0,
-        scored.m if scored else 0,
-        scored.cuts_version if scored else "",
-        at.cause,
-        at.now_ms,
+        change_id=derived_id(at.cause, at.customer, old, new),
+        customer=at.customer,
+        before=old,
+        after=new,
+        r=scored.r if scored else 0,
+        f=scored.f if scored else 0,
+        m=scored.m if scored else 0,
+        cuts_version=scored.cuts_version if scored else "",
+        cause=at.cause,
+        time_ms=at.now_ms,
     )
     at.effects.emit(at.customer, change)

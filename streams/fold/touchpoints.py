@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import msgspec
 
@@ -11,7 +11,7 @@ from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
-from streams.flows.runtime.pending import without_ended, without_withdrawn
+from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.profiles import cart, prices, views
@@ -19,9 +19,10 @@ from streams.profiles.answered import CHANNEL_OF, united_answered
 from streams.profiles.effects import hash_64
 from streams.profiles.hours import with_hour
 from streams.profiles.identity import with_link
+from streams.profiles.keys import ADDRESS, DEVICE, is_address
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
-from streams.profiles.sessions import has_met, met, ordered
+from streams.profiles.sessions import has_session, with_order, with_session
 from streams.profiles.slots import with_answer
 
 if TYPE_CHECKING:
@@ -29,30 +30,56 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow_set import FlowSet
-    from streams.fold.moment import Moment
+    from streams.fold.moment import FoldMoment
+    from streams.profiles.profile import CategoryView, Session, ShownPrice, Touch
 
-    Step = Callable[[Profile, Touchpoint, Moment], Profile]
+    Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
-OF_AN_ADDRESS = frozenset({"email", "all"})
-"""Channels about which a statement holds for the address, and so for every profile that has it."""
+ADDRESS_CHANNELS = frozenset({"email", "all"})
+"""A consent about one of these channels holds for the address, and so for every profile that has it."""
 
 _replace = msgspec.structs.replace
 
 
-def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    before: Profile, changes: dict[str, object], event: Touchpoint, digest: bytes, received_ms: int, at: Moment
-) -> Profile:
-    """The customer's profile after the touchpoint, timers due before it having fired.
+class Changes(TypedDict, total=False):
+    """What any touchpoint may change of a profile; gathered first, so that the profile is replaced once."""
 
-    changes: what of the profile changes with any touchpoint; gathered first, for a profile is replaced whole.
-    digest: xxh3-64 of the event id. Duplicates and forwarded records do not come here.
+    clock_ms: int
+    seen: tuple[tuple[int, bytes], ...]
+    first_ms: int
+    time_zone: str
+    user_id: str
+    email_hash: str
+    linked: tuple[str, ...]
+    sessions: tuple[Session, ...]
+    touches: tuple[Touch, ...]
+    prices: tuple[ShownPrice, ...]
+    views: tuple[CategoryView, ...]
+
+
+class Arrival:
+    """A touchpoint that is no duplicate, with xxh3-64 of its event id and its receive time."""
+
+    __slots__ = ("digest", "event", "received_ms")
+
+    def __init__(self, event: Touchpoint, digest: bytes, received_ms: int) -> None:
+        self.event: Final = event
+        self.digest: Final = digest
+        self.received_ms: Final = received_ms
+
+
+def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: FoldMoment) -> Profile:
+    """Return the customer's profile after the touchpoint; timers due before it have fired.
+
+    It must be neither a duplicate nor of a device whose records are forwarded.
     """
+    event, digest, flows = arrival.event, arrival.digest, at.known.flows
     session_hash = hash_64(event.session_id) if event.session_id else 0
-    is_new_visit = not has_met(before.sessions, session_hash)
+    is_new_visit = not has_session(before.sessions, session_hash)
     _identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
-        changes["sessions"] = met(before.sessions, session_hash, event.time_ms)
+        changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
     touch = touch_of(event, int.from_bytes(digest, "big", signed=True), session_hash)
     if touch is not None:
         touches = add_touch(before.touches, touch, at.now_ms)
@@ -60,31 +87,29 @@ def fold_touchpoint(  # noqa: PLR0913, PLR0917 - what a rule depends on is named
             changes["touches"] = touches
         else:
             touch = None
-    flows = at.known.flows
-    _show(before, event, digest, flows, changes)
+    _note_shown(before, event, digest, flows, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
-        conversions = retouched(profile, touch, at.now_ms, at.known.settings, at.customer, at.cause, at.effects)
+        conversions = retouched(profile, touch, at)
         profile = _replace(profile, conversions=conversions)
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
     if event.type in flows.listening:
-        profile = _without_ended(profile, event, received_ms, at) if profile.pending else profile
-        profile = on_event(profile, event, at.now_ms, received_ms, flows, at.known.settings, at.customer, at.effects)
+        profile = _in_flows(profile, arrival, flows, at)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
         profile = rescored(profile, at, ordered=event.type == "order_completed")
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     publish_changes(before, profile, at)
     if profile.score is not before.score:
-        is_old = received_ms - event.time_ms > at.known.settings.entry_age_max_ms
+        is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
 
 
-def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: dict[str, object]) -> None:
-    """Notes what published flows ask about the articles that the customer was shown."""
+def _note_shown(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: Changes) -> None:
+    """Note what published flows ask about the articles that the customer was shown."""
     if flows.compares_prices:
         changes["prices"] = prices.after(profile.prices, event)
     if flows.categories:
@@ -92,56 +117,60 @@ def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, ch
         changes["views"] = views.after(profile.views, event, id_hash, flows.categories)
 
 
-def _without_ended(profile: Profile, event: Touchpoint, received_ms: int, at: Moment) -> Profile:
-    return without_ended(
-        profile, event.type, event.time_ms, received_ms, at.now_ms, at.known.flows, at.customer, at.effects
-    )
+def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:
+    event, received_ms = arrival.event, arrival.received_ms
+    if profile.pending:
+        profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
+    return on_event(profile, event, received_ms, flows, at)
 
 
-def _identify(
-    profile: Profile, event: Touchpoint, at: Moment, changes: dict[str, object], *, is_same_visit: bool
-) -> None:
-    """Notes what the touchpoint says of who the customer is, and tells devices and addresses."""
+def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
+    """Note what the touchpoint says of who the customer is, and link devices and addresses to them."""
     if not profile.first_ms or event.time_ms < profile.first_ms:
         changes["first_ms"] = event.time_ms
     if event.time_zone is not None and event.time_zone != profile.time_zone:
         changes["time_zone"] = event.time_zone
     linked = profile.linked
-    if event.user_id:  # an empty one is none, as for the key
+    if event.user_id:  # an empty id is none, as for the key
         if profile.user_id is None:
             changes["user_id"] = event.user_id
         if event.anonymous_id:
-            linked = _on_device(profile, "a:" + event.anonymous_id, event, at, is_same_visit=is_same_visit)
-    if event.email_hash is not None and at.customer[:2] != "e:":
-        linked = of_address(linked, event.email_hash, profile.consents, at)
+            linked = _link_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
+    if event.email_hash is not None and not is_address(at.customer):
+        linked = link_address(linked, event.email_hash, profile.consents, at)
         if event.email_hash != profile.email_hash:
             changes["email_hash"] = event.email_hash
     if linked is not profile.linked:
         changes["linked"] = linked
 
 
-def _on_device(profile: Profile, key: str, event: Touchpoint, at: Moment, *, is_same_visit: bool) -> tuple[str, ...]:
-    """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
+def _link_device(
+    profile: Profile, key: str, event: Touchpoint, at: FoldMoment, *, is_same_visit: bool
+) -> tuple[str, ...]:
+    """Link a device to the customer: once a visit, or at each event outside of one.
+
+    Others may have used the device meanwhile.
+    """
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
     return with_link(profile.linked, key)
 
 
-def of_address(
-    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: Moment
+def link_address(
+    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
 ) -> tuple[str, ...]:
-    """Tells an address, once, that it is the customer's, and what he has said about e-mail until now."""
-    key = "e:" + email_hash
+    """Link an address to the customer once, and send it their consents about e-mail until now."""
+    key = ADDRESS + email_hash
     if key in linked:
         return linked
     at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
     for item in consents:
-        if item.channel in OF_AN_ADDRESS:
+        if item.channel in ADDRESS_CHANNELS:
             at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return with_link(linked, key)
 
 
-def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     at.effects.count("adds", event.time_ms)
     if was_ordered_since(profile, event.time_ms):
         return profile
@@ -151,11 +180,11 @@ def _added(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     return _replace(profile, cart=filled)
 
 
-def _removed(profile: Profile, event: Touchpoint, _at: Moment) -> Profile:
+def _removed(profile: Profile, event: Touchpoint, _at: FoldMoment) -> Profile:
     return _replace(profile, cart=cart.removed(profile.cart, event.products))
 
 
-def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     order = event.order
     if order is None:
         return profile
@@ -167,34 +196,34 @@ def _ordered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     if not profile.orders and not profile.months:
         at.effects.count("new_customers", event.time_ms)
     if event.session_id is not None:
-        sessions = ordered(profile.sessions, hash_64(event.session_id), event.time_ms)
+        sessions = with_order(profile.sessions, hash_64(event.session_id), event.time_ms)
         if sessions is not profile.sessions:
             at.effects.count("sessions_ordered", event.time_ms)
             profile = _replace(profile, sessions=sessions)
     if profile.cart is not None:
         at.effects.count("carts_ordered", event.time_ms)
         profile = _replace(profile, cart=None)
-    reporting = order.currency == at.known.settings.reporting_currency
+    reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
-    conversions = converted(profile, event, at.now_ms, at.known.settings, at.customer, at.effects)
+    conversions = converted(profile, event, at)
     return _replace(profile, conversions=conversions)
 
 
-def count_order(event: Touchpoint, at: Moment) -> None:
-    """Adds an order to the facts of its hour, in the reporting currency or under its own."""
+def count_order(event: Touchpoint, at: FoldMoment) -> None:
+    """Add an order to the facts of its hour, in the reporting currency or under its own."""
     order = event.order
     if order is None:
         return
     at.effects.count("orders", event.time_ms)
-    by = "" if order.currency == at.known.settings.reporting_currency else f"currency={order.currency}"
+    by = "" if order.currency == at.settings.reporting_currency else f"currency={order.currency}"
     at.effects.count("revenue_minor", event.time_ms, order.total_minor, by)
 
 
-def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _refunded(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     order = event.order
     if order is None:
         return profile
-    reporting = order.currency == at.known.settings.reporting_currency
+    reporting = order.currency == at.settings.reporting_currency
     by = "" if reporting else f"currency={order.currency}"
     placed = find_order(profile, hash_64(order.order_id))
     refund = order.total_minor
@@ -206,40 +235,40 @@ def _refunded(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
         profile, _ = refund_order(profile, placed.id_hash, refund)
     elif reporting:
         profile = adjust(profile, Adjustment(event.time_ms, refund, hash_64(event.event_id)))
-    conversions = refunded(profile, event, refund, at.now_ms, at.known.settings, at.customer, at.effects)
+    conversions = refunded(profile, event, refund, at)
     return _replace(profile, conversions=conversions)
 
 
-def _consented(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     if event.consent is not None:
         said_ms = min(event.time_ms, at.now_ms)
-        return stated(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
+        return with_statement(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
     return profile
 
 
-def _unsubscribed(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    return stated(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
+def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    return with_statement(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
 
 
-def stated(profile: Profile, channel: str, time_ms: int, at: Moment, *, granted: bool) -> Profile:
-    """The profile after a statement of consent; told to the address, or by the address to its profiles."""
+def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
+    """Return the profile with a statement of consent, and send it to the address, or from there to its profiles."""
     if profile.pending:
-        said = ConsentState(channel, granted, time_ms)
-        profile = without_withdrawn(profile, (said,), at.now_ms, at.customer, at.effects)
+        statement = ConsentState(channel, granted, time_ms)
+        profile = without_withdrawn(profile, (statement,), at)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
     if consents == profile.consents:
         return profile
-    statement = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
-    if at.customer[:2] == "e:":
+    shared = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
+    if is_address(at.customer):
         for target in profile.linked:
-            at.effects.append(target, statement)
-    elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
-        at.effects.append("e:" + profile.email_hash, statement)
+            at.effects.append(target, shared)
+    elif profile.email_hash is not None and channel in ADDRESS_CHANNELS:
+        at.effects.append(ADDRESS + profile.email_hash, shared)
     return _replace(profile, consents=consents)
 
 
-def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
-    zone = zone_of(profile.time_zone, at.known.settings.reporting_time_zone)
+def _answered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
     return _replace(
         profile,
         answers=with_answer(profile.answers, event.time_ms, at.now_ms),
@@ -249,7 +278,7 @@ def _answered(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
 
 
 def _counted(name: str) -> Step:
-    def step(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    def step(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
         at.effects.count(name, event.time_ms)
         return profile
 

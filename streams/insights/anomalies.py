@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
+from schemas.units import HOUR_MS
 from streams.insights import pot, season
-from streams.insights.days import HOUR_MS
 from streams.insights.state import Detector, Incident, Season, Tail
 
 if TYPE_CHECKING:
@@ -28,20 +28,38 @@ REFRACTORY_MS = 6 * HOUR_MS
 INCIDENT_HOURS_MAX = 14 * 24
 
 
+class Warm(NamedTuple):
+    """What a detector knows once it is warm."""
+
+    season: Season
+    high: Tail
+    low: Tail
+
+
+class Observation(NamedTuple):
+    """An hour's value, beside what was expected; a score above 1 is an alarm."""
+
+    time_ms: int
+    value: float
+    seen: Surprise
+    score: float
+
+
 def observe(
     detector: Detector, kpi: str, time_ms: int, value: float, zone: ZoneInfo
 ) -> tuple[Detector, Anomaly | None]:
     """Take in the hour that starts at `time_ms`, in order; score it before learning it."""
     if detector.season is None or detector.high is None or detector.low is None:
         return _warmed(detector, time_ms, value, zone), None
-    seen = season.surprise(detector.season, time_ms, value, zone)
+    warm = Warm(detector.season, detector.high, detector.low)
+    seen = season.surprise(warm.season, time_ms, value, zone)
     low = seen.score < 0
-    score = abs(seen.score) / (detector.low if low else detector.high).alarm
+    score = abs(seen.score) / (warm.low if low else warm.high).alarm
     if detector.incident is not None:
-        return _within(detector, detector.incident, detector.season, time_ms, value, seen, score)
+        return _within(detector, detector.incident, warm, Observation(time_ms, value, seen, score))
     if score <= 1:
-        return _calm(detector, detector.season, detector.high, detector.low, time_ms, seen, zone), None
-    detector = replace(detector, season=season.tolerated(detector.season, time_ms, seen.residual))
+        return _calm(detector, warm, time_ms, seen, zone), None
+    detector = replace(detector, season=season.tolerated(warm.season, time_ms, seen.residual))
     if time_ms < detector.refractory_to_ms:
         return detector, None
     anomaly = Anomaly(
@@ -68,31 +86,21 @@ def _warmed(detector: Detector, time_ms: int, value: float, zone: ZoneInfo) -> D
     return Detector((), fitted, pot.started(scores), pot.started([-score for score in scores]))
 
 
-def _calm(  # noqa: PLR0913, PLR0917 - the parts of a detector that is warm
-    detector: Detector, fitted: Season, high: Tail, low: Tail, time_ms: int, seen: Surprise, zone: ZoneInfo
-) -> Detector:
+def _calm(detector: Detector, warm: Warm, time_ms: int, seen: Surprise, zone: ZoneInfo) -> Detector:
     return replace(
         detector,
-        season=season.learnt(fitted, time_ms, seen.residual, zone),
-        high=pot.learnt(high, seen.score),
-        low=pot.learnt(low, -seen.score),
+        season=season.learnt(warm.season, time_ms, seen.residual, zone),
+        high=pot.learnt(warm.high, seen.score),
+        low=pot.learnt(warm.low, -seen.score),
     )
 
 
-def _within(  # noqa: PLR0913, PLR0917 - the parts of a detector in an incident
-    detector: Detector,
-    incident: Incident,
-    fitted: Season,
-    time_ms: int,
-    value: float,
-    seen: Surprise,
-    score: float,
-) -> tuple[Detector, Anomaly | None]:
-    fitted = season.tolerated(fitted, time_ms, seen.residual)
+def _within(detector: Detector, incident: Incident, warm: Warm, now: Observation) -> tuple[Detector, Anomaly | None]:
+    fitted = season.tolerated(warm.season, now.time_ms, now.seen.residual)
     quiet_hours = incident.quiet_hours
-    if score >= QUIET_SCORE:
+    if now.score >= QUIET_SCORE:
         quiet_hours = 0
-    elif _would_show(detector, incident, seen):
+    elif _would_show(warm, incident, now.seen):
         quiet_hours += 1
     hours = incident.hours + 1
     if quiet_hours < QUIET_HOURS and hours < INCIDENT_HOURS_MAX:
@@ -101,17 +109,17 @@ def _within(  # noqa: PLR0913, PLR0917 - the parts of a detector in an incident
     cleared = replace(
         incident.raised,
         status="cleared",
-        time_ms=time_ms,
-        observed=value,
-        expected=seen.expected**2,
-        score=score,
+        time_ms=now.time_ms,
+        observed=now.value,
+        expected=now.seen.expected**2,
+        score=now.score,
     )
-    over = replace(detector, season=fitted, incident=None, refractory_to_ms=time_ms + REFRACTORY_MS)
+    over = replace(detector, season=fitted, incident=None, refractory_to_ms=now.time_ms + REFRACTORY_MS)
     return over, cleared
 
 
-def _would_show(detector: Detector, incident: Incident, seen: Surprise) -> bool:
-    """Return whether an hour can end the incident: at night, for example, too little is expected to notice a lack."""
-    if incident.raised.direction == "high" or detector.season is None or detector.low is None:
+def _would_show(warm: Warm, incident: Incident, seen: Surprise) -> bool:
+    """Return whether an hour can end the incident: at night too little is expected to notice a lack."""
+    if incident.raised.direction == "high":
         return True
-    return seen.expected > detector.low.alarm * season.deviation_of(detector.season)
+    return seen.expected > warm.low.alarm * season.deviation_of(warm.season)

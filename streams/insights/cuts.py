@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.insights.state import Row
-    from streams.settings import Cuts
-
-FIXED = "cuts-fixed"
 
 Four: TypeAlias = tuple[int, int, int, int]
 
@@ -73,11 +70,6 @@ def panel_cuts(
         frequency = held(published.frequency, orders, dead_band)
         monetary = held(published.monetary_minor, spend, dead_band)
     return CutsModel(version, time_ms, turned(recency), frequency, monetary, len(rows))
-
-
-def fixed_cuts(cuts: Cuts, time_ms: int) -> CutsModel:
-    """Return the cuts of the settings."""
-    return CutsModel(FIXED, time_ms, cuts.recency_ms, cuts.frequency, cuts.monetary_minor, 0)
 
 
 def alike(one: CutsModel, other: CutsModel) -> bool:

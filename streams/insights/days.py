@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from schemas.units import HOUR_MS
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-HOUR_MS = 3_600_000
-WEEK_MS = 168 * HOUR_MS
 
 
 def local(time_ms: int, zone: ZoneInfo) -> datetime:

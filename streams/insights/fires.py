@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
@@ -52,8 +52,8 @@ def watch_days(
             if fire is None:
                 fires[flow_id] = Fire(version)
             elif not is_paused and fire.days < DAYS:
-                observed = counts.get(f"{KPI}|{_by(flow_id)}", 0)
-                fires[flow_id] = _judged(fire, flow_id, day_ms, observed, expected, effects)
+                day = _Day(flow_id, day_ms, counts.get(f"{KPI}|{_by(flow_id)}", 0))
+                fires[flow_id] = _judged(fire, day, expected, effects)
     state.put(FIRES, Fires(fires), 0)
 
 
@@ -63,7 +63,16 @@ def _days(from_ms: int, to_ms: int, settings: DomainSettings) -> Iterator[int]:
         from_ms = next_day_ms(from_ms, settings.zone)
 
 
-def _judged(fire: Fire, flow_id: str, day_ms: int, observed: int, expected: Expected, effects: InsightEffects) -> Fire:  # noqa: PLR0913, PLR0917 - what a record holds
+class _Day(NamedTuple):
+    """What a flow sent in a day."""
+
+    flow_id: str
+    start_ms: int
+    observed: int
+
+
+def _judged(fire: Fire, day: _Day, expected: Expected, effects: InsightEffects) -> Fire:
+    flow_id, day_ms, observed = day
     off = observed - expected.per_day
     score = abs(off) / (SIGMAS * max(expected.deviation, sqrt(max(expected.per_day, 1))))
     fire = replace(fire, days=fire.days + 1)

@@ -83,7 +83,7 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
     complete_to_ms = _complete_to_ms(clock)
     if complete_to_ms is not None:
         day_ms = clock.day_ms
-        clock, hours = close_windows(state, clock, complete_to_ms, settings.grace_ms, settings.zone, effects)
+        clock, hours = close_windows(state, clock, complete_to_ms, settings, effects)
         if clock.day_ms != day_ms:
             watch_days(state, day_ms, clock.day_ms, settings, effects)
         _watch(state, hours, settings.zone, effects)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
-from streams.insights.days import HOUR_MS
+from schemas.units import WEEK_MS
 from streams.insights.state import INPUTS, Input, Inputs, Window, hour_key
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 KPI = "flow_inputs"
 DETECTOR = "silence"
 DUE_MIN = 20
-_WEEK_MS = 7 * 24 * HOUR_MS
 
 
 def watch_inputs(
@@ -55,7 +54,7 @@ def _judged(state: Partition, known: Input, by: str, hour: ClosedHour, effects: 
     if count:
         _over(known, hour.start_ms, effects, count)
         return Input()
-    due = min(_came(state, hour.start_ms - weeks * _WEEK_MS, by) for weeks in (1, 2))
+    due = min(_came(state, hour.start_ms - weeks * WEEK_MS, by) for weeks in (1, 2))
     known = replace(known, due=known.due + due, since_ms=known.since_ms or hour.start_ms)
     if known.due < DUE_MIN or known.raised is not None:
         return known

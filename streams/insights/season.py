@@ -10,7 +10,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.insights.days import HOUR_MS, local
+from schemas.units import HOUR_MS
+from streams.insights.days import local
 from streams.insights.state import Season
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick, TickedModel
-from streams.insights.cuts import FIXED, alike, fixed_cuts, panel_cuts
-from streams.insights.days import HOUR_MS, WEEK_MS, iso_date, next_monday_ms, slot_hour_ms
+from schemas.units import HOUR_MS, WEEK_MS
+from streams.insights.cuts import alike, panel_cuts
+from streams.insights.days import iso_date, next_monday_ms, slot_hour_ms
 from streams.insights.state import CLUSTERS, CUTS, STOCKS, WARMUP, Cuts, Row, Slot, slot_key
 from streams.profiles.features import CLUSTERS_KIND, FEATURES_VERSION, ClusterModel
-from streams.profiles.scores import CUTS_KIND, CutsModel
+from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from streams.insights.days import HOUR_MS, day_start_ms, next_day_ms
+from schemas.units import HOUR_MS
+from streams.insights.days import day_start_ms, next_day_ms
 from streams.insights.kpis import COUNTED, Fraction, kpi_record, measured
 from streams.insights.state import Window, day_key, hour_key
 
@@ -17,11 +18,24 @@ if TYPE_CHECKING:
     from schemas.insights import Count
     from streams.insights.effects import InsightEffects
     from streams.insights.state import Clock, Partition
+    from streams.settings import DomainSettings
 
 # how long a closed window can be corrected, and how long a shop without facts gets empty windows
 KEPT_MS = 35 * 24 * HOUR_MS
 # dimensions come from outside, so a window holds only this many
 COUNTS_MAX = 256
+
+
+class WindowKey(NamedTuple):
+    """A window by its grain (hour or day) and start."""
+
+    grain: str
+    start_ms: int
+
+    @property
+    def stored(self) -> bytes:
+        """Return the key of its counts in the state."""
+        return hour_key(self.start_ms) if self.grain == "hour" else day_key(self.start_ms)
 
 
 class ClosedHour(NamedTuple):
@@ -51,33 +65,22 @@ def add_counts(
             effects.corrections_too_old += len(added)
             continue
         day_ms = day_start_ms(hour_ms, zone)
-        _add(
-            state,
-            "hour",
-            hour_ms,
-            added,
-            late=_is_late(clock.closing, hour_ms, clock.hour_ms),
-            effects=effects,
-        )
-        _add(state, "day", day_ms, added, late=_is_late(clock.closing, day_ms, clock.day_ms), effects=effects)
+        _add(state, WindowKey("hour", hour_ms), added, effects, late=_is_late(clock.closing, hour_ms, clock.hour_ms))
+        _add(state, WindowKey("day", day_ms), added, effects, late=_is_late(clock.closing, day_ms, clock.day_ms))
         clock = replace(
             clock, hour_kept_ms=min(clock.hour_kept_ms, hour_ms), day_kept_ms=min(clock.day_kept_ms, day_ms)
         )
     return clock
 
 
-def close_windows(  # noqa: PLR0913, PLR0917 - what is concluded, and by which rules
-    state: Partition,
-    clock: Clock,
-    complete_to_ms: int,
-    grace_ms: int,
-    zone: ZoneInfo,
-    effects: InsightEffects,
+def close_windows(
+    state: Partition, clock: Clock, complete_to_ms: int, settings: DomainSettings, effects: InsightEffects
 ) -> tuple[Clock, list[ClosedHour]]:
     """Close, in order, windows that end early enough before `complete_to_ms`, and forget those too old to correct."""
     closed: list[ClosedHour] = []
     if clock.hour_ms is None or clock.day_ms is None:
         return clock, closed
+    grace_ms, zone = settings.grace_ms, settings.zone
     hour_ms, busy_ms = clock.hour_ms, clock.busy_ms
     while hour_ms + HOUR_MS - 1 + grace_ms <= complete_to_ms:
         window: Window | None = state.get(hour_key(hour_ms))
@@ -85,13 +88,13 @@ def close_windows(  # noqa: PLR0913, PLR0917 - what is concluded, and by which r
             busy_ms = hour_ms
         if window is not None or _is_expected(hour_ms, busy_ms):
             counts = {} if window is None else window.counts
-            closed.append(ClosedHour(hour_ms, _close(state, "hour", hour_ms, window, effects), counts))
+            closed.append(ClosedHour(hour_ms, _close(state, WindowKey("hour", hour_ms), window, effects), counts))
         hour_ms += HOUR_MS
     day_ms, end_ms = clock.day_ms, next_day_ms(clock.day_ms, zone)
     while end_ms - 1 + grace_ms <= complete_to_ms:
         day: Window | None = state.get(day_key(day_ms))
         if day is not None or _is_expected(day_ms, busy_ms):
-            _close(state, "day", day_ms, day, effects)
+            _close(state, WindowKey("day", day_ms), day, effects)
         day_ms, end_ms = end_ms, next_day_ms(end_ms, zone)
     if (hour_ms, day_ms) == (clock.hour_ms, clock.day_ms):
         return clock, closed
@@ -119,34 +122,22 @@ def _oldest_ms(clock: Clock) -> int:
     return (clock.hour_ms or 0) - KEPT_MS
 
 
-def _key(grain: str, start_ms: int) -> bytes:
-    return hour_key(start_ms) if grain == "hour" else day_key(start_ms)
-
-
-def _add(  # noqa: PLR0913 - a window is named by grain and start
-    state: Partition,
-    grain: str,
-    start_ms: int,
-    added: Mapping[str, int],
-    *,
-    late: bool,
-    effects: InsightEffects,
-) -> None:
-    window: Window | None = state.get(_key(grain, start_ms))
+def _add(state: Partition, key: WindowKey, added: Mapping[str, int], effects: InsightEffects, *, late: bool) -> None:
+    window: Window | None = state.get(key.stored)
     counts = dict(window.counts) if window else {}
-    for key, value in added.items():
-        if key not in counts and len(counts) >= COUNTS_MAX:
+    for name, value in added.items():
+        if name not in counts and len(counts) >= COUNTS_MAX:
             effects.dimensions_refused += 1
         else:
-            counts[key] = counts.get(key, 0) + value
+            counts[name] = counts.get(name, 0) + value
     revisions: dict[str, int] = {}
     if late:
-        revisions = _correct(grain, start_ms, window, counts, effects)
-    state.put(_key(grain, start_ms), Window(counts, late, revisions), 0)
+        revisions = _correct(key, window, counts, effects)
+    state.put(key.stored, Window(counts, late, revisions), 0)
 
 
 def _correct(
-    grain: str, start_ms: int, window: Window | None, counts: Mapping[str, int], effects: InsightEffects
+    window_key: WindowKey, window: Window | None, counts: Mapping[str, int], effects: InsightEffects
 ) -> dict[str, int]:
     # a window without facts, or before the first one, was never published
     before = measured(window.counts) if window else {}
@@ -158,17 +149,15 @@ def _correct(
         if revision:
             revisions[key] = revision
             effects.corrections += 1
-        effects.kpis.append(kpi_record(key, fraction, grain, start_ms, revision))
+        effects.kpis.append(kpi_record(key, fraction, *window_key, revision))
     return revisions
 
 
-def _close(
-    state: Partition, grain: str, start_ms: int, window: Window | None, effects: InsightEffects
-) -> dict[str, Fraction]:
+def _close(state: Partition, key: WindowKey, window: Window | None, effects: InsightEffects) -> dict[str, Fraction]:
     window = Window({}) if window is None else window
     kpis = measured(window.counts)
-    effects.kpis.extend(kpi_record(key, fraction, grain, start_ms, 0) for key, fraction in kpis.items())
-    state.put(_key(grain, start_ms), replace(window, closed=True), 0)
+    effects.kpis.extend(kpi_record(name, fraction, *key, 0) for name, fraction in kpis.items())
+    state.put(key.stored, replace(window, closed=True), 0)
     return kpis
 
 

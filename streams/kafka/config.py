@@ -9,6 +9,11 @@ if TYPE_CHECKING:
 
 ClientConfig = dict[str, str | int | bool]
 
+ANSWER_SECONDS = 10.0
+"""For how long a worker waits for a broker's answer before it asks again or gives up."""
+PATIENT_SECONDS = 30.0
+"""For how long a command does, which asks once."""
+
 # librdkafka would notice a broker that is back up to ten seconds late, unlike Kafka's own clients
 RECONNECT: ClientConfig = {"reconnect.backoff.max.ms": 1_000}
 

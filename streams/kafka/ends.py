@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
+from streams.kafka.config import ANSWER_SECONDS
 from streams.kafka.offsets import End
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
 
 ASK_SECONDS = 0.5
-_ANSWER_SECONDS = 10.0
 
 
 class EndOffsets:
@@ -39,7 +39,7 @@ def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[Par
     """
     # sorted: librdkafka repeats a topic for each run of its partitions
     wanted = [TopicPartition(*place, OFFSET_END) for place in sorted(places)]
-    answers = consumer.offsets_for_times(wanted, timeout=_ANSWER_SECONDS)
+    answers = consumer.offsets_for_times(wanted, timeout=ANSWER_SECONDS)
     for answer in answers:
         # the error of a first attempt may remain, although a second was answered
         if answer.error is not None:

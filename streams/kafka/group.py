@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from streams.kafka.config import ANSWER_SECONDS
 from streams.kafka.ends import end_offsets
 from streams.kafka.offsets import GroupOffsets
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.1
 """Longest time between two requests while an answer is wanted: other workers commit too."""
-_ANSWER_SECONDS = 10.0
 
 
 class GroupOffsetsReader:
@@ -32,9 +32,9 @@ class GroupOffsetsReader:
     def ask(self, topic: str) -> GroupOffsets:
         """Return committed offsets, and the ends asked after them; raises KafkaException."""
         if topic not in self._partitions:
-            self._partitions[topic] = list(self._consumer.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions)
+            self._partitions[topic] = list(self._consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions)
         places = [(topic, number) for number in self._partitions[topic]]
-        answers = self._consumer.committed([TopicPartition(*place) for place in places], timeout=_ANSWER_SECONDS)
+        answers = self._consumer.committed([TopicPartition(*place) for place in places], timeout=ANSWER_SECONDS)
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)

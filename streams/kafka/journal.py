@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.journal import Progress
-from schemas.wire import RegistryUnusable
-from state.codec import NewerState
-from state.store import StateUnreadable
-from streams.flows.language.mistakes import FlowError
 from streams.fold.record import Record
-from streams.settings import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from confluent_kafka import Message
 
     from schemas.wire import Wire
-
-
-OF_LATER = (NewerState, FlowError, SettingsError)
-"""A later release wrote the state or the settings: no restart helps."""
-MUST_STOP = (*OF_LATER, StateUnreadable, RegistryUnusable)
-"""Not the fault of the record: the worker, or whatever folds again, has to stop, and the record stays."""
 
 
 COPIED = "copied"
@@ -38,6 +29,15 @@ def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
         return ()
     letter = ("fold_dead_letters", 0, "")
     return (letter, ("forwards_received", 0, "")) if "hops" in names else (letter,)
+
+
+def reader(wire: Wire) -> Callable[[Message], Record]:
+    """Make what reads records of one wire format."""
+
+    def read(message: Message) -> Record:
+        return read_record(message, wire)
+
+    return read
 
 
 def read_record(message: Message, wire: Wire) -> Record:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.kafka.config import reader_config
+from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.watermarks import watermarks
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-_ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _RECORDS_MAX = 5_000
 
@@ -69,7 +68,7 @@ def _read(consumer: Consumer, ends: dict[int, int]) -> Iterator[Message]:
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
-    metadata = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    metadata = consumer.list_topics(topic, timeout=PATIENT_SECONDS).topics[topic]
     if metadata.error is not None:
         raise TopicMissing(f"topic {topic} cannot be read: {metadata.error.str()}")
     return list(metadata.partitions)

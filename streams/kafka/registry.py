@@ -1,15 +1,26 @@
-"""The wire format with a Confluent-compatible schema registry."""
+"""The wire with a Confluent-compatible schema registry behind it.
+
+The only module that imports the registry's client, which the extra `registry` brings. Import it only where a registry
+is named: that takes a while, and raises RegistryUnusable where the extra is not installed.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import httpx
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 from schemas.catalogue import RECORDS, raw_schema
 from schemas.wire import RegistryUnusable, Wire
+
+try:
+    import httpx
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+except ModuleNotFoundError as missing:
+    raise RegistryUnusable(
+        f"TOUCHSTREAM_REGISTRY_URL is set, and the registry's client needs {missing.name}, which is not installed: "
+        "pip install 'touchstream[registry]'"
+    ) from missing
 
 if TYPE_CHECKING:
     from streams.topics import Topics
@@ -37,6 +48,18 @@ _INPUT = {"touchpoint", "mark"}
 _REVOCATION = "revocation"
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a registry holds of our schemas."""
+
+    missing: tuple[str, ...]
+    """Subjects without a schema."""
+    rules: dict[str, str]
+    """By subject: the rule of compatibility, or `unset`."""
+    unfit: tuple[str, ...]
+    """Subjects whose schema ours does not fit."""
+
+
 def registry_wire(url: str, topics: Topics) -> Wire:
     """Register every record's schema, BACKWARD compatible, and return a wire that frames with the ids.
 
@@ -47,6 +70,26 @@ def registry_wire(url: str, topics: Topics) -> Wire:
     with registry.client() as client:
         ids = {name: registry.register(client, subject_of(name, topics), name) for name in RECORDS}
     return Wire(ids, registry.schema_of)
+
+
+def registered(url: str, topics: Topics) -> Registered:
+    """Look at every record's subject, and change nothing.
+
+    Raises:
+        RegistryUnusable: with the registry's own words.
+    """
+    subjects = {name: subject_of(name, topics) for name in RECORDS}
+    try:
+        with _Registry(url).client() as client:
+            known = set(client.get_subjects())
+            there = {name: subject for name, subject in subjects.items() if subject in known}
+            return Registered(
+                missing=tuple(sorted(set(subjects.values()) - known)),
+                rules={subject: _rule(client, subject) for subject in there.values()},
+                unfit=tuple(sorted(subject for name, subject in there.items() if not _fits(client, subject, name))),
+            )
+    except (SchemaRegistryError, httpx.HTTPError) as error:
+        raise RegistryUnusable(f"registry {shown(url)}: {error}") from error
 
 
 def shown(url: str) -> str:
@@ -121,3 +164,16 @@ def _is_known(client: SchemaRegistryClient, subject: str) -> bool:
         if error.http_status_code == _NOT_FOUND:
             return False
         raise
+
+
+def _rule(client: SchemaRegistryClient, subject: str) -> str:
+    try:
+        return str(client.get_compatibility(subject))
+    except SchemaRegistryError as error:
+        if error.http_status_code == _NOT_FOUND:
+            return "unset"
+        raise
+
+
+def _fits(client: SchemaRegistryClient, subject: str, name: str) -> bool:
+    return bool(client.test_compatibility(subject, Schema(json.dumps(raw_schema(name)), "AVRO")))

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from streams.kafka.config import PATIENT_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_ANSWER_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """A topic as it should be; `config` are the broker's topic settings."""
-
-    name: str
-    partitions: int
-    replication: int = 1
-    config: Mapping[str, str] = field(default_factory=dict)
+    from streams.topics import TopicSpec
 
 
 class WrongTopics(Exception):
@@ -41,7 +32,7 @@ def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str,
     requests = [NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config)) for spec in missing]
     for name, answer in (admin.create_topics(requests) if requests else {}).items():
         try:
-            answer.result(_ANSWER_SECONDS)
+            answer.result(PATIENT_SECONDS)
             made.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -71,5 +62,5 @@ def partition_counts(brokers: str, client: Mapping[str, str | int | bool] | None
 
 
 def _counts(admin: AdminClient) -> dict[str, int]:
-    metadata = admin.list_topics(timeout=_ANSWER_SECONDS)
+    metadata = admin.list_topics(timeout=PATIENT_SECONDS)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}

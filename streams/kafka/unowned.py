@@ -9,14 +9,14 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from streams.kafka.config import ANSWER_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from confluent_kafka.admin import AdminClient
 
     from streams.kafka.offsets import PartitionId
-
-_ANSWER_SECONDS = 10.0
 
 
 class Unowned:
@@ -34,7 +34,7 @@ class Unowned:
         """
         # deprecated for describe_consumer_groups(), which ends the process when the group's coordinator is away for
         # longer than an answer may take (librdkafka #4605)
-        groups = self._admin.list_groups(self._group, _ANSWER_SECONDS)
+        groups = self._admin.list_groups(self._group, ANSWER_SECONDS)
         members = [member for group in groups if group.state == "Stable" for member in group.members]
         if not members:
             return set()
@@ -42,7 +42,7 @@ class Unowned:
         there = {
             (topic, number)
             for topic in self._topics
-            for number in self._admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].partitions
+            for number in self._admin.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
         }
         return there - owned
 

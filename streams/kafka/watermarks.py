@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from streams.kafka.config import ANSWER_SECONDS
+
 if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
 
-_ANSWER_SECONDS = 10.0
 _SECONDS_MAX = 60.0
 _PAUSE_SECONDS = 0.1
 
@@ -23,7 +24,7 @@ def watermarks(consumer: Consumer, place: PartitionId) -> tuple[int, int]:
     until = time.monotonic() + _SECONDS_MAX
     while True:
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)
+            low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER_SECONDS)
         except KafkaException as error:
             if error.args[0].fatal() or time.monotonic() > until:
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -12,11 +11,11 @@ from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.fold.attempt import RAISED, Refused, as_it_is, attempt
 from streams.fold.fold import Fold
-from streams.fold.moment import Rejected
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec
 from streams.fold.record import Record
-from streams.kafka.journal import MUST_STOP, announced_ms, read_record
+from streams.kafka.journal import announced_ms, read_record
 from streams.offline.checkpoints import divided, of_another_journal
 from streams.offline.journal import is_in
 from streams.offline.sendings import Sendings
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from streams.fold.partition_state import PartitionState
     from streams.offline.checkpoints import Checkpoints
     from streams.offline.journal import Journal
-    from streams.profiles.effects import Effects
 
 _COMMIT_EVERY = 50_000
 """Records; at most as many changed profiles are kept decoded beside the cache."""
@@ -69,14 +67,15 @@ class Trial(NamedTuple):
         return domain.model_copy(update={"flows": (*others, *self.flows), "flow_states": states}).model_dump_json()
 
 
-def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
-    journal: Journal,
-    wire: Wire,
-    trial: Trial,
-    tried: Sendings,
-    published: Sendings | None = None,
-    checkpoints: Checkpoints | None = None,
-) -> Folded:
+class Past(NamedTuple):
+    """What there is to fold: a journal, how its records are read, and checkpoints to begin at."""
+
+    journal: Journal
+    wire: Wire
+    checkpoints: Checkpoints | None = None
+
+
+def backtest(past: Past, trial: Trial, tried: Sendings, published: Sendings | None = None) -> Folded:
     """Fill `tried`, and `published` with what the published flows do in the same period.
 
     Devices are folded first, in all partitions. A profile that a device hands over to its user (Absorbed) has been in
@@ -90,20 +89,20 @@ def backtest(  # noqa: PLR0913, PLR0917 - what it reads, and what it fills
     """
     absorbed: dict[tuple[str, str], Absorbed] = {}
     records, begin_ms, end_ms = 0, trial.to_ms, 0
-    begun = _Begun(checkpoints, trial.from_ms)
-    for of_devices, partition, from_start in journal.halves(begun.starts):
+    begun = _Begun(past.checkpoints, trial.from_ms)
+    for of_devices, partition, from_start in past.journal.halves(begun.starts):
         state, messages = begun.half(partition, from_start, of_devices=of_devices)
-        past = _Past(state, trial, tried, published, absorbed)
+        half = _Half(state, trial, tried, published, absorbed)
         for message in messages:
             records += of_devices or message.key() is not None
             try:
-                record = read_record(message, wire)
+                record = read_record(message, past.wire)
             except WireError:
                 continue  # it was a dead letter, and is one again
-            past.fold(record)
-            if past.is_over:
+            half.fold(record)
+            if half.is_over:
                 break
-        begin_ms, end_ms = min(begin_ms, past.begin_ms), max(end_ms, past.end_ms)
+        begin_ms, end_ms = min(begin_ms, half.begin_ms), max(end_ms, half.end_ms)
     return Folded(records, begin_ms if end_ms else 0, min(end_ms, trial.to_ms))
 
 
@@ -136,7 +135,7 @@ class _Begun:
         return start.state, behind
 
 
-class _Past:
+class _Half:
     """Half of a partition: folded with the published flows, and from the trial's time on with those to try."""
 
     def __init__(
@@ -192,25 +191,46 @@ class _Branch:
 
     def fold(self, record: Record) -> None:
         """Fold a record; one that wakes idle customers wakes all of them."""
-        effects = self._effects(record)
-        while effects is not None:
-            if effects.outputs:
-                self._sendings.take(effects.outputs)
-            if not effects.journal:
-                break
-            wakes = [self._noted(key, appended) for key, appended, _ in effects.journal]
-            effects = self._effects(Record("", Wake(0), b"", 0, 0)) if True in wakes else None
-        value = record.value
-        if type(value) is Touchpoint:
-            self._sendings.note(record.key, value)
-        elif type(value) is Configured:
-            known = self._fold.known()
-            self._sendings.publish(known.flows.flows, known.settings.reporting_time_zone)
-        elif type(value) is Absorbed:
-            self._sendings.merge(value.source, record.key)
+        is_waking = self._step(record)
+        while is_waking:
+            is_waking = self._step(Record("", Wake(0), b"", 0, 0))
+        self._note(record)
         self._folded += 1
         if self._folded % _COMMIT_EVERY == 0:
             self._commit()
+
+    def _step(self, record: Record) -> bool:
+        """Folds one record; whether it asks to be woken again. The journal holds what else it sends there."""
+        outcome = attempt(self._fold, as_it_is, record)
+        if isinstance(outcome, Refused):
+            # a worker makes a dead letter of it; the report counts those that raised, the command shows one
+            if outcome.reason == RAISED:
+                self._sendings.failures.append(outcome.detail)
+            return False
+        effects = outcome.effects
+        if effects.outputs:
+            self._sendings.take(effects.outputs)
+        is_waking = False
+        for key, appended, _ in effects.journal:
+            if type(appended) is Wake:
+                is_waking = True
+            elif type(appended) is Absorbed:
+                self._handed_over(key or "", appended)
+        return is_waking
+
+    def _note(self, record: Record) -> None:
+        """Lets the sendings know what changes how they are counted."""
+        match record.value:
+            case Touchpoint():
+                self._sendings.note(record.key, record.value)
+            case Configured():
+                known = self._fold.known()
+                self._sendings.publish(known.flows.flows, known.settings.reporting_time_zone)
+            case Absorbed():
+                self._sendings.merge(record.value.source, record.key)
+
+    def _handed_over(self, user: str, absorbed: Absorbed) -> None:
+        """Note a device's profile on its way to its user; the journal has its own record of it."""
 
     def has_come_to(self, time_ms: int) -> bool:
         """Return whether everything before that time has happened."""
@@ -231,23 +251,6 @@ class _Branch:
         copy = MemoryStore()
         copy.write(self._store.items(), self._store.position)
         return copy
-
-    def _noted(self, key: str | None, appended: object) -> bool:  # noqa: ARG002 - another branch needs the key
-        """Return whether a record sent back to the journal wakes this partition; the journal has all other records."""
-        return type(appended) is Wake
-
-    def _effects(self, record: Record) -> Effects | None:
-        try:
-            return self._fold(record)
-        except MUST_STOP:
-            raise
-        except Rejected:
-            return None
-        except Exception:  # a worker makes it a dead letter and goes on; the report counts it, the command shows one
-            if not record.is_of_customer:
-                raise
-            self._sendings.failures.append(traceback.format_exc())
-            return None
 
     def _commit(self) -> None:
         self._overlay.freeze()
@@ -275,7 +278,5 @@ class _Tried(_Branch):
             record = msgspec.structs.replace(record, value=own)
         super().fold(record)
 
-    def _noted(self, key: str | None, appended: object) -> bool:
-        if type(appended) is Absorbed:
-            self._absorbed[appended.source, key or ""] = appended
-        return super()._noted(key, appended)
+    def _handed_over(self, user: str, absorbed: Absorbed) -> None:
+        self._absorbed[absorbed.source, user] = absorbed

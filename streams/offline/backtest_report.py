@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import jinja2
 import msgspec
 
+from schemas.units import iso_time
 from streams.flows.language.durations import duration_text
-from streams.replay.calendar import shown
 
 if TYPE_CHECKING:
     from streams.offline.backtest import Folded
@@ -122,8 +122,8 @@ def report(folded: Folded, tried: Sendings, published: Sendings | None = None) -
     ids = sorted({*tried.flows, *sends, *(before or {})})
     figures = [_figures(flow_id, tried, sends, before) for flow_id in ids]
     return Report(
-        begin=shown(folded.begin_ms),
-        end=shown(folded.end_ms),
+        begin=iso_time(folded.begin_ms),
+        end=iso_time(folded.end_ms),
         zone=tried.zone,
         records=folded.records,
         sends=sends.total(),

@@ -47,7 +47,7 @@ class Position(msgspec.Struct, frozen=True):
     """Of the record."""
     end: int
     """Offset after the last record that was read; records in between were set aside."""
-    told_ms: int
+    announced_ms: int = msgspec.field(name="told_ms")  # stored under the name that it had first
     """The latest time of a record; -1: there was none."""
 
 

@@ -7,10 +7,12 @@ from typing import Protocol
 
 from confluent_kafka import Message
 
+from streams.profiles.keys import DEVICE
+
 Half = tuple[bool, int, Iterable[Message]]
 """(whether of devices, partition, its records in order)."""
 
-_DEVICE = b"a:"
+_DEVICE = DEVICE.encode()
 
 
 class Journal(Protocol):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
-from streams.fold.moment import Rejected
 from streams.fold.partition_state import JournalCodec
-from streams.kafka.journal import MUST_STOP, announced_ms, counted_as_letter, read_record
+from streams.kafka.journal import announced_ms, counted_as_letter, reader
 from streams.offline.checkpoints import Checkpoint, Position, digest_of, going_on
 from streams.offline.sums import Sums
 from streams.profiles.effects import TOPIC_OF
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from schemas.wire import Wire
-    from streams.fold.record import Record
     from streams.profiles.effects import Effects
 
 COMPARED = tuple(dict.fromkeys(name for name in TOPIC_OF.values() if name != "dead_letters"))
@@ -76,7 +74,7 @@ def refold(
         contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
         messages = going_on(messages, start)
     overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
-    fold = Fold(overlay)
+    fold, read = Fold(overlay), reader(wire)
     for message in messages:
         contents.records += 1
         end = message.offset() + 1
@@ -84,22 +82,13 @@ def refold(
             _count_letter(message, contents)
             continue
         last = message
-        record: Record | None = None
-        try:
-            record = read_record(message, wire)
-            latest_ms = max(latest_ms, announced_ms(record))
-            effects = fold(record)
-        except MUST_STOP:
-            raise
-        except (Rejected, WireError):
+        outcome = attempt(fold, read, message)
+        if outcome.record is not None:
+            latest_ms = max(latest_ms, announced_ms(outcome.record))
+        if isinstance(outcome, Refused):
             _count_letter(message, contents)
             continue
-        except Exception:  # as in the journal's processor, which sets it aside; here it counts as a letter
-            if record is not None and not record.is_of_customer:
-                raise
-            _count_letter(message, contents)
-            continue
-        _take(effects, contents, wire)
+        _take(outcome.effects, contents, wire)
         if contents.records % _COMMIT_EVERY == 0:
             _commit(overlay, contents)
     _commit(overlay, contents)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 
-from schemas import wire
-from schemas.journal import Configured, PartitionProgress, Progress
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Touchpoint
-from state.memory import MemoryStore
-from state.overlay import Overlay
+from schemas.units import DAY_MS
 from streams.collect.keys import key_of
 from streams.flows.language.conditions import Part
 from streams.flows.language.events import EventType
 from streams.flows.language.files import read_document, read_yaml
 from streams.flows.language.mistakes import FlowError, parse_part
-from streams.fold.fold import Fold
-from streams.fold.partition_state import JournalCodec
-from streams.fold.record import Record
-from streams.settings import DAY_MS, parse_domain
+from streams.fold.attempt import Refused
+from streams.fold.memory import Partition
+from streams.settings import parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from streams.fold.attempt import Folded
     from streams.settings import DomainSettings
 
 FOLDER = "stories"
@@ -52,40 +48,53 @@ Time = Annotated[datetime, BeforeValidator(_parse_time)]
 
 
 class Given(Part):
-    """What a customer does; further fields are those of a touchpoint."""
+    """What a customer does. Further fields are those of a touchpoint."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     at: Time
+    """When it happens, in the shop's time zone."""
     type: EventType
+    """The type of the touchpoint."""
 
 
 class Expected(Part):
-    """An expected message; fields that are not given may have any value."""
+    """A message that is expected. A field that is left out may have any value."""
 
     at: Time
+    """When the message is due, in the shop's time zone."""
     flow: str
+    """The flow that sends it."""
     step: str
+    """The step that sends it."""
     channel: str | None = None
+    """The channel it goes out by."""
     customer: str | None = None
+    """The customer's key, such as u:1."""
     products: tuple[str, ...] | None = None
-    """Skus of the articles."""
+    """The skus of the products in it, in order."""
 
 
 class Story(Part):
-    """What customers do, and every message that follows, in order."""
+    """What customers do, and all messages that follow from it, in order."""
 
     story: str
+    """What the story shows, in one sentence."""
     given: tuple[Given, ...] = Field(min_length=1)
+    """What customers do."""
     expect: tuple[Expected, ...]
+    """All messages that go out, in order. An empty list says that none does."""
 
 
 class Stories(Part):
-    """A file of stories: the flows to publish for them, and the settings that decide."""
+    """A file of stories."""
 
     flows: tuple[str, ...] = Field(min_length=1)
+    """Ids of the flows that are published in the stories."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings that decide, such as the time zone. Consent is granted unless they say otherwise."""
     stories: tuple[Story, ...] = Field(min_length=1)
+    """The stories."""
 
 
 class Played(NamedTuple):
@@ -144,8 +153,10 @@ def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator
     zone = settings.zone
     for touchpoint in sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms):
         shop.pass_time(touchpoint.time_ms)
-        shop.take(touchpoint)
+        shop.send(touchpoint)
     shop.pass_time(shop.now_ms + _LASTS_MS)
+    for refused in shop.refused:
+        yield f"a touchpoint could not be used: {refused.reason}: {refused.detail}"
     ordered = sorted(shop.triggers, key=lambda trigger: (trigger.decided_ms, trigger.customer))
     sent = [_shown(trigger, zone) for trigger in ordered]
     expected = [item.model_dump(exclude_none=True) | {"at": str(item.at)} for item in story.expect]
@@ -228,33 +239,28 @@ class _Shop:
     """One journal partition in memory, and the messages and decisions that it made."""
 
     def __init__(self, settings: DomainSettings) -> None:
-        self._fold = Fold(Overlay(MemoryStore(), JournalCodec()))
+        self._partition = Partition(settings)
         self.now_ms = 0
         self.triggers: list[Trigger] = []
         self.decisions: list[Decision] = []
-        self._append("", Configured(settings.model_dump_json(), 0), 0)
+        self.refused: list[Refused] = []
+        self._take(self._partition.configure())
 
-    def take(self, touchpoint: Touchpoint) -> None:
-        key = key_of(touchpoint)
-        if key is not None:
-            self._append(key.decode(), touchpoint, touchpoint.time_ms)
+    def send(self, touchpoint: Touchpoint) -> None:
+        if key_of(touchpoint) is not None:
+            self._take(self._partition.send(touchpoint))
 
     def pass_time(self, until_ms: int) -> None:
         self.now_ms = until_ms
-        self._append("", Progress((PartitionProgress(0, until_ms),)), 0)
+        self._take(self._partition.pass_time(until_ms))
 
-    def _append(self, key: str, value: Any, received_ms: int) -> None:  # noqa: ANN401 - any record of the journal
-        """Fold a record, and everything that it sends back to the journal."""
-        waiting = deque([Record(key, value, wire.encode(value), received_ms, 0)])
-        while waiting:
-            effects = self._fold(waiting.popleft())
-            self.triggers += [record for _, record in effects.outputs if isinstance(record, Trigger)]
-            taken_back = {record.trigger_id for _, record in effects.outputs if isinstance(record, Revocation)}
+    def _take(self, outcomes: Iterable[Folded | Refused]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                self.refused.append(outcome)
+                continue
+            records = [record for _, record in outcome.effects.outputs]
+            self.triggers += [record for record in records if isinstance(record, Trigger)]
+            taken_back = {record.trigger_id for record in records if isinstance(record, Revocation)}
             self.triggers = [trigger for trigger in self.triggers if trigger.trigger_id not in taken_back]
-            self.decisions += [record for _, record in effects.outputs if isinstance(record, Decision)]
-            for target, appended, headers in effects.journal:
-                raw = appended if isinstance(appended, bytes) else wire.encode(appended)
-                named = dict(headers)
-                received = int.from_bytes(named.get("received_at_ms", b""), "big")
-                hops = named.get("hops", b"\x00")[0]
-                waiting.append(Record(target or "", wire.decode(raw), raw, received, hops))
+            self.decisions += [record for record in records if isinstance(record, Decision)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
@@ -14,7 +14,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
-from streams.kafka.topics import TopicSpec, create_topics, partition_counts
+from streams.kafka.topics import create_topics, partition_counts
 from streams.settings import parse_domain
 from streams.topics import Topics, specs
 
@@ -82,9 +82,7 @@ def create_prefix(
 
 def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:
     """Create missing topics and return their names. WrongTopics as `create_prefix`."""
-    wanted = [
-        TopicSpec(spec.name, spec.partitions, replication, spec.config) for spec in specs(settings.prefix, domain)
-    ]
+    wanted = [replace(spec, replication=replication) for spec in specs(settings.prefix, domain)]
     return create_topics(settings.brokers, wanted, settings.kafka)
 
 

@@ -12,7 +12,8 @@ from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigg
 from streams.fold.partition_state import PartitionState, with_chunk, with_tick
 from streams.operations.prefix import partition_of
 from streams.operations.wording import change_sentence, why_segment
-from streams.profiles.scores import CUTS_KIND, CutsModel
+from streams.profiles.keys import USER, is_customer
+from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from streams.operations.prefix import Prefix
 
 T = TypeVar("T")
-
-FIXED = "cuts-fixed"
-_KINDS = ("u:", "a:")
 
 
 class NotACustomer(ValueError):
@@ -60,11 +58,11 @@ def customer_key(text: str) -> str:
     Raises:
         NotACustomer: it is empty, or of a kind without a profile.
     """
-    if text.startswith(_KINDS) and len(text) > len(_KINDS[0]):
+    if is_customer(text) and len(text) > len(USER):
         return text
     if not text or text[1:2] == ":":
         raise NotACustomer(f"customer {text!r}: write u:USER_ID, a:ANONYMOUS_ID or a bare user id")
-    return f"u:{text}"
+    return USER + text
 
 
 def explain(prefix: Prefix, customer: str) -> Explanation:
@@ -108,7 +106,7 @@ def _cuts(prefix: Prefix, partition: int, versions: Iterable[str]) -> dict[str, 
     fixed = prefix.domain.cuts_fixed
     found = {}
     if fixed is not None:
-        found[FIXED] = CutsModel(FIXED, 0, fixed.recency_ms, fixed.frequency, fixed.monetary_minor, 0)
+        found[FIXED] = fixed_cuts(fixed, 0)
     if wanted - found.keys():
         found |= dict(_of_models(prefix))
     if wanted - found.keys():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.operations.wording import shown_time
+from schemas.units import shown_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

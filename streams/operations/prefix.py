@@ -9,7 +9,7 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.wire import SINGLE_OBJECT
-from streams.kafka.config import reader_config
+from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.reader import read_committed
 from streams.operations.create import read_domain
 from streams.topics import Topics
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from schemas.wire import Wire
     from streams.settings import DomainSettings, WorkerSettings
-
-_ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Prefix:
         # of the workers' group, without joining it; the answer waits for open transactions
         consumer = Consumer(reader_config(self.settings.brokers, self.settings.kafka, self.settings.prefix))
         try:
-            return tuple(max(place.offset, 0) for place in consumer.committed(asked, timeout=_ANSWER_SECONDS))
+            return tuple(max(place.offset, 0) for place in consumer.committed(asked, timeout=PATIENT_SECONDS))
         finally:
             consumer.close()
 
@@ -55,11 +53,11 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
 
     Raises:
         NotCreated: it has no topics, or no settings in them.
-        RegistryUnusable: the registry does not answer.
+        RegistryUnusable: the registry does not answer, or its client is not installed.
     """
     domain = read_domain(settings)
     if settings.registry_url:
-        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and rarely used
+        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and an extra
 
         return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
     return Prefix(settings, domain, SINGLE_OBJECT)

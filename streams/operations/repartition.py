@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartiti
 from confluent_kafka.admin import AdminClient
 
 from streams.insights.state import CLOCK, Clock, InsightCodec
-from streams.kafka.config import reader_config
+from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.journal import COPIED
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import read_committed
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
 _TAIL = 64
-_ANSWER_SECONDS = 30.0
 _OFFSET_BYTES = 8
 
 
@@ -154,7 +153,7 @@ def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings,
     # a worker refuses state without its offset
     start = ConsumerGroupTopicPartitions(target.prefix, [TopicPartition(topics.facts, 0, 0)])
     admin = AdminClient({**target.kafka, "bootstrap.servers": target.brokers})
-    for answer in admin.alter_consumer_group_offsets([start], request_timeout=_ANSWER_SECONDS).values():
+    for answer in admin.alter_consumer_group_offsets([start], request_timeout=PATIENT_SECONDS).values():
         answer.result()
     with publisher.transaction():
         for key, value in held.items():
@@ -201,7 +200,7 @@ def _check_rest(source: Prefix) -> None:
     """Check that everything collected is folded and that no worker runs."""
     settings, topics = source.settings, Topics(source.settings.prefix)
     admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
-    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=_ANSWER_SECONDS)
+    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
     members = len(asked[settings.prefix].result().members)
     if members:
         raise CannotRepartition(
@@ -215,7 +214,7 @@ def _check_rest(source: Prefix) -> None:
     ]
     consumer = Consumer(reader_config(settings.brokers, settings.kafka, settings.prefix))
     try:
-        committed = consumer.committed(places, timeout=_ANSWER_SECONDS)
+        committed = consumer.committed(places, timeout=PATIENT_SECONDS)
     finally:
         consumer.close()
     for place in committed:

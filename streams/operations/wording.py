@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS, HOUR_MS, shown_time
 from streams.profiles.scores import next_crossing_ms, score_f, score_m, score_r
 from streams.profiles.segments import NO_ORDER, UNSCORED
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 _TWO_DAYS_MS = 2 * DAY_MS
-
-
-def shown_time(time_ms: int | None) -> str:
-    """Return the time as ISO 8601 in UTC, to the minute."""
-    return "never" if time_ms is None else f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def shown_age(age_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""The insights agent's work: it adds up facts and emits KPIs, anomalies and models."""
+"""The insights agent's work: facts are added up to KPIs, anomalies and models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Insighting:
         journal_partitions: int,
         held: Callable[[Overlay[Any]], InsightSnapshot],
     ) -> None:
-        """Take `held`, which reads from restored state what gauges show."""
+        """`held` reads from restored state what the gauges show."""
         self._topics = topics
         self._wire = wire
         self._observer = observer
@@ -44,7 +44,7 @@ class Insighting:
         self._held = held
         self._pending: list[msgspec.Struct] = []
         self._stocks: dict[tuple[str, str], int] = {}
-        """Committed totals of all facts without an hour, for the gauges."""
+        """Durable totals of all facts without an hour, for the gauges."""
         self._changed: dict[tuple[str, str], int] = {}
 
     def process(self, batch: Batch) -> Iterator[Output]:
@@ -53,7 +53,7 @@ class Insighting:
             raise ValueError("facts is an input with state")
         for message in batch.messages:
             if COPIED in dict(message.headers() or ()):
-                continue  # the state copied with the journal has already counted it
+                continue  # the state that was copied with the journal has counted it already
             try:
                 record = self._wire.decode(message.value() or b"")
             except WireError as error:
@@ -67,22 +67,22 @@ class Insighting:
                 yield from self._outputs(configured(batch.overlay, record))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Yield nothing: there are no outputs of a whole cycle."""
+        """Return nothing: all outputs come with records."""
         return ()
 
     def wants_cycle(self) -> bool:
-        """Return False: only records cause work here."""
+        """Return False: only records change anything here."""
         return False
 
     def committed(self) -> None:
-        """Show in metrics what is committed."""
+        """Let metrics show what is durable now."""
         self._observer.observe_committed(self._pending)
         self._stocks |= self._changed
         self._observer.show_stock(self._stocks)
         self._pending, self._changed = [], {}
 
     def dropped(self) -> None:
-        """Forget pending records, which come again."""
+        """Forget what was not committed: the records come again."""
         self._pending, self._changed = [], {}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:

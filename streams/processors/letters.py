@@ -1,8 +1,7 @@
-"""Dead letters of records that could not be used, with the source's position and the original bytes."""
+"""Dead letters of records that could not be used, with their source position and the bytes as they came."""
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from schemas.outputs import NOT_WHOLE, DeadLetter
@@ -10,21 +9,20 @@ from schemas.outputs import NOT_WHOLE, DeadLetter
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-RAISED = "raised"
 _DETAIL_MAX = 8_000
 _WHOLE_BYTES_MAX = 10 * 1024 * 1024
-"""A record up to this size is kept whole: above the limit of touchpoints, below that of dead letters."""
+"""A record up to this size is kept as it came: more than `touchpoints` takes, less than `dead-letters` does."""
 _KEY_BYTES_MAX = 1_024
 
 
 def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadLetter:
-    """Return the dead letter of a Kafka record; use the letter's key, which is short, for the dead letter itself."""
+    """Make the dead letter of a Kafka record, to be sent under the letter's key, which is short."""
     headers = {name: bytes(value or b"") for name, value in message.headers() or ()}
     key, value = message.key(), message.value()
-    # the key is written twice
+    # the key is there twice
     size = 2 * len(key or b"") + len(value or b"") + sum(len(name) + len(held) for name, held in headers.items())
     if size > _WHOLE_BYTES_MAX:
-        # brokers limit compressed batches, so a record in one may have any size
+        # the broker limits batches as they are compressed, so a record in one may have any size
         detail = f"{detail} ({NOT_WHOLE}: {size} bytes)"
         key, value, headers = (key or b"")[:_KEY_BYTES_MAX], (value or b"")[: _WHOLE_BYTES_MAX // 2], {}
     return DeadLetter(
@@ -38,8 +36,3 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
         value=value,
         headers=headers,
     )
-
-
-def raised_detail(error: Exception) -> str:
-    """Return the traceback of an unexpected exception."""
-    return "".join(traceback.format_exception(error))

@@ -1,4 +1,4 @@
-"""The profiles agent's work: it folds the journal and encodes effects; each commit adds facts and progress."""
+"""The profiles agent's work: folds the journal, encodes effects, and sends facts and progress with each commit."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Count, Facts, PanelRow
 from schemas.journal import PartitionProgress, Progress
-from schemas.wire import WireError
 from streams.engine.batch import Output
+from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
-from streams.fold.moment import Rejected
-from streams.kafka.journal import COPIED, MUST_STOP, counted_as_letter, read_record
-from streams.processors.letters import RAISED, dead_letter, raised_detail
+from streams.kafka.journal import COPIED, counted_as_letter, reader
+from streams.processors.letters import dead_letter
 from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
 
@@ -56,12 +55,12 @@ class Tally:
             self.panel += effects.panel
 
     def count(self) -> None:
-        """Add up the ones: keeping a key for each until the commit would burden the garbage collector."""
+        """Add up the ones, as a key for each until the commit would be work for the garbage collector."""
         self._counted.update(self.ones)
         self.ones.clear()
 
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
-        """Return the record of this commit."""
+        """Make the facts record of this commit."""
         self.count()
         sums = added_up(self._counted, self.increments)
         counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
@@ -69,62 +68,55 @@ class Tally:
 
 
 class Profiling:
-    """Processor of `journal`, with one fold for each partition."""
+    """Processor of `journal`: one fold a partition."""
 
     def __init__(self, topics: Topics, wire: Wire, observer: Observer) -> None:
         self.folds: dict[int, Fold] = {}
         self._topics = topics
         self._topic_names = {struct: getattr(topics, name) for struct, name in TOPIC_OF.items()}
         self._wire = wire
+        self._read = reader(wire)
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
-        """Tallies of new records, and of copied ones, which were counted in the prefix that they came from."""
+        """Of what is new, and of what was copied and is counted where it came from."""
         self._gate = WatermarkGate()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
-        """Fold each record; one that cannot be folded becomes a dead letter, and the others continue."""
-        partition, wire, outputs = batch.partition, self._wire, list[Output]()
+        """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
+        partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         for message in batch.messages:
-            record, tally = None, new
-            try:
-                record = read_record(message, wire)
-                if record.is_copy:
-                    tally = copied
-                effects = fold(record)
-            except MUST_STOP:
-                raise
-            except (Rejected, WireError) as error:
-                outputs.append(self._letter(error.reason, error.detail, message, tally))
+            outcome = attempt(fold, self._read, message)
+            record = outcome.record
+            is_copy = record is not None and record.is_copy
+            tally = copied if is_copy else new
+            if isinstance(outcome, Refused):
+                outputs.append(self._letter(outcome, message, tally))
                 continue
-            except Exception as error:
-                if record is not None and not record.is_of_customer:
-                    raise
-                outputs.append(self._letter(RAISED, raised_detail(error), message, tally))
-                continue
+            effects = outcome.effects
             tally.add(effects)
             if effects.outputs:
-                self._send(effects.outputs, outputs, _COPY if record.is_copy else None)
-            if effects.journal and not record.is_copy:
+                self._send(effects.outputs, outputs, _COPY if is_copy else None)
+            if effects.journal and not is_copy:
                 self._append(effects.journal, partition, outputs)
         new.count()
         copied.count()
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Yield one facts record for each partition that folded something, and the time that has come in some."""
+        """Send the watermarks that advanced, and a facts record for each partition that folded something."""
         outputs = []
         for partition, times in list(self._gate.unannounced(partitions)):
             self._gate.announce(partition, times)
-            told = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
-            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(told)), None, partition))
+            progress = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
+            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(progress)), None, partition))
         for partition in partitions:
             if partition in self._tallies:
-                self._tell_facts(partition, outputs)
+                self._send_facts(partition, outputs)
         return outputs
 
-    def _tell_facts(self, partition: int, outputs: list[Output]) -> None:
+    def _send_facts(self, partition: int, outputs: list[Output]) -> None:
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         if not (new.folded or copied.folded):
             return
@@ -136,19 +128,19 @@ class Profiling:
         self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:
-        """Return whether there is time to announce; everything else here is caused by records."""
+        """Return whether a watermark is to be announced; all else comes with records."""
         return next(self._gate.unannounced(self.folds), None) is not None
 
     def wants_look(self) -> bool:
-        """Return whether collected records wait to be folded, here or by other workers."""
+        """Return whether anything collected waits to be folded, here or by other workers."""
         return self._gate.wants_look()
 
-    def looked(self, standing: GroupOffsets) -> None:
-        """Take in how far the group has come."""
-        self._gate.looked(standing)
+    def looked(self, offsets: GroupOffsets) -> None:
+        """Take in the committed offsets and ends that the group has now."""
+        self._gate.looked(offsets)
 
     def committed(self) -> None:
-        """Count in metrics what is committed."""
+        """Let metrics count what is durable now."""
         self._observer.observe_committed(self._pending)
         self._pending = []
         for partition, fold in self.folds.items():
@@ -156,7 +148,7 @@ class Profiling:
         self._observer.observe_held_back(self._gate.held_back_ms())
 
     def dropped(self) -> None:
-        """Forget pending records, which come again."""
+        """Forget what was not committed: the records come again."""
         self._gate.dropped()
         self._pending = []
         self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
@@ -170,7 +162,7 @@ class Profiling:
         self._gate.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
-        """End a partition."""
+        """Forget a partition."""
         self.folds.pop(partition, None)
         self._tallies.pop(partition, None)
         self._gate.forget(partition)
@@ -201,9 +193,9 @@ class Profiling:
             else:
                 outputs.append(Output(self._topics.journal, key.encode(), value, list(headers) or None))
 
-    def _letter(self, reason: str, detail: str, message: Message, tally: Tally) -> Output:
+    def _letter(self, refused: Refused, message: Message, tally: Tally) -> Output:
         tally.folded = True
         tally.ones += counted_as_letter(message)
-        letter = dead_letter("fold", reason, detail, message)
+        letter = dead_letter("fold", refused.reason, refused.detail, message)
         self._pending.append(letter)
         return Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))

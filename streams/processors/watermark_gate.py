@@ -1,10 +1,10 @@
-"""Watermark alignment: time passes in a journal partition only when all partitions have folded what came before it.
+"""The watermark of a journal partition advances only when what was collected up to it is folded in all partitions.
 
-A withdrawal of consent by address, or a device's order, reaches the customer's partition through another partition.
-Collected records are in the journal before they are announced. So when every partition has committed the ends seen
-after the announcement, all of them are folded, and records that they forwarded are in the journal. When every
-partition has committed the ends seen then, the forwarded records are folded too, and so on. Progress written after
-that comes after all of them in the log of each partition.
+A withdrawal that comes through an address, or a device's order, reaches the customer's partition from another one. What
+was collected is in the journal before it is announced. So all of it is folded once every partition has committed the
+ends seen after that, and what the folds forwarded is in the journal. Once they have committed the ends seen then, that
+is folded too, and so on for what it made them forward. Progress is written after that, so in the log of each partition
+it comes after all of them.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import GroupOffsets
 
 ROUNDS = 4
-"""The longest way of a withdrawal: from a device to its user, to the address, to another device, to its user."""
+"""The longest way of a withdrawal: from a device to its user, the address, another device of it, and its user."""
 WAVES_MAX = 8
-"""Waves under way at once; times collected meanwhile go with the next one."""
+"""How many are under way at once; what is collected meanwhile goes with the next."""
 
 
 @dataclass(slots=True)
 class _Wave:
-    """Collected times of one moment, and how far they have come."""
+    """What was collected at one time, and how many rounds it still has to pass."""
 
     times: dict[int, Times]
     """By journal partition."""
     ends: Mapping[int, int] | None = None
-    """Ends that this round must pass; None before the first look."""
+    """Offsets to be committed in this round; None before the first look."""
     rounds_left: int = ROUNDS
 
 
 class WatermarkGate:
-    """The progress that may be announced to this worker's journal partitions; its state is that of the folds.
+    """Finds the watermarks that may be announced to this worker's journal partitions, from what the folds collected.
 
-    It may be lost: what was announced stays true. A new owner of a partition finds the collected times in its state,
-    and begins again.
+    Nothing is lost with it: what was announced stays true. The next owner of a partition finds in its state what was
+    collected, and begins again.
     """
 
     def __init__(self) -> None:
@@ -51,54 +51,57 @@ class WatermarkGate:
         self._announced: dict[int, Times] = {}
 
     def note(self, partition: int, collected: Times) -> None:
-        """Take in the collected times that a partition's fold knows."""
+        """Take in what is collected, by the state of a partition's fold."""
         if max(collected, default=-1) >= 0:
             self._collected[partition] = collected
 
     def forget(self, partition: int) -> None:
-        """Forget a partition that went to another worker."""
-        for known in (
+        """Forget a partition that another worker owns now."""
+        for times in (
             self._collected,
             self._begun,
             *(wave.times for wave in self._waves),
             self._settled,
             self._announced,
         ):
-            known.pop(partition, None)
+            times.pop(partition, None)
 
     def wants_look(self) -> bool:
-        """Return whether any time waits; the next look begins with all times noted until now."""
+        """Return whether anything waits to be folded; the next look begins with what was noted until now."""
         fresh = {p: times for p, times in self._collected.items() if times != self._begun.get(p)}
         if fresh and len(self._waves) < WAVES_MAX:
             self._waves.append(_Wave(fresh))
             self._begun |= fresh
         return bool(self._waves)
 
-    def looked(self, standing: GroupOffsets) -> None:
-        """Take in a look that began after `wants_look`."""
-        is_still = _passed(standing.committed, standing.ends)  # nothing is under way
+    def looked(self, offsets: GroupOffsets) -> None:
+        """Take in offsets that were asked for after `wants_look`."""
+        is_idle = _passed(offsets.committed, offsets.ends)  # everything is folded
         for wave in self._waves:
             if wave.ends is None:
-                wave.ends = standing.ends
-            elif _passed(standing.committed, wave.ends):
-                wave.ends, wave.rounds_left = standing.ends, wave.rounds_left - 1
-        while self._waves and (is_still or not self._waves[0].rounds_left):
+                wave.ends = offsets.ends
+            elif _passed(offsets.committed, wave.ends):
+                wave.ends, wave.rounds_left = offsets.ends, wave.rounds_left - 1
+        while self._waves and (is_idle or not self._waves[0].rounds_left):
             self._settled |= self._waves.popleft().times
 
     def unannounced(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
-        """Yield those of these partitions that need an announcement, with its times."""
+        """Yield those of the partitions whose watermarks are to be announced, with the times."""
         return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._announced.get(p))
 
     def announce(self, partition: int, times: Times) -> None:
-        """Note that an announcement was sent."""
+        """Note that times are on their way to a partition."""
         self._announced[partition] = times
 
     def dropped(self) -> None:
-        """Forget announcements, which may be lost; announcing twice does no harm."""
+        """Announce all again: what was on its way may not have arrived, and twice does no harm."""
         self._announced.clear()
 
     def held_back_ms(self) -> dict[int, int]:
-        """Return by partition how far the announced time is behind the collected one; only after an announcement."""
+        """Return by how much the announced watermark is behind what was collected, by partition.
+
+        A partition without an announcement is left out.
+        """
         return {
             p: max(0, min(times) - min(self._announced[p]))
             for p, times in self._collected.items()

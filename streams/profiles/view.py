@@ -1,10 +1,11 @@
-"""What others may know of a customer, and when it has changed."""
+"""The public profile of a customer, and whether it may have changed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from schemas.outputs import ProfileView
+from streams.profiles.keys import is_device
 from streams.profiles.orders import first_order_ms, last_order_ms
 from streams.profiles.profile import Score
 from streams.profiles.rfm import segment_of
@@ -15,13 +16,8 @@ if TYPE_CHECKING:
 _NO_SCORE = Score(segment_of(None), 0, 0, 0, "", 0, 0, 0, 0)
 
 
-def is_public(customer: str) -> bool:
-    """Users and devices have a public profile; guests' orders, addresses and spend channels have none."""
-    return customer.startswith(("u:", "a:"))
-
-
 def may_differ(before: Profile, after: Profile) -> bool:
-    """Whether a public field may have changed: cheap, never wrong when it says no."""
+    """Return whether a public field may have changed; False is certain, and cheap to find."""
     return (
         before.score is not after.score
         or before.orders is not after.orders
@@ -36,9 +32,9 @@ def may_differ(before: Profile, after: Profile) -> bool:
 
 
 def view(customer: str, profile: Profile) -> ProfileView:
-    """The public fields."""
+    """Return the public fields of a profile."""
     score = profile.score or _NO_SCORE
-    # by place, as all records of the fold: by name takes several times as long
+    # by position: by name takes several times as long
     return ProfileView(
         customer,
         score.segment,
@@ -56,5 +52,5 @@ def view(customer: str, profile: Profile) -> ProfileView:
         first_order_ms(profile),
         last_order_ms(profile),
         {item.channel: item.granted for item in profile.consents} if profile.consents else {},
-        tuple([key for key in profile.linked if key[:2] == "a:"]) if profile.linked else (),
+        tuple([key for key in profile.linked if is_device(key)]) if profile.linked else (),
     )

@@ -6,13 +6,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.insights import Facts
 from schemas.journal import CollectedTo, ModelTick, Wake
+from schemas.units import iso_time
 from schemas.wire import WireError
-from streams.replay.calendar import shown
+from streams.kafka.config import ANSWER_SECONDS
+from streams.kafka.watermarks import watermarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
-_ASK_SECONDS = 10.0
 _TAIL_RECORDS = 200
-_SOON = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 _SINGLE_OBJECT = b"\xc3\x01"
 
 
@@ -73,8 +73,7 @@ class Barrier:
 
     def reached_ms(self) -> int | None:
         """Return the time that an earlier replay reached in this prefix; None if nothing was folded yet."""
-        last = TopicPartition(self._facts, 0)
-        low, high = self._ends(last)
+        low, high = watermarks(self._consumer, (self._facts, 0))
         self._consumer.assign([TopicPartition(self._facts, 0, max(low, high - _TAIL_RECORDS))])
         # after the last committed record there are only control records: an empty poll ends it
         while high > low and (message := self._consumer.poll(1.0)) is not None:
@@ -87,7 +86,7 @@ class Barrier:
         for topic, partitions in ((self._journal, self._partitions), (self._facts, range(1))):
             for partition in partitions:
                 place = TopicPartition(topic, partition)
-                _, place.offset = self._ends(place)
+                _, place.offset = watermarks(self._consumer, (topic, partition))
                 ends.append(place)
         self._consumer.assign(ends)
 
@@ -103,19 +102,6 @@ class Barrier:
         """Return when all is folded up to that time and insights has read it; raises SilentStage."""
         self._wait(lambda: self._all(self._complete, self._partitions, end_ms), end_ms, meanwhile)
         self._wait(self._insights_has_read, end_ms, meanwhile)
-
-    def _ends(self, place: TopicPartition) -> tuple[int, int]:
-        give_up_at = time.monotonic() + _ASK_SECONDS
-        while True:
-            try:
-                low, high = self._consumer.get_watermark_offsets(place, timeout=_ASK_SECONDS)
-            except KafkaException as error:
-                # a new topic has no leader yet
-                if error.args[0].code() not in _SOON or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(_POLL_SECONDS)
-            else:
-                return low, high
 
     def _wait(self, done: Callable[[], bool], time_ms: int, meanwhile: Callable[[], None]) -> None:
         moved_at = time.monotonic()
@@ -161,11 +147,11 @@ class Barrier:
         return all(reached.get(partition, -(1 << 62)) >= time_ms for partition in partitions)
 
     def _insights_has_read(self) -> bool:
-        committed = self._consumer.committed([TopicPartition(self._facts, 0)], timeout=_ASK_SECONDS)
+        committed = self._consumer.committed([TopicPartition(self._facts, 0)], timeout=ANSWER_SECONDS)
         return bool(committed[0].offset >= self._facts_end)
 
     def _silence(self, time_ms: int) -> SilentStage:
-        at = shown(time_ms)
+        at = iso_time(time_ms)
         if not self._workers():
             message = f"no worker is in the group {self._group}: start one with `touchstream worker`"
             return SilentStage("worker", message)
@@ -175,7 +161,7 @@ class Barrier:
         ):
             behind = [each for each in partitions if not self._all(reached, range(each, each + 1), time_ms)]
             if behind:
-                last = f"it is at {shown(reached[behind[0]])}" if behind[0] in reached else "nothing came from it"
+                last = f"it is at {iso_time(reached[behind[0]])}" if behind[0] in reached else "nothing came from it"
                 return self._said(stage, f"{said} {behind[0]} did not reach {at}: {last}")
         return self._said(
             "insights", f"every partition reached {at}, but the models or the offsets for that time did not come"
@@ -188,7 +174,7 @@ class Barrier:
         # kept in a variable: a client that is garbage collected fails its requests
         admin = AdminClient(self._kafka)
         try:
-            asked = admin.describe_consumer_groups([self._group], request_timeout=_ASK_SECONDS)
+            asked = admin.describe_consumer_groups([self._group], request_timeout=ANSWER_SECONDS)
             group = asked[self._group].result()
         except KafkaException:
             return False

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from streams.settings import HOUR_MS
+from schemas.units import HOUR_MS
+from streams.insights.days import next_monday_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from zoneinfo import ZoneInfo
-
-_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +21,13 @@ class MarkDue:
     is_tick: bool
 
 
-def next_tick_ms(after_ms: int, zone: ZoneInfo) -> int:
-    """Return the first Monday 00:00 in `zone` that is later than `after_ms`."""
-    local = datetime.fromtimestamp(after_ms / 1000, zone)
-    monday = (local - timedelta(days=local.weekday())).date()
-    while True:
-        midnight = datetime(monday.year, monday.month, monday.day, tzinfo=zone)
-        tick_ms = int(midnight.timestamp()) * 1000
-        if tick_ms > after_ms:
-            return tick_ms
-        monday += timedelta(days=_DAYS)
-
-
-def shown(time_ms: int) -> str:
-    """Return the time as ISO 8601 in UTC, for people."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
 class Calendar:
     """A source of all marks, each once; the first is the full hour at or before the replay's first event."""
 
     def __init__(self, first_ms: int, zone: ZoneInfo) -> None:
         self._zone = zone
         self._hour_ms = first_ms // HOUR_MS * HOUR_MS
-        self._tick_ms = next_tick_ms(first_ms, zone)
+        self._tick_ms = next_monday_ms(first_ms, zone)
         self.last_ms = self._hour_ms - 1
 
     def until(self, time_ms: int) -> Iterator[MarkDue]:
@@ -56,6 +37,6 @@ class Calendar:
             if due_ms == self._hour_ms:
                 self._hour_ms += HOUR_MS
             if is_tick:
-                self._tick_ms = next_tick_ms(due_ms, self._zone)
+                self._tick_ms = next_monday_ms(due_ms, self._zone)
             self.last_ms = due_ms
             yield MarkDue(due_ms, is_tick)

@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS, iso_time
 from streams.collect.keys import key_of
 from streams.replay.barrier import SILENT_SECONDS, Barrier
-from streams.replay.calendar import Calendar, shown
+from streams.replay.calendar import Calendar
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.links import Links
 from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,7 +170,7 @@ class _Replay:
         if key is None:
             return _refused(mapped, Reason.MISSING_ID, "no id of a customer, an order or a channel")
         if touchpoint.time_ms < calendar.last_ms:
-            detail = f"happened before {shown(calendar.last_ms)}, which is over in this replay"
+            detail = f"happened before {iso_time(calendar.last_ms)}, which is over in this replay"
             return _refused(mapped, Reason.OUT_OF_ORDER, detail)
         self._marks_until(touchpoint.time_ms)
         self._pace(touchpoint.time_ms)
@@ -184,7 +184,7 @@ class _Replay:
     def _begin(self, first_ms: int) -> Calendar:
         reached_ms = self._barrier.reached_ms()
         if reached_ms is not None and reached_ms > first_ms:
-            reached, begins = shown(reached_ms), shown(first_ms)
+            reached, begins = iso_time(reached_ms), iso_time(first_ms)
             message = (
                 f"the replay of prefix {self._target.prefix} begins at {begins}, but its time is already {reached}: "
                 "use another prefix, or later touchpoints"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+from schemas.units import HOUR_MS
 from streams.replay.files.mapped import MappedTouchpoint
-from streams.settings import HOUR_MS
 from streams.shop.mail import Marketer
 from streams.shop.parameters import ShopParameters
 from streams.shop.people import People, stocked

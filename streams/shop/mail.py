@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from schemas.touchpoint import Consent, Marketing, Message, Spend
-from streams.settings import DAY_MS, HOUR_MS
+from schemas.units import DAY_MS, HOUR_MS
 from streams.shop.visits import PAID
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from streams.settings import HOUR_MS
+from schemas.units import HOUR_MS
 
 # shares of orders_per_hour by hour of the day and by day of the week, from Monday
 HOUR_SHARES = (

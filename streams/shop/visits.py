@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product
-from streams.settings import DAY_MS
+from schemas.units import DAY_MS
 from streams.shop.truth import REMINDER_MS, AbandonedCart
 
 if TYPE_CHECKING:

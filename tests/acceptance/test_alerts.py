@@ -15,10 +15,10 @@ import pytest
 
 from schemas.insights import Anomaly, Facts, Kpi
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.files import library_documents
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
-from streams.settings import DAY_MS, HOUR_MS
 from streams.shop.generator import Shop, ShopParameters
 from streams.shop.truth import REMINDER_MS
 from streams.telemetry.gauges import HELD_S

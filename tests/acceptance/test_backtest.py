@@ -13,7 +13,7 @@ import pytest
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
-from streams.offline.backtest import Trial, backtest
+from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.journal_file import JournalFile
 from streams.offline.sendings import Sendings
 from streams.operations.folded_journal import PrefixJournal, export_journal
@@ -116,7 +116,7 @@ class Foretold(Sendings):
 
 def foretold(journal: Journal, flows: tuple[Mapping[str, Any], ...]) -> Said:
     found = Foretold()
-    backtest(journal, SINGLE_OBJECT, Trial(flows, 0, FOR_EVER_MS, is_alone=True), found)
+    backtest(Past(journal, SINGLE_OBJECT), Trial(flows, 0, FOR_EVER_MS, is_alone=True), found)
     return found.said
 
 

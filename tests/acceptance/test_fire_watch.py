@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from schemas.insights import Anomaly
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.__main__ import app
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
-from streams.settings import DAY_MS, HOUR_MS
 from tests.support.running import Place, a_worker, make_place, play
 from tests.support.watching import Watch, is_watchable, until, watched
 

@@ -12,13 +12,13 @@ import pytest
 
 from schemas.insights import Facts
 from schemas.outputs import Decision, Trigger
+from schemas.units import DAY_MS
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.files import LIBRARY
 from streams.flows.language.flow_set import compile_flows
 from streams.offline.stories import read_stories, story_files, touchpoints
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
-from streams.settings import DAY_MS
 from tests.support.flows import TEN
 from tests.support.running import Place, a_worker, make_place, play
 

@@ -13,10 +13,10 @@ import pytest
 
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS
 from streams.replay.files.columns import map_file
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
-from streams.settings import DAY_MS
 from tests.support.flows import TEN
 from tests.support.running import a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until

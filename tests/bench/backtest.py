@@ -39,13 +39,13 @@ from pathlib import Path
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
 from streams.engine.garbage import collect_rarely
-from streams.offline.backtest import Trial, backtest
+from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.journal_file import JournalFile
 from streams.offline.sendings import Sendings
 collect_rarely()
 begun, for_ever_ms = time.process_time(), 1 << 62
 trial = Trial(library_documents(), 0, for_ever_ms)
-folded = backtest(JournalFile(Path(sys.argv[1])), SINGLE_OBJECT, trial, Sendings(0, for_ever_ms))
+folded = backtest(Past(JournalFile(Path(sys.argv[1])), SINGLE_OBJECT), trial, Sendings(0, for_ever_ms))
 print((time.process_time() - begun) / folded.records * 1e6)
 """
 

@@ -13,7 +13,8 @@ import fastavro
 from confluent_kafka import Producer
 
 from streams.demo.servers.places import bench_dir
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def fill(brokers: str) -> None:
     sys.path.insert(0, str(folder))
     fill_module: Any = __import__("fill")
     job: Any = __import__("job")
-    create_topics(brokers, [TopicSpec(TOPIC, PARTITIONS, 1, {"retention.ms": "-1"})], {})
+    create_topics(brokers, [TopicSpec(TOPIC, PARTITIONS, {"retention.ms": "-1"})], {})
     producer = Producer(
         {
             "bootstrap.servers": brokers,

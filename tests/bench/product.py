@@ -14,13 +14,14 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.insights import Facts
 from schemas.touchpoint import Mark
+from schemas.units import HOUR_MS
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.demo.servers.server import free_port
 from streams.fold.record import journal_headers
 from streams.kafka.reader import read_committed
 from streams.operations.create import create_prefix
-from streams.settings import HOUR_MS, DomainSettings, WorkerSettings
+from streams.settings import DomainSettings, WorkerSettings
 from streams.topics import Topics
 from tests.bench.flow_sets import ONE
 

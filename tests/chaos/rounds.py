@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from schemas.units import DAY_MS
 from streams.demo.servers.broker import KAFKA_VERSION, Broker
 from streams.flows.language.files import library_documents
 from streams.replay.replayer import Source
-from streams.settings import DAY_MS
 from tests.chaos.claims import Found, at_least_once, exactly_once
 from tests.chaos.crew import Crew
 from tests.chaos.faults import KINDS, Stage, plan

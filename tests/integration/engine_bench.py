@@ -18,7 +18,8 @@ from state.codec import open_frame
 from state.rocksdb import RocksDBStore
 from streams.demo.servers.places import PROJECT
 from streams.kafka.reader import read_committed
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.compiled import ROOT, compile_product, has_compiler
+from tests.support.compiled import ROOT, compiled_product, has_compiler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +42,8 @@ TESTS = (
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_product(tmp_path_factory.mktemp("compiled"))
+def compiled() -> Path:
+    return compiled_product()
 
 
 def _run(product: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

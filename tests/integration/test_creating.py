@@ -12,7 +12,6 @@ from schemas.journal import Configured
 from schemas.wire import decode, encode
 from streams.flows.language.publishing import paused, with_flow
 from streams.kafka.reader import read_committed
-from streams.kafka.topics import TopicSpec as EngineSpec
 from streams.kafka.topics import WrongTopics, create_topics
 from streams.operations.create import (
     CannotChange,
@@ -24,7 +23,7 @@ from streams.operations.create import (
 )
 from streams.operations.prefix import open_prefix, partition_of
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
-from streams.topics import Topics
+from streams.topics import Topics, TopicSpec
 from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:
@@ -119,8 +118,8 @@ def test_what_is_fixed_for_life_is_refused(settings: WorkerSettings, name: str, 
 
 
 def test_a_topic_of_another_size_is_refused_before_anything_is_published(settings: WorkerSettings) -> None:
-    create_topics(settings.brokers, [EngineSpec(Topics(settings.prefix).triggers, 7)])
-    with pytest.raises(WrongTopics, match="triggers has 7 partitions instead of 3"):
+    create_topics(settings.brokers, [TopicSpec(Topics(settings.prefix).triggers, 7)])
+    with pytest.raises(WrongTopics, match="triggers has 7 partitions, 3 are wanted"):
         create_prefix(settings, DOMAIN)
     with pytest.raises(NotCreated):
         read_domain(settings)

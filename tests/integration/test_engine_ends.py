@@ -14,8 +14,9 @@ from streams.engine.settings import EngineSettings, asker_config
 from streams.kafka.ends import EndOffsets
 from streams.kafka.group import GroupOffsetsReader
 from streams.kafka.offsets import GroupOffsets
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
 from streams.kafka.unowned import Unowned
+from streams.topics import TopicSpec
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0

@@ -10,7 +10,8 @@ from confluent_kafka import Consumer, Producer
 
 from streams.engine.poller import Poller
 from streams.engine.settings import EngineSettings, consumer_config
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.server import free_port
 from streams.kafka.reader import TopicMissing, read_committed
-from streams.kafka.topics import TopicSpec, WrongTopics, create_topics, partition_counts
+from streams.kafka.topics import WrongTopics, create_topics, partition_counts
+from streams.topics import TopicSpec
 from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from schemas.insights import Facts
 from schemas.journal import CollectedTo, ModelTick, PartitionProgress
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.replay.barrier import SilentStage
 from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.replayer import ReplayError, ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
-from streams.settings import DAY_MS, HOUR_MS, DomainSettings
+from streams.settings import DomainSettings
 
 FRIDAY_MS = int(datetime(2011, 1, 7, 9, 30, tzinfo=UTC).timestamp()) * 1000
 MONDAYS_MS = [int(datetime(2011, 1, day, tzinfo=UTC).timestamp()) * 1000 for day in (10, 17)]

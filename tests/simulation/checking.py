@@ -11,7 +11,7 @@ from schemas.journal import Progress
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.clients import Clients
-from streams.engine.restore import restore
+from streams.engine.restore import Restoration, restore
 from streams.kafka.journal import read_record
 from tests.simulation.calm import calm_run, refolded
 from tests.simulation.faults import Fault, Faults
@@ -87,7 +87,7 @@ def _restored(world: World, slot: int, disk: ModelDisk, there: Outcome) -> Itera
     for source in inputs(domain()):
         for number in range(len(world.broker.topics[source.topic])):
             place: PartitionId = source.topic, number
-            found = restore(world.settings(slot), clients, source, number, Event(), lambda _: None)
+            found = restore(Restoration(world.settings(slot), clients, source, number, Event(), lambda _: None))
             if found is None or found.store is None:
                 continue
             if dict(found.store.items()) != there.state[place]:

@@ -12,7 +12,8 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from streams.engine.settings import EngineSettings, asker_config, consumer_config, producer_config
 from streams.kafka.config import reader_config
 from streams.kafka.group import GroupOffsetsReader
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 from tests.simulation.faults import Faults
 from tests.simulation.model_broker import ModelBroker
 from tests.simulation.model_consumer import ModelConsumer

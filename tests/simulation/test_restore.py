@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from streams.engine.clients import Clients
-from streams.engine.restore import OffsetMissing, Restored, restore
+from streams.engine.restore import OffsetMissing, Restoration, Restored, restore
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from tests.simulation.disk import ModelDisk
 from tests.simulation.faults import Fault, Faults
@@ -42,7 +42,7 @@ class OtherWorker:
             consumer=lambda config: ModelConsumer(config, self._process, self.broker, self._faults), disk=disk
         )
         source = inputs(domain())[1]
-        return restore(engine_settings(0), clients, source, 0, Event(), lambda _: None)
+        return restore(Restoration(engine_settings(0), clients, source, 0, Event(), lambda _: None))
 
 
 def test_who_was_stopped_while_another_made_the_first_commit_misses_no_offset() -> None:

@@ -86,7 +86,7 @@ class KeptWorld(World):
             self.journal.append(Kept(record.key.encode() or None, record.raw, headers, len(self.journal)))
             return fold(record)
 
-        self.fold = recorded  # type: ignore[assignment]
+        self.partition.fold = recorded  # type: ignore[assignment]
 
     def topics(self) -> dict[str, list[Kept]]:
         """Every topic by name, of the outputs so far."""

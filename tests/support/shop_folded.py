@@ -6,9 +6,9 @@ import json
 from hashlib import blake2b
 
 from schemas import wire
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.files import library_documents
 from streams.fold import fold
-from streams.settings import DAY_MS, HOUR_MS
 from streams.shop.generator import Shop, ShopParameters
 from tests.support.world import World
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from schemas import wire
-from schemas.journal import Configured, PartitionProgress, Progress
 from schemas.touchpoint import Order, Product, Touchpoint
-from state.memory import MemoryStore
-from state.overlay import Overlay
-from streams.collect.keys import key_of
-from streams.fold.fold import Fold
-from streams.fold.partition_state import JournalCodec
-from streams.fold.record import Record
+from streams.fold.attempt import RAISED, Refused
+from streams.fold.memory import Partition
+from streams.fold.moment import Rejected
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import msgspec
 
     from schemas.insights import PanelRow
+    from streams.fold.attempt import Folded
+    from streams.fold.fold import Fold
     from streams.profiles.profile import Profile
 
 T = TypeVar("T")
@@ -43,39 +42,42 @@ class World:
             **given,
         }
         self.settings = settings or DomainSettings.model_validate(given)
-        self.overlay: Overlay[Any] = Overlay(MemoryStore(), JournalCodec())
-        self.fold = Fold(self.overlay)
+        self.partition = Partition(self.settings)
+        self.overlay = self.partition.overlay
         self.outputs: list[tuple[str, msgspec.Struct | None]] = []
         self.counts: Counter[tuple[str, int, str]] = Counter()
         self.panel: list[PanelRow] = []
         self.position = 0
-        self.append("", Configured(self.settings.model_dump_json(), 0))
+        self._take(self.partition.configure())
+
+    @property
+    def fold(self) -> Fold:
+        """The state machine."""
+        return self.partition.fold
 
     def append(self, key: str, record: msgspec.Struct, received_ms: int = 0, hops: int = 0) -> None:
-        """Folds a record and everything that it loops back."""
-        waiting = deque([Record(key, record, wire.encode(record), received_ms, hops)])
-        while waiting:
-            effects = self.fold(waiting.popleft())
+        """Folds a record and everything that it loops back; Rejected, or whatever its code raises."""
+        self._take(self.partition.append(key, record, received_ms, hops))
+
+    def _take(self, outcomes: Iterable[Folded | Refused]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                if outcome.reason == RAISED:
+                    raise AssertionError(outcome.detail)
+                raise Rejected(outcome.reason, outcome.detail)
+            effects = outcome.effects
             self.outputs += effects.outputs
             self.counts.update(effects.counts)
             self.panel += effects.panel
-            for target, appended, headers in effects.journal:
-                raw = appended if isinstance(appended, bytes) else wire.encode(appended)
-                named = dict(headers)
-                received = int.from_bytes(named.get("received_at_ms", b""), "big")
-                waiting.append(Record(target or "", wire.decode(raw), raw, received, named.get("hops", b"\x00")[0]))
 
     def send(self, *events: Touchpoint, received_ms: int | None = None) -> None:
         """Folds touchpoints under the keys that collect would give them."""
         for event in events:
-            key = key_of(event)
-            assert key is not None
-            self.append(key.decode(), event, event.time_ms if received_ms is None else received_ms)
+            self._take(self.partition.send(event, received_ms))
 
     def pass_time(self, until_ms: int) -> None:
-        """Announce to the partition that time has come to until_ms."""
-        told = tuple(PartitionProgress(p, until_ms) for p in range(self.settings.touchpoint_partitions))
-        self.append("", Progress(told))
+        """Announces to the partition that time has come to until_ms."""
+        self._take(self.partition.pass_time(until_ms))
 
     def commit(self) -> None:
         """As after a cycle: what is pending goes to the store."""

@@ -10,12 +10,14 @@ import pytest
 
 from schemas.outputs import Credit
 from schemas.touchpoint import Marketing, Order, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
 from streams.attribution.models import MODELS, apportion, split_last, split_linear
 from streams.attribution.touches import add_touch, touch_of
 from streams.profiles.effects import Effects, hash_64
+from streams.profiles.moment import Moment
 from streams.profiles.profile import TOUCHES_MAX, Conversion, Profile, Touch
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 
 NOW_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
 SETTINGS = parse_domain("{}")
@@ -58,6 +60,11 @@ def balance(effects: Effects) -> dict[tuple[str, str, str], int]:
     return {key: minor for key, minor in sums.items() if minor}
 
 
+def at(cause: str, effects: Effects) -> Moment:
+    """The customer u:1, now."""
+    return Moment("u:1", NOW_MS, cause, SETTINGS, effects)
+
+
 class Ledger:
     """A customer whose credit rows are gathered."""
 
@@ -70,16 +77,16 @@ class Ledger:
 
     def order(self, order_id: str, minor: int, time_ms: int = NOW_MS, currency: str = "EUR") -> None:
         event = an_order(order_id, minor, time_ms, currency)
-        self._keep(converted(self.profile, event, NOW_MS, SETTINGS, "u:1", self.effects))
+        self._keep(converted(self.profile, event, at(event.event_id, self.effects)))
 
     def refund(self, order_id: str, minor: int, currency: str = "EUR") -> None:
         event = a_refund(order_id, minor, currency)
-        self._keep(refunded(self.profile, event, minor, NOW_MS, SETTINGS, "u:1", self.effects))
+        self._keep(refunded(self.profile, event, minor, at(event.event_id, self.effects)))
 
     def touch(self, touch: Touch) -> None:
         touches = add_touch(self.profile.touches, touch, NOW_MS)
         self.profile = msgspec.structs.replace(self.profile, touches=touches)
-        self._keep(retouched(self.profile, touch, NOW_MS, SETTINGS, "u:1", "late", self.effects))
+        self._keep(retouched(self.profile, touch, at("late", self.effects)))
 
     @property
     def conversions(self) -> tuple[Conversion, ...]:
@@ -305,7 +312,7 @@ def test_a_merge_recomputes_paths_from_the_touches_of_both() -> None:
     device.order("o2", 50)
     effects = Effects()
     effects.outputs = user.effects.outputs + device.effects.outputs
-    touches, conversions = merged(user.profile, device.profile, NOW_MS, SETTINGS, "u:1", "absorbed", effects)
+    touches, conversions = merged(user.profile, device.profile, at("absorbed", effects))
     assert [touch.channel for touch in touches] == ["ads", "email"]
     assert [conversion.order_id for conversion in conversions] == ["o1", "o2"]
     assert balance(effects) == {
@@ -322,7 +329,7 @@ def test_a_merge_that_changes_no_path_writes_nothing() -> None:
     user, device = Ledger(a_touch("email", NOW_MS - 1)), Ledger(a_touch("ads", NOW_MS + 1))
     user.order("o1", 100)
     effects = Effects()
-    _, conversions = merged(user.profile, device.profile, NOW_MS, SETTINGS, "u:1", "absorbed", effects)
+    _, conversions = merged(user.profile, device.profile, at("absorbed", effects))
     assert conversions == user.conversions
     assert effects.outputs == []
 
@@ -339,8 +346,8 @@ def test_an_order_that_both_profiles_had_is_credited_once_after_the_merge(device
     one, other = Effects(), Effects()
     one.outputs = user.effects.outputs + device.effects.outputs
     other.outputs = list(one.outputs)
-    merged(user.profile, device.profile, NOW_MS, SETTINGS, "u:1", "absorbed", one)
-    merged(device.profile, user.profile, NOW_MS, SETTINGS, "u:1", "absorbed", other)
+    merged(user.profile, device.profile, at("absorbed", one))
+    merged(device.profile, user.profile, at("absorbed", other))
     assert balance(one) == balance(other)
     for model in MODELS:
         assert sum(minor for (_, name, _), minor in balance(one).items() if name == model) == 60

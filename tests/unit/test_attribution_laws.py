@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Credit
 from schemas.touchpoint import Order, Touchpoint
+from schemas.units import DAY_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
 from streams.attribution.models import MODELS, apportion
 from streams.attribution.touches import add_touch, bounded, united
 from streams.profiles.effects import Effects, hash_64
+from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Conversion, Profile, Touch
-from streams.settings import DAY_MS, parse_domain
+from streams.settings import parse_domain
 
 SETTINGS = parse_domain('{"lookback_ms": 600000, "view_lookback_ms": 180000}')
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
@@ -89,13 +91,14 @@ class Shop:
         elif isinstance(step, Placed):
             self.values[step.order_id] = step
             self.order_key[step.order_id] = key
-            profile = self._with(profile, converted(profile, _order(step), NOW_MS, SETTINGS, owner, self.effects))
+            event = _order(step)
+            profile = self._with(profile, converted(profile, event, self._at(owner, event.event_id)))
         elif profile.conversions:
             conversion = profile.conversions[step.order % len(profile.conversions)]
             placed = self.values[conversion.order_id]
             self.values[conversion.order_id] = placed._replace(minor=max(placed.minor - step.minor, 0))
             event = _order(placed)
-            after = refunded(profile, event, step.minor, NOW_MS, SETTINGS, owner, self.effects)
+            after = refunded(profile, event, step.minor, self._at(owner, event.event_id))
             profile = self._with(profile, after)
         self.profiles[owner] = profile
 
@@ -104,15 +107,18 @@ class Shop:
         if touches is profile.touches:
             return profile
         profile = msgspec.structs.replace(profile, touches=touches)
-        return self._with(profile, retouched(profile, touch, NOW_MS, SETTINGS, owner, "late", self.effects))
+        return self._with(profile, retouched(profile, touch, self._at(owner, "late")))
 
     def _absorb(self, device: str) -> None:
         if self.owner[device] != device:
             return
         user, other = self.profiles["u:1"], self.profiles[device]
-        touches, conversions = merged(user, other, NOW_MS, SETTINGS, "u:1", f"absorbed:{device}", self.effects)
+        touches, conversions = merged(user, other, self._at("u:1", f"absorbed:{device}"))
         self.profiles["u:1"] = msgspec.structs.replace(user, touches=touches, conversions=conversions)
         self.owner[device] = "u:1"
+
+    def _at(self, owner: str, cause: str) -> Moment:
+        return Moment(owner, NOW_MS, cause, SETTINGS, self.effects)
 
     @staticmethod
     def _with(profile: Profile, conversions: tuple[Conversion, ...]) -> Profile:
@@ -130,7 +136,8 @@ class Shop:
             profile = Profile(touches=bounded(united(mine), NOW_MS))
             for order_id, placed in self.values.items():
                 if self.owner[self.order_key[order_id]] == owner:
-                    converted(profile, _order(placed), NOW_MS, SETTINGS, owner, effects)
+                    event = _order(placed)
+                    converted(profile, event, Moment(owner, NOW_MS, event.event_id, SETTINGS, effects))
         return _sums(effects)
 
 

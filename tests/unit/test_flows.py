@@ -10,14 +10,16 @@ import pytest
 
 from schemas.outputs import Decision, Trigger, TriggerProduct
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.runtime.consent import allowed, with_consent
 from streams.flows.runtime.runner import end_lost_to_merge, on_due, on_event
 from streams.profiles.effects import Effects
+from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, ConsentState, Profile, Sent
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 from tests.support.flows import a_reminder
 
 if TYPE_CHECKING:
@@ -54,16 +56,17 @@ class Journey:
 
     def meets(self, event: Touchpoint, received_ms: int | None = None) -> None:
         received_ms = event.time_ms if received_ms is None else received_ms
-        self.profile = on_event(
-            self.profile, event, received_ms, received_ms, self.flows, self.settings, self.customer, self.effects
-        )
+        at = self._at(received_ms, event.event_id)
+        self.profile = on_event(self.profile, event, received_ms, self.flows, at)
 
     def comes_due(self, now_ms: int | None = None) -> None:
         run = min(self.profile.runs, key=lambda run: (run.due_ms, run.flow_id))
         now_ms = run.due_ms if now_ms is None else now_ms
-        self.profile = on_due(
-            self.profile, run, now_ms, self.flows, self.settings, self.customer, self.effects, watermark_ms=now_ms
-        )
+        at = self._at(now_ms, f"timer:flow:{run.flow_id}:{run.due_ms}")
+        self.profile = on_due(self.profile, run, self.flows, at, watermark_ms=now_ms)
+
+    def _at(self, now_ms: int, cause: str) -> Moment:
+        return Moment(self.customer, now_ms, cause, self.settings, self.effects)
 
     @property
     def decisions(self) -> list[Decision]:
@@ -310,7 +313,7 @@ def test_a_customer_of_an_older_version_is_decided_by_the_published_one() -> Non
 def test_a_candidate_lost_in_a_merge_has_a_final_record() -> None:
     journey = Journey()
     journey.meets(an_event())
-    end_lost_to_merge(journey.profile.runs[0], START_MS, "u:1", journey.effects)
+    end_lost_to_merge(journey.profile.runs[0], Moment("u:1", START_MS, "absorbed", GRANTED, journey.effects))
     assert journey.outcomes == ["entered", "exited"]
     assert journey.open == 0
 

@@ -9,13 +9,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from schemas.touchpoint import Message, Order, Product, Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language import fields
 from streams.flows.language.compiling import compile_condition
 from streams.flows.language.conditions import Condition, leaves
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import EMPTY, Cart, CartItem, OrderMonth, PlacedOrder, Profile, Score, Sent, Touch
-from streams.settings import DAY_MS, HOUR_MS
 from tests.unit.test_flows_definition import a_document
 
 if TYPE_CHECKING:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.runtime.consent import allowed, with_consent
 from streams.flows.runtime.runner import on_due, on_event
 from streams.profiles.effects import Effects
+from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
-from streams.settings import DAY_MS, HOUR_MS, parse_domain
+from streams.settings import parse_domain
 from tests.support.flows import a_reminder
 
 START_MS = 1_700_000_000_000
@@ -67,7 +69,7 @@ class Life:
                 self.profile = msgspec.structs.replace(self.profile, consents=consents)
                 continue
             event = Touchpoint(event_id=f"e{number}", type=kind, time_ms=now_ms - late_ms)
-            self.profile = on_event(self.profile, event, now_ms, now_ms, FLOWS, SETTINGS, self.customer, self.effects)
+            self.profile = on_event(self.profile, event, now_ms, FLOWS, self._at(now_ms, event.event_id))
             if kind in {"order_completed", "ticket_opened"}:
                 assert self.profile.runs == ()
                 self.exits.append(len(self.effects.outputs))
@@ -79,12 +81,14 @@ class Life:
                 return
             before = self.profile
             sent = len(self.triggers)
-            self.profile = on_due(
-                before, run, run.due_ms, FLOWS, SETTINGS, self.customer, self.effects, watermark_ms=run.due_ms
-            )
+            at = self._at(run.due_ms, f"timer:flow:{run.flow_id}:{run.due_ms}")
+            self.profile = on_due(before, run, FLOWS, at, watermark_ms=run.due_ms)
             (channel,) = FLOWS.flows[run.flow_id].ordered_channels
             if len(self.triggers) > sent:
                 assert allowed(before.consents, channel, SETTINGS.consent_default)[0]
+
+    def _at(self, now_ms: int, cause: str) -> Moment:
+        return Moment(self.customer, now_ms, cause, SETTINGS, self.effects)
 
     @property
     def triggers(self) -> list[Trigger]:

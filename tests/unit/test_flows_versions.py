@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import SHADOW
 from streams.flows.language.assignment import is_of_canary
 from streams.flows.language.flow_set import compile_flows
 from streams.profiles.profile import Sent
-from streams.settings import DAY_MS, HOUR_MS, Canary, FlowState
+from streams.settings import Canary, FlowState
 from tests.unit.test_flows import START_MS, Journey, a_flow, an_event
 from tests.unit.test_flows_steps import SERIES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +23,6 @@ IN_PROSE_ONLY = {"told", "standing", "foretold"}
 # they say nothing to a marketer
 OF_ENGINEERS = {"folded", "fold", "no's", "journalled"}
 NO_VERB = {"a", "an", "the", "what", "whether", "how", "where", "when", "who", "which", "by", "of", "as", "in", "those"}
-FOLLOWING = ("streams/attribution/", "streams/fold/", "streams/flows/runtime/", "streams/profiles/")
-"""Rooms whose docstrings and messages are not yet gone over."""
 KINDS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
     "settings": texts.settings,
     "help": texts.helps,
@@ -35,7 +32,7 @@ KINDS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
     "metrics": texts.metrics,
     "schemas": texts.schemas,
     "pages": texts.pages,
-    "messages": partial(texts.messages, *FOLLOWING),
+    "messages": texts.messages,
 }
 
 
@@ -76,7 +73,7 @@ def test_pages_and_the_demo_say_nothing_that_only_engineers_know() -> None:
 def test_comments_and_docstrings_use_plain_words() -> None:
     wrong = [
         f"{place}: {word}"
-        for path in texts.sources(*FOLLOWING)
+        for path in texts.sources()
         for place, text in texts.prose(path)
         for word in sorted(words(text) & (BANNED | IN_PROSE_ONLY))
     ]
@@ -86,7 +83,7 @@ def test_comments_and_docstrings_use_plain_words() -> None:
 def test_a_functions_docstring_begins_with_what_it_does() -> None:
     wrong = [
         f"{place}: {text.splitlines()[0]}"
-        for path in texts.sources(*FOLLOWING)
+        for path in texts.sources()
         for place, text in texts.docstrings(path)
         if text.split()[0].lower().strip(",:") in NO_VERB
     ]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.publishing import NotPublishable, paused, resumed, with_flow
-from streams.settings import DAY_MS, HOUR_MS, DomainSettings
+from streams.settings import DomainSettings
 from tests.support.flows import a_reminder
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from schemas.outputs import ProfileView, SegmentChanged
+from schemas.units import shown_time
 from streams.operations.explain import NotACustomer, customer_key
 from streams.operations.prefix import partition_of
-from streams.operations.wording import change_sentence, shown_age, shown_time, why_segment
+from streams.operations.wording import change_sentence, shown_age, why_segment
 from streams.profiles.scores import CutsModel, score_f, score_r
 from streams.settings import DomainSettings
 from tests.support.world import DAY_MS, HOUR_MS, START_MS

@@ -173,7 +173,7 @@ def test_what_became_a_dead_letter_is_not_folded_by_code_that_was_mended(monkeyp
     world = KeptWorld()
     world.send(an_order(START_MS, user="1"))
     monkeypatch.setattr("streams.fold.fold.fold_touchpoint", None)
-    with pytest.raises(TypeError):
+    with pytest.raises(AssertionError, match="TypeError"):
         world.send(an_order(START_MS, user="2"))
     monkeypatch.undo()
     world.counts["fold_dead_letters", 0, ""] += 1

@@ -25,64 +25,62 @@ PARTITIONS = 3
 CALM = GroupOffsets({0: 7, 1: 7, 2: 7}, {0: 7, 1: 7, 2: 7})
 
 
-def told(settling: WatermarkGate) -> dict[int, tuple[int, ...]]:
+def told(gate: WatermarkGate) -> dict[int, tuple[int, ...]]:
     """What is told now; it counts as told."""
-    found = dict(settling.unannounced(range(PARTITIONS)))
+    found = dict(gate.unannounced(range(PARTITIONS)))
     for partition, times in found.items():
-        settling.announce(partition, times)
+        gate.announce(partition, times)
     return found
 
 
-def a_look(settling: WatermarkGate, standing: GroupOffsets) -> dict[int, tuple[int, ...]]:
-    if settling.wants_look():
-        settling.looked(standing)
-    return told(settling)
+def a_look(gate: WatermarkGate, standing: GroupOffsets) -> dict[int, tuple[int, ...]]:
+    if gate.wants_look():
+        gate.looked(standing)
+    return told(gate)
 
 
 def test_where_nothing_is_under_way_one_look_is_enough() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5, 6))
-    assert a_look(settling, CALM) == {0: (5, 6)}
-    assert not settling.wants_look()
+    gate = WatermarkGate()
+    gate.note(0, (5, 6))
+    assert a_look(gate, CALM) == {0: (5, 6)}
+    assert not gate.wants_look()
 
 
 def test_a_partition_that_stands_still_holds_time_back_in_all() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    settling.note(1, (5,))
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    gate.note(1, (5,))
     for end in range(8, 100):
-        assert a_look(settling, GroupOffsets({0: end - 1, 1: end - 1, 2: 7}, {0: end, 1: end, 2: 8})) == {}
-    assert a_look(settling, GroupOffsets({0: 99, 1: 99, 2: 8}, {0: 99, 1: 99, 2: 8})) == {0: (5,), 1: (5,)}
+        assert a_look(gate, GroupOffsets({0: end - 1, 1: end - 1, 2: 7}, {0: end, 1: end, 2: 8})) == {}
+    assert a_look(gate, GroupOffsets({0: 99, 1: 99, 2: 8}, {0: 99, 1: 99, 2: 8})) == {0: (5,), 1: (5,)}
 
 
 def test_under_a_load_that_never_ends_time_comes_after_some_rounds() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    looks = [
-        a_look(settling, GroupOffsets({0: at, 1: at, 2: at}, {0: at + 1, 1: at + 1, 2: at + 1})) for at in range(9)
-    ]
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    looks = [a_look(gate, GroupOffsets({0: at, 1: at, 2: at}, {0: at + 1, 1: at + 1, 2: at + 1})) for at in range(9)]
     assert looks[: ROUNDS + 1] == [{}] * ROUNDS + [{0: (5,)}]
 
 
 def test_what_is_collected_while_a_look_is_under_way_waits_for_the_next() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    assert settling.wants_look()
-    settling.note(0, (6,))
-    settling.looked(CALM)
-    assert told(settling) == {0: (5,)}
-    assert a_look(settling, CALM) == {0: (6,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert gate.wants_look()
+    gate.note(0, (6,))
+    gate.looked(CALM)
+    assert told(gate) == {0: (5,)}
+    assert a_look(gate, CALM) == {0: (6,)}
 
 
 def test_a_partition_without_a_committed_offset_has_folded_nothing() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    assert a_look(settling, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
-    assert a_look(settling, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
+    assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
 
 
 def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
-    """A mark is collected once: were it lost with the worker that read it, time would stop."""
+    """A mark is collected once: were it lost with the worker that read it, time would stand still."""
     world = World(touchpoint_partitions=2)
     world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))
     world.commit()
@@ -113,47 +111,47 @@ def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> N
 
 
 def test_what_was_not_committed_is_told_again() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    assert a_look(settling, CALM) == {0: (5,)}
-    settling.dropped()
-    assert told(settling) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    assert a_look(gate, CALM) == {0: (5,)}
+    gate.dropped()
+    assert told(gate) == {0: (5,)}
 
 
 def test_a_partition_that_went_to_another_worker_is_not_told() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5,))
-    settling.note(1, (5,))
-    assert settling.wants_look()
-    settling.forget(1)
-    settling.looked(CALM)
-    assert told(settling) == {0: (5,)}
+    gate = WatermarkGate()
+    gate.note(0, (5,))
+    gate.note(1, (5,))
+    assert gate.wants_look()
+    gate.forget(1)
+    gate.looked(CALM)
+    assert told(gate) == {0: (5,)}
 
 
 def test_nothing_is_told_before_an_input_has_spoken() -> None:
-    settling = WatermarkGate()
-    settling.note(0, ())
-    settling.note(1, (-1, -1))
-    assert not settling.wants_look()
+    gate = WatermarkGate()
+    gate.note(0, ())
+    gate.note(1, (-1, -1))
+    assert not gate.wants_look()
 
 
 def test_how_far_time_is_held_back_is_known() -> None:
-    settling = WatermarkGate()
-    settling.note(0, (5, 9))
-    assert settling.held_back_ms() == {}
-    assert a_look(settling, CALM) == {0: (5, 9)}
-    settling.note(0, (8, 9))
-    assert settling.held_back_ms() == {0: 3}
+    gate = WatermarkGate()
+    gate.note(0, (5, 9))
+    assert gate.held_back_ms() == {}
+    assert a_look(gate, CALM) == {0: (5, 9)}
+    gate.note(0, (8, 9))
+    assert gate.held_back_ms() == {0: 3}
 
 
 def test_the_longest_way_of_a_withdrawal_ends_before_the_progress() -> None:
     """As slowly as can be: nothing is folded but what the last look saw, and something always follows it."""
     way = ["told by a device", "by its user", "by the address", "by another device of it", "by the user of that"]
     follows = dict(pairwise(way))
-    settling = WatermarkGate()
-    settling.note(0, (5,))
+    gate = WatermarkGate()
+    gate.note(0, (5,))
     log, committed = way[:1], 0
-    while not a_look(settling, GroupOffsets({0: committed}, {0: len(log)})):
+    while not a_look(gate, GroupOffsets({0: committed}, {0: len(log)})):
         seen = len(log)
         log += [follows[record] for record in log[committed:seen] if record in follows]
         log.append("a view")
@@ -247,4 +245,4 @@ def test_progress_never_overtakes_a_forwarded_record(seed: int) -> None:
                 reached = max(reached, item.time_ms)
             elif item.kind == "touchpoint":
                 assert item.time_ms > reached, f"seed {seed}: {item} came after progress to {reached}"
-        assert reached == journal.now_ms - 1, f"seed {seed}: time does not advance"
+        assert reached == journal.now_ms - 1, f"seed {seed}: time is still"

@@ -174,9 +174,9 @@ def bars_figure(groups: Mapping[str, Mapping[str, float]], colours: Sequence[str
         figure, axes = plt.subplots(figsize=(_HALF[0], max(1.3, 0.7 + 0.3 * len(names) * max(1, 0.75 * len(groups)))))
         height = 0.76 / len(groups)
         at = np.arange(len(names))
-        for place, ((label, counts), colour) in enumerate(zip(groups.items(), colours, strict=False)):
+        for index, ((label, counts), colour) in enumerate(zip(groups.items(), colours, strict=False)):
             values = [counts.get(name, 0.0) for name in names]
-            offset = (place - (len(groups) - 1) / 2) * height
+            offset = (index - (len(groups) - 1) / 2) * height
             bars = axes.barh(at + offset, values, height * 0.92, color=colour, label=label)
             axes.bar_label(bars, [_short(value) for value in values], padding=3, fontsize=8, color=SOFT)
         axes.set_yticks(at, names)

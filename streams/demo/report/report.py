@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from schemas.units import iso_time
 from streams.demo.report import plots
 from streams.demo.report.accounting import ENTERED, SENT, Account, Equation, Incident, equations
 from streams.demo.report.series import cluster_points, revenue_series, segment_series
 from streams.demo.report.words import OUTCOMES, STAGES, anomaly_words
 from streams.insights.days import iso_date
 from streams.profiles.segments import GRID_SEGMENTS, UNSCORED
-from streams.replay.calendar import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +197,7 @@ def _letters(account: Account) -> dict[str, int]:
 
 def _incident(each: Incident) -> tuple[str, str]:
     parts = 100 if each.kpi.endswith("_minor") else 1
-    when = shown(each.start_ms)[:16].replace("T", " ")
+    when = iso_time(each.start_ms)[:16].replace("T", " ")
     name = f"{anomaly_words(each.kpi, each.direction)}, {when}"
     return name, f"{each.observed / parts:,.0f} / {each.expected / parts:,.0f}"
 

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.units import DAY_MS, HOUR_MS
 from streams.insights.days import day_start_ms, next_day_ms
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

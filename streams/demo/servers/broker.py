@@ -14,10 +14,10 @@ from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.fetching import cached, run
 from streams.demo.servers.java import java, maven
-from streams.demo.servers.places import PROJECT
 from streams.demo.servers.server import LOCALHOST, DidNotStart, Server, free_port
 
 KAFKA_VERSION = "4.1.1"
+_POM = Path(__file__).with_name("kafka.pom.xml")
 START_SECONDS = 60.0
 _ATTEMPTS = 3
 _CLUSTER_ID = "dG91Y2hzdHJlYW1kZW1vMQ"
@@ -28,8 +28,8 @@ _LOG = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
 
-# Small on purpose: few threads and coordinator partitions start fast on two cores. Other differences from the
-# broker's defaults have a comment with the reason.
+# Small on purpose: few threads and coordinator partitions start fast on two cores. What else differs from the
+# broker's own defaults has its reason beside it.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -49,31 +49,30 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# a killed broker may rejoin only when its former session has expired
+# a killed broker is let in again only when its former session has run out
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-# topics are created by a command; a misspelt one must not appear
+# topics are created explicitly; a misspelt one must not spring up
 auto.create.topics.enable=false
-# a dead worker's open transaction blocks readers until the broker checks
+# a dead worker's open transaction holds back its readers until the broker looks
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 # a single consumer need not wait for others to join
 group.initial.rebalance.delay.ms=0
 # chaos runs notice a dead worker soon
 group.min.session.timeout.ms=1000
-# a 5 MB record must reach us before we can refuse it
+# a 5 MB record has to reach us before we can refuse it
 message.max.bytes=8388608
 replica.fetch.max.bytes=8388608
 """
 
 
 def fetch_kafka(version: str = KAFKA_VERSION) -> Path:
-    """Return the folder with the jars of that Apache Kafka, which Maven fetches once; raises Unavailable."""
-    pom = PROJECT / "deploy" / "kafka" / "pom.xml"
+    """Folder with the jars of that Apache Kafka, brought by Maven once; raises Unavailable."""
 
     def copy_jars(folder: Path) -> None:
         maven(
             "-f",
-            str(pom),
+            str(_POM),
             "dependency:copy-dependencies",
             f"-DoutputDirectory={folder}",
             f"-Dkafka.version={version}",
@@ -85,10 +84,10 @@ def fetch_kafka(version: str = KAFKA_VERSION) -> Path:
 class Broker:
     """A context manager: inside it a broker answers at `bootstrap`; after it the process has ended.
 
-    A given `folder` is kept, with its records, and may be used again; a temporary one is removed at the end. It has
-    `server.properties`, `broker.log` and `data/`. `properties` override ours; in them `{host}`, `{port}` and
-    `{controller_port}` are filled in. The broker dies with the thread that started it, unless `outlives_us`. Raises
-    Unavailable (no Java, no Maven) or DidNotStart.
+    A `folder` given is kept, with its records, and may be used again; otherwise a temporary one is removed at
+    the end. In it are `server.properties`, `broker.log` and `data/`. `properties` go over ours; in them `{host}`,
+    `{port}` and `{controller_port}` are filled in. The broker dies with the thread that started it, unless
+    `outlives_us`. Raises Unavailable (no Java, no Maven) or DidNotStart.
     """
 
     def __init__(
@@ -120,7 +119,7 @@ class Broker:
         return self._server is not None and self._server.running
 
     def start(self) -> None:
-        """Start on free ports, or on those of an earlier start."""
+        """Come up on free ports, or on the ones that an earlier start chose."""
         if self._port:
             self._launch()
             return
@@ -130,24 +129,24 @@ class Broker:
             try:
                 self._launch()
             except DidNotStart:
-                # another process may have taken the port since it was chosen
+                # between choosing a port and listening on it a neighbour may have taken it
                 if attempt == _ATTEMPTS or "Address already in use" not in self._log.read_text():
                     raise
             else:
                 return
 
     def stop(self) -> None:
-        """End it by SIGTERM, then by SIGKILL; its records stay."""
+        """End it in order (SIGTERM), then hard; its records stay."""
         if self._server:
             self._server.stop()
 
     def kill(self) -> None:
-        """End it by SIGKILL, like a power cut."""
+        """SIGKILL, as a power cut would."""
         if self._server:
             self._server.kill()
 
     def restart(self) -> None:
-        """Start again with the same ports and records, whether it runs or was killed."""
+        """Start again with the same ports and records, whether it still runs or was killed."""
         self.stop()
         self.start()
 
@@ -176,7 +175,7 @@ class Broker:
     def _choose_ports(self) -> None:
         self._port = free_port()
         filled = {"host": LOCALHOST, "port": self._port, "controller_port": free_port(), "data": self.folder / "data"}
-        # of two lines for one property Java uses the later one
+        # of two lines for one property Java takes the later
         given = "".join(f"{name}={value}\n" for name, value in self._given.items())
         self._properties.write_text((_PROPERTIES + given).format(**filled))
 
@@ -189,7 +188,7 @@ class Broker:
         self._server.wait_until(self._answers, START_SECONDS)
 
     def _answers(self) -> bool:
-        # a plain connection first: librdkafka would log each failure
+        # a plain connection first: librdkafka would log each of its failed ones
         with suppress(OSError, KafkaException):
             with socket.create_connection((LOCALHOST, self._port), timeout=1.0):
                 pass

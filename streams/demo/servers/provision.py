@@ -1,4 +1,4 @@
-"""`python -m streams.demo.servers.provision`: servers that `make setup` fetches besides the Python environment."""
+"""`python -m streams.demo.servers.provision`: what `make setup` brings beside the Python environment."""
 
 import sys
 import time
@@ -9,15 +9,19 @@ from streams.demo.servers.broker import KAFKA_VERSION, fetch_kafka
 from streams.demo.servers.fetching import Unavailable
 from streams.demo.servers.places import in_ci
 from streams.demo.servers.prometheus import fetch_prometheus
+from streams.demo.servers.valgrind import fetch_valgrind
 
 
 def main() -> int:
-    """Return exit code 1 if something necessary is not available."""
+    """Exit code 1 where something that must be there cannot be had."""
     servers_ready = _bring(f"Apache Kafka {KAFKA_VERSION}", fetch_kafka)
     prometheus_ready = _bring("Prometheus", fetch_prometheus)
     if not prometheus_ready:
-        _say("   tests that need Prometheus will be skipped; nothing else needs it")
-    return 0 if servers_ready and (prometheus_ready or not in_ci()) else 1
+        _say("   only the tests that need Prometheus do without it: they are skipped")
+    valgrind_ready = _bring("Valgrind", fetch_valgrind)
+    if not valgrind_ready:
+        _say("   only `make cost` does without it: it is skipped")
+    return 0 if servers_ready and ((prometheus_ready and valgrind_ready) or not in_ci()) else 1
 
 
 def _bring(name: str, fetch: Callable[[], Path]) -> bool:
@@ -25,7 +29,7 @@ def _bring(name: str, fetch: Callable[[], Path]) -> bool:
     try:
         folder = fetch()
     except Unavailable as missing:
-        _say(f"== {name}: not available here: {missing}")
+        _say(f"== {name}: not to be had here: {missing}")
         return False
     _say(f"== {name}: {folder} ({time.monotonic() - start:.0f} s)")
     return True

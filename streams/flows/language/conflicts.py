@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.conditions import All, NumberIs, TextIs
 from streams.flows.language.durations import duration_text
 from streams.flows.language.steps import TriggerStep, WaitForDateStep, WaitStep, WaitUntilStep, next_names
-from streams.settings import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,7 +129,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
     """Return messages at a fixed time after the entry (before a date, if negative), by the first way to each."""
     at_ms: dict[str, int] = {flow.steps[0].name: flow.entry.shift_ms + flow.wait.for_ms}
     found = []
-    for place, step in enumerate(flow.steps):
+    for index, step in enumerate(flow.steps):
         if step.name not in at_ms:
             continue
         if isinstance(step, TriggerStep):
@@ -137,7 +137,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
         elif isinstance(step, WaitUntilStep | WaitForDateStep):
             continue
         after_ms = at_ms[step.name] + (step.for_ms if isinstance(step, WaitStep) else 0)
-        for name in next_names(flow.steps, place):
+        for name in next_names(flow.steps, index):
             at_ms.setdefault(name, after_ms)
     return found
 
@@ -146,7 +146,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
     """Return the longest time from the previous message to each message, if every way has a fixed one."""
     since_ms: dict[str, float] = {flow.steps[0].name: float("inf")}
     found = {}
-    for place, step in enumerate(flow.steps):
+    for index, step in enumerate(flow.steps):
         after_ms = since_ms[step.name]
         if isinstance(step, TriggerStep):
             if after_ms != float("inf"):
@@ -156,7 +156,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
             after_ms += step.for_ms
         elif isinstance(step, WaitUntilStep | WaitForDateStep):
             after_ms = float("inf")
-        for name in next_names(flow.steps, place):
+        for name in next_names(flow.steps, index):
             since_ms[name] = max(after_ms, since_ms.get(name, 0))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from schemas.units import DAY_MS
 from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, window_sums
 from streams.profiles.prices import drop_percent
 from streams.profiles.profile import MESSAGES_MAX, TOUCHES_MAX, VIEWS_MAX
@@ -11,7 +12,6 @@ from streams.profiles.rfm import segment_of
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 from streams.profiles.views import KEPT_DAYS as VIEWS_KEPT_DAYS
 from streams.profiles.views import views_since
-from streams.settings import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -149,10 +149,10 @@ def compile_flows(
         FlowError: a document is not a flow, or two have the same id.
     """
     flows: dict[str, Flow] = {}
-    for place, document in enumerate(documents):
-        flow = parse_flow(document, f"flows[{place}]")
+    for index, document in enumerate(documents):
+        flow = parse_flow(document, f"flows[{index}]")
         if flow.id in flows:
-            raise FlowError(f"flows[{place}]: id is {flow.id!r}, which another flow has; give each flow its own id")
+            raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; give each flow its own id")
         flows[flow.id] = flow
     states = states or {}
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}

@@ -1,4 +1,4 @@
-"""The steps of a flow: what happens to a customer after their entry and the first wait."""
+"""The steps of a flow: what happens to a customer after the entry and the first wait."""
 
 from __future__ import annotations
 
@@ -37,41 +37,52 @@ def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
 
 class _Step(Part):
     name: Name
+    """Name of the step in every record. Other steps refer to it."""
 
 
 class _Linear(_Step):
     next: Name | None = None
-    """A later step, or END; None: the next one in the file."""
+    """The step that comes next: a later one, or end. Without it, the following one in the file."""
 
 
 class TriggerStep(_Linear):
-    """Send a message, if no rule forbids it."""
+    """Sends a message, unless a rule forbids it."""
 
     do: Literal["trigger"]
+    """Sends a message."""
 
 
 class WaitStep(_Linear):
-    """Wait for a duration."""
+    """Waits for some time."""
 
     do: Literal["wait"]
+    """Waits for some time."""
     for_ms: Annotated[Duration, AfterValidator(_is_some)] = Field(alias="for")
+    """How long to wait."""
 
 
 class WaitUntilStep(_Linear):
-    """Wait until a local time of day of the customer, on certain days of the week if given (Monday is 1)."""
+    """Waits for a time of day in the customer's time zone."""
 
     do: Literal["wait_until"]
+    """Waits for a time of day."""
     time: Clock
+    """The time of day, such as 10:00."""
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] | None = Field(default=None, min_length=1)
+    """Days of the week, from 1 for Monday to 7 for Sunday. Without it, every day."""
 
 
 class WaitForDateStep(_Linear):
-    """Wait until a date of the profile, or some time before or after it. A customer without it leaves the flow."""
+    """Waits for a date of the profile. A customer without that date leaves the flow."""
 
     do: Literal["wait_for_date"]
+    """Waits for a date of the profile."""
     field: DateField
+    """The date to wait for."""
     before_ms: Duration = Field(default=0, alias="before")
+    """Go on this long before the date."""
     after_ms: Duration = Field(default=0, alias="after")
+    """Go on this long after the date. first_order and last_order need it."""
 
     @model_validator(mode="after")
     def _is_to_come(self) -> WaitForDateStep:
@@ -83,9 +94,13 @@ class BranchStep(_Step):
     """Continue with one of two steps, depending on a condition."""
 
     do: Literal["branch"]
+    """Chooses between two steps by a condition."""
     condition: Annotated[Condition, AfterValidator(check_of_profile)] = Field(alias="if")
+    """The condition, asked of the profile when the step is due."""
     then: Name | None = None
+    """The step if the condition holds. Without it, the following one in the file."""
     otherwise: Name | None = Field(default=None, alias="else")
+    """The step if the condition does not hold. Without it, the following one in the file."""
 
     @model_validator(mode="after")
     def _leads_to_two(self) -> BranchStep:
@@ -95,18 +110,23 @@ class BranchStep(_Step):
 
 
 class Arm(Part):
-    """A share of the customers, chosen by hash, and the step with which they continue."""
+    """A share of the customers. A hash of flow and customer decides who belongs to it."""
 
     name: Name
+    """Name of the arm in every record."""
     percent: float = Field(gt=0, le=100)
+    """Share of the customers. The shares of all arms add up to 100."""
     next: Name | None = None
+    """The step for this arm: a later one, or end. Without it, the following one in the file."""
 
 
 class SplitStep(_Step):
-    """Put each customer into one arm, the same in every version of the flow with the same arms."""
+    """Assigns each customer to one arm of an experiment, the same one in every version with the same arms."""
 
     do: Literal["split"]
+    """Assigns customers to the arms of an experiment."""
     arms: tuple[Arm, ...] = Field(min_length=2)
+    """The arms, two or more."""
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> SplitStep:
@@ -120,9 +140,10 @@ class SplitStep(_Step):
 
 
 class CheckGoalStep(_Linear):
-    """End the flow for customers who have reached its goal since they entered."""
+    """Ends the flow for customers who have reached its goal since they entered."""
 
     do: Literal["check_goal"]
+    """Ends the flow if the goal is reached."""
 
 
 Step: TypeAlias = Annotated[
@@ -164,7 +185,7 @@ def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     Raises:
         ValueError: the message names the step.
     """
-    places = {step.name: place for place, step in enumerate(steps)}
+    places = {step.name: index for index, step in enumerate(steps)}
     if len(places) < len(steps) or (END in places and len(steps) > 1):
         raise ValueError(f"give each step its own name, and none the name {END}")
     if sum(isinstance(step, SplitStep) for step in steps) > 1:
@@ -173,15 +194,15 @@ def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         last = steps[-1].name
         raise ValueError(f"{last} is the last step and sends nothing; end with a trigger")  # noqa: TRY004 - a value
     reached = {0}
-    for place, step in enumerate(steps):
-        if place not in reached:
+    for index, step in enumerate(steps):
+        if index not in reached:
             raise ValueError(f"no step leads to {step.name}")
         for name in targets(step):
             if name == END:
                 continue
-            to = place + 1 if name is None else places.get(name, -1)
-            if to <= place:
-                raise ValueError(f"{step.name} leads to {name!r}; use {END} or the name of a later step")
+            to = index + 1 if name is None else places.get(name, -1)
+            if to <= index:
+                raise ValueError(f"{step.name} leads to {name!r}; allowed are {END} and the names of later steps")
             reached.add(to)
         if not isinstance(step, TriggerStep) and set(targets(step)) == {END}:
             raise ValueError(f"nothing is sent after {step.name}: it leads only to {END}")

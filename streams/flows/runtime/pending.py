@@ -1,14 +1,14 @@
-"""Messages that are decided and may still be taken back: held until all that came in before is folded, or not yet due.
+"""Messages that are decided and may still be taken back: held until the watermark has passed, or not due yet.
 
-A customer's own record fires his timers at once, while a withdrawal that names only his address, or an order of his
-device, may still lie in another partition. What is promotional waits then, decided as it is, until the partition's
-time has come; what is found out meanwhile, and happened before the message was to go, takes it back. So does what
-happens before the due time of a message that is out already: a Revocation under the same key tells subscribers.
+A customer's own record fires their timers at once. A withdrawal that names only their address, or an order of their
+device, may still be in another partition then. So a promotional message is held until the watermark has passed its
+decision. What turns up meanwhile takes it back if it happened before the message was to go out. What happens before
+the due time of a message that is out already takes it back too: a Revocation under the same key informs subscribers.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -22,55 +22,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from schemas.outputs import Trigger
-    from streams.flows.language.flow import Flow
     from streams.flows.language.flow_set import FlowSet
-    from streams.profiles.effects import Effects
-    from streams.profiles.profile import ConsentState, Profile, Run
+    from streams.flows.runtime.candidate import Candidate
+    from streams.profiles.moment import Moment
+    from streams.profiles.profile import ConsentState, Profile
 
-SETTLES_MS = 10_000
-"""Time comes a second or two after what happens where nothing has a backlog: for so little nobody has to wait."""
+LAG_MS_MAX = 10_000
+"""Without a backlog the watermark is a second or two behind: up to this lag no message is held."""
 _replace = msgspec.structs.replace
 
 
-def sent_or_held(  # noqa: PLR0913, PLR0917 - what a rule depends on is named, not bundled
-    profile: Profile, trigger: Trigger, run: Run, flow: Flow, watermark_ms: int | None, effects: Effects
-) -> Profile:
-    """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
-    goes_ms = max(trigger.decided_ms, trigger.due_ms)
+class Ending(NamedTuple):
+    """An event that ends flows."""
+
+    event_type: str
+    time_ms: int
+    received_ms: int
+
+
+def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermark_ms: int | None) -> Profile:
+    """Emit or hold a message, and return the profile with it: in the log, and pending until it is due."""
+    flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
+    profile = candidate.profile
     profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
-    is_settled = watermark_ms is not None and trigger.decided_ms - watermark_ms <= SETTLES_MS
-    # one after the other, as they were decided
-    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.pending))
+    is_current = watermark_ms is not None and trigger.decided_ms - watermark_ms <= LAG_MS_MAX
+    # messages go out in the order in which they were decided
+    is_held = flow.is_promotional and (not is_current or any(other.is_held for other in profile.pending))
     if not is_held:
-        _emit(trigger, trigger.customer, effects)
+        _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
             return profile
-    message = PendingMessage(trigger, _replace(run, products=()), is_held)
-    return bounded(_replace(profile, pending=(*profile.pending, message)), trigger.customer, effects)
+    message = PendingMessage(trigger, _replace(candidate.run, products=()), is_held)
+    return bounded(_replace(profile, pending=(*profile.pending, message)), at)
 
 
-def bounded(profile: Profile, customer: str, effects: Effects) -> Profile:
-    """The profile with PENDING_MAX messages at most: of more the first do not wait."""
+def bounded(profile: Profile, at: Moment) -> Profile:
+    """Return the profile with at most PENDING_MAX pending messages; of more, the first go out now."""
     beyond = len(profile.pending) - PENDING_MAX
     if beyond <= 0:
         return profile
     for message in profile.pending[:beyond]:
         if message.is_held:
-            _emit(message.trigger, customer, effects)
+            _emit(message.trigger, at)
     return _replace(profile, pending=profile.pending[beyond:])
 
 
-def released(profile: Profile, watermark_ms: int | None, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
-    """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
+def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
+    """Emit the held messages that the watermark has passed, and return the profile.
+
+    A message stays pending until it is due. One whose flow is paused is taken back.
+    """
     if watermark_ms is None:
         return profile
-    profile = _without_paused(profile, watermark_ms, flow_set, customer, effects)
+    profile = _without_paused(profile, watermark_ms, flow_set, at)
     now_ms = max(profile.clock_ms, watermark_ms)
     kept = []
     for message in profile.pending:
         is_released = _is_to_release(message, watermark_ms)
         if is_released:
-            _emit(message.trigger, customer, effects)
+            _emit(message.trigger, at)
         if message.goes_ms > now_ms or (message.is_held and not is_released):
             kept.append(_replace(message, is_held=False) if is_released else message)
     return _replace(profile, pending=tuple(kept))
@@ -80,51 +90,42 @@ def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= watermark_ms
 
 
-def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, customer: str, effects: Effects) -> Profile:
+def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     def is_taken_back(message: PendingMessage) -> bool:
-        plan = flow_set.plan_of(message.run, customer)
+        plan = flow_set.plan_of(message.run, at.customer)
         return _is_to_release(message, watermark_ms) and plan is not None and plan.is_paused
 
-    reason = "A person had paused the flow before the message went out."
-    return _without(profile, is_taken_back, reason, {}, profile.clock_ms, customer, effects)
+    reason = "The flow was paused before the message went out, so it was taken back."
+    return _without(profile, is_taken_back, reason, {}, at)
 
 
-def _emit(trigger: Trigger, customer: str, effects: Effects) -> None:
-    # a device may have turned out to be this customer meanwhile
-    effects.emit(customer, trigger if trigger.customer == customer else _replace(trigger, customer=customer))
-    effects.count("triggers")
-    effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
+def _emit(trigger: Trigger, at: Moment) -> None:
+    # the device for which it was decided may have turned out to be this customer
+    mine = trigger if trigger.customer == at.customer else _replace(trigger, customer=at.customer)
+    at.effects.emit(at.customer, mine)
+    at.effects.count("triggers")
+    at.effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")
 
 
-def without_ended(  # noqa: PLR0913, PLR0917 - as given_out
-    profile: Profile,
-    event_type: str,
-    time_ms: int,
-    received_ms: int,
-    now_ms: int,
-    flow_set: FlowSet,
-    customer: str,
-    effects: Effects,
-) -> Profile:
-    """The profile without messages of flows that this event would have ended, had it been folded when it was received.
+def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Moment) -> Profile:
+    """Take back messages of flows that this event would have ended, had it been folded when it was received.
 
-    An order of before the customer entered the flow ends nothing.
+    An event from before the customer entered the flow ends nothing.
     """
 
     def is_taken_back(message: PendingMessage) -> bool:
-        run, plan = message.run, flow_set.plan_of(message.run, customer)
-        is_exit = plan is not None and event_type in plan.flow.exit_events
-        return is_exit and (run.last_entry_ms or run.entered_ms) < time_ms and received_ms < message.goes_ms
+        run, plan = message.run, flow_set.plan_of(message.run, at.customer)
+        is_exit = plan is not None and ending.event_type in plan.flow.exit_events
+        is_later = (run.last_entry_ms or run.entered_ms) < ending.time_ms
+        return is_exit and is_later and ending.received_ms < message.goes_ms
 
-    evidence = {"event": event_type, "event_time_ms": str(time_ms)}
-    reason = f"{event_type} had ended this flow before the message was to go."
-    return _without(profile, is_taken_back, reason, evidence, now_ms, customer, effects)
+    evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
+    reason = f"{ending.event_type} had ended the flow before the message was to go out, so it was taken back."
+    return _without(profile, is_taken_back, reason, evidence, at)
 
 
-def without_withdrawn(
-    profile: Profile, statements: Iterable[ConsentState], now_ms: int, customer: str, effects: Effects
-) -> Profile:
-    """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
+def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:
+    """Take back messages for which one of the statements withdrew consent before they were to go out."""
 
     def is_taken_back(message: PendingMessage) -> bool:
         channel, goes_ms = message.trigger.channel, message.goes_ms
@@ -135,38 +136,39 @@ def without_withdrawn(
             for said in statements
         )
 
-    reason = "Consent had been withdrawn before the message was to go."
-    return _without(profile, is_taken_back, reason, {}, now_ms, customer, effects)
+    reason = "Consent was withdrawn before the message was to go out, so it was taken back."
+    return _without(profile, is_taken_back, reason, {}, at)
 
 
-def without_out(profile: Profile, now_ms: int, customer: str, effects: Effects) -> Profile:
-    """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
-    reason = "The device turned out to be another customer's."
-    return _without(profile, lambda message: not message.is_held, reason, {}, now_ms, customer, effects)
+def without_dispatched(profile: Profile, at: Moment) -> Profile:
+    """Take back the messages to a device that are out and not due yet, before a user absorbs its profile."""
+    reason = "This device turned out to belong to a known customer, so the message was taken back."
+    return _without(profile, lambda message: not message.is_held, reason, {}, at)
 
 
-def _without(  # noqa: PLR0913, PLR0917 - as given_out
-    profile: Profile,
-    is_taken_back: Callable[[PendingMessage], bool],
-    reason: str,
-    evidence: dict[str, str],
-    now_ms: int,
-    customer: str,
-    effects: Effects,
+def _without(
+    profile: Profile, is_taken_back: Callable[[PendingMessage], bool], reason: str, evidence: dict[str, str], at: Moment
 ) -> Profile:
-    open_ = [message for message in profile.pending if message.is_held or message.goes_ms > now_ms]
+    open_ = [message for message in profile.pending if message.is_held or message.goes_ms > at.now_ms]
     revoked = [message for message in open_ if is_taken_back(message)]
     if len(open_) == len(profile.pending) and not revoked:
         return profile
     for message in revoked:
         trigger = message.trigger
         verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
-        give_receipt(verdict, message.run, trigger.arm, now_ms, customer, effects)
+        give_receipt(verdict, message.run, trigger.arm, at)
         if not message.is_held:
-            revocation = Revocation(trigger.trigger_id, customer, trigger.flow_id, trigger.channel, reason, now_ms)
-            effects.emit(customer, revocation)
-    gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
-    # he never got them: they count for no cap
-    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])
-    outstanding = tuple([message for message in open_ if message not in revoked])
-    return _replace(profile, messages=messages, pending=outstanding)
+            revocation = Revocation(
+                trigger_id=trigger.trigger_id,
+                customer=at.customer,
+                flow_id=trigger.flow_id,
+                channel=trigger.channel,
+                reason=reason,
+                time_ms=at.now_ms,
+            )
+            at.effects.emit(at.customer, revocation)
+    unsent = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
+    # the customer never got them, so they count for no cap
+    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in unsent])
+    pending = tuple([message for message in open_ if message not in revoked])
+    return _replace(profile, messages=messages, pending=pending)

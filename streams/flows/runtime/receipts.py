@@ -1,4 +1,4 @@
-"""Receipts: every yes and no to a candidate is a record, and counts."""
+"""Receipts: each decision about a candidate is a record, and counts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from streams.flows.language.arms import SHADOW, SHADOW_KEY
 
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Run
 
 Outcome = Literal[
@@ -30,61 +31,61 @@ Outcome = Literal[
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OPEN = "decisions_open"
-"""Fact: candidates without a final record."""
+"""Fact: candidates without a final decision."""
 _NOT_FINAL = {"entered", "deferred", "revoked"}
 _OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
 
 
 class Verdict(NamedTuple):
-    """What became of a candidate, why, and what that rested on."""
+    """What became of a candidate, why, and the evidence."""
 
     outcome: Outcome
     reason: str
     """One sentence for people."""
     evidence: dict[str, str]
     channel: str = ""
-    """By which the message goes out, where one does."""
+    """By which the message goes out; empty: none does."""
     until_ms: int = 0
-    """When a deferred one is due again, or one that is sent is to go; 0: at once."""
+    """When a deferred candidate is due again, or a message that is sent is to go out; 0: at once."""
     is_held: bool = False
-    """A deferred one whose time to expire goes on."""
+    """Whether a deferred message expires as if it had not been deferred."""
 
 
-def give_receipt(verdict: Verdict, run: Run, arm: str, now_ms: int, customer: str, effects: Effects) -> None:  # noqa: PLR0913, PLR0917 - what a record holds
-    """Emits the decision about a run; candidates = final + open, where too_old is both at once.
+def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
+    """Emit the decision about a run; candidates = final + open, where too_old opens and closes one at once.
 
-    What is revoked has had its outcome: it counts for neither.
+    A revoked message has had its outcome, so it counts for neither.
     """
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):
         flow_id, arm = flow_id.removeprefix(SHADOW_KEY), SHADOW
-    effects.emit(
-        customer,
+    at.effects.emit(
+        at.customer,
         Decision(
-            run.candidate_id,
-            customer,
-            flow_id,
-            run.flow_version,
-            run.step,
-            arm,
-            outcome,
-            outcome not in _NOT_FINAL,
-            verdict.reason,
-            run.cause,
-            now_ms,
-            verdict.evidence,
+            candidate_id=run.candidate_id,
+            customer=at.customer,
+            flow_id=flow_id,
+            flow_version=run.flow_version,
+            step=run.step,
+            arm=arm,
+            outcome=outcome,
+            final=outcome not in _NOT_FINAL,
+            reason=verdict.reason,
+            cause=run.cause,
+            time_ms=at.now_ms,
+            evidence=verdict.evidence,
         ),
     )
-    effects.count("decisions", by=f"outcome={outcome}")
+    at.effects.count("decisions", by=f"outcome={outcome}")
     opened = _OPENED.get(outcome, -1)
     if opened:
-        effects.count(OPEN, value=opened)
+        at.effects.count(OPEN, value=opened)
 
 
 def check_receipts(candidates: int, effects: Effects) -> None:
-    """Counts the candidates that profiles have more (or fewer) of after a record, and of which no receipt says so."""
+    """Count the candidates that a record added to profiles, or took away, without a receipt."""
     if candidates or effects.outputs:
-        told = sum([value for (name, _, _), value in effects.increments if name == OPEN])
-        told += effects.ones.count((OPEN, 0, ""))
-        if told != candidates:
-            effects.count("candidates_unaccounted", value=abs(told - candidates))
+        receipted = sum([value for (name, _, _), value in effects.increments if name == OPEN])
+        receipted += effects.ones.count((OPEN, 0, ""))
+        if receipted != candidates:
+            effects.count("candidates_unaccounted", value=abs(receipted - candidates))

@@ -133,7 +133,7 @@ def _parquet(path: Path, mapping: Mapping) -> Iterator[Row]:
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only parquet needs it
         import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
     except ModuleNotFoundError:
-        message = f"{path}: Parquet files need the extra 'demo': pip install 'touchstream[demo]'"
+        message = f"{path}: parquet needs pyarrow, which is not installed: pip install 'touchstream[parquet]'"
         raise ColumnFileError(message) from None
     try:
         file = pq.ParquetFile(path)

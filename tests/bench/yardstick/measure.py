@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import msgspec
 
 from streams.demo.servers.places import PROJECT
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 from tests.bench.floor import MESSAGES, PARTITIONS, TOPIC
 from tests.bench.yardstick.checking import check_outputs, output_topics
 from tests.bench.yardstick.worker import Stamp

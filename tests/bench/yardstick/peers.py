@@ -11,7 +11,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from streams.demo.servers.places import bench_dir
-from streams.kafka.topics import TopicSpec, create_topics
+from streams.kafka.topics import create_topics
+from streams.topics import TopicSpec
 from tests.bench.floor import MESSAGES, PARTITIONS, TOPIC
 from tests.bench.yardstick.checking import check_outputs, output_topics
 from tests.bench.yardstick.measure import Run

@@ -13,12 +13,13 @@ import pytest
 from rich.console import Console
 
 from streams.demo.finished import write_summary
-from streams.demo.report.runs import lines_in, planned
+from streams.demo.report.runs import planned
 from streams.demo.report.series import cluster_points, revenue_series, segment_series
 from streams.demo.report.table import rows, show
 from streams.demo.report.words import KPIS, OUTCOMES, anomaly_words
 from streams.flows.runtime.receipts import OUTCOMES as ALL_OUTCOMES
 from streams.insights.kpis import FORMULAS
+from streams.replay.files.sources import lines_in
 from tests.unit.demo.shelf import MONDAY_MS, Shelf, a_change, a_finished_run, a_tiny_shop, a_view
 
 if TYPE_CHECKING:
@@ -134,9 +135,3 @@ def test_without_the_shared_data_the_wheels_purchases_are_played(tmp_path: Path)
     assert [run.name for run in runs] == ["complete-journey", "generated-shop"]
     assert lines_in(runs[0].path) == 728_336
     assert [run.is_generated for run in runs] == [False, True]
-
-
-def test_lines_are_counted_without_the_header(tmp_path: Path) -> None:
-    file = tmp_path / "a.csv"
-    file.write_text("a,b\n1,2\n3,4")
-    assert lines_in(file) == 2

@@ -7,8 +7,8 @@ import pytest
 
 from schemas.insights import Count, PanelRow
 from schemas.journal import ModelChunk, ModelTick
+from schemas.units import WEEK_MS
 from streams.insights.cuts import panel_cuts
-from streams.insights.days import WEEK_MS
 from streams.insights.fold import fold_facts, versions
 from streams.insights.state import slot_key
 from streams.profiles.scores import CutsModel

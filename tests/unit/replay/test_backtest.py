@@ -17,7 +17,7 @@ from streams.flows.language.files import library_documents
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
 from streams.kafka.journal import read_record
-from streams.offline.backtest import Trial, backtest
+from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.sendings import Sendings
 from streams.profiles.effects import Effects, FlowEffects
 from tests.support.flows import TEN, a_reminder
@@ -72,7 +72,7 @@ def said_in(world: KeptWorld) -> dict[str, list[msgspec.Struct]]:
 
 def tried(world: KeptWorld, trial: Trial) -> Heard:
     heard = Heard(trial.from_ms, trial.to_ms)
-    backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, heard)
+    backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT), trial, heard)
     return heard
 
 
@@ -217,7 +217,7 @@ def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int) -> None:
 def test_what_the_published_flows_did_is_told_beside_it(seed: int) -> None:
     world = lived(seed, CART)
     other, published = Heard(), Heard()
-    backtest(KeptJournal(world.journal), SINGLE_OBJECT, always(TEN), other, published)
+    backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT), always(TEN), other, published)
     assert published.by_customer == said_in(world)
     assert other.by_customer == said_in(lived(seed, TEN))
 

@@ -10,7 +10,7 @@ import fastavro
 import pytest
 
 from schemas.wire import SINGLE_OBJECT
-from streams.offline.backtest import Trial, backtest
+from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
 from streams.offline.refold import Contents, refold
 from streams.offline.verify import Verification, verify
@@ -120,8 +120,8 @@ def test_a_backtest_from_a_checkpoint_foretells_what_one_from_the_beginning_does
     from_ms = last.place.announced_ms + days * DAY_MS
     trial = Trial(CART, from_ms, FOR_EVER_MS, is_alone=True)
     whole, rest = Heard(from_ms), Heard(from_ms)
-    in_all = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, whole)
-    behind = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, rest, None, checkpoints)
+    in_all = backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT), trial, whole)
+    behind = backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT, checkpoints), trial, rest)
     assert rest.of_customers == whole.of_customers
     assert rest.outcomes == whole.outcomes
     assert behind.records == in_all.records - len(first["journal"])
@@ -131,7 +131,7 @@ def test_a_backtest_takes_no_checkpoint_from_behind_its_beginning(seed: int, che
     world, first, _ = month_and_month(seed)
     verified(first, checkpoints)
     trial = Trial(CART, START_MS + DAY_MS, FOR_EVER_MS)
-    folded = backtest(KeptJournal(world.journal), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
+    folded = backtest(Past(KeptJournal(world.journal), SINGLE_OBJECT, checkpoints), trial, Heard())
     assert folded.records == len(world.journal)
 
 
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_another_journal_is_refused_by_a_backtest(seed: int, che
     trial = Trial(CART, FOR_EVER_MS - 1, FOR_EVER_MS)
     for journal in (other, other[: last.place.offset], lived(seed + 1, CART).journal):
         with pytest.raises(UnfitCheckpoint, match=r"partition 0 at offset [0-9]+ belongs to another journal"):
-            backtest(KeptJournal(journal), SINGLE_OBJECT, trial, Heard(), None, checkpoints)
+            backtest(Past(KeptJournal(journal), SINGLE_OBJECT, checkpoints), trial, Heard())
 
 
 def test_a_damaged_checkpoint_is_refused(seed: int, checkpoints: Checkpoints, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.touchpoint import Touchpoint
+from schemas.units import DAY_MS, HOUR_MS
 from streams.collect.checks import checked
 from streams.collect.keys import key_of
-from streams.settings import DAY_MS, HOUR_MS
 from streams.shop.generator import Shop, ShopParameters
 from streams.shop.parameters import Outage
 from streams.shop.truth import REMINDER_MS, Truth

@@ -1,0 +1,68 @@
+"""A journal partition in memory that folds what it sends back: for stories, backtests and tests."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from schemas import wire
+from schemas.journal import Configured, PartitionProgress, Progress
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.collect.keys import key_of
+from streams.fold.attempt import Folded, as_it_is, attempt
+from streams.fold.fold import Fold
+from streams.fold.partition_state import JournalCodec
+from streams.fold.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemas.touchpoint import Touchpoint
+    from streams.fold.attempt import Refused
+    from streams.settings import DomainSettings
+
+
+class Partition:
+    """The only partition of a journal: what it sends to any key comes back to it, in order."""
+
+    def __init__(self, settings: DomainSettings) -> None:
+        self.settings = settings
+        self.overlay: Overlay[Any] = Overlay(MemoryStore(), JournalCodec())
+        self.fold = Fold(self.overlay)
+
+    def configure(self) -> Iterator[Folded | Refused]:
+        """Append the settings, the first record of every journal."""
+        return self.append("", Configured(self.settings.model_dump_json(), 0))
+
+    def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Folded | Refused]:
+        """Append a touchpoint as collect would; None: it was received when it happened.
+
+        Raises:
+            ValueError: the touchpoint names no customer.
+        """
+        key = key_of(touchpoint)
+        if key is None:
+            raise ValueError(f"touchpoint {touchpoint.event_id} names no customer")
+        return self.append(key.decode(), touchpoint, touchpoint.time_ms if received_ms is None else received_ms)
+
+    def pass_time(self, until_ms: int) -> Iterator[Folded | Refused]:
+        """Append the progress of every input partition to a time."""
+        partitions = range(self.settings.touchpoint_partitions)
+        return self.append("", Progress(tuple(PartitionProgress(number, until_ms) for number in partitions)))
+
+    def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Folded | Refused]:  # noqa: ANN401 - any record of the journal
+        """Fold a record and everything that it sends back to the journal; yield each record's outcome lazily."""
+        waiting = deque([Record(key, value, wire.encode(value), received_ms, hops)])
+        while waiting:
+            outcome = attempt(self.fold, as_it_is, waiting.popleft())
+            yield outcome
+            if isinstance(outcome, Folded):
+                waiting += [_returned(*appended) for appended in outcome.effects.journal]
+
+
+def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], ...]) -> Record:  # noqa: ANN401 - a struct, or bytes as they came
+    raw = appended if isinstance(appended, bytes) else wire.encode(appended)
+    named = dict(headers)
+    received_ms = int.from_bytes(named.get("received_at_ms", b""), "big")
+    return Record(key or "", wire.decode(raw), raw, received_ms, named.get("hops", b"\x00")[0])

@@ -1,0 +1,26 @@
+"""What a rule knows of where it is applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from streams.profiles.effects import Effects
+    from streams.settings import DomainSettings
+
+
+class Moment:
+    """One customer at one instant of the customer's clock, and where a rule's effects go.
+
+    A plain class, for the compiled wheel: an attribute of it costs 30 instructions there, one of a Struct 199.
+    """
+
+    __slots__ = ("cause", "customer", "effects", "now_ms", "settings")
+
+    def __init__(self, customer: str, now_ms: int, cause: str, settings: DomainSettings, effects: Effects) -> None:
+        self.customer: Final = customer
+        self.now_ms: Final = now_ms
+        self.cause: Final = cause
+        """event_id, or timer:<name>:<due_ms>."""
+        self.settings: Final = settings
+        self.effects: Final = effects
