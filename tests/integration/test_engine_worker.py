@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from streams.demo.servers.server import free_port
 from streams.kafka.reader import TopicMissing, read_committed
 from streams.kafka.topics import TopicSpec, WrongTopics, create_topics, partition_counts
-from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
+from tests.support.engine_bench import PARTITIONS, Bench, stop, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from tests.support.outcomes import read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import START_MS, an_order
-from tests.unit.test_upgrades import BY_VERSION_1
+from tests.unit.profiles.test_codec import BY_VERSION_1
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 from shutil import rmtree, which
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
-ROOT = Path(__file__).parents[2]
+from tests.support.files import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def has_compiler() -> bool:

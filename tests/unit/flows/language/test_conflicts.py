@@ -1,0 +1,169 @@
+"""Lint: flows that would fight over a customer, and what a publication would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from streams.__main__ import app
+from streams.flows.language.comparing import differences
+from streams.flows.language.conflicts import conflicts
+from streams.flows.language.files import LIBRARY, flow_files, load_flow
+from streams.flows.language.flow_set import compile_flows
+from tests.unit.flows.runtime.test_runner import a_flow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEW, MANY = {"field": "orders", "at_most": 2}, {"field": "orders", "at_least": 3}
+WEB, TILL = {"field": "event.source", "is": ["web"]}, {"field": "event.source", "is": ["till"]}
+
+
+def flow(name: str, event: str = "product_added", condition: Any = None, **changes: Any) -> dict[str, Any]:
+    entry = {"event": event, "condition": condition} if condition else {"event": event}
+    document = a_flow(id=name, entry=entry, exits=[], **changes)
+    if changes.get("class") == "transactional":
+        del document["caps"]
+    return document
+
+
+def found(*documents: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(item.kind, item.flows) for item in conflicts(list(compile_flows(documents).flows.values()))]
+
+
+def test_the_flows_of_the_product_do_not_fight() -> None:
+    assert conflicts([load_flow(file) for file in flow_files(LIBRARY)]) == []
+
+
+def test_two_flows_entered_by_the_same_customers_are_told() -> None:
+    later: dict[str, Any] = {"wait": {"for": "3d"}}
+    assert found(flow("a"), flow("b", **later)) == [("same_audience", ("a", "b"))]
+    assert found(flow("a", condition=FEW), flow("b", condition=FEW, **later)) == [("same_audience", ("a", "b"))]
+    assert found(flow("a", condition=FEW), flow("b", condition=MANY, **later)) == []
+    assert found(flow("a"), flow("b", "signed_up", **later)) == []
+    assert found(flow("a"), flow("b", **{"class": "transactional"}, **later)) == []
+
+
+def test_segments_are_shared_by_name() -> None:
+    one, other = flow("a"), flow("b", wait={"for": "3d"})
+    one["entry"], other["entry"] = {"segment": ["Lost", "New"]}, {"segment": ["Lost"]}
+    assert found(one, other) == [("same_audience", ("a", "b"))]
+    other["entry"] = {"segment": ["Loyal"]}
+    assert found(one, other) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_told"),
+    [
+        (None, FEW, 1),
+        (FEW, {"field": "orders", "at_least": 2}, 1),
+        (FEW, MANY, 0),
+        ({"all": [MANY, WEB]}, {"all": [WEB, FEW]}, 0),
+        ({"any": [MANY, WEB]}, {"any": [TILL, FEW]}, 1),
+        (WEB, TILL, 0),
+        ({"field": "event.products.sku", "is": ["a"]}, {"field": "event.products.sku", "is": ["b"]}, 1),
+    ],
+)
+def test_two_promotions_to_one_customer_within_a_day_are_told(one: Any, other: Any, is_told: int) -> None:
+    told = found(flow("a", condition=one), flow("b", condition=other, wait={"for": "25h"}))
+    assert told == ([("within_a_day", ("a", "b"))] if is_told else [])
+    assert found(flow("a", condition=one), flow("b", condition=other, wait={"for": "26h"})) == []
+
+
+def test_a_later_message_of_one_flow_meets_that_of_another() -> None:
+    steps = [{"name": "x", "do": "trigger"}, {"name": "w", "do": "wait", "for": "72h"}, {"name": "y", "do": "trigger"}]
+    (told,) = conflicts(
+        list(compile_flows([flow("a", steps=steps), flow("b", condition=FEW, wait={"for": "73h"})]).flows.values())
+    )
+    assert told.reason == (
+        "product_added can enter a customer into both, and y comes 1h after reminder: both promote within a day"
+    )
+
+
+def test_flows_that_end_each_other_are_told() -> None:
+    one, other = a_flow(id="a", exits=["signed_up"]), a_flow(id="b", entry={"event": "signed_up"})
+    assert found(one, {**other, "exits": ["product_added"]}) == [("opposed_exits", ("a", "b"))]
+    assert found(one, {**other, "exits": []}) == []
+
+
+def test_flows_whose_messages_start_each_other_are_told() -> None:
+    ask, thank = flow("ask", "email_clicked"), flow("thank", "email_opened", wait={"for": "3d"})
+    assert found(ask, thank) == [("cycle", ("ask",)), ("cycle", ("thank",))]
+    of_thank = {"field": "event.message.flow_id", "is": ["thank"]}
+    of_ask = {"field": "event.message.flow_id", "is": ["ask"]}
+    round_trip = (flow("ask", "email_clicked", of_thank), flow("thank", "email_opened", of_ask, wait={"for": "3d"}))
+    assert found(*round_trip) == [("cycle", ("ask", "thank"))]
+    assert found(round_trip[0], {**round_trip[1], "reentry": "7d"}) == []
+    assert found(round_trip[0], {**round_trip[1], "channel": "sms"}) == []
+
+
+def test_a_message_that_its_own_flow_keeps_from_going_out_is_told() -> None:
+    steps = [{"name": "x", "do": "trigger"}, {"name": "w", "do": "wait", "for": "19h"}, {"name": "y", "do": "trigger"}]
+    (told,) = conflicts(list(compile_flows([flow("a", steps=steps)]).flows.values()))
+    assert told.reason == "the message y comes 19h after the one before; the cap is one in 20 h"
+    steps[1]["for"] = "20h"
+    assert found(flow("a", steps=steps)) == []
+    steps[1] = {"name": "w", "do": "wait_until", "time": "22:30"}
+    assert found(flow("a", steps=steps)) == []
+    quiet: dict[str, Any] = {"quiet_hours": {"from": "22:00", "to": "07:00"}}
+    assert found(flow("a", steps=steps, **quiet)) == [("quiet_wait", ("a",))]
+    assert found(a_flow(**{"class": "transactional"})) == [("no_cap", ("abandoned_cart",))]
+
+
+# the commands
+
+
+def written(folder: Path, *documents: dict[str, Any]) -> Path:
+    for number, document in enumerate(documents):
+        (folder / f"{number}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    return folder
+
+
+def test_lint_tells_each_conflict_and_fails(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["flows", "lint", str(written(tmp_path, flow("a"), flow("b", wait={"for": "3d"})))])
+    assert said.exit_code == 1
+    assert said.output.splitlines() == [
+        "a, b: both are entered by product_added, by the same customers (same_audience)",
+        "conflicts: 1",
+    ]
+    sound = CliRunner().invoke(app, ["flows", "lint"])
+    assert (sound.exit_code, sound.output) == (0, "no conflicts\n")
+
+
+def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
+    folder = written(tmp_path, flow("a", stage="hot"), flow("b", priority=101), flow("c"), flow("c"))
+    said = CliRunner().invoke(app, ["flows", "lint", str(folder)])
+    assert said.exit_code == 2
+    for place in ("0.yaml: stage is 'hot'", "1.yaml: priority is 101", "2.yaml: id is 'c', which"):
+        assert place in said.stderr
+
+
+def test_the_files_to_copy_are_listed() -> None:
+    said = CliRunner().invoke(app, ["flows", "files"]).output
+    for file in flow_files(LIBRARY):
+        assert str(file) in said
+
+
+def test_a_difference_is_told_by_its_place() -> None:
+    before = [flow("a"), flow("another"), flow("same")]
+    after = [{**flow("a", wait={"for": "3h"}, version=2), "reentry": "7d"}, flow("come"), flow("same")]
+    assert differences(before, after) == [
+        (
+            "a",
+            (
+                "version: 1 would become 2",
+                "wait.for: '2h' would become '3h'",
+                "wait.restarts: True would go",
+                "reentry: '7d' would come",
+            ),
+        ),
+        ("come", ("is new",)),
+    ]
+
+
+def test_a_change_under_the_same_version_is_told() -> None:
+    ((_, lines),) = differences([flow("a")], [flow("a", priority=1)])
+    assert lines == ("priority: 70 would become 1", "version stays 1: give the change a version of its own")
