@@ -25,7 +25,7 @@ from streams.operations.create import (
 from streams.operations.prefix import open_prefix, partition_of
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
-from tests.unit.flows.runtime.test_runner import a_flow
+from tests.support.flows import a_flow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

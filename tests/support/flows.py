@@ -14,3 +14,17 @@ def a_reminder(**changes: Any) -> dict[str, Any]:
     """The product's flow of the abandoned cart with its first message only, as version 1."""
     (flow,) = library_documents("abandoned_cart")
     return {**flow, "version": 1, "begins_anew": False, "steps": [{"name": "reminder", "do": "trigger"}], **changes}
+
+
+def a_flow(**changes: Any) -> dict[str, Any]:
+    """The same without a holdout."""
+    return a_reminder(**{"holdout_percent": 0, **changes})
+
+
+def a_flow_named(name: str, event: str = "product_added", condition: Any = None, **changes: Any) -> dict[str, Any]:
+    """The same under another id, with another entry and no exits."""
+    entry = {"event": event, "condition": condition} if condition else {"event": event}
+    document = a_flow(id=name, entry=entry, exits=[], **changes)
+    if changes.get("class") == "transactional":
+        del document["caps"]
+    return document

@@ -14,7 +14,7 @@ from streams.flows.language.mistakes import FlowError
 from streams.flows.language.steps import TriggerStep
 from streams.offline.stories import Stories, play, story_files
 from streams.settings import SettingsError
-from tests.unit.flows.runtime.test_runner import a_flow
+from tests.support.flows import a_flow
 
 if TYPE_CHECKING:
     from pathlib import Path

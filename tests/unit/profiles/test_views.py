@@ -14,8 +14,8 @@ from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import VIEWS_MAX, CategoryView
 from streams.profiles.views import KEPT_DAYS, united
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint
-from tests.unit.flows.runtime.test_runner import a_flow
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

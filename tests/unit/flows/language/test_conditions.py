@@ -16,7 +16,7 @@ from streams.flows.language.conditions import Condition, leaves
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import EMPTY, Cart, CartItem, OrderMonth, PlacedOrder, Profile, Score, Sent, Touch
-from tests.unit.flows.language.test_flow import a_document
+from tests.support.flows import a_reminder
 
 if TYPE_CHECKING:
     from streams.flows.language.conditions import Leaf
@@ -190,13 +190,13 @@ def test_a_tree_is_asked_from_left_to_right() -> None:
 def test_a_mistake_in_a_condition_is_named_with_its_place(condition: object, message: str) -> None:
     entry = {"event": "product_added", "condition": condition}
     with pytest.raises(FlowError, match=rf"^flows\[0\]: entry\.condition{message}$"):
-        compile_flows([a_document(entry=entry)])
+        compile_flows([a_reminder(entry=entry)])
 
 
 def test_an_event_is_asked_only_where_there_is_one() -> None:
     condition = {"any": [{"field": "orders", "at_least": 1}, {"field": "event.country", "is": ["NO"]}]}
-    compile_flows([a_document(entry={"event": "product_added", "condition": condition})])
+    compile_flows([a_reminder(entry={"event": "product_added", "condition": condition})])
     with pytest.raises(FlowError, match=r"needs\.condition is .*: event\.country is asked where there is no event; "):
-        compile_flows([a_document(needs={"condition": condition})])
+        compile_flows([a_reminder(needs={"condition": condition})])
     with pytest.raises(FlowError, match=r"entry is .*: event\.country is asked where there is no event; "):
-        compile_flows([a_document(entry={"segment": ["Lost"], "condition": condition})])
+        compile_flows([a_reminder(entry={"segment": ["Lost"], "condition": condition})])

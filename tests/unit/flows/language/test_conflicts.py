@@ -13,21 +13,14 @@ from streams.flows.language.comparing import differences
 from streams.flows.language.conflicts import conflicts
 from streams.flows.language.files import LIBRARY, flow_files, load_flow
 from streams.flows.language.flow_set import compile_flows
-from tests.unit.flows.runtime.test_runner import a_flow
+from tests.support.flows import a_flow
+from tests.support.flows import a_flow_named as flow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FEW, MANY = {"field": "orders", "at_most": 2}, {"field": "orders", "at_least": 3}
 WEB, TILL = {"field": "event.source", "is": ["web"]}, {"field": "event.source", "is": ["till"]}
-
-
-def flow(name: str, event: str = "product_added", condition: Any = None, **changes: Any) -> dict[str, Any]:
-    entry = {"event": event, "condition": condition} if condition else {"event": event}
-    document = a_flow(id=name, entry=entry, exits=[], **changes)
-    if changes.get("class") == "transactional":
-        del document["caps"]
-    return document
 
 
 def found(*documents: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:

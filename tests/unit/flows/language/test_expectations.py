@@ -11,7 +11,7 @@ import pytest
 from streams.flows.language.expectations import Figures, NoExpectation, Tried, expected_of
 from streams.flows.language.mistakes import parse_flow
 from streams.offline.backtest_report import FlowFigures, Report
-from tests.unit.flows.runtime.test_runner import a_flow
+from tests.support.flows import a_flow
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def a_document(**changes: Any) -> dict[str, Any]:
-    return a_reminder(**changes)
-
-
 def test_the_shipped_flow_is_the_abandoned_cart() -> None:
     (flow,) = compile_flows(library_documents()).flows.values()
     assert flow.id == "abandoned_cart"
@@ -35,9 +31,9 @@ def test_the_shipped_flow_is_the_abandoned_cart() -> None:
 
 def test_a_flow_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "cart.yaml"
-    path.write_text(yaml.safe_dump(a_document(id="mine")), encoding="utf-8")
+    path.write_text(yaml.safe_dump(a_reminder(id="mine")), encoding="utf-8")
     assert load_flow(path).id == "mine"
-    assert read_document(path) == a_document(id="mine")
+    assert read_document(path) == a_reminder(id="mine")
 
 
 @pytest.mark.parametrize(("text", "ms"), [("30s", 30_000), ("30m", 1_800_000), ("2h", 7_200_000), ("7d", 604_800_000)])
@@ -48,7 +44,7 @@ def test_durations_are_a_number_and_a_unit(text: str, ms: int) -> None:
 
 @pytest.mark.parametrize("missing", ["owner", "goal", "stage", "priority", "class"])
 def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> None:
-    document = a_document()
+    document = a_reminder()
     del document[missing]
     with pytest.raises(FlowError, match=rf"^flows\[0\]: {missing} is missing; "):
         compile_flows([document])
@@ -81,12 +77,12 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
 )
 def test_a_mistake_is_named_with_its_place_and_what_is_allowed(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
-        compile_flows([a_document(**changes)])
+        compile_flows([a_reminder(**changes)])
 
 
 def test_a_flow_relies_on_its_entry_its_goal_and_what_it_names() -> None:
     def relied_on(**changes: Any) -> list[str]:
-        (flow,) = compile_flows([a_document(**changes)]).flows.values()
+        (flow,) = compile_flows([a_reminder(**changes)]).flows.values()
         return sorted(flow.relied_on)
 
     assert relied_on() == ["order_completed", "product_added"]
@@ -108,14 +104,14 @@ def test_a_flow_relies_on_its_entry_its_goal_and_what_it_names() -> None:
 )
 def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], message: str) -> None:
     with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
-        compile_flows([a_document(relies_on=stated)])
+        compile_flows([a_reminder(relies_on=stated)])
 
 
 def test_two_flows_of_the_same_id_are_refused() -> None:
     with pytest.raises(
         FlowError, match=r"^flows\[1\]: id is 'abandoned_cart', which another flow has; ids must differ$"
     ):
-        compile_flows([a_document(), a_document()])
+        compile_flows([a_reminder(), a_reminder()])
 
 
 @pytest.mark.parametrize(
@@ -135,8 +131,8 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_an_event_looks_up_only_the_flows_that_listen_to_it() -> None:
-    flows = [a_document(id=f"flow_{number}", entry={"event": "signed_up"}) for number in range(100)]
-    listening = compile_flows([*flows, a_document()]).listening
+    flows = [a_reminder(id=f"flow_{number}", entry={"event": "signed_up"}) for number in range(100)]
+    listening = compile_flows([*flows, a_reminder()]).listening
     assert [plan.flow.id for plan in listening["product_added"].entries] == ["abandoned_cart"]
     assert "page_viewed" not in listening
 
@@ -148,7 +144,7 @@ def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() 
     validator = jsonschema.Draft202012Validator(json.loads(text))
     for file in flow_files(LIBRARY):
         assert list(validator.iter_errors(read_document(file))) == []
-    assert list(validator.iter_errors(a_document(steps=[{"name": "a", "do": "dance"}])))
+    assert list(validator.iter_errors(a_reminder(steps=[{"name": "a", "do": "dance"}])))
 
 
 def test_times_of_day_need_no_quotes_and_a_time_is_a_text(tmp_path: Path) -> None:

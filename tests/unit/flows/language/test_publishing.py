@@ -17,8 +17,7 @@ from streams.flows.language.publishing import (
     with_flow,
 )
 from streams.settings import DomainSettings, Expected, FlowState
-from tests.unit.flows.language.test_conflicts import flow as a_flow_named
-from tests.unit.flows.runtime.test_runner import a_flow
+from tests.support.flows import a_flow, a_flow_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable

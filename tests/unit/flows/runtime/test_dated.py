@@ -14,8 +14,8 @@ from streams.flows.language.mistakes import FlowError, parse_flow
 from streams.flows.language.publishing import with_flow
 from streams.flows.runtime.dated import on_date
 from streams.fold import timers
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_refund, an_order
-from tests.unit.flows.runtime.test_runner import a_flow
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Profile

@@ -9,8 +9,8 @@ import pytest
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
 from streams.profiles.profile import Entered
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
-from tests.unit.flows.runtime.test_runner import a_flow
 
 CUTS = {
     "recency_ms": [30 * DAY_MS, 60 * DAY_MS, 90 * DAY_MS, 120 * DAY_MS],

@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import count
-from typing import TYPE_CHECKING, Any
-
 import msgspec
 import pytest
 
-from schemas.outputs import Decision, Trigger, TriggerProduct
-from schemas.touchpoint import Touchpoint
+from schemas.outputs import TriggerProduct
 from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.runtime.consent import allowed, with_consent
-from streams.flows.runtime.runner import end_lost_to_merge, on_due, on_event
-from streams.profiles.effects import Effects
+from streams.flows.runtime.runner import end_lost_to_merge
 from streams.profiles.moment import Moment
-from streams.profiles.profile import EMPTY, Cart, CartItem, ConsentState, Profile, Sent
-from streams.settings import parse_domain
-from tests.support.flows import a_reminder
-
-if TYPE_CHECKING:
-    from streams.flows.language.flow_set import FlowSet
-
-START_MS = 1_700_000_000_000
-GRANTED = parse_domain('{"consent_default": "granted"}')
-DENIED = parse_domain('{"consent_default": "denied"}')
-CART = Cart(START_MS, START_MS, (CartItem("sku-1", 1_050, 2), CartItem("sku-2", 500, 1)))
-_ids = count()
-
-
-def a_flow(**changes: Any) -> dict[str, Any]:
-    return a_reminder(**{"holdout_percent": 0, **changes})
-
-
-def an_event(kind: str = "product_added", time_ms: int = START_MS) -> Touchpoint:
-    return Touchpoint(event_id=f"e{next(_ids)}", type=kind, time_ms=time_ms)
-
-
-class Journey:
-    """A customer on his way through flows; his timers fire when the test says so."""
-
-    def __init__(self, *flows: dict[str, Any], settings: Any = GRANTED, customer: str = "u:1") -> None:
-        self.flows: FlowSet = compile_flows(flows or (a_flow(),))
-        self.settings = settings
-        self.customer = customer
-        self.profile: Profile = msgspec.structs.replace(EMPTY, cart=CART, user_id="1", email_hash="hash")
-        self.effects = Effects()
-
-    def has(self, **changes: Any) -> Journey:
-        self.profile = msgspec.structs.replace(self.profile, **changes)
-        return self
-
-    def meets(self, event: Touchpoint, received_ms: int | None = None) -> None:
-        received_ms = event.time_ms if received_ms is None else received_ms
-        at = self._at(received_ms, event.event_id)
-        self.profile = on_event(self.profile, event, received_ms, self.flows, at)
-
-    def comes_due(self, now_ms: int | None = None) -> None:
-        run = min(self.profile.runs, key=lambda run: (run.due_ms, run.flow_id))
-        now_ms = run.due_ms if now_ms is None else now_ms
-        at = self._at(now_ms, f"timer:flow:{run.flow_id}:{run.due_ms}")
-        self.profile = on_due(self.profile, run, self.flows, at, watermark_ms=now_ms)
-
-    def _at(self, now_ms: int, cause: str) -> Moment:
-        return Moment(self.customer, now_ms, cause, self.settings, self.effects)
-
-    @property
-    def decisions(self) -> list[Decision]:
-        return [record for _, record in self.effects.outputs if isinstance(record, Decision)]
-
-    @property
-    def outcomes(self) -> list[str]:
-        return [decision.outcome for decision in self.decisions]
-
-    @property
-    def triggers(self) -> list[Trigger]:
-        return [record for _, record in self.effects.outputs if isinstance(record, Trigger)]
-
-    @property
-    def open(self) -> int:
-        return self.effects.counts.get(("decisions_open", 0, ""), 0)
+from streams.profiles.profile import CartItem, ConsentState, Sent
+from tests.support.flows import a_flow
+from tests.support.journeys import CART, DENIED, GRANTED, START_MS, Journey, an_event
 
 
 def test_a_cart_left_for_two_hours_sends_a_reminder() -> None:

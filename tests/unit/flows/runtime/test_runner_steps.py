@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,40 +16,14 @@ from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from streams.profiles.profile import ConsentState, PlacedOrder, Sent
-from tests.unit.flows.language.test_flow import a_document
-from tests.unit.flows.runtime.test_runner import START_MS, Journey, a_flow, an_event
-
-if TYPE_CHECKING:
-    from schemas.outputs import Decision
+from tests.support.flows import a_flow, a_reminder
+from tests.support.journeys import SERIES, START_MS, UNCAPPED, Journey, a_series, an_event, through
 
 OSLO = ZoneInfo("Europe/Oslo")
-SERIES = (
-    {"name": "first", "do": "trigger"},
-    {"name": "a_day", "do": "wait", "for": "24h"},
-    {"name": "second", "do": "trigger"},
-)
-UNCAPPED = {"per_channel_hours": 0, "per_week": 100}
 
 
 def at(text: str, zone: ZoneInfo = OSLO) -> int:
     return round(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() * 1000)
-
-
-def a_series(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return a_flow(steps=steps or SERIES, caps=UNCAPPED, **changes)
-
-
-def told(decisions: list[Decision]) -> list[tuple[str, str]]:
-    return [(item.step, item.outcome) for item in decisions]
-
-
-def through(*steps: dict[str, Any], **changes: Any) -> Journey:
-    """A customer who has gone through all of it."""
-    journey = Journey(a_series(*steps, **changes))
-    journey.meets(an_event())
-    while journey.profile.runs:
-        journey.comes_due()
-    return journey
 
 
 def test_a_second_message_follows_a_day_after_the_first() -> None:
@@ -63,7 +37,7 @@ def test_a_second_message_follows_a_day_after_the_first() -> None:
 
 def test_each_message_is_a_candidate_of_its_own_with_one_final_record() -> None:
     journey = through()
-    assert told(journey.decisions) == [
+    assert journey.outcomes_by_step == [
         ("first", "entered"),
         ("first", "sent"),
         ("a_day", "entered"),
@@ -80,7 +54,7 @@ def test_an_order_between_two_messages_ends_the_flow() -> None:
     journey.meets(an_event())
     journey.comes_due()
     journey.meets(an_event("order_completed", START_MS + 3 * HOUR_MS))
-    assert told(journey.decisions)[2:] == [("a_day", "entered"), ("second", "exited")]
+    assert journey.outcomes_by_step[2:] == [("a_day", "entered"), ("second", "exited")]
     assert journey.open == 0
 
 
@@ -106,7 +80,11 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
         ("second", 46 * HOUR_MS),
     ]
     assert len({item.trigger_id for item in journey.triggers}) == 3
-    assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
+    assert journey.outcomes_by_step[2:5] == [
+        ("a_day", "entered"),
+        ("second", "exited"),
+        ("first", "entered"),
+    ]
     assert journey.decisions[3].reason == "product_added begins this flow anew."
     assert journey.open == 0
 
@@ -126,7 +104,7 @@ def test_a_capped_message_is_followed_by_the_next() -> None:
     journey.meets(an_event())
     journey.comes_due()
     journey.comes_due()
-    assert told(journey.decisions) == [
+    assert journey.outcomes_by_step == [
         ("first", "entered"),
         ("first", "capped"),
         ("a_day", "entered"),
@@ -140,7 +118,7 @@ def test_who_is_held_out_or_does_not_consent_is_told_once(share: int, consented:
     journey.has(consents=(ConsentState("email", bool(consented), 1),))
     journey.meets(an_event())
     journey.comes_due()
-    assert told(journey.decisions) == [("first", "entered"), ("first", outcome)]
+    assert journey.outcomes_by_step == [("first", "entered"), ("first", outcome)]
     assert journey.profile.runs == ()
 
 
@@ -160,7 +138,7 @@ def test_a_branch_goes_by_its_condition(least_minor: int, step: str) -> None:
 def test_a_branch_may_end_the_flow() -> None:
     few = {"name": "few", "do": "branch", "if": {"field": "orders", "at_most": 0}, "then": "end"}
     journey = through(few, {"name": "thanks", "do": "trigger"})
-    assert told(journey.decisions) == [("few", "entered"), ("few", "exited")]
+    assert journey.outcomes_by_step == [("few", "entered"), ("few", "exited")]
     assert journey.decisions[-1].reason == "The flow ends after the step few."
 
 
@@ -242,7 +220,7 @@ def test_who_has_reached_the_goal_gets_no_further_message() -> None:
     journey.comes_due()
     journey.meets(an_event("signed_up", START_MS + 5 * HOUR_MS))
     journey.comes_due()
-    assert told(journey.decisions)[-1] == ("done", "exited")
+    assert journey.outcomes_by_step[-1] == ("done", "exited")
     assert journey.decisions[-1].evidence == {"goal_time_ms": str(START_MS + 5 * HOUR_MS)}
     assert [item.step for item in through(*CHECKED, **GOAL).triggers] == ["first", "second"]
 
@@ -495,4 +473,4 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
 )
 def test_what_would_do_nothing_or_other_than_it_says_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
-        compile_flows([a_document(**changes)])
+        compile_flows([a_reminder(**changes)])

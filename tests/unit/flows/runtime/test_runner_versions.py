@@ -10,8 +10,8 @@ from streams.flows.language.assignment import is_of_canary
 from streams.flows.language.flow_set import compile_flows
 from streams.profiles.profile import Sent
 from streams.settings import Canary, FlowState
-from tests.unit.flows.runtime.test_runner import START_MS, Journey, a_flow, an_event
-from tests.unit.flows.runtime.test_runner_steps import SERIES
+from tests.support.flows import a_flow
+from tests.support.journeys import SERIES, START_MS, Journey, an_event
 
 SECOND_MS = 1_000
 DUE_MS = START_MS + 2 * HOUR_MS
