@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from random import Random
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,14 @@ def prefix(request: pytest.FixtureRequest) -> str:
     name: str = request.node.originalname
     readable = re.sub(r"[^a-z0-9]+", "-", name.removeprefix("test_").lower())[:40].strip("-")
     return f"{readable}-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another one in each run; pytest shows it where the test fails."""
+    seed = Random().randrange(1 << 32)
+    print(f"\nseed {seed}")  # noqa: T201 - as said
+    return seed
 
 
 @pytest.fixture(scope="session")

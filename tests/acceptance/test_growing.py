@@ -22,7 +22,7 @@ from streams.kafka.publisher import Publisher
 from streams.operations.prefix import open_prefix, partition_of
 from streams.replay.replayer import Source
 from streams.shop.generator import Shop
-from tests.acceptance.test_faults import DEVICES, assert_nothing_twice, assert_verified
+from tests.support.claims import DEVICES, assert_nothing_twice, assert_verified
 from tests.support.outcomes import ORDERED, Outcome, read_outcome
 from tests.support.running import Place, a_worker, make_place, play, wait_worked_off
 from tests.support.world import START_MS, an_order

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from schemas.wire import encode
 from streams.collect.keys import key_of
 from streams.flows.language.files import library_documents
-from tests.acceptance.test_faults import assert_balanced, assert_nothing_twice, assert_verified
+from tests.support.claims import assert_balanced, assert_nothing_twice, assert_verified
 from tests.support.outcomes import read_outcome
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import a_touchpoint, an_add, an_order

@@ -18,9 +18,9 @@ from streams.operations.prefix import partition_of
 from streams.profiles.codec import VERSION
 from tests.support.outcomes import read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, wait_worked_off
+from tests.support.stored import BY_VERSION_1
 from tests.support.watching import until
 from tests.support.world import START_MS, an_order
-from tests.unit.profiles.test_codec import BY_VERSION_1
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import fastavro
@@ -16,9 +15,9 @@ from streams.offline.refold import Contents, refold
 from streams.offline.verify import Verification, verify
 from tests.support.flows import TEN
 from tests.support.kept import Kept, KeptJournal, KeptTopics
+from tests.support.months import CART, FOR_EVER_MS, Heard, happen, lived
+from tests.support.spoilt import changed, lost, twice
 from tests.support.world import DAY_MS, START_MS
-from tests.unit.offline.test_backtest import CART, FOR_EVER_MS, Heard, happen, lived
-from tests.unit.offline.test_verify import _changed, _lost, _twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
     from tests.support.kept import KeptWorld
 
 Topics = dict[str, list[Kept]]
-
-
-@pytest.fixture
-def seed() -> int:
-    seed = Random().randrange(1 << 32)
-    print(f"\nseed {seed}")  # noqa: T201
-    return seed
 
 
 @pytest.fixture
@@ -78,13 +70,13 @@ def test_the_state_and_the_sums_are_those_of_a_fold_from_the_beginning(seed: int
 
 
 @pytest.mark.parametrize("topic", ["triggers", "decisions", "credits", "segments", "profiles", "facts"])
-@pytest.mark.parametrize("spoil", [_lost, _changed, _twice])
+@pytest.mark.parametrize("spoil", [lost, changed, twice])
 def test_what_is_wrong_behind_a_checkpoint_is_found_and_makes_no_further_one(
     seed: int, checkpoints: Checkpoints, topic: str, spoil: Callable[[list[Kept]], list[Kept]]
 ) -> None:
     _, first, second = month_and_month(seed)
     verified(first, checkpoints)
-    if topic == "profiles" and spoil is _twice:
+    if topic == "profiles" and spoil is twice:
         return  # of a key only the last value counts
     found = verified({**second, topic: spoil(second[topic])}, checkpoints)
     assert {name for name, count in found.different.items() if count} == {topic}

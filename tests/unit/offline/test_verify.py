@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from schemas import wire
@@ -16,6 +15,7 @@ from streams.fold.record import journal_headers
 from streams.offline.refold import COMPARED
 from streams.offline.verify import DIFFERENCES_MAX, Verification, fold_hashes, verify
 from tests.support.kept import Kept, KeptTopics, KeptWorld
+from tests.support.spoilt import changed, lost, swapped, twice
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_refund, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -72,40 +72,8 @@ def test_a_journal_folded_twice_into_empty_state_gives_the_same_hashes(topics: d
     assert first == verified(topics).folded
 
 
-def _lost(records: list[Kept]) -> list[Kept]:
-    return records[:-1]
-
-
-def _twice(records: list[Kept]) -> list[Kept]:
-    return [*records, records[-1]]
-
-
-def _swapped(records: list[Kept]) -> list[Kept]:
-    """The values of the last key that has two different ones in a row, the other way round."""
-    for place in range(len(records) - 1, 0, -1):
-        last = records[place]
-        for before in range(place - 1, -1, -1):
-            if records[before].key() == last.key() and records[before].value() != last.value():
-                swapped = list(records)
-                swapped[before], swapped[place] = last, records[before]
-                return swapped
-    raise AssertionError("no key has two values")
-
-
-def _changed(records: list[Kept]) -> list[Kept]:
-    """A figure or a text of the last record that has a value is another."""
-    place = max(place for place, each in enumerate(records) if each.value() is not None)
-    record = wire.decode(records[place].value() or b"")
-    if isinstance(record, Facts):
-        first = msgspec.structs.replace(record.counts[0], value=record.counts[0].value + 1)
-        changed: msgspec.Struct = msgspec.structs.replace(record, counts=(first, *record.counts[1:]))
-    else:
-        changed = msgspec.structs.replace(record, customer=record.customer + "x")
-    return [*records[:place], Kept(records[place].key(), wire.encode(changed)), *records[place + 1 :]]
-
-
 @pytest.mark.parametrize("topic", TOPICS)
-@pytest.mark.parametrize("spoil", [_lost, _changed])
+@pytest.mark.parametrize("spoil", [lost, changed])
 def test_what_is_lost_or_changed_is_found(
     topics: dict[str, list[Kept]], topic: str, spoil: Callable[[list[Kept]], list[Kept]]
 ) -> None:
@@ -117,14 +85,14 @@ def test_what_is_lost_or_changed_is_found(
 
 @pytest.mark.parametrize("topic", ["triggers", "decisions", "credits", "segments", "facts"])
 def test_what_is_there_twice_is_found(topics: dict[str, list[Kept]], topic: str) -> None:
-    found = verified({**topics, topic: _twice(topics[topic])})
+    found = verified({**topics, topic: twice(topics[topic])})
     assert {name for name, count in found.different.items() if count} == {topic}
     assert all(each.folded != each.held for each in found.differences)
 
 
 @pytest.mark.parametrize("topic", ["decisions", "credits", "segments", "profiles"])
 def test_values_of_a_key_out_of_order_are_found(topics: dict[str, list[Kept]], topic: str) -> None:
-    found = verified({**topics, topic: _swapped(topics[topic])})
+    found = verified({**topics, topic: swapped(topics[topic])})
     assert {name for name, count in found.different.items() if count} == {topic}
 
 
@@ -141,7 +109,7 @@ def test_what_compaction_takes_out_of_profiles_makes_no_difference(topics: dict[
 
 
 def test_a_difference_shows_both_values_as_text(topics: dict[str, list[Kept]]) -> None:
-    found = verified({**topics, "triggers": _changed(topics["triggers"])})
+    found = verified({**topics, "triggers": changed(topics["triggers"])})
     (difference,) = found.differences
     assert difference.folded is not None
     assert difference.held is not None

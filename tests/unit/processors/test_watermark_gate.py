@@ -6,13 +6,10 @@ import random
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
 import pytest
 
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.wire import SINGLE_OBJECT
-from state.codec import frame
-from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
 from streams.kafka.offsets import GroupOffsets
 from streams.processors.profiling import Profiling
 from streams.processors.watermark_gate import ROUNDS, WatermarkGate
@@ -96,18 +93,6 @@ def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
     assert world.fold.complete_to_ms() == START_MS
     profiling.committed()
     assert not profiling.wants_cycle()
-
-
-def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> None:
-    world = World(touchpoint_partitions=2)
-    world.pass_time(START_MS)
-    state = world.overlay.get(PARTITION_KEY)
-    assert isinstance(state, PartitionState)
-    stored = frame(1, 0, msgspec.msgpack.encode(msgspec.structs.astuple(state)[:-1]))
-    read = JournalCodec().decode(PARTITION_KEY, stored)
-    assert isinstance(read, PartitionState)
-    assert (read.now_ms, read.collected) == (START_MS, ())
-    assert with_collected(read, CollectedTo((PartitionProgress(1, START_MS + 1),))).collected == (-1, START_MS + 1)
 
 
 def test_what_was_not_committed_is_told_again() -> None:

@@ -17,6 +17,8 @@ from schemas import wire
 from schemas.catalogue import RECORDS, parsed_schema, raw_schema, released_schemas, single_object_header
 from schemas.touchpoint import Mark, Product, Touchpoint
 from schemas.wire import Wire, WireError
+from tests.support.stored import TOUCHPOINT_OF_0_1
+from tests.support.world import START_MS, an_order
 
 
 def by_fastavro(name: str, value: dict[str, Any]) -> bytes:
@@ -135,3 +137,8 @@ def test_the_confluent_framing_is_read_by_id_and_an_unknown_id_is_refused() -> N
     assert confluent.decode(wire.encode(Mark(time_ms=7))) == Mark(time_ms=7)
     with pytest.raises(WireError, match="unknown_schema"):
         wire.decode(value)
+
+
+def test_a_touchpoint_of_release_0_1_is_read() -> None:
+    order = an_order(START_MS, user="7", order_id="o-1", event_id="e-1")
+    assert wire.decode(TOUCHPOINT_OF_0_1) == order
