@@ -8,6 +8,19 @@ from streams.flows.language.files import LIBRARY, flow_files, library_documents,
 
 TEN: tuple[dict[str, Any], ...] = tuple(read_document(file) for file in flow_files(LIBRARY))
 """The flows of the product."""
+SERIES = (
+    {"name": "first", "do": "trigger"},
+    {"name": "a_day", "do": "wait", "for": "24h"},
+    {"name": "second", "do": "trigger"},
+)
+UNCAPPED = {"per_channel_hours": 0, "per_week": 100}
+BRANCHED = (
+    {"name": "big", "do": "branch", "if": {"field": "cart_total_minor", "at_least": 5_000}, "then": "gift"},
+    {"name": "plain", "do": "trigger", "next": "end"},
+    {"name": "gift", "do": "trigger"},
+)
+CHECKED = (SERIES[0], SERIES[1], {"name": "done", "do": "check_goal"}, SERIES[2])
+QUIET = {"from": "21:00", "to": "08:00"}
 
 
 def a_reminder(**changes: Any) -> dict[str, Any]:
@@ -28,3 +41,8 @@ def a_flow_named(name: str, event: str = "product_added", condition: Any = None,
     if changes.get("class") == "transactional":
         del document["caps"]
     return document
+
+
+def a_series(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The same with these steps, or two messages a day apart, and caps that nobody reaches."""
+    return a_flow(steps=steps or SERIES, caps=UNCAPPED, **changes)

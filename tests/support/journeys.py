@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,7 +17,7 @@ from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
 from streams.settings import parse_domain
-from tests.support.flows import a_flow
+from tests.support.flows import a_flow, a_series
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import FlowSet
@@ -24,7 +26,13 @@ START_MS = 1_700_000_000_000
 GRANTED = parse_domain('{"consent_default": "granted"}')
 DENIED = parse_domain('{"consent_default": "denied"}')
 CART = Cart(START_MS, START_MS, (CartItem("sku-1", 1_050, 2), CartItem("sku-2", 500, 1)))
+OSLO = ZoneInfo("Europe/Oslo")
 _ids = count()
+
+
+def at(text: str, zone: ZoneInfo = OSLO) -> int:
+    """Unix ms of a time there."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() * 1000)
 
 
 def an_event(kind: str = "product_added", time_ms: int = START_MS) -> Touchpoint:
@@ -78,18 +86,6 @@ class Journey:
     @property
     def open(self) -> int:
         return self.effects.counts.get(("decisions_open", 0, ""), 0)
-
-
-SERIES = (
-    {"name": "first", "do": "trigger"},
-    {"name": "a_day", "do": "wait", "for": "24h"},
-    {"name": "second", "do": "trigger"},
-)
-UNCAPPED = {"per_channel_hours": 0, "per_week": 100}
-
-
-def a_series(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return a_flow(steps=steps or SERIES, caps=UNCAPPED, **changes)
 
 
 def through(*steps: dict[str, Any], **changes: Any) -> Journey:

@@ -1,4 +1,4 @@
-"""Touches, models and the ledger: rows add up to the conversion, whatever comes late."""
+"""The ledger: rows add up to the conversion, whatever comes late."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ import msgspec
 import pytest
 
 from schemas.outputs import Credit
-from schemas.touchpoint import Marketing, Order, Touchpoint
-from schemas.units import DAY_MS, HOUR_MS
+from schemas.touchpoint import Order, Touchpoint
+from schemas.units import DAY_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
-from streams.attribution.models import MODELS, apportion, split_last, split_linear
-from streams.attribution.touches import add_touch, touch_of
-from streams.profiles.effects import Effects, hash_64
+from streams.attribution.models import MODELS
+from streams.attribution.touches import add_touch
+from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment
-from streams.profiles.profile import TOUCHES_MAX, Conversion, Profile, Touch
+from streams.profiles.profile import Conversion, Profile, Touch
 from streams.settings import parse_domain
+from tests.support.touches import NOW_MS, a_touch
 
-NOW_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
 SETTINGS = parse_domain("{}")
 _ids = count()
-
-
-def an_event(kind: str, time_ms: int = NOW_MS, channel: str | None = None, session: str | None = None) -> Touchpoint:
-    return Touchpoint(event_id=f"e{next(_ids)}", type=kind, time_ms=time_ms, channel=channel, session_id=session)
 
 
 def an_order(order_id: str, total_minor: int, time_ms: int = NOW_MS, currency: str = "EUR") -> Touchpoint:
@@ -35,17 +31,6 @@ def an_order(order_id: str, total_minor: int, time_ms: int = NOW_MS, currency: s
 
 def a_refund(order_id: str, minor: int, currency: str = "EUR") -> Touchpoint:
     return msgspec.structs.replace(an_order(order_id, minor, NOW_MS + 1, currency), type="order_refunded")
-
-
-def a_touch(
-    channel: str = "email",
-    time_ms: int = NOW_MS - HOUR_MS,
-    *,
-    session: int = 0,
-    is_view: bool = False,
-    id_hash: int = 0,
-) -> Touch:
-    return Touch(time_ms, id_hash or next(_ids) + 1, channel, None, session, is_view)
 
 
 def credits_in(effects: Effects) -> list[Credit]:
@@ -91,105 +76,6 @@ class Ledger:
     @property
     def conversions(self) -> tuple[Conversion, ...]:
         return self.profile.conversions
-
-
-# touches
-
-
-@pytest.mark.parametrize(
-    ("kind", "given", "expected"),
-    [
-        ("email_clicked", None, "email"),
-        ("sms_clicked", None, "sms"),
-        ("push_opened", None, "push"),
-        ("ad_clicked", None, "ads"),
-        ("ad_clicked", "paid_search", "paid_search"),
-        ("page_viewed", "organic", "organic"),
-        ("product_added", "affiliate", "affiliate"),
-    ],
-)
-def test_a_click_or_a_visit_by_a_channel_is_a_touch(kind: str, given: str | None, expected: str) -> None:
-    touch = touch_of(an_event(kind, channel=given), 7, 0)
-    assert touch is not None
-    assert (touch.channel, touch.is_view, touch.id_hash) == (expected, False, 7)
-
-
-@pytest.mark.parametrize("kind", ["ad_impression", "promotion_viewed", "email_opened"])
-def test_what_was_only_seen_is_a_view(kind: str) -> None:
-    touch = touch_of(an_event(kind), 7, 0)
-    assert touch is not None
-    assert touch.is_view
-
-
-@pytest.mark.parametrize(
-    "kind", ["email_delivered", "email_bounced", "spend_recorded", "consent_changed", "unheard_of"]
-)
-def test_what_the_customer_did_not_answer_is_no_touch(kind: str) -> None:
-    assert touch_of(an_event(kind, channel="email"), 7, 0) is None
-
-
-@pytest.mark.parametrize("channel", [None, "direct", ""])
-def test_a_direct_visit_is_no_touch(channel: str | None) -> None:
-    assert touch_of(an_event("page_viewed", channel=channel), 7, 0) is None
-
-
-def test_a_touch_knows_its_session_and_campaign() -> None:
-    event = an_event("page_viewed", channel="ads", session="s1")
-    touch = touch_of(msgspec.structs.replace(event, marketing=Marketing(utm_campaign="spring")), 7, hash_64("s1"))
-    assert touch is not None
-    assert (touch.session_hash, touch.campaign_id) == (hash_64("s1"), "spring")
-
-
-def test_further_pages_of_a_visit_add_nothing() -> None:
-    touches = add_touch((), a_touch("ads", session=5), NOW_MS)
-    assert add_touch(touches, a_touch("ads", NOW_MS, session=5), NOW_MS) is touches
-    assert len(add_touch(touches, a_touch("ads", NOW_MS, session=6), NOW_MS)) == 2
-    assert len(add_touch(touches, a_touch("email", NOW_MS, session=5), NOW_MS)) == 2
-
-
-def test_without_a_session_a_repeat_in_the_same_half_hour_adds_nothing() -> None:
-    touches = add_touch((), a_touch("ads", NOW_MS - HOUR_MS), NOW_MS)
-    assert add_touch(touches, a_touch("ads", NOW_MS - HOUR_MS + 29 * 60_000), NOW_MS) is touches
-    assert len(add_touch(touches, a_touch("ads", NOW_MS - HOUR_MS + 31 * 60_000), NOW_MS)) == 2
-
-
-def test_of_a_visit_the_earliest_touch_stays_even_if_it_comes_late() -> None:
-    later, earlier = a_touch("ads", NOW_MS, session=5), a_touch("ads", NOW_MS - 1, session=5)
-    assert add_touch((later,), earlier, NOW_MS) == (earlier,)
-
-
-def test_a_click_after_a_view_of_the_same_visit_is_kept() -> None:
-    touches = add_touch((), a_touch("ads", session=5, is_view=True), NOW_MS)
-    assert len(add_touch(touches, a_touch("ads", session=5), NOW_MS)) == 2
-
-
-def test_touches_are_bounded_by_number_and_age() -> None:
-    touches: tuple[Touch, ...] = ()
-    for number in range(TOUCHES_MAX + 20):
-        touches = add_touch(touches, a_touch("ads", NOW_MS + number, session=number + 1), NOW_MS)
-    assert [touch.session_hash for touch in touches] == list(range(21, TOUCHES_MAX + 21))
-    assert add_touch(touches, a_touch("ads", NOW_MS - 1, session=999), NOW_MS) is touches
-    assert add_touch(touches, a_touch("ads", NOW_MS - 91 * DAY_MS), NOW_MS) is touches
-    newest = a_touch("email", NOW_MS + 91 * DAY_MS)
-    assert add_touch(touches, newest, NOW_MS + 91 * DAY_MS) == (newest,)
-
-
-# models
-
-
-def test_the_linear_model_gives_odd_minor_units_to_the_earliest() -> None:
-    assert split_linear(100, (a_touch(), a_touch(), a_touch())) == (34, 33, 33)
-
-
-def test_the_last_model_gives_all_to_the_last_touch() -> None:
-    assert split_last(100, (a_touch(), a_touch(), a_touch())) == (0, 0, 100)
-
-
-def test_the_largest_remainder_gets_the_odd_unit() -> None:
-    assert apportion(10, (1, 2, 4)) == (1, 3, 6)
-
-
-# ledger
 
 
 def test_an_order_without_a_touch_is_direct() -> None:

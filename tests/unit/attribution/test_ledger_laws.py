@@ -13,7 +13,7 @@ from schemas.outputs import Credit
 from schemas.touchpoint import Order, Touchpoint
 from schemas.units import DAY_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
-from streams.attribution.models import MODELS, apportion
+from streams.attribution.models import MODELS
 from streams.attribution.touches import add_touch, bounded, united
 from streams.profiles.effects import Effects, hash_64
 from streams.profiles.moment import Moment
@@ -194,12 +194,3 @@ def test_touches_do_not_depend_on_the_order_of_arrival(order: list[int], given_t
     for place in order:
         arrived = add_touch(arrived, given_touches[place], NOW_MS)
     assert arrived == united(tuple(given_touches))
-
-
-@settings(deadline=None)
-@given(st.integers(0, 10**12), st.lists(st.integers(1, 10**6), min_size=1, max_size=100))
-def test_shares_sum_to_the_value_and_are_within_one_unit_of_exact(value_minor: int, weights: list[int]) -> None:
-    amounts = apportion(value_minor, weights)
-    assert sum(amounts) == value_minor
-    for amount, weight in zip(amounts, weights, strict=True):
-        assert abs(amount * sum(weights) - value_minor * weight) < sum(weights)

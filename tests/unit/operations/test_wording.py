@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from schemas.outputs import ProfileView, SegmentChanged
-from streams.operations.explain import NotACustomer, customer_key
-from streams.operations.prefix import partition_of
 from streams.operations.wording import change_sentence, shown_age, shown_time, why_segment
 from streams.profiles.scores import CutsModel, score_f, score_r
 from streams.settings import DomainSettings
@@ -151,20 +149,3 @@ def test_the_range_told_of_a_score_earns_that_score(score: int) -> None:
 def test_ages_below_two_days_are_told_in_hours() -> None:
     assert shown_age(47 * HOUR_MS) == "47.0 hours"
     assert shown_age(48 * HOUR_MS) == "2.0 days"
-
-
-def test_a_bare_id_is_a_users() -> None:
-    assert customer_key("1234") == "u:1234"
-    assert customer_key("u:1234") == "u:1234"
-    assert customer_key("a:phone") == "a:phone"
-
-
-@pytest.mark.parametrize("text", ["", "o:1", "s:email", "e:hash", "u:"])
-def test_keys_without_a_public_profile_are_refused(text: str) -> None:
-    with pytest.raises(NotACustomer, match="allowed are u:USER_ID"):
-        customer_key(text)
-
-
-def test_a_customers_partition_is_that_of_kafkas_own_murmur2() -> None:
-    # org.apache.kafka.common.utils.Utils.murmur2 of "21" is -973932308
-    assert partition_of("21", 1024) == (-973932308 & 0x7FFFFFFF) % 1024

@@ -8,15 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from schemas.journal import CollectedTo, PartitionProgress
-from schemas.wire import SINGLE_OBJECT
 from streams.kafka.offsets import GroupOffsets
-from streams.processors.profiling import Profiling
 from streams.processors.watermark_gate import ROUNDS, WatermarkGate
-from streams.telemetry.metrics import Metrics
-from streams.telemetry.observer import Known, Observer
-from streams.topics import Topics
-from tests.support.world import START_MS, World
 
 PARTITIONS = 3
 CALM = GroupOffsets({0: 7, 1: 7, 2: 7}, {0: 7, 1: 7, 2: 7})
@@ -74,25 +67,6 @@ def test_a_partition_without_a_committed_offset_has_folded_nothing() -> None:
     gate.note(0, (5,))
     assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 1})) == {}
     assert a_look(gate, GroupOffsets({0: 7, 1: 7}, {0: 7, 1: 7, 2: 0})) == {0: (5,)}
-
-
-def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
-    """A mark is collected once: were it lost with the worker that read it, time would stand still."""
-    world = World(touchpoint_partitions=2)
-    world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))
-    world.commit()
-    profiling = Profiling(Topics("shop"), SINGLE_OBJECT, Observer(Metrics(), Known()))
-    profiling.assigned(0, world.overlay)
-    assert not profiling.wants_cycle()
-    assert profiling.wants_look()
-    profiling.looked(CALM)
-    assert profiling.wants_cycle()
-    (told_now,) = profiling.conclude([0])
-    assert (told_now.topic, told_now.partition) == ("shop.journal", 0)
-    world.append("", SINGLE_OBJECT.decode(told_now.value or b""))
-    assert world.fold.complete_to_ms() == START_MS
-    profiling.committed()
-    assert not profiling.wants_cycle()
 
 
 def test_what_was_not_committed_is_told_again() -> None:

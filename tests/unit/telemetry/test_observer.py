@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -11,46 +10,11 @@ from schemas.insights import Anomaly, Count, Facts, Kpi, Model
 from schemas.journal import Wake
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from streams.settings import DomainSettings
-from streams.telemetry.gauges import HELD_S, Bounded, HeldGauge
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Known, Observer, known_labels
+from tests.support.metrics import value
 
 HOUR_MS = 3_600_000
-
-
-@dataclass
-class Clock:
-    now_s: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@dataclass
-class Engine:
-    """An engine's word about itself."""
-
-    ready: bool = True
-    polled_s: float = 10.0
-    committed_s: float = 9.0
-    commits: int = 7
-    aborts: int = 1
-    restore_s: float = 2.5
-    unsent: int = 7
-    owned: dict[tuple[str, int], int] = field(default_factory=lambda: {("t.journal", 0): 5})
-
-    def lags(self) -> dict[tuple[str, int], int]:
-        return self.owned
-
-    def restored(self) -> dict[tuple[str, int], float]:
-        return dict.fromkeys(self.owned, 1.0)
-
-
-def a_gauge(clock: Clock) -> HeldGauge:
-    gauge = HeldGauge("anomaly_active", "open", clock)
-    gauge.know(["orders", "sessions"])
-    gauge.restore([])
-    return gauge
 
 
 def an_observer(**known: object) -> tuple[Observer, Metrics]:
@@ -103,50 +67,6 @@ def a_credit(amount_minor: int, channel: str = "email") -> Credit:
         revision=0,
         cause="e",
     )
-
-
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return metrics.registry.get_sample_value(f"touchstream_{name}", labels)
-
-
-def test_an_anomaly_that_was_cleared_at_once_is_seen_for_90_seconds() -> None:
-    clock = Clock()
-    gauge = a_gauge(clock)
-    gauge.opened("orders", "")
-    gauge.closed("orders", "")
-    clock.now_s += HELD_S - 1
-    assert gauge.values() == {"orders": 1, "sessions": 0}
-    clock.now_s += 1
-    assert gauge.values() == {"orders": 0, "sessions": 0}
-
-
-def test_an_open_anomaly_is_shown_until_it_is_cleared() -> None:
-    clock = Clock()
-    gauge = a_gauge(clock)
-    gauge.opened("orders", "")
-    gauge.opened("orders", "channel=email")
-    clock.now_s += 10 * HELD_S
-    gauge.closed("orders", "")
-    assert gauge.values()["orders"] == 1
-    gauge.closed("orders", "channel=email")
-    assert gauge.values()["orders"] == 0
-
-
-def test_a_worker_that_lost_the_facts_shows_no_anomaly_and_the_next_one_shows_it_from_state() -> None:
-    clock = Clock()
-    before, after = a_gauge(clock), HeldGauge("anomaly_active", "open", clock)
-    before.opened("orders", "")
-    before.withdraw()
-    assert before.values() == {}
-    assert after.values() == {}
-    after.know(["orders", "sessions"])
-    after.restore([("orders", "")])
-    assert after.values() == {"orders": 1, "sessions": 0}
-
-
-def test_a_label_that_others_choose_stays_bounded() -> None:
-    channel = Bounded(limit=2)
-    assert [channel(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", "other", "a", "other"]
 
 
 def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
@@ -273,17 +193,6 @@ def test_an_anomaly_is_counted_when_raised_not_when_cleared() -> None:
     observer.observe_committed([an_anomaly("raised"), an_anomaly("cleared")])
     assert value(metrics, "anomalies_total", kpi="orders") == 1
     assert value(metrics, "anomaly_active", kpi="orders") == 1  # held
-
-
-def test_the_engine_is_asked_at_each_scrape_and_a_partition_that_left_leaves_no_series() -> None:
-    metrics, engine = Metrics(), Engine()
-    metrics.watch(engine)
-    assert value(metrics, "lag_records", topic="t.journal", partition="0") == 5
-    assert value(metrics, "commits_total") == 7
-    assert value(metrics, "unsent_records") == 7
-    engine.owned = {}
-    assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
-    assert value(metrics, "partitions_owned") == 0
 
 
 @pytest.mark.parametrize("clock", ["wall", "marks"])

@@ -1,23 +1,16 @@
-"""Lint: flows that would fight over a customer, and what a publication would change."""
+"""Lint: flows that would fight over a customer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-import yaml
-from typer.testing import CliRunner
 
-from streams.__main__ import app
-from streams.flows.language.comparing import differences
 from streams.flows.language.conflicts import conflicts
 from streams.flows.language.files import LIBRARY, flow_files, load_flow
 from streams.flows.language.flow_set import compile_flows
 from tests.support.flows import a_flow
 from tests.support.flows import a_flow_named as flow
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FEW, MANY = {"field": "orders", "at_most": 2}, {"field": "orders", "at_least": 3}
 WEB, TILL = {"field": "event.source", "is": ["web"]}, {"field": "event.source", "is": ["till"]}
@@ -104,59 +97,3 @@ def test_a_message_that_its_own_flow_keeps_from_going_out_is_told() -> None:
     quiet: dict[str, Any] = {"quiet_hours": {"from": "22:00", "to": "07:00"}}
     assert found(flow("a", steps=steps, **quiet)) == [("quiet_wait", ("a",))]
     assert found(a_flow(**{"class": "transactional"})) == [("no_cap", ("abandoned_cart",))]
-
-
-# the commands
-
-
-def written(folder: Path, *documents: dict[str, Any]) -> Path:
-    for number, document in enumerate(documents):
-        (folder / f"{number}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    return folder
-
-
-def test_lint_tells_each_conflict_and_fails(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["flows", "lint", str(written(tmp_path, flow("a"), flow("b", wait={"for": "3d"})))])
-    assert said.exit_code == 1
-    assert said.output.splitlines() == [
-        "a, b: both are entered by product_added, by the same customers (same_audience)",
-        "conflicts: 1",
-    ]
-    sound = CliRunner().invoke(app, ["flows", "lint"])
-    assert (sound.exit_code, sound.output) == (0, "no conflicts\n")
-
-
-def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
-    folder = written(tmp_path, flow("a", stage="hot"), flow("b", priority=101), flow("c"), flow("c"))
-    said = CliRunner().invoke(app, ["flows", "lint", str(folder)])
-    assert said.exit_code == 2
-    for place in ("0.yaml: stage is 'hot'", "1.yaml: priority is 101", "2.yaml: id is 'c', which"):
-        assert place in said.stderr
-
-
-def test_the_files_to_copy_are_listed() -> None:
-    said = CliRunner().invoke(app, ["flows", "files"]).output
-    for file in flow_files(LIBRARY):
-        assert str(file) in said
-
-
-def test_a_difference_is_told_by_its_place() -> None:
-    before = [flow("a"), flow("another"), flow("same")]
-    after = [{**flow("a", wait={"for": "3h"}, version=2), "reentry": "7d"}, flow("come"), flow("same")]
-    assert differences(before, after) == [
-        (
-            "a",
-            (
-                "version: 1 would become 2",
-                "wait.for: '2h' would become '3h'",
-                "wait.restarts: True would go",
-                "reentry: '7d' would come",
-            ),
-        ),
-        ("come", ("is new",)),
-    ]
-
-
-def test_a_change_under_the_same_version_is_told() -> None:
-    ((_, lines),) = differences([flow("a")], [flow("a", priority=1)])
-    assert lines == ("priority: 70 would become 1", "version stays 1: give the change a version of its own")

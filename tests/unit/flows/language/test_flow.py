@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-import yaml
 
-from streams.flows.language.durations import duration_text, parse_duration
-from streams.flows.language.files import LIBRARY, flow_files, library_documents, load_flow, read_document
+from streams.flows.language.files import LIBRARY, flow_files, library_documents, read_document
 from streams.flows.language.flow import schema_text
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError
 from tests.support.files import ROOT
-from tests.support.flows import a_reminder
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.flows import BRANCHED, CHECKED, QUIET, SERIES, a_reminder
 
 
 def test_the_shipped_flow_is_the_abandoned_cart() -> None:
@@ -27,19 +22,6 @@ def test_the_shipped_flow_is_the_abandoned_cart() -> None:
     assert (flow.wait.for_ms, flow.wait.restarts, flow.expires_after_ms) == (7_200_000, True, 86_400_000)
     assert (flow.caps.per_channel_hours, flow.caps.per_week) == (20, 3)
     assert flow.is_promotional
-
-
-def test_a_flow_is_read_from_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "cart.yaml"
-    path.write_text(yaml.safe_dump(a_reminder(id="mine")), encoding="utf-8")
-    assert load_flow(path).id == "mine"
-    assert read_document(path) == a_reminder(id="mine")
-
-
-@pytest.mark.parametrize(("text", "ms"), [("30s", 30_000), ("30m", 1_800_000), ("2h", 7_200_000), ("7d", 604_800_000)])
-def test_durations_are_a_number_and_a_unit(text: str, ms: int) -> None:
-    assert parse_duration(text) == ms
-    assert duration_text(ms) == text
 
 
 @pytest.mark.parametrize("missing", ["owner", "goal", "stage", "priority", "class"])
@@ -107,36 +89,6 @@ def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], mess
         compile_flows([a_reminder(relies_on=stated)])
 
 
-def test_two_flows_of_the_same_id_are_refused() -> None:
-    with pytest.raises(
-        FlowError, match=r"^flows\[1\]: id is 'abandoned_cart', which another flow has; ids must differ$"
-    ):
-        compile_flows([a_reminder(), a_reminder()])
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"- 1", "holds list; a flow is a mapping of id, "), (b"a: [", "not YAML: "), (b"\xff\xfe\xff", "not YAML: ")],
-)
-def test_a_file_that_holds_no_flow_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "cart.yaml"
-    path.write_bytes(content)
-    with pytest.raises(FlowError, match=rf"^{path}: {message}"):
-        load_flow(path)
-
-
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match=r"none\.yaml: No such file or directory"):
-        load_flow(tmp_path / "none.yaml")
-
-
-def test_an_event_looks_up_only_the_flows_that_listen_to_it() -> None:
-    flows = [a_reminder(id=f"flow_{number}", entry={"event": "signed_up"}) for number in range(100)]
-    listening = compile_flows([*flows, a_reminder()]).listening
-    assert [plan.flow.id for plan in listening["product_added"].entries] == ["abandoned_cart"]
-    assert "page_viewed" not in listening
-
-
 def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() -> None:
     """If this fails: `touchstream flows schema > deploy/flow.schema.json`."""
     text = (ROOT / "deploy" / "flow.schema.json").read_text(encoding="utf-8")
@@ -147,13 +99,75 @@ def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() 
     assert list(validator.iter_errors(a_reminder(steps=[{"name": "a", "do": "dance"}])))
 
 
-def test_times_of_day_need_no_quotes_and_a_time_is_a_text(tmp_path: Path) -> None:
-    path = tmp_path / "night.yaml"
-    path.write_text("{from: 21:00, to: 08:00, since: 2026-01-01T00:00:00Z, count: 21, none: 0}", encoding="utf-8")
-    assert read_document(path) == {
-        "from": "21:00",
-        "to": "08:00",
-        "since": "2026-01-01T00:00:00Z",
-        "count": 21,
-        "none": 0,
-    }
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": [*SERIES, SERIES[0]]}, r"steps is .*: the names of steps differ, and none is end"),
+        ({"steps": SERIES[:2]}, r"steps is .*: a_day is last and sends nothing; the last step is a trigger"),
+        (
+            {"steps": [{**SERIES[0], "next": "first"}, SERIES[2]]},
+            r"steps is .*: first leads to 'first'; allowed are end and the names of later steps",
+        ),
+        ({"steps": [{**SERIES[0], "next": "end"}, SERIES[2]]}, r"steps is .*: no step leads to second"),
+        (
+            {"steps": [SERIES[0], {**SERIES[1], "next": "end"}, SERIES[2]]},
+            r"steps is .*: nothing is sent after a_day: it leads to end only",
+        ),
+        ({"steps": [{**SERIES[1], "for": "0s"}, SERIES[0]]}, r"steps\[0\]\.for is '0s': allowed is more than 0s"),
+        (
+            {"steps": [{"name": "a", "do": "wait_until", "time": "24:00"}, SERIES[0]]},
+            r"steps\[0\]\.time is '24:00': allowed are times of day from 00:00 to 23:59, such as 08:30",
+        ),
+        (
+            {"steps": [{**BRANCHED[0], "then": "plain", "else": "plain"}, BRANCHED[1]]},
+            r"steps\[0\] is .*: then and else name the same step: there is nothing to choose",
+        ),
+        (
+            {"steps": [{**BRANCHED[0], "if": {"field": "orders"}}, *BRANCHED[1:]]},
+            r"steps\[0\]\.if is {'field': 'orders'}: a condition needs at_least, at_most or both",
+        ),
+        (
+            {
+                "steps": [
+                    {"name": "t", "do": "split", "arms": [{"name": "a", "percent": 50}, {"name": "b", "percent": 40}]},
+                    SERIES[0],
+                ]
+            },
+            r"steps\[0\] is .*: the percent of its arms add up to 90; they add up to 100",
+        ),
+        (
+            {
+                "steps": [
+                    {
+                        "name": "t",
+                        "do": "split",
+                        "arms": [{"name": "holdout", "percent": 50}, {"name": "b", "percent": 50}],
+                    },
+                    SERIES[0],
+                ]
+            },
+            r"steps\[0\] is .*: the names of arms differ, and are none of treatment, holdout, shadow, unassigned",
+        ),
+        ({"steps": CHECKED}, r"check_goal finds nothing: order_completed, the goal, ends the flow by itself \(exits\)"),
+        ({"entry": {}}, r"entry is {}: an entry is an event, a segment or a date, one of the three"),
+        ({"entry": {"segment": ["Winners"]}}, r"entry is .*: there is no segment 'Winners'; allowed are Champions, .*"),
+        ({"entry": {"segment": ["Lost"]}, "products": "entry"}, r"products is entry, and the entry is no event: .*"),
+        ({"channels": ["sms"]}, r"a flow has a channel, or channels in order, one of the two"),
+        ({"channel": None, "channels": ["sms", "sms"]}, r"channels names one twice"),
+        ({"reentry": "sometimes"}, r"reentry is 'sometimes': allowed are always, never and how long after an entry .*"),
+        ({"quiet_hours": {"from": "8", "to": "21:00"}}, r"quiet_hours\.from is '8': allowed are times of day from .*"),
+        ({"quiet_hours": {"from": "08:00", "to": "08:00"}}, r"quiet_hours is .*: from and to are the same .*"),
+        ({"quiet_hours": QUIET, "class": "transactional"}, r"quiet_hours are for promotional flows: .*"),
+        ({"suppresses": "31d"}, r"suppresses is '31d': allowed is more than 0s and at most 30d, .*"),
+        ({"caps": {"rolling": [{"messages": 1, "within": "40d"}]}}, r"caps\.rolling\[0\]\.within is '40d': .*"),
+        ({"valid": {}}, r"valid is {}: a period of validity needs from, to or both"),
+        ({"valid": {"from": "2026-01-01T00:00:00"}}, r"valid\.from is '2026-01-01T00:00:00': .* timezone .*"),
+        (
+            {"valid": {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}},
+            r"valid is .*: from is not before to: the flow would never be valid",
+        ),
+    ],
+)
+def test_what_would_do_nothing_or_other_than_it_says_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
+        compile_flows([a_reminder(**changes)])

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from schemas.outputs import TriggerProduct
-from schemas.units import DAY_MS, HOUR_MS
-from streams.flows.language.arms import HOLDOUT, TREATMENT
-from streams.flows.language.assignment import arm_of
+from schemas.units import HOUR_MS
 from streams.flows.language.flow_set import compile_flows
-from streams.flows.runtime.consent import allowed, with_consent
 from streams.flows.runtime.runner import end_lost_to_merge
 from streams.profiles.moment import Moment
-from streams.profiles.profile import CartItem, ConsentState, Sent
+from streams.profiles.profile import Sent
 from tests.support.flows import a_flow
-from tests.support.journeys import CART, DENIED, GRANTED, START_MS, Journey, an_event
+from tests.support.journeys import GRANTED, START_MS, Journey, an_event
 
 
 def test_a_cart_left_for_two_hours_sends_a_reminder() -> None:
@@ -42,21 +38,6 @@ def test_a_cart_left_for_two_hours_sends_a_reminder() -> None:
         ("decisions_open", 0, ""): 0,
         ("triggers", 0, ""): 1,
         ("messages", trigger.decided_ms - trigger.decided_ms % HOUR_MS, "flow=abandoned_cart"): 1,
-    }
-
-
-def test_a_decision_carries_its_evidence() -> None:
-    journey = Journey()
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.decisions[-1].evidence == {
-        "arm": TREATMENT,
-        "cart_items": "2",
-        "cart_total_minor": "2600",
-        "cart_added_ms": str(START_MS),
-        "consent": "default",
-        "messages_channel": "0",
-        "messages_week": "0",
     }
 
 
@@ -120,109 +101,6 @@ def test_an_event_that_no_flow_listens_to_changes_nothing() -> None:
     assert journey.effects.outputs == []
 
 
-def test_old_news_starts_nothing_and_says_so() -> None:
-    journey = Journey()
-    journey.meets(an_event(), received_ms=START_MS + DAY_MS + 1)
-    assert journey.profile.runs == ()
-    assert [(item.outcome, item.final) for item in journey.decisions] == [("too_old", True)]
-    assert journey.open == 0
-
-
-def test_an_address_enters_no_flow() -> None:
-    journey = Journey(customer="e:hash")
-    journey.meets(an_event())
-    assert journey.effects.outputs == []
-
-
-def test_a_late_entry_is_due_at_once_not_in_the_past() -> None:
-    journey = Journey()
-    journey.meets(an_event(), received_ms=START_MS + 3 * HOUR_MS)
-    assert journey.profile.runs[0].due_ms == START_MS + 3 * HOUR_MS
-
-
-def test_an_empty_cart_needs_no_reminder() -> None:
-    journey = Journey()
-    journey.meets(an_event())
-    journey.has(cart=None).comes_due()
-    assert journey.outcomes == ["entered", "exited"]
-    assert journey.triggers == []
-
-
-def test_without_consent_nothing_is_sent() -> None:
-    journey = Journey(settings=DENIED)
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "no_consent"]
-    assert journey.decisions[-1].evidence["consent"] == "default"
-    assert journey.triggers == []
-
-
-def test_a_withdrawal_counts_more_than_the_default() -> None:
-    journey = Journey().has(consents=(ConsentState("email", granted=False, time_ms=5),))
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "no_consent"]
-    assert journey.decisions[-1].evidence["consent"] == "email@5"
-
-
-def test_a_transactional_message_needs_no_opt_in_and_passes_caps() -> None:
-    journey = Journey(a_flow(**{"class": "transactional"}), settings=DENIED)
-    journey.has(messages=(Sent(START_MS, "email", "other", is_promotional=True),) * 5)
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "sent"]
-
-
-def test_the_holdout_gets_nothing() -> None:
-    journey = Journey(a_flow(holdout_percent=100))
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "held_out"]
-    assert [decision.arm for decision in journey.decisions] == [HOLDOUT, HOLDOUT]
-    assert journey.triggers == []
-
-
-def test_about_the_stated_share_is_held_out() -> None:
-    flow = compile_flows([a_flow(holdout_percent=10)]).flows["abandoned_cart"]
-    held = sum(arm_of(flow, f"u:{number}") == HOLDOUT for number in range(10_000))
-    assert 900 <= held <= 1_100
-
-
-def test_a_second_promotion_by_the_channel_waits_for_twenty_hours() -> None:
-    sent = Sent(START_MS - 18 * HOUR_MS + 1, "email", "other", is_promotional=True)
-    journey = Journey().has(messages=(sent,))
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "capped"]
-    journey.has(messages=(msgspec.structs.replace(sent, time_ms=sent.time_ms - 1),))
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes[2:] == ["entered", "sent"]
-
-
-def test_three_promotions_a_week_by_whatever_channel_are_enough() -> None:
-    messages = tuple(Sent(START_MS - day * DAY_MS, "sms", "other", is_promotional=True) for day in (3, 2, 1))
-    journey = Journey().has(messages=messages)
-    journey.meets(an_event())
-    journey.comes_due()
-    assert journey.outcomes == ["entered", "capped"]
-    assert journey.decisions[-1].evidence["messages_week"] == "3"
-
-
-def test_the_log_of_messages_forgets_after_thirty_days() -> None:
-    journey = Journey().has(messages=(Sent(START_MS - 31 * DAY_MS, "email", "other", is_promotional=True),))
-    journey.meets(an_event())
-    journey.comes_due()
-    assert [message.flow_id for message in journey.profile.messages] == ["abandoned_cart"]
-
-
-def test_what_comes_to_be_decided_too_late_has_expired() -> None:
-    journey = Journey()
-    journey.meets(an_event())
-    journey.comes_due(START_MS + 26 * HOUR_MS + 1)
-    assert journey.outcomes == ["entered", "expired"]
-
-
 def test_a_flow_that_is_no_longer_published_ends() -> None:
     journey = Journey()
     journey.meets(an_event())
@@ -276,36 +154,3 @@ def test_one_event_may_enter_several_flows_and_end_others() -> None:
         ("cart_sms", "exited"),
         ("thanks", "entered"),
     ]
-
-
-def test_an_entry_may_ask_for_a_condition() -> None:
-    flow = a_flow(entry={"event": "product_added", "condition": {"field": "cart_total_minor", "at_least": 2_601}})
-    journey = Journey(flow)
-    journey.meets(an_event())
-    assert journey.outcomes == []
-    journey.has(cart=msgspec.structs.replace(CART, items=(CartItem("sku-1", 2_601, 1),)))
-    journey.meets(an_event())
-    assert journey.outcomes == ["entered"]
-
-
-# consent
-
-
-def test_the_latest_statement_about_the_channel_or_all_holds() -> None:
-    consents = (ConsentState("all", granted=False, time_ms=2), ConsentState("email", granted=True, time_ms=1))
-    assert allowed(consents, "email", "granted") == (False, "all@2")
-    assert allowed(with_consent(consents, "email", granted=True, time_ms=3), "email", "denied") == (True, "email@3")
-
-
-def test_of_two_statements_at_the_same_time_the_withdrawal_holds() -> None:
-    consents = (ConsentState("all", granted=True, time_ms=1), ConsentState("email", granted=False, time_ms=1))
-    assert allowed(consents, "email", "granted") == (False, "email@1")
-
-
-def test_a_statement_about_another_channel_says_nothing() -> None:
-    assert allowed((ConsentState("sms", granted=True, time_ms=1),), "email", "denied") == (False, "default")
-
-
-def test_a_statement_that_comes_late_changes_nothing() -> None:
-    consents = with_consent((), "email", granted=False, time_ms=5)
-    assert with_consent(consents, "email", granted=True, time_ms=4) is consents

@@ -10,8 +10,8 @@ from streams.flows.language.assignment import is_of_canary
 from streams.flows.language.flow_set import compile_flows
 from streams.profiles.profile import Sent
 from streams.settings import Canary, FlowState
-from tests.support.flows import a_flow
-from tests.support.journeys import SERIES, START_MS, Journey, an_event
+from tests.support.flows import SERIES, a_flow
+from tests.support.journeys import START_MS, Journey, an_event
 
 SECOND_MS = 1_000
 DUE_MS = START_MS + 2 * HOUR_MS
@@ -153,15 +153,6 @@ def test_a_new_flow_may_begin_with_a_share() -> None:
         standing(journey, canary=a_canary(50))
         journey.meets(an_event())
         assert len(journey.profile.runs) == is_first
-
-
-def test_a_canary_takes_about_its_share_and_a_larger_share_keeps_who_is_in_it() -> None:
-    (flow,) = compile_flows([a_flow(version=2)]).flows.values()
-    (later,) = compile_flows([a_flow(version=3)]).flows.values()
-    tenth = {customer for customer in CUSTOMERS if is_of_canary(flow, 10, customer)}
-    assert 150 < len(tenth) < 250
-    assert tenth <= {customer for customer in CUSTOMERS if is_of_canary(flow, 30, customer)}
-    assert tenth != {customer for customer in CUSTOMERS if is_of_canary(later, 10, customer)}
 
 
 def test_who_is_in_a_canary_that_was_taken_back_goes_on_in_the_live_version() -> None:
