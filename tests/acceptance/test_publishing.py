@@ -29,6 +29,7 @@ from streams.replay.files.mapping import load_mapping
 from streams.replay.files.sources import open_source
 from streams.replay.replayer import Source
 from tests.support.files import real_file
+from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
 from tests.support.running import Place, a_worker, make_place, play
@@ -51,25 +52,19 @@ PUBLISHED, PAUSED, RESUMED, REPLACED = (
 FIRST = 40
 """Customers; enough to be in every partition."""
 SHARE = 40.0
-THANKS: dict[str, Any] = {
-    "id": "thanks",
-    "version": 1,
-    "owner": "customer-care",
-    "goal": {"event": "order_completed", "window": "14d"},
-    "stage": "any",
-    "priority": 50,
-    "class": "promotional",
-    "entry": {"event": "order_completed"},
-    "wait": {"for": "6h"},
-    "channel": "email",
-    "expires_after": "3d",
-    "caps": {"per_channel_hours": 0, "per_week": 100},
-    "steps": [
+THANKS = a_bare_flow(
+    "thanks",
+    "order_completed",
+    goal={"event": "order_completed", "window": "14d"},
+    wait={"for": "6h"},
+    expires_after="3d",
+    caps=UNCAPPED,
+    steps=[
         {"name": "thanks", "do": "trigger"},
         {"name": "weeks", "do": "wait", "for": "18d"},
         {"name": "idea", "do": "trigger"},
     ],
-}
+)
 SECOND = THANKS | {"version": 2, "channel": "sms", "running_customers": "finish"}
 THIRD = THANKS | {"version": 3, "channel": "push", "wait": {"for": "1h"}, "running_customers": "finish"}
 

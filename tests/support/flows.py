@@ -46,3 +46,21 @@ def a_flow_named(name: str, event: str = "product_added", condition: Any = None,
 def a_series(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The same with these steps, or two messages a day apart, and caps that nobody reaches."""
     return a_flow(steps=steps or SERIES, caps=UNCAPPED, **changes)
+
+
+def a_bare_flow(flow_id: str, event: str, **changes: Any) -> dict[str, Any]:
+    """What every file has to say and no more: an event is answered at once, by one promotional message."""
+    return {
+        "id": flow_id,
+        "version": 1,
+        "owner": "us",
+        "goal": {"event": "order_completed", "window": "1d"},
+        "stage": "any",
+        "priority": 50,
+        "class": "promotional",
+        "entry": {"event": event},
+        **({} if "channels" in changes else {"channel": "email"}),
+        "expires_after": "24h",
+        "steps": [{"name": "message", "do": "trigger"}],
+        **changes,
+    }

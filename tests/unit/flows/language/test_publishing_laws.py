@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.publishing import NotPublishable, paused, resumed, with_flow
 from streams.settings import DomainSettings
 from tests.support.flows import a_reminder
+from tests.support.laws import every_candidate_is_final_once_or_open
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -117,16 +117,10 @@ def lived(history: History) -> Shop:
 @given(histories)
 def test_candidates_are_final_or_open(history: History) -> None:
     shop = lived(history)
-    decisions = shop.world.emitted(Decision)
-    begun = {item.candidate_id for item in decisions if item.outcome == "entered"}
-    final = Counter(item.candidate_id for item in decisions if item.final)
-    standing = [run for user in USERS for run in shop.runs(user)]
-    still_open = {run.candidate_id for run in standing}
-    assert set(final.values()) <= {1}
-    assert begun == set(final) | still_open
-    assert not still_open & set(final)
-    assert shop.world.total("decisions_open") == len(still_open) == len(standing)
-    assert len({run.flow_id for run in standing}) <= 2, "one that sends and one in the shadow"
+    decisions, runs = shop.world.emitted(Decision), [run for user in USERS for run in shop.runs(user)]
+    every_candidate_is_final_once_or_open(decisions, runs, shop.world.total("decisions_open"))
+    assert "too_old" not in {item.outcome for item in decisions}
+    assert len({run.flow_id for run in runs}) <= 2, "one that sends and one in the shadow"
 
 
 @settings(deadline=None)

@@ -9,26 +9,14 @@ import pytest
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.flows.language.mistakes import FlowError, parse_flow
+from tests.support.flows import a_bare_flow
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
 
 LOW_DUE_MS, HIGH_DUE_MS = START_MS + 2 * HOUR_MS, START_MS + 2 * HOUR_MS + 3 * MINUTE_MS
 
 
 def a_flow(flow_id: str, event: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": flow_id,
-        "version": 1,
-        "owner": "us",
-        "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any",
-        "class": "promotional",
-        "entry": {"event": event},
-        "channel": "email",
-        "wait": {"for": "2h"},
-        "expires_after": "24h",
-        "steps": [{"name": "message", "do": "trigger"}],
-        **changes,
-    }
+    return a_bare_flow(flow_id, event, **{"wait": {"for": "2h"}, **changes})
 
 
 def a_low(**changes: Any) -> dict[str, Any]:

@@ -10,25 +10,12 @@ from schemas.journal import Absorbed
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.profiles.codec import encode_profile
+from tests.support.flows import a_bare_flow
 from tests.support.world import DAY_MS, START_MS, World, a_touchpoint, an_order
 
 
 def a_flow(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "browse",
-        "version": 1,
-        "owner": "us",
-        "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any",
-        "priority": 40,
-        "class": "promotional",
-        "entry": {"event": "product_viewed"},
-        "exits": [],
-        "channels": ["email", "sms", "push"],
-        "expires_after": "24h",
-        "steps": [{"name": "message", "do": "trigger"}],
-        **changes,
-    }
+    return a_bare_flow("browse", "product_viewed", exits=[], channels=["email", "sms", "push"], **changes)
 
 
 def views(world: World, *days: int) -> None:

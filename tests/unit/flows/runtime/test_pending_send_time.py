@@ -11,6 +11,7 @@ from schemas.journal import AddressConsent
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent
 from streams.flows.language.mistakes import FlowError, parse_flow
+from tests.support.flows import a_bare_flow
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
 
 VIEWED_MS = START_MS + 12 * HOUR_MS
@@ -18,23 +19,8 @@ VIEWED_MS = START_MS + 12 * HOUR_MS
 
 
 def a_flow(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "browse",
-        "version": 1,
-        "owner": "us",
-        "goal": {"event": "order_completed", "window": "1d"},
-        "stage": "any",
-        "priority": 40,
-        "class": "promotional",
-        "entry": {"event": "product_viewed"},
-        "channel": "email",
-        "wait": {"for": "1h"},
-        "expires_after": "24h",
-        "send_time": "best",
-        "quiet_hours": {"from": "21:00", "to": "08:00"},
-        "steps": [{"name": "message", "do": "trigger"}],
-        **changes,
-    }
+    given = {"wait": {"for": "1h"}, "send_time": "best", "quiet_hours": {"from": "21:00", "to": "08:00"}}
+    return a_bare_flow("browse", "product_viewed", **(given | changes))
 
 
 def seen(opens: int = 0, hour: int = 18, *, user: str | None = "1", **changes: Any) -> World:

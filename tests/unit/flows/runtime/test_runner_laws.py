@@ -19,6 +19,7 @@ from streams.profiles.moment import Moment
 from streams.profiles.profile import EMPTY, Cart, CartItem, Profile
 from streams.settings import parse_domain
 from tests.support.flows import a_reminder
+from tests.support.laws import every_candidate_is_final_once_or_open
 
 START_MS = 1_700_000_000_000
 SETTINGS = parse_domain('{"consent_default": "denied"}')
@@ -120,15 +121,9 @@ def test_no_cap_is_exceeded_in_any_rolling_window(history: History, number: int)
 @given(histories, st.integers(0, 20))
 def test_candidates_are_final_or_open(history: History, number: int) -> None:
     life = lived(history, number)
-    entered = {item.candidate_id for item in life.decisions if item.outcome == "entered"}
-    final = Counter(item.candidate_id for item in life.decisions if item.final)
-    too_old = {item.candidate_id for item in life.decisions if item.outcome == "too_old"}
-    still_open = {run.candidate_id for run in life.profile.runs}
-    assert set(final.values()) <= {1}
-    assert entered | too_old == set(final) | still_open
-    assert not still_open & set(final)
-    assert life.effects.counts.get(("decisions_open", 0, ""), 0) == len(still_open)
-    assert len({run.flow_id for run in life.profile.runs}) == len(still_open)
+    counted_open = life.effects.counts.get(("decisions_open", 0, ""), 0)
+    every_candidate_is_final_once_or_open(life.decisions, life.profile.runs, counted_open)
+    assert len({run.flow_id for run in life.profile.runs}) == len(life.profile.runs)
 
 
 @settings(deadline=None)
