@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
 from schemas import wire
 from schemas.outputs import Revocation, Trigger
@@ -18,6 +17,7 @@ from streams.collect.keys import key_of
 from streams.demo.servers.places import PROJECT
 from streams.demo.servers.server import Server
 from tests.support.flows import a_reminder
+from tests.support.producing import a_producer
 from tests.support.running import Place, a_worker, make_place
 from tests.support.watching import until
 from tests.support.world import HOUR_MS
@@ -67,10 +67,9 @@ def sent(place: Place) -> list[dict[str, Any]]:
 
 
 def write(place: Place, topic: str, key: str, *records: msgspec.Struct) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for record in records:
-        producer.produce(topic, wire.encode(record), key)
-    assert producer.flush(10) == 0
+    with a_producer(place.settings.brokers) as producer:
+        for record in records:
+            producer.produce(topic, wire.encode(record), key)
 
 
 def a_trigger(name: str, due_in_ms: int = 0, expires_in_ms: int = HOUR_MS, channel: str = "email") -> Trigger:

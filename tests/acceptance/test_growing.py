@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from schemas.outputs import DeadLetter, ProfileView
 from schemas.wire import encode
 from streams.__main__ import app
-from streams.collect.keys import key_of
 from streams.flows.language.files import library_documents
 from streams.insights.state import CLOCK, SETTINGS, InsightCodec
 from streams.kafka.journal import COPIED
@@ -24,19 +23,18 @@ from streams.replay.replayer import Source
 from streams.shop.generator import Shop
 from tests.support.claims import DEVICES, assert_nothing_twice, assert_verified
 from tests.support.outcomes import ORDERED, Outcome, read_outcome
-from tests.support.running import Place, a_worker, make_place, play, wait_worked_off
+from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import START_MS, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from schemas.touchpoint import Touchpoint
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 DIES = """
 import os, signal
-from streams import repartitioning
+from streams.operations import repartition as repartitioning
 from streams.kafka.publisher import Publisher
 repartitioning._RECORDS_MAX = 50
 left = [7]
@@ -66,13 +64,6 @@ def grown(place: Place, to: int) -> Place:
     settings = place.settings.model_copy(update={"prefix": f"{place.settings.prefix}-grown"})
     domain = place.domain.model_copy(update={"journal_partitions": to})
     return Place(settings, domain, place.folder / "grown")
-
-
-def send(place: Place, *events: Touchpoint) -> None:
-    publisher = Publisher(place.settings, "test")
-    with publisher.transaction():
-        for event in events:
-            publisher.send(place.topics.touchpoints, 0, key_of(event), encode(event))
 
 
 def differing(one: Outcome, other: Outcome) -> dict[str, list[bytes]]:
@@ -135,7 +126,7 @@ def test_a_journal_folded_in_more_partitions_gives_the_same_profiles_and_effects
     at_ms = START_MS + 10**10
     customer = next(key for key in before.values["profiles"] if key.startswith(b"u:")).decode()
     with a_worker(new):
-        send(new, an_order(at_ms, 7_700, user=customer.removeprefix("u:"), order_id="after-the-move"))
+        send(new, [an_order(at_ms, 7_700, user=customer.removeprefix("u:"), order_id="after-the-move")], 0)
         wait_worked_off(new)
     assert repeats_by_header(new, "credits")[False] > 0
     was = place.last("profiles", ProfileView)[customer]
@@ -149,7 +140,7 @@ def test_what_was_set_aside_can_be_brought_back_in_the_new_prefix(kafka: str, pr
     place = make_place(kafka, prefix, tmp_path)
     order = an_order(START_MS, 5_000, user="3")
     with a_worker(place):
-        send(place, an_order(START_MS, user="2"))
+        send(place, [an_order(START_MS, user="2")], 0)
         wait_worked_off(place)
     value, number = encode(order), partition_of("u:3", 2)
     letter = DeadLetter(
@@ -190,7 +181,7 @@ def test_what_cannot_be_repartitioned_is_refused_in_one_line(kafka: str, prefix:
     assert "3 partitions: allowed are multiples of the present 2" in refused(3)
     assert "2 partitions: allowed are" in refused(2)
     assert "less than or equal to 1024" in refused(2_048)
-    send(place, an_order(START_MS, user="2"))
+    send(place, [an_order(START_MS, user="2")], 0)
     assert "touchpoints-0 has records from offset 0 on that are not worked off" in refused(4)
     with a_worker(place):
         wait_worked_off(place)

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
-from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
-from schemas.touchpoint import Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.__main__ import app
 from streams.collect.keys import key_of
@@ -30,10 +28,12 @@ from streams.replay.files.sources import open_source
 from streams.replay.replayer import Source
 from tests.support.files import real_file
 from tests.support.flows import UNCAPPED, a_bare_flow
+from tests.support.producing import a_producer
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
 from tests.support.running import Place, a_worker, make_place, play
 from tests.support.watching import until
+from tests.support.world import an_add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -241,17 +241,13 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
 
 def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> None:
     """Another customer fills his cart every twentieth of a second."""
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    mug = Product(sku="mug", price_minor=900, quantity=1)
-    while not is_over.wait(0.05):
-        number = len(sent)
-        add = Touchpoint(
-            event_id=f"add-{number}", type="product_added", time_ms=_now_ms(), user_id=str(number), products=(mug,)
-        )
-        producer.produce(place.topics.touchpoints, encode(add), key_of(add))
-        producer.poll(0)
-        sent.append(f"u:{number}")
-    assert producer.flush(10) == 0
+    with a_producer(place.settings.brokers) as producer:
+        while not is_over.wait(0.05):
+            number = len(sent)
+            add = an_add(_now_ms(), user=str(number))
+            producer.produce(place.topics.touchpoints, encode(add), key_of(add))
+            producer.poll(0)
+            sent.append(f"u:{number}")
 
 
 def _reached(place: Place) -> set[str]:

@@ -1,12 +1,13 @@
 """Asking where partitions end and where the group stands, of a real Kafka whose broker goes and comes back."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.broker import Broker
@@ -16,6 +17,10 @@ from streams.kafka.group import GroupOffsetsReader
 from streams.kafka.offsets import GroupOffsets
 from streams.kafka.topics import TopicSpec, create_topics
 from streams.kafka.unowned import Unowned
+from tests.support.producing import produce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0
@@ -38,11 +43,6 @@ def an_asker(brokers: str) -> Consumer:
     return Consumer(asker_config(settings))
 
 
-def a_record(producer: Producer, partition: int) -> None:
-    producer.produce("shop", b"value", partition=partition)
-    assert producer.flush(WAIT_SECONDS) == 0
-
-
 @pytest.mark.chaos
 def test_ends_are_known_again_after_a_broker_was_killed() -> None:
     places = [("shop", 0), ("shop", 1)]
@@ -54,7 +54,7 @@ def test_ends_are_known_again_after_a_broker_was_killed() -> None:
         assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 0})
         broker.kill()
         broker.start()
-        a_record(Producer({"bootstrap.servers": broker.bootstrap}), partition=1)
+        produce(broker.bootstrap, "shop", b"value", partition=1)
         assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 1]
         assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 1})
 
