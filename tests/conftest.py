@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 
 from streams.demo.servers.broker import Broker
-from tests.support.flows import a_reminder
 from tests.support.watching import is_watchable
 
 
@@ -33,12 +32,6 @@ def seed() -> int:
     seed = Random().randrange(1 << 32)
     print(f"\nseed {seed}")  # noqa: T201 - as said
     return seed
-
-
-@pytest.fixture(scope="session")
-def abandoned_cart() -> dict[str, object]:
-    """The shipped flow with its first message only."""
-    return a_reminder()
 
 
 @pytest.fixture(scope="session")

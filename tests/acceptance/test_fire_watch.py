@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from schemas.insights import Anomaly
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
-from streams.__main__ import app
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
+from tests.support.commands import run
 from tests.support.flows import a_bare_flow
 from tests.support.running import Place, a_worker, make_place, play
 from tests.support.watching import Watch, is_watchable, until, watched
@@ -75,11 +74,7 @@ class Watched(NamedTuple):
     watch: Watch | None
 
     def run(self, *arguments: str) -> str:
-        environment = {
-            "TOUCHSTREAM_BROKERS": self.place.settings.brokers,
-            "TOUCHSTREAM_PREFIX": self.place.settings.prefix,
-        }
-        done = CliRunner().invoke(app, arguments, env=environment)
+        done = run(*arguments, **self.place.variables)
         assert done.exit_code == 0, done.output
         return done.output
 

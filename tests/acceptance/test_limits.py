@@ -10,6 +10,7 @@ import pytest
 from schemas.outputs import Trigger
 from streams.fold.fold import WAKES_MAX
 from streams.fold.partition_state import JournalCodec
+from tests.support.flows import a_flow
 from tests.support.running import a_worker, make_place, send
 from tests.support.watching import until
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
@@ -23,10 +24,9 @@ CARTS = 3 * WAKES_MAX + 500
 
 
 def test_timers_due_at_once_are_worked_off_in_order_without_an_aborted_cycle(
-    kafka: str, prefix: str, tmp_path: Path, abandoned_cart: dict[str, object]
+    kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    soon = {**abandoned_cart, "wait": {"for": "10s"}, "holdout_percent": 0}
-    place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[soon])
+    place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[a_flow(wait={"for": "10s"})])
     now_ms = time.time_ns() // 1_000_000
     send(place, (an_add(now_ms + number, user=str(number)) for number in range(CARTS)))
     time.sleep(CARTS / 1_000 + 10)  # every timer is due before the worker hears of the first

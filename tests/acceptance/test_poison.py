@@ -22,7 +22,7 @@ from streams.operations.folded_journal import verify_prefix
 from streams.operations.prefix import open_prefix
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.outcomes import read_outcome
 from tests.support.producing import produce
 from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, send, wait_worked_off
@@ -111,8 +111,7 @@ def account(place: Place, summary: ReplaySummary) -> Account:
 
 
 def poisoned(kafka: str, prefix: str, folder: Path) -> tuple[Place, ReplaySummary]:
-    flow = a_reminder()
-    place = make_place(kafka, prefix, folder, flows=[{**flow, "holdout_percent": 0}])
+    place = make_place(kafka, prefix, folder, flows=[a_flow()])
     broken = ABrokenWorker(place)
     with broken:
         summary = play(place, Source("shop", [MappedTouchpoint(event, 1) for event in story()]))

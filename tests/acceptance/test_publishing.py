@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT, encode
-from streams.__main__ import app
 from streams.collect.keys import key_of
 from streams.flows.language.arms import SHADOW
 from streams.flows.language.assignment import is_of_canary
@@ -26,6 +24,7 @@ from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from streams.replay.files.sources import open_source
 from streams.replay.replayer import Source
+from tests.support.commands import run as command
 from tests.support.files import real_file
 from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.producing import a_producer
@@ -74,13 +73,10 @@ class Commands:
 
     def __init__(self, place: Place, folder: Path) -> None:
         self._folder = folder
-        self._environment = {
-            "TOUCHSTREAM_BROKERS": place.settings.brokers,
-            "TOUCHSTREAM_PREFIX": place.settings.prefix,
-        }
+        self._environment = place.variables
 
     def __call__(self, *arguments: str) -> str:
-        done = CliRunner().invoke(app, ["flows", *arguments], env=self._environment)
+        done = command("flows", *arguments, **self._environment)
         assert done.exit_code == 0, done.output
         return done.output
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ from schemas import wire
 from schemas.journal import CollectedTo, Progress
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Order, Product, Touchpoint
+from tests.support.flows import a_flow
 from tests.support.running import AWorker, Place, a_worker, make_place, send
 from tests.support.watching import until
 
@@ -26,8 +27,8 @@ TOKEN = "sesame"  # noqa: S105 - of a worker that lives for one test
 
 
 @pytest.fixture
-def place(kafka: str, prefix: str, tmp_path: Path, abandoned_cart: dict[str, object]) -> Place:
-    quick: dict[str, Any] = {**abandoned_cart, "wait": {"for": f"{WAIT_MS // 1000}s"}, "holdout_percent": 0}
+def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
+    quick = a_flow(wait={"for": f"{WAIT_MS // 1000}s"})
     return make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=3, flows=[quick])
 
 

@@ -52,6 +52,14 @@ class Place:
         return Topics(self.settings.prefix)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a command on this prefix."""
+        return {
+            f"{ENVIRONMENT_PREFIX}BROKERS": self.settings.brokers,
+            f"{ENVIRONMENT_PREFIX}PREFIX": self.settings.prefix,
+        }
+
+    @property
     def target(self) -> Target:
         return Target({"bootstrap.servers": self.settings.brokers}, self.settings.prefix, self.domain)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.insights import Anomaly, Count, Facts, Kpi, Model
-from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.outputs import DeadLetter, Decision, ProfileView, SegmentChanged
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.demo.finished import Finished
@@ -22,6 +22,7 @@ from streams.replay.files.mapped import Accounting
 from streams.replay.replayer import ReplaySummary
 from streams.settings import DomainSettings
 from streams.topics import Topics
+from tests.support.effects import a_credit, a_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,37 +156,10 @@ def _customers(shelf: Shelf) -> None:
         shelf.put("decisions", a_decision(outcome, number))
     shelf.put("decisions", a_decision("sent", 0))
     shelf.put("decisions", a_decision("exited", 1))
-    trigger = Trigger(
-        trigger_id="t",
-        customer="u:ann",
-        channel="email",
-        flow_id="abandoned_cart",
-        flow_version=1,
-        arm="treatment",
-        step="reminder",
-        decided_ms=0,
-        due_ms=0,
-        expires_ms=1,
-        reason="because.",
-    )
-    shelf.put("triggers", trigger)
+    shelf.put("triggers", a_trigger(customer="u:ann"))
     for model in ("linear", "last"):
         for amount in (10_000, -1_600):
-            credit = Credit(
-                credit_id=f"{model}{amount}",
-                customer="u:ann",
-                order_id="o",
-                model=model,
-                model_version=1,
-                kind="credit",
-                channel="email",
-                amount_minor=amount,
-                currency="EUR",
-                conversion_time_ms=0,
-                time_ms=0,
-                revision=0,
-                cause="e1",
-            )
+            credit = a_credit(amount, credit_id=f"{model}{amount}", customer="u:ann", model=model, cause="e1")
             shelf.put("credits", credit)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.flows import a_flow
+
 
 @pytest.fixture
-def flows(abandoned_cart: dict[str, object]) -> tuple[dict[str, object], ...]:
+def flows() -> tuple[dict[str, object], ...]:
     """The reminder of a cart, for everybody."""
-    return ({**abandoned_cart, "holdout_percent": 0},)
+    return (a_flow(),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.outputs import Decision, ProfileView, Trigger
 from schemas.touchpoint import Consent
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 
@@ -38,9 +39,8 @@ def test_an_abandoned_cart_is_reminded_of_two_hours_after_the_last_add(flows: tu
     assert world.total("decisions_open") == 0
 
 
-def test_a_flow_without_a_wait_triggers_with_the_touchpoint_itself(abandoned_cart: dict[str, object]) -> None:
-    at_once = {**abandoned_cart, "wait": {"for": "0s"}, "holdout_percent": 0}
-    world = World(flows=(at_once,))
+def test_a_flow_without_a_wait_triggers_with_the_touchpoint_itself() -> None:
+    world = World(flows=[a_flow(wait={"for": "0s"})])
     world.pass_time(START_MS - 1)
     world.send(an_add(START_MS))
     (trigger,) = world.emitted(Trigger)

@@ -16,7 +16,7 @@ from streams.fold.partition_state import JournalCodec
 from streams.kafka.journal import read_record
 from streams.offline.backtest import Past, Trial, backtest
 from streams.profiles.effects import Effects, FlowEffects
-from tests.support.flows import TEN, a_reminder
+from tests.support.flows import TEN, a_flow
 from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.months import BROWSE, CART, FOR_EVER_MS, Heard, by_customer, happen, lived
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -162,7 +162,7 @@ def test_a_message_that_is_taken_back_while_it_waits_was_not_sent() -> None:
     withdrawn = Consent("email", granted=False)
     world.send(a_touchpoint("consent_changed", START_MS + HOUR_MS, "2", consent=withdrawn))
     world.pass_time(START_MS + DAY_MS)
-    found = tried(world, always([a_reminder(holdout_percent=0, quiet_hours=None)]))
+    found = tried(world, always([a_flow(quiet_hours=None)]))
     assert found.outcomes["abandoned_cart", "revoked"] == 1
     assert list(found.of_customers) == ["u:1"]
 

@@ -16,7 +16,7 @@ from streams.__main__ import app
 from streams.demo.servers.places import PROJECT
 from streams.operations.asyncapi import document
 from streams.topics import Topics
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.world import HOUR_MS, START_MS, World, an_add, an_order
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read(message: dict[str, Any], value: bytes) -> Any:
 
 @pytest.mark.parametrize("name", ["trigger", "revocation", "decision", "credit", "segment_changed", "profile"])
 def test_what_the_fold_emits_can_be_read_by_the_document(name: str) -> None:
-    world = World(flows=[a_reminder(holdout_percent=0, send_time="best")])
+    world = World(flows=[a_flow(send_time="best")])
     world.send(an_order(START_MS), an_add(START_MS + 1))
     world.pass_time(START_MS + 3 * HOUR_MS)
     world.send(an_order(START_MS + 4 * HOUR_MS))

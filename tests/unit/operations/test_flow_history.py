@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.operations.flow_history import flow_story
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 STEPS = [
@@ -19,7 +19,7 @@ QUIET = {"from": "00:00", "to": "08:00"}
 
 
 def a_world(**changes: object) -> World:
-    return World(flows=[a_reminder(holdout_percent=0, steps=STEPS, **changes)])
+    return World(flows=[a_flow(steps=STEPS, **changes)])
 
 
 def story(world: World, flow_id: str = "abandoned_cart") -> list[str]:

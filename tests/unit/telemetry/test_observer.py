@@ -8,10 +8,11 @@ import pytest
 
 from schemas.insights import Anomaly, Count, Facts, Kpi, Model
 from schemas.journal import Wake
-from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
+from schemas.outputs import DeadLetter, Decision, SegmentChanged
 from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Known, Observer, known_labels
+from tests.support.effects import a_credit, a_trigger
 from tests.support.metrics import value
 
 HOUR_MS = 3_600_000
@@ -51,41 +52,11 @@ def a_kpi(start_ms: int, value: float | None, by: str = "") -> Kpi:
     )
 
 
-def a_credit(amount_minor: int, channel: str = "email") -> Credit:
-    return Credit(
-        credit_id="c",
-        customer="u:1",
-        order_id="1",
-        model="linear",
-        model_version=1,
-        kind="credit",
-        channel=channel,
-        amount_minor=amount_minor,
-        currency="EUR",
-        conversion_time_ms=0,
-        time_ms=0,
-        revision=0,
-        cause="e",
-    )
-
-
 def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
     observer, metrics = an_observer()
     observer.observe_committed(
         [
-            Trigger(
-                trigger_id="t",
-                customer="u:1",
-                channel="email",
-                flow_id="cart",
-                flow_version=1,
-                arm="treatment",
-                step="1",
-                decided_ms=0,
-                due_ms=0,
-                expires_ms=0,
-                reason="",
-            ),
+            a_trigger(flow_id="cart"),
             Decision("d", "u:1", "cart", 1, "1", "treatment", "sent", True, "", "e", 0),  # noqa: FBT003 - final
             SegmentChanged("s", "u:1", "Loyal", "At Risk", 1, 4, 4, "cuts-1", "timer", 0),
             a_credit(700),

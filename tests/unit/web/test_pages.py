@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -14,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from streams.telemetry.metrics import Metrics
 from streams.web.pages import NotOwned, authorised, register
 from streams.web.readiness import unready_reason
+from tests.support.engine_status import JOURNAL, AnEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +24,9 @@ TOKEN = "s3cret"  # noqa: S105 - of a test
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@dataclass
-class Engine:
-    ready: bool = True
-    polled_s: float = field(default_factory=time.time)
-    committed_s: float = field(default_factory=time.time)
-    commits: int = 1
-    aborts: int = 0
-    restore_s: float = 0.0
-    unsent: int = 0
-    lag: int = 0
-    share: float = 1.0
-
-    def lags(self) -> dict[tuple[str, int], int]:
-        return {("t.journal", 0): self.lag}
-
-    def restored(self) -> dict[tuple[str, int], float]:
-        return {("t.journal", 0): self.share}
+def an_engine(**told: Any) -> AnEngine:
+    """One that has just polled and committed, unless said otherwise."""
+    return AnEngine(**{"polled_s": time.time(), "committed_s": time.time(), **told})
 
 
 def lookup(customer: str) -> dict[str, Any] | None:
@@ -49,7 +35,7 @@ def lookup(customer: str) -> dict[str, Any] | None:
     return {"customer": customer, "segment": "Loyal"} if customer == "u:a/b c" else None
 
 
-def pages(engine: Engine, token: str = "") -> web.Application:
+def pages(engine: AnEngine, token: str = "") -> web.Application:
     app = faust.App("pages", broker="kafka://127.0.0.1:1")
     metrics = Metrics()
     metrics.watch(engine)
@@ -68,19 +54,19 @@ def ask(served: web.Application, path: str, headers: dict[str, str] | None = Non
 
 
 def test_a_restored_worker_that_polls_is_ready() -> None:
-    assert ask(pages(Engine()), "/health/ready") == (200, '{"status": "ready"}')
+    assert ask(pages(an_engine()), "/health/ready") == (200, '{"status": "ready"}')
 
 
 @pytest.mark.parametrize(
     ("begun", "reason"),
     [
-        (lambda: Engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
-        (lambda: Engine(ready=False), "no seat"),
-        (lambda: Engine(polled_s=time.time() - 60), "poller"),
-        (lambda: Engine(lag=7, committed_s=time.time() - 120), "7 records wait"),
+        (lambda: an_engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
+        (lambda: an_engine(ready=False), "no seat"),
+        (lambda: an_engine(polled_s=time.time() - 60), "poller"),
+        (lambda: an_engine(owned={JOURNAL: 7}, committed_s=time.time() - 120), "7 records wait"),
     ],
 )
-def test_a_worker_that_cannot_work_says_why_and_stays_alive(begun: Callable[[], Engine], reason: str) -> None:
+def test_a_worker_that_cannot_work_says_why_and_stays_alive(begun: Callable[[], AnEngine], reason: str) -> None:
     engine = begun()
     status, text = ask(pages(engine), "/health/ready")
     assert status == 503
@@ -89,17 +75,17 @@ def test_a_worker_that_cannot_work_says_why_and_stays_alive(begun: Callable[[], 
 
 
 def test_an_idle_worker_stays_ready_without_commits() -> None:
-    assert unready_reason(Engine(lag=0, committed_s=0.0), time.time()) is None
+    assert unready_reason(an_engine(committed_s=0.0), time.time()) is None
 
 
 def test_prometheus_reads_the_metrics() -> None:
-    status, text = ask(pages(Engine()), "/metrics")
+    status, text = ask(pages(an_engine()), "/metrics")
     assert status == 200
     assert 'touchstream_lag_records{partition="0",topic="t.journal"} 0.0' in text
 
 
 def test_a_profile_is_shown_where_it_lives() -> None:
-    served = Engine()
+    served = an_engine()
     assert ask(pages(served), "/profile/u:a%2Fb%20c") == (200, '{"customer": "u:a/b c", "segment": "Loyal"}')
     assert ask(pages(served), "/profile/u:nobody")[0] == 404
     status, text = ask(pages(served), "/profile/u:elsewhere")
@@ -109,7 +95,7 @@ def test_a_profile_is_shown_where_it_lives() -> None:
 
 @pytest.mark.parametrize("path", ["/health/ready", "/metrics", "/profile/u:1", "/", "/router", "/nowhere"])
 def test_with_a_token_every_page_but_live_asks_for_it(path: str) -> None:
-    served = Engine()
+    served = an_engine()
     status, text = ask(pages(served, TOKEN), path)
     assert status == 401
     assert TOKEN not in text
@@ -118,7 +104,7 @@ def test_with_a_token_every_page_but_live_asks_for_it(path: str) -> None:
 
 
 def test_live_never_asks_for_the_token() -> None:
-    assert ask(pages(Engine(), TOKEN), "/health/live")[0] == 200
+    assert ask(pages(an_engine(), TOKEN), "/health/live")[0] == 200
 
 
 @pytest.mark.parametrize("header", [None, "", TOKEN, "Basic s3cret", "Bearer ", f"Bearer {TOKEN} ", "Bearer \udcff"])

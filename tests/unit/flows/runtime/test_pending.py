@@ -13,6 +13,7 @@ from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.profiles.profile import PENDING_MAX
 from streams.settings import FlowState
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 DUE_MS = START_MS + 2 * HOUR_MS
@@ -21,8 +22,8 @@ LATER_MS = START_MS + 5 * HOUR_MS
 
 
 @pytest.fixture
-def flow(abandoned_cart: dict[str, Any]) -> dict[str, Any]:
-    return {**abandoned_cart, "holdout_percent": 0}
+def flow() -> dict[str, Any]:
+    return a_flow()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.flows.runtime import runner
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_a_life_with_every_receipt_leaves_no_candidate_unaccounted() -> None:
-    world = World(flows=[a_reminder(holdout_percent=0)])
+    world = World(flows=[a_flow()])
     world.send(an_add(START_MS, user=None, anonymous_id="phone"), an_add(START_MS + 1))
     # the device turns out to be his: of two candidates one goes on
     world.send(a_touchpoint("page_viewed", START_MS + 2, anonymous_id="phone"))
@@ -35,7 +35,7 @@ def test_a_life_with_every_receipt_leaves_no_candidate_unaccounted() -> None:
     ],
 )
 def test_who_leaves_a_flow_without_a_receipt_is_counted(monkeypatch: pytest.MonkeyPatch, event: Touchpoint) -> None:
-    world = World(flows=[a_reminder(holdout_percent=0)])
+    world = World(flows=[a_flow()])
     world.send(an_add(START_MS))
     monkeypatch.setattr(runner, "give_receipt", lambda *_: None)  # a release that forgets one
     world.send(event)
