@@ -1,4 +1,4 @@
-"""Nobody is written to after he withdrew, although his withdrawal lies in a partition that nobody works on."""
+"""Nobody gets a message after they withdrew, although the withdrawal is in a partition that nobody works on."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_it_sends_what_is_due_and_neither_expired_nor_revoked_once_and_after_a_k
         until(lambda: ids(place) == ["first"], "it is there")
         now, late = due("now"), due("late", due_in_ms=-2, expires_in_ms=-1)
         soon, revoked = due("soon", due_in_ms=SOON_MS), due("revoked", due_in_ms=SOON_MS)
-        taken_back = Revocation("revoked", "u:1", "abandoned_cart", "email", "He has ordered.", revoked.due_ms - 1)
+        taken_back = Revocation("revoked", "u:1", "abandoned_cart", "email", "They have ordered.", revoked.due_ms - 1)
         write(place, place.topics.triggers, "u:1", now, soon, revoked, late, now, taken_back)
         until(lambda: ids(place) == ["first", "now"], "what is due is sent")
     finally:

@@ -1,4 +1,4 @@
-"""Progress does not overtake: nobody's timer fires while his purchase still lies in an input partition."""
+"""Progress does not overtake: no customer's timer fires while their purchase is still in an input partition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.acceptance
 
 HELD_BACK, CAUGHT_UP = 0, 1
-"""Input partitions; each customer has all his records in one of them."""
+"""Input partitions; all records of a customer are in one of them."""
 BUYERS = [f"buyer-{number}" for number in range(20)]
 LEAVERS = [f"leaver-{number}" for number in range(20)]
 OTHERS = [f"other-{number}" for number in range(20)]

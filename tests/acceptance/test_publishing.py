@@ -180,7 +180,7 @@ def test_a_share_of_the_customers_gets_the_new_version_and_the_others_keep_their
     assert min(Counter(item.flow_version for item in begun).values()) > 3, "few order in the week before Christmas"
 
 
-def test_who_is_in_the_older_version_finishes_it(ran: Ran) -> None:
+def test_a_customer_in_the_older_version_finishes_it(ran: Ran) -> None:
     late = [item for item in ran.triggers if item.decided_ms >= REPLACED + 2 * DAY_MS]
     assert {(item.flow_version, item.step, item.channel) for item in late} == {
         (1, "idea", "email"),
@@ -236,7 +236,7 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
 
 
 def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> None:
-    """Another customer fills his cart every twentieth of a second."""
+    """Another customer fills a cart every twentieth of a second."""
     with a_producer(place.settings.brokers) as producer:
         while not is_over.wait(0.05):
             number = len(sent)

@@ -169,7 +169,7 @@ def test_of_two_that_publish_at_once_the_earlier_writes_nothing_and_is_told(sett
     assert [flow["id"] for flow in read_domain(settings).flows] == ["quick", "slow"]
 
 
-def test_a_customers_partition_is_where_his_records_lie(settings: WorkerSettings) -> None:
+def test_a_customers_partition_is_where_their_records_are(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     customers = [f"u:{number}" for number in range(50)]
     _produce(settings, customers)

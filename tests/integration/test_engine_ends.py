@@ -60,7 +60,7 @@ def test_ends_are_known_again_after_a_broker_was_killed() -> None:
 
 
 @pytest.mark.chaos
-def test_who_asks_outlives_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
+def test_the_askers_outlive_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
         group = GroupOffsetsReader(an_asker(broker.bootstrap))

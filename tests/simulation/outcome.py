@@ -136,7 +136,7 @@ def of_customers(outcome: Outcome) -> Outcome:
 
 
 def _without_wake(value: bytes) -> Profile:
-    """When time looks at him next lies at or before what is due; where a message was held, how far is luck."""
+    """Time looks at a customer next at, or before, what is due; where a message was held, how much before is luck."""
     return msgspec.structs.replace(decode_profile(value), wake_ms=0)
 
 

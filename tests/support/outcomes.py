@@ -98,8 +98,8 @@ def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
 def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
     """The shop, were every visitor known from the start.
 
-    What a device did reaches its user through the journal, among his own records in an order that no two runs
-    share; each customer by himself has his own in one order only, so that runs can be compared byte by byte.
+    What a device did reaches its user through the journal. Among the user's own records it has an order that no two
+    runs share. The records of each customer alone have one order only, so that runs can be compared byte by byte.
     """
     for each in shop.touchpoints():
         user = each.user_id or each.anonymous_id

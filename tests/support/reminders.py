@@ -54,7 +54,7 @@ class Past:
         return False
 
     def consented(self, person: str, at_ms: int) -> bool:
-        """What he said last; before he said anything, yes, as the settings of the test have it."""
+        """What they said last; before they said anything, yes, as the settings of the test have it."""
         said = [granted for time_ms, granted in self._consents[person] if time_ms <= at_ms]
         return said[-1] if said else True
 

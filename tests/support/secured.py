@@ -40,7 +40,7 @@ class Secured:
     folder: Path
 
     def user(self, name: str, granted: Sequence[Acl] = ()) -> dict[str, str]:
-        """A new user, and the settings of librdkafka (by name in a variable) with which he comes in."""
+        """A new user, and the settings of librdkafka (by name in a variable) with which they come in."""
         admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
         password = f"password-of-{name}"
         upsertion = UserScramCredentialUpsertion(
@@ -103,7 +103,7 @@ def secured(folder: Path) -> Iterator[Secured]:
         "ssl.keystore.location": str(folder / "server.pem"),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
-        # who comes without a name is the test itself, and the broker to its controller
+        # a client without a name is the test itself, or the broker at its controller
         "super.users": "User:ANONYMOUS",
     }
     with Broker(properties=properties) as broker:

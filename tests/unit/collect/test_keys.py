@@ -1,4 +1,4 @@
-"""Whose a touchpoint is."""
+"""The key of a touchpoint: the customer whose it is."""
 
 from schemas.touchpoint import Order, Spend, Touchpoint
 from streams.collect.keys import key_of

@@ -134,7 +134,7 @@ def test_a_record_forwarded_in_circles_is_a_dead_letter() -> None:
         world.send(a_touchpoint("page_viewed", START_MS, user=None, anonymous_id="x"))
 
 
-def test_a_device_follows_who_logged_in_last_also_when_he_comes_back(flows: tuple[dict[str, object], ...]) -> None:
+def test_a_device_follows_the_last_login_also_of_a_user_who_comes_back(flows: tuple[dict[str, object], ...]) -> None:
     world = World(flows=flows)
     for number, user in enumerate(("1", "2", "1")):
         world.send(a_touchpoint("page_viewed", START_MS + number, user, anonymous_id="d", session_id=f"s{number}"))

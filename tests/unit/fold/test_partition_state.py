@@ -19,7 +19,7 @@ def test_the_state_of_a_partition_of_either_version_is_read() -> None:
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == full
 
 
-def test_whoever_changes_how_a_partition_is_stored_raises_the_version() -> None:
+def test_a_change_of_how_a_partition_is_stored_raises_the_version() -> None:
     full, empty = a_full_partition(), PartitionState()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(empty, name)] == []
     assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_2.hex()

@@ -74,7 +74,7 @@ def test_the_journal_of_other_flows_tells_what_these_would_have_said(seed: int, 
     assert tried(lived_with_all, always(CART)).by_customer == said_in(lived_with_cart)
 
 
-def test_a_device_that_turns_out_to_be_a_users_brings_him_what_these_flows_did_to_it() -> None:
+def test_a_device_that_turns_out_to_be_a_users_brings_them_what_these_flows_did_to_it() -> None:
     def told(flows: Any) -> KeptWorld:
         world = KeptWorld(flows=flows)
         world.send(a_touchpoint("product_viewed", START_MS, None, anonymous_id="phone", event_id="look"))
@@ -156,7 +156,7 @@ def test_a_message_that_is_taken_back_while_it_waits_was_not_sent() -> None:
     world = KeptWorld(flows=())
     world.send(an_add(START_MS), an_add(START_MS, user="2"))
     world.pass_time(START_MS + HOUR_MS)
-    # his own record fires the timer, while the withdrawal of before is still under way
+    # the customer's own record fires the timer while an earlier withdrawal is still on its way
     for user in ("1", "2"):
         world.send(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS, user))
     withdrawn = Consent("email", granted=False)

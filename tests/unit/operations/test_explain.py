@@ -1,4 +1,4 @@
-"""Whom one may ask about."""
+"""The customers whom one may ask about."""
 
 from __future__ import annotations
 

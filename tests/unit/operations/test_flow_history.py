@@ -26,7 +26,7 @@ def story(world: World, flow_id: str = "abandoned_cart") -> list[str]:
     return list(flow_story(flow_id, world.emitted(Decision, "u:1"), world.emitted(Trigger, "u:1")))
 
 
-def test_the_way_is_told_from_the_entry_to_where_he_stands() -> None:
+def test_the_way_is_described_from_the_entry_to_where_the_customer_is() -> None:
     world = a_world()
     world.send(an_add(START_MS))
     world.pass_time(START_MS + 3 * HOUR_MS)
@@ -63,7 +63,7 @@ def test_a_message_that_waits_and_one_that_may_not_go_are_told_with_their_reason
     assert told[-1] == "Messages sent: 1; now he is not in it."
 
 
-def test_who_was_never_in_the_flow_has_no_story() -> None:
+def test_a_customer_who_was_never_in_the_flow_has_no_story() -> None:
     world = a_world()
     world.send(an_add(START_MS))
     assert story(world, "welcome") == []

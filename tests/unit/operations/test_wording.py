@@ -25,7 +25,7 @@ SETTINGS = DomainSettings(reporting_currency="GBP")
 
 
 def a_view(**fields: Any) -> ProfileView:
-    """A user who ordered four times, last 61 days before he was scored."""
+    """A user who ordered four times, last 61 days before the score."""
     given: dict[str, Any] = {
         "customer": "u:1",
         "segment": "At Risk",

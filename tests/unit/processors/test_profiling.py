@@ -12,7 +12,7 @@ from streams.topics import Topics
 from tests.support.world import START_MS, World
 
 
-def test_who_takes_a_partition_over_tells_what_was_collected_before() -> None:
+def test_a_worker_that_takes_a_partition_over_announces_what_was_collected_before() -> None:
     """A mark is collected once: were it lost with the worker that read it, time would stand still."""
     world = World(touchpoint_partitions=2)
     world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))

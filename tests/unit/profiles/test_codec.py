@@ -60,7 +60,7 @@ def test_a_profile_of_version_4_is_read() -> None:
     assert decode_profile(BY_VERSION_4) == a_full_profile()
 
 
-def test_whoever_changes_how_profiles_are_stored_raises_the_version() -> None:
+def test_a_change_of_how_profiles_are_stored_raises_the_version() -> None:
     """If this fails: raise VERSION, upgrade from the bytes above, and add those of the new version to them."""
     full = a_full_profile()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(EMPTY, name)] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streams.profiles.hours import best_minute, united_hours, with_hour
 
 
-def test_who_has_answered_little_is_near_the_hour_of_all() -> None:
+def test_a_customer_who_has_answered_little_is_near_the_hour_of_all() -> None:
     assert [best_minute((), hour) for hour in (0, 10, 23)] == [0, 600, 1380]
     once = best_minute(with_hour((), 14), 10)
     often = best_minute(tuple(100 * (hour == 14) for hour in range(24)), 10)

@@ -34,7 +34,7 @@ def test_an_order_dated_after_the_customers_clock_is_fresh() -> None:
     assert next_crossing_ms(DAY_MS, 0, AGES) == DAY_MS + AGES[0] + 1
 
 
-def test_one_who_does_nothing_crosses_each_cut_once() -> None:
+def test_a_customer_who_does_nothing_crosses_each_cut_once() -> None:
     now_ms: int | None = 1_000
     scores = []
     while now_ms is not None:

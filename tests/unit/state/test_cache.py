@@ -33,7 +33,7 @@ def test_of_larger_values_fewer_are_kept() -> None:
     assert len(kept(filled(Cache(1_000), 1_000, 100))) * 100 <= 1_000
 
 
-def test_who_comes_often_stays_while_others_pass() -> None:
+def test_a_value_used_often_stays_while_others_pass() -> None:
     cache = Cache[str](1_000)
     cache.put(b"0", "regular", 10)
     for number in range(1, 5_000):

@@ -234,7 +234,7 @@ def test_many_timers_due_at_once_are_each_given_once(store: Store) -> None:
     assert list(store.due()) == []
 
 
-def test_who_is_due_is_read_from_the_store_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_due_is_read_from_the_store_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Overlay(store, TextCodec())
     put(first, b"anna", "cart", 10)
     commit(first)

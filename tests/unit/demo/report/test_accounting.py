@@ -20,7 +20,7 @@ def test_marks_are_no_touchpoints_and_forwarded_ones_are_journalled_once() -> No
     assert (account.touchpoints, account.journalled, account.forwards_open) == (5, 4, 0)
 
 
-def test_of_a_compacted_topic_the_last_counts_and_who_was_absorbed_is_gone() -> None:
+def test_of_a_compacted_topic_the_last_counts_and_an_absorbed_customer_is_gone() -> None:
     account = an_account()
     assert account.customers == 3
     assert account.segments == {"New": 1, "Loyal": 1}

@@ -14,7 +14,7 @@ def test_about_the_stated_share_is_held_out() -> None:
     assert 900 <= held <= 1_100
 
 
-def test_a_canary_takes_about_its_share_and_a_larger_share_keeps_who_is_in_it() -> None:
+def test_a_canary_takes_about_its_share_and_a_larger_share_keeps_its_customers() -> None:
     (flow,) = compile_flows([a_flow(version=2)]).flows.values()
     (later,) = compile_flows([a_flow(version=3)]).flows.values()
     customers = [f"u:{number}" for number in range(2_000)]

@@ -105,7 +105,7 @@ def test_of_messages_due_at_the_same_time_the_lower_one_stands_back() -> None:
     assert sent(world) == [("high", LOW_DUE_MS), ("low", LOW_DUE_MS + 20 * HOUR_MS)]
 
 
-def test_who_has_waited_for_one_that_does_not_go_out_goes_out_then() -> None:
+def test_a_message_that_has_waited_for_one_that_does_not_go_out_goes_out_then() -> None:
     world = World(flows=(a_low(), a_high(channel="sms")))
     world.send(
         a_touchpoint("consent_changed", START_MS, consent=Consent("sms", granted=False)),

@@ -39,7 +39,7 @@ def sent_days(world: World) -> list[float]:
     return [(sent.due_ms - START_MS) / DAY_MS for sent in world.emitted(Trigger)]
 
 
-def test_a_customer_enters_at_the_very_time_that_his_orders_foresee() -> None:
+def test_a_customer_enters_at_the_very_time_that_their_orders_foresee() -> None:
     world = World(flows=[by_date()])
     ordered(world, 0, 10)
     world.pass_time(START_MS + 18 * DAY_MS - 1)
@@ -59,7 +59,7 @@ def test_a_customer_enters_at_the_very_time_that_his_orders_foresee() -> None:
     assert sent_days(world) == [18]
 
 
-def test_his_own_next_record_lets_him_in_first_as_time_would_have() -> None:
+def test_a_customers_next_record_lets_them_in_first_as_time_would_have() -> None:
     world = World(flows=[by_date()])
     ordered(world, 0, 10, 19)
     assert [(item.outcome, item.time_ms) for item in world.emitted(Decision)] == [
@@ -127,7 +127,7 @@ def republished(world: World, flow: dict[str, Any], percent: float | None = None
     world.append("", Configured(world.settings.model_dump_json(), 0))
 
 
-def test_who_has_ordered_before_a_flow_is_published_enters_it_though_he_does_nothing() -> None:
+def test_a_customer_who_ordered_before_a_flow_was_published_enters_it_without_doing_anything() -> None:
     world = World()
     ordered(world, 0)
     republished(world, after_last(30))
@@ -156,7 +156,7 @@ def test_a_flow_that_is_gone_lets_no_one_in() -> None:
     assert world.profile("u:1").entry_timers == ()  # type: ignore[union-attr]
 
 
-def test_a_customer_enters_the_version_that_is_his_at_its_time() -> None:
+def test_a_customer_enters_their_own_version_at_its_time() -> None:
     users = [str(number) for number in range(20)]
     world = World(flows=[after_last(30)])
     republished(world, after_last(40, version=2), 50)

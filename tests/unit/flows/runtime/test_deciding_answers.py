@@ -1,4 +1,4 @@
-"""What a customer answers to: by which channel he is written to, and when he is left in peace."""
+"""What a customer answers to: by which channel they get messages, and when they get none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outcomes(world: World) -> list[str]:
     return [item.outcome for item in world.emitted(Decision) if item.outcome != "entered"]
 
 
-def test_who_has_answered_to_nothing_is_written_to_by_the_first_channel() -> None:
+def test_a_customer_who_has_answered_to_nothing_gets_messages_by_the_first_channel() -> None:
     world = World(flows=(a_flow(),))
     views(world, 0)
     assert channels(world) == ["email"]
@@ -42,14 +42,14 @@ def test_who_has_answered_to_nothing_is_written_to_by_the_first_channel() -> Non
 @pytest.mark.parametrize(
     ("kind", "channel"), [("sms_clicked", "sms"), ("push_opened", "push"), ("email_opened", "email")]
 )
-def test_he_is_written_to_by_the_channel_that_he_answered_last(kind: str, channel: str) -> None:
+def test_a_customer_gets_messages_by_the_channel_that_they_answered_last(kind: str, channel: str) -> None:
     world = World(flows=(a_flow(),))
     world.send(a_touchpoint("push_opened", START_MS - 2), a_touchpoint(kind, START_MS - 1))
     views(world, 0)
     assert channels(world) == [channel]
 
 
-def test_consent_comes_before_what_he_answers_to() -> None:
+def test_consent_comes_before_what_a_customer_answers_to() -> None:
     world = World(flows=(a_flow(),))
     denied = Consent("sms", granted=False)
     world.send(a_touchpoint("sms_clicked", START_MS - 2), a_touchpoint("consent_changed", START_MS - 1, consent=denied))
@@ -88,7 +88,7 @@ def test_nobody_is_left_in_peace_unless_the_settings_say_so() -> None:
         an_order(START_MS + 7 * DAY_MS),
     ],
 )
-def test_an_answer_or_an_order_brings_him_back(answer: Any) -> None:
+def test_an_answer_or_an_order_brings_a_customer_back(answer: Any) -> None:
     world = World(flows=(a_flow(),), unanswered_max=3)
     views(world, 0, 3, 6)
     world.send(answer)
@@ -108,7 +108,7 @@ def test_a_transactional_message_asks_for_no_answers() -> None:
     assert outcomes(world) == ["sent", "sent"]
 
 
-def test_who_has_answered_nothing_for_ninety_days_gets_fewer_messages_and_then_none() -> None:
+def test_a_customer_who_has_answered_nothing_for_ninety_days_gets_fewer_messages_and_then_none() -> None:
     world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=1, unanswered_max=3)
     views(world, 0, 90, 92, 97, 100, 104, 105)
     assert outcomes(world) == ["sent", "sent", "capped", "sent", "capped", "sent", "suppressed"]
@@ -117,7 +117,7 @@ def test_who_has_answered_nothing_for_ninety_days_gets_fewer_messages_and_then_n
 
 
 @pytest.mark.parametrize(("day", "expected"), [(2, ["sent", "sent", "capped"]), (3, ["sent", "sent", "sent"])])
-def test_an_answer_in_the_last_ninety_days_makes_him_one_of_all(day: int, expected: list[str]) -> None:
+def test_an_answer_in_the_last_ninety_days_makes_a_customer_one_of_all(day: int, expected: list[str]) -> None:
     world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=1)
     views(world, 0)
     world.send(a_touchpoint("email_clicked", START_MS + day * DAY_MS))
@@ -125,7 +125,7 @@ def test_an_answer_in_the_last_ninety_days_makes_him_one_of_all(day: int, expect
     assert outcomes(world) == expected
 
 
-def test_who_was_met_less_than_ninety_days_ago_may_still_answer() -> None:
+def test_a_customer_met_less_than_ninety_days_ago_may_still_answer() -> None:
     world = World(flows=(a_flow(caps={"per_channel_hours": 0}),), unengaged_per_week=0)
     views(world, 0, 89, 90)
     assert outcomes(world) == ["sent", "sent", "capped"]

@@ -1,4 +1,4 @@
-"""Who enters a flow by a segment."""
+"""Entry into a flow by a segment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def told(world: World) -> list[tuple[str, str]]:
     return [(item.flow_id, item.outcome) for item in world.emitted(Decision)]
 
 
-def test_who_comes_into_a_segment_by_an_order_enters_its_flow() -> None:
+def test_a_customer_who_comes_into_a_segment_by_an_order_enters_its_flow() -> None:
     world = World(flows=[by_segment("New")], cuts_fixed=CUTS)
     world.send(an_order(START_MS))
     assert told(world) == [("abandoned_cart", "entered"), ("abandoned_cart", "sent")]
@@ -33,7 +33,7 @@ def test_who_comes_into_a_segment_by_an_order_enters_its_flow() -> None:
     assert entered.evidence["event"] == "segment New"
 
 
-def test_who_comes_into_a_segment_by_time_alone_enters_its_flow() -> None:
+def test_a_customer_who_comes_into_a_segment_by_time_alone_enters_its_flow() -> None:
     world = World(flows=[by_segment("Lost")], cuts_fixed=CUTS)
     world.send(an_order(START_MS))
     world.pass_time(START_MS + 119 * DAY_MS)

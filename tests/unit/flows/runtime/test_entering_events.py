@@ -1,4 +1,4 @@
-"""Who enters a flow by an event, and when again."""
+"""Entry into a flow by an event, and entry again."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_it_is_the_same_message_as_where_time_had_come(world: World, flow: dict[
     assert late.emitted(Decision) == in_time.emitted(Decision)
 
 
-def test_his_own_records_do_not_bring_it_on(world: World) -> None:
+def test_the_customers_own_records_do_not_bring_it_on(world: World) -> None:
     world.send(*(a_touchpoint("page_viewed", LATER_MS + minute * MINUTE_MS) for minute in range(600)))
     assert world.emitted(Trigger) == []
 
@@ -81,14 +81,14 @@ def test_a_withdrawal_by_address_that_was_on_its_way_takes_it_back(world: World)
     assert (profile.messages, profile.pending) == ((), ())
 
 
-def test_a_withdrawal_that_was_on_its_way_counts_though_he_has_withdrawn_himself_since(world: World) -> None:
+def test_a_withdrawal_that_was_on_its_way_counts_though_the_customer_has_withdrawn_since(world: World) -> None:
     world.send(a_touchpoint("consent_changed", LATER_MS + 1, consent=Consent("email", granted=False)))
     assert "revoked" not in outcomes(world)
     world.append("u:1", AddressConsent("email", granted=False, time_ms=DUE_MS - 1, cause="unsubscribed"))
     assert outcomes(world)[-1] == "revoked"
 
 
-def test_a_withdrawal_that_he_had_taken_back_before_it_was_due_takes_nothing_back(flow: dict[str, Any]) -> None:
+def test_a_withdrawal_that_ended_before_it_was_due_takes_nothing_back(flow: dict[str, Any]) -> None:
     world = World(flows=(flow,))
     granted = a_touchpoint("consent_changed", DUE_MS - 1, consent=Consent("email", granted=True))
     world.send(an_add(START_MS), granted, a_touchpoint("page_viewed", LATER_MS))
@@ -97,7 +97,7 @@ def test_a_withdrawal_that_he_had_taken_back_before_it_was_due_takes_nothing_bac
     assert len(world.emitted(Trigger)) == 1
 
 
-def test_what_he_says_after_it_was_due_is_too_late_as_it_would_have_been(world: World) -> None:
+def test_what_a_customer_says_after_it_was_due_is_too_late_as_it_would_have_been(world: World) -> None:
     statement = Consent("email", granted=False)
     world.send(a_touchpoint("consent_changed", LATER_MS + 1, consent=statement), an_order(LATER_MS + 2))
     world.pass_time(LATER_MS + 2)
@@ -124,7 +124,7 @@ def test_a_pause_that_is_over_by_then_takes_nothing_back(world: World) -> None:
     assert len(world.emitted(Trigger)) == 1
 
 
-def test_an_order_on_his_device_that_was_on_its_way_takes_it_back(world: World) -> None:
+def test_an_order_on_the_users_device_that_was_on_its_way_takes_it_back(world: World) -> None:
     order = an_order(START_MS + HOUR_MS, user=None, anonymous_id="phone")
     world.append("u:1", order, received_ms=START_MS + HOUR_MS, hops=1)
     world.pass_time(LATER_MS)
@@ -139,7 +139,7 @@ def test_an_order_from_before_the_cart_takes_nothing_back(world: World) -> None:
     assert len(world.emitted(Trigger)) == 1
 
 
-def test_an_order_in_a_devices_profile_takes_it_back_when_the_device_turns_out_to_be_his(world: World) -> None:
+def test_an_order_in_a_devices_profile_takes_it_back_when_the_device_turns_out_to_be_the_users(world: World) -> None:
     world.send(an_order(START_MS + HOUR_MS, user=None, anonymous_id="tablet"))
     world.append("a:tablet", Link("u:1", LATER_MS, "login"))
     world.pass_time(LATER_MS)

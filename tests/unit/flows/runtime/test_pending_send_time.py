@@ -39,19 +39,19 @@ def clock(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%d %H:%M}"
 
 
-def test_it_is_decided_at_once_and_due_when_he_opens_messages() -> None:
+def test_it_is_decided_at_once_and_due_when_the_customer_opens_messages() -> None:
     (trigger,) = seen(opens=1_000).emitted(Trigger)
     assert trigger.decided_ms == VIEWED_MS + HOUR_MS
     assert clock(trigger.due_ms) in {"01 18:28", "01 18:29", "01 18:30"}
     assert clock(trigger.expires_ms) == "01 21:00"
 
 
-def test_where_his_hour_is_quiet_it_goes_out_when_quiet_hours_end() -> None:
+def test_where_the_customers_hour_is_quiet_it_goes_out_when_quiet_hours_end() -> None:
     (trigger,) = seen(opens=100, hour=2).emitted(Trigger)
     assert clock(trigger.due_ms) == "02 08:00"
 
 
-def test_where_his_hour_comes_too_late_it_goes_out_at_once() -> None:
+def test_where_the_customers_hour_comes_too_late_it_goes_out_at_once() -> None:
     (trigger,) = seen(expires_after="2h").emitted(Trigger)
     assert trigger.due_ms == VIEWED_MS + HOUR_MS
 
@@ -73,13 +73,13 @@ def test_an_order_before_it_is_due_takes_it_back() -> None:
     assert (profile.messages, profile.pending) == ((), ())
 
 
-def test_his_own_withdrawal_before_it_is_due_takes_it_back() -> None:
+def test_the_customers_own_withdrawal_before_it_is_due_takes_it_back() -> None:
     world = seen()
     world.send(a_touchpoint("consent_changed", VIEWED_MS + 2 * HOUR_MS, consent=Consent("all", granted=False)))
     taken_back(world)
 
 
-def test_a_withdrawal_by_his_address_before_it_is_due_takes_it_back() -> None:
+def test_a_withdrawal_by_address_before_it_is_due_takes_it_back() -> None:
     world = seen()
     world.append("u:1", AddressConsent("email", granted=False, time_ms=VIEWED_MS + 2 * HOUR_MS, cause="unsubscribed"))
     taken_back(world)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_a_life_with_every_receipt_leaves_no_candidate_unaccounted() -> None:
     world = World(flows=[a_flow()])
     world.send(an_add(START_MS, user=None, anonymous_id="phone"), an_add(START_MS + 1))
-    # the device turns out to be his: of two candidates one goes on
+    # the device turns out to be the user's: of two candidates one goes on
     world.send(a_touchpoint("page_viewed", START_MS + 2, anonymous_id="phone"))
     world.pass_time(START_MS + 3 * HOUR_MS)
     world.send(an_add(START_MS + DAY_MS), an_order(START_MS + DAY_MS + 1))
@@ -34,7 +34,9 @@ def test_a_life_with_every_receipt_leaves_no_candidate_unaccounted() -> None:
         pytest.param(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS), id="by a timer"),
     ],
 )
-def test_who_leaves_a_flow_without_a_receipt_is_counted(monkeypatch: pytest.MonkeyPatch, event: Touchpoint) -> None:
+def test_a_customer_who_leaves_a_flow_without_a_receipt_is_counted(
+    monkeypatch: pytest.MonkeyPatch, event: Touchpoint
+) -> None:
     world = World(flows=[a_flow()])
     world.send(an_add(START_MS))
     monkeypatch.setattr(runner, "give_receipt", lambda *_: None)  # a release that forgets one

@@ -51,7 +51,7 @@ History = list[tuple[str, int, int, str]]
 
 
 class Life:
-    """One customer; his timers fire before each event, as in the fold."""
+    """One customer, whose timers fire before each event, as in the fold."""
 
     def __init__(self, customer: str) -> None:
         self.customer = customer

@@ -44,7 +44,7 @@ def test_an_order_between_two_messages_ends_the_flow() -> None:
     assert journey.open == 0
 
 
-def test_who_is_past_the_first_message_does_not_begin_anew_with_another_article() -> None:
+def test_a_customer_past_the_first_message_does_not_begin_again_with_another_article() -> None:
     journey = Journey(a_series())
     journey.meets(an_event())
     journey.comes_due()
@@ -53,7 +53,7 @@ def test_who_is_past_the_first_message_does_not_begin_anew_with_another_article(
     assert journey.profile is before
 
 
-def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message_is_out() -> None:
+def test_a_flow_that_begins_anew_begins_again_with_another_article_once_a_message_is_out() -> None:
     journey = Journey(a_series(begins_anew=True))
     journey.meets(an_event())
     journey.comes_due()
@@ -75,7 +75,7 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
     assert journey.open == 0
 
 
-def test_an_article_of_before_the_last_one_begins_nothing_anew() -> None:
+def test_an_article_from_before_the_last_one_begins_nothing_again() -> None:
     journey = Journey(a_series(begins_anew=True))
     journey.meets(an_event())
     journey.comes_due()
@@ -99,7 +99,9 @@ def test_a_capped_message_is_followed_by_the_next() -> None:
 
 
 @pytest.mark.parametrize(("share", "consented", "outcome"), [(100, 1, "held_out"), (0, 0, "no_consent")])
-def test_who_is_held_out_or_does_not_consent_is_told_once(share: int, consented: int, outcome: str) -> None:
+def test_a_customer_who_is_held_out_or_does_not_consent_has_one_decision_about_it(
+    share: int, consented: int, outcome: str
+) -> None:
     journey = Journey(a_series(holdout_percent=share))
     journey.has(consents=(ConsentState("email", bool(consented), 1),))
     journey.meets(an_event())
@@ -136,7 +138,7 @@ SPLIT = (
 )
 
 
-def test_customers_are_split_into_arms_by_their_shares_and_each_goes_his_way() -> None:
+def test_customers_are_split_into_arms_by_their_shares_and_each_goes_their_own_way() -> None:
     flow = compile_flows([a_series(*SPLIT)]).flows["abandoned_cart"]
     arms = [arm_of(flow, f"u:{number}") for number in range(10_000)]
     assert set(arms) == {"early", "late"}
@@ -168,7 +170,7 @@ def test_a_wait_for_the_next_order_ends_before_it_is_expected() -> None:
     assert [item.due_ms for item in journey.triggers] == [START_MS + (10 - 5 - 2) * DAY_MS]
 
 
-def test_who_is_expected_at_no_date_leaves_the_flow() -> None:
+def test_a_customer_who_is_expected_at_no_date_leaves_the_flow() -> None:
     journey = Journey(a_series(*FORESEEN)).has(orders=(PlacedOrder(START_MS - DAY_MS, 1, 0, 1),))
     journey.meets(an_event())
     journey.comes_due()
@@ -176,7 +178,7 @@ def test_who_is_expected_at_no_date_leaves_the_flow() -> None:
     assert (journey.triggers, journey.open) == ([], 0)
 
 
-def test_another_entry_takes_who_has_had_no_message_back_to_the_first_step() -> None:
+def test_another_entry_takes_a_customer_without_a_message_back_to_the_first_step() -> None:
     steps = (SERIES[1], {"name": "more", "do": "wait", "for": "2h"}, SERIES[0], {**SERIES[1], "name": "b"}, SERIES[2])
     journey = Journey(a_series(*steps))
     journey.meets(an_event())
@@ -192,7 +194,7 @@ def test_another_entry_takes_who_has_had_no_message_back_to_the_first_step() -> 
 GOAL = {"goal": {"event": "signed_up", "window": "3d"}}
 
 
-def test_who_has_reached_the_goal_gets_no_further_message() -> None:
+def test_a_customer_who_has_reached_the_goal_gets_no_further_message() -> None:
     journey = Journey(a_series(*CHECKED, **GOAL))
     journey.meets(an_event())
     journey.comes_due()

@@ -84,7 +84,7 @@ def test_the_next_message_after_one_that_a_pause_stopped_has_its_own_time() -> N
     assert journey.triggers[0].expires_ms == DUE_MS + 2 * DAY_MS + 24 * HOUR_MS + 1
 
 
-def test_who_is_in_an_older_version_finishes_it_where_the_new_one_says_so() -> None:
+def test_a_customer_in_an_older_version_finishes_it_where_the_new_one_says_so() -> None:
     journey = Journey()
     journey.meets(an_event())
     new = a_flow(version=2, channel="sms", running_customers="finish")
@@ -109,7 +109,7 @@ def test_exits_are_those_of_the_version_that_a_customer_is_in() -> None:
     assert journey.outcomes == ["entered", "exited"]
 
 
-def test_a_version_that_moves_takes_with_it_who_was_left_to_finish() -> None:
+def test_a_version_that_moves_takes_customers_with_it_who_were_left_to_finish() -> None:
     journey = Journey()
     journey.meets(an_event())
     third = a_flow(version=3, channel="push")
@@ -118,7 +118,7 @@ def test_a_version_that_moves_takes_with_it_who_was_left_to_finish() -> None:
     assert journey.decisions[-1].flow_version == 3
 
 
-def test_who_moved_to_a_version_finishes_that_one() -> None:
+def test_a_customer_who_moved_to_a_version_finishes_that_one() -> None:
     journey = Journey()
     journey.meets(an_event())
     standing(journey, a_flow(version=3, running_customers="finish"), older=(a_flow(), a_flow(version=2)))
@@ -155,7 +155,7 @@ def test_a_new_flow_may_begin_with_a_share() -> None:
         assert len(journey.profile.runs) == is_first
 
 
-def test_who_is_in_a_canary_that_was_taken_back_goes_on_in_the_live_version() -> None:
+def test_a_customer_in_a_canary_that_was_taken_back_goes_on_in_the_live_version() -> None:
     journey = Journey(customer=who(is_first=True))
     standing(journey, a_flow(), canary=a_canary(50))
     journey.meets(an_event())
@@ -164,7 +164,7 @@ def test_who_is_in_a_canary_that_was_taken_back_goes_on_in_the_live_version() ->
     assert [(item.flow_version, item.outcome) for item in journey.decisions] == [(2, "entered"), (1, "sent")]
 
 
-def test_who_is_in_a_canary_whose_share_shrinks_finishes_it() -> None:
+def test_a_customer_in_a_canary_whose_share_shrinks_finishes_it() -> None:
     journey = Journey(customer=who(is_first=True))
     standing(journey, a_flow(), canary=a_canary(50))
     journey.meets(an_event())
