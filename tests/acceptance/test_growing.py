@@ -22,7 +22,7 @@ from streams.operations.prefix import open_prefix, partition_of
 from streams.replay.replayer import Source
 from streams.shop.generator import Shop
 from tests.support.claims import DEVICES, assert_nothing_twice, assert_verified
-from tests.support.outcomes import ORDERED, Outcome, read_outcome
+from tests.support.outcomes import ORDERED, differing, read_outcome
 from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import START_MS, an_order
 
@@ -66,16 +66,6 @@ def grown(place: Place, to: int) -> Place:
     return Place(settings, domain, place.folder / "grown")
 
 
-def differing(one: Outcome, other: Outcome) -> dict[str, list[bytes]]:
-    """Keys by topic of which the values differ, byte by byte and in order."""
-    found = {topic: (one.values[topic], other.values[topic]) for topic in (*ORDERED, "profiles")}
-    return {
-        topic: [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
-        for topic, (old, new) in found.items()
-        if old != new
-    }
-
-
 def insights(place: Place) -> dict[bytes, Any]:
     """State by key, but for what is told by journal partition."""
     codec, held = InsightCodec(), dict[bytes, Any]()
@@ -116,7 +106,7 @@ def test_a_journal_folded_in_more_partitions_gives_the_same_profiles_and_effects
     assert before.values["models"]
     assert insights(new) == insights(place)
     assert [list(new.messages(topic)) for topic in ("kpis", "anomalies", "models")] == [[], [], []], "told again"
-    assert differing(before, after) == {}
+    assert differing(before, after, (*ORDERED, "profiles")) == {}
     assert (after.counts, after.panel, after.journalled) == (before.counts, before.panel, before.journalled)
     assert_nothing_twice(after)
     assert_verified(new)
