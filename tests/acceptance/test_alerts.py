@@ -221,7 +221,7 @@ def test_every_cart_that_was_left_is_decided_about_two_hours_later(trade: Trade)
     found = matched(trade.truth, decisions, past)
     assert len(found.pairs) > 0.9 * len(trade.truth.abandoned)
     assert all(0 <= each.time_ms - cart.last_add_ms - REMINDER_MS < HOUR_MS for each, cart in found.pairs)
-    # two carts of one who was known on one device only are one when the other device is found to be theirs
+    # two carts of a customer known on one device become one when the other device is found to be theirs
     united = {past.by_id[each.cause].session_id for each in decisions if each.evidence.get("event") == "merge"}
     unexplained = [
         cart

@@ -1,4 +1,4 @@
-"""Nobody gets a message after they withdrew, although the withdrawal is in a partition that nobody works on."""
+"""Nobody gets a message after a withdrawal, although it is in a partition that nobody works on."""
 
 from __future__ import annotations
 

@@ -81,7 +81,9 @@ class RandomShop(Shop):
             profile = self.world.profile(f"u:{user}")
             for run in () if profile is None else profile.runs:
                 is_exit = event.type in self.flows[run.flow_id].exit_events
-                assert not is_exit or run.cause == event.event_id, "out means out, but a segment may let them in again"
+                assert not is_exit or run.cause == event.event_id, (
+                    "out means out, but a segment may let a customer in again"
+                )
 
 
 @law

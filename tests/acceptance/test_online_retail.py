@@ -68,7 +68,7 @@ def test_orders_spend_and_last_order_of_every_customer_are_those_of_the_batch(ra
 
 def test_scores_and_segment_follow_from_the_cuts_that_the_profile_names(ran: Ran) -> None:
     shown = {who: (view.r, view.f, view.m, view.segment) for who, view in ran.views.items()}
-    # time alone has brought everyone across each cut by the end, wherever their own last record is
+    # by the end time has brought everyone across each cut, wherever their last record is
     expected = {
         who: batch_segment(figures, ran.end_ms, ran.cuts.get(ran.views[who].cuts_version, {}))
         for who, figures in ran.batch.customers().items()
@@ -79,7 +79,7 @@ def test_scores_and_segment_follow_from_the_cuts_that_the_profile_names(ran: Ran
 def test_eight_days_after_the_last_order_everyone_is_scored_by_recent_cuts(ran: Ran) -> None:
     named = Counter(view.cuts_version for view in ran.views.values() if view.orders)
     print(f"\nprofiles by the cuts that they name: {dict(named)}")  # noqa: T201
-    # cuts of a tick reach a customer at their weekly slot, so the last two ticks' are in use
+    # cuts of a tick reach a customer at their weekly slot, so those of the last two ticks are in use
     assert all(ran.cuts[version]["time_ms"] > ran.end_ms - 2 * WEEK_MS for version in named)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.acceptance
 
 HELD_BACK, CAUGHT_UP = 0, 1
-"""Input partitions; all records of a customer are in one of them."""
+"""Input partitions; each customer has all records in one of them."""
 BUYERS = [f"buyer-{number}" for number in range(20)]
 LEAVERS = [f"leaver-{number}" for number in range(20)]
 OTHERS = [f"other-{number}" for number in range(20)]

@@ -32,7 +32,7 @@ RESTARTS = 4
 
 
 def an_event(number: int) -> Touchpoint:
-    """Of a customer who views on a phone, logs in to fill a cart, and orders."""
+    """Touchpoints of a customer who views on a phone, logs in to fill a cart, and orders."""
     now_ms, who, phone = int(time.time() * 1000), str(number % CUSTOMERS), f"phone-{number % CUSTOMERS}"
     match number // CUSTOMERS % 3:
         case 0:

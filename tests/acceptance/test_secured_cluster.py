@@ -137,7 +137,7 @@ def test_the_admin_may_look_at_everything_and_a_worker_is_told_what_it_may_not(
     assert "touchstream topics acls" in hidden["topics"]["advice"]
 
 
-def test_a_stranger_may_see_nothing_and_is_answered_so(cluster: Cluster) -> None:
+def test_a_stranger_learns_that_they_may_see_nothing(cluster: Cluster) -> None:
     said = cluster.refused("stranger", "worker")
     assert "prefix shop has no topics or no settings" in said
     assert "or allow this user to see them (`touchstream topics acls`)" in said

@@ -36,7 +36,7 @@ CUSTOMERS = 30
 
 
 def left_carts() -> list[MappedTouchpoint]:
-    """Every customer puts two mugs into their cart; every third buys them within the hour."""
+    """Every customer puts two mugs into a cart; every third buys them within the hour."""
     touchpoints = [an_add(START_MS + n, user=f"user-{n}", sku="mug", price_minor=900) for n in range(CUSTOMERS)]
     touchpoints += [an_order(START_MS + HOUR_MS + n, user=f"user-{n}") for n in range(0, CUSTOMERS, 3)]
     return [MappedTouchpoint(each, 1) for each in touchpoints]
@@ -48,7 +48,7 @@ def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
 
 
 def read_triggers(place: Place) -> Iterator[Message]:
-    """As any subscriber would: a group of its own, read committed, to the end of every partition."""
+    """Read like any subscriber: with its own group, read committed, until everyone who left a cart got a message."""
     consumer = Consumer(
         {
             "bootstrap.servers": place.settings.brokers,

@@ -103,7 +103,7 @@ def test_a_customer_who_stops_buying_changes_segment_on_the_right_days_without_a
 def test_a_customer_who_goes_on_buying_stays_a_champion(place: Place) -> None:
     changes = [change for who, change in place.keyed("segments", SegmentChanged) if who == "u:faithful"]
     assert [change.after for change in changes] == ["New", "Potential Loyalist", "Champions", "Loyal"]
-    # the last is of the drain: three days after their last order
+    # the last one is in the time after the replay: three days after their last order
     assert day(changes[-1].time_ms) == day(ms(max(LAST.values())) + 33 * DAY_MS)
 
 

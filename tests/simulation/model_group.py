@@ -73,7 +73,7 @@ class Group:
         """Refuse the offsets of one who is no member of this generation."""
         generation, name = int.from_bytes(written[7:11], "little", signed=True), written[11:].split(b"\0")[1].decode()
         if not name:
-            return  # as Kafka does: a client that says it is no member is believed
+            return  # as in Kafka: a client that says it is not a member is believed
         if name not in self.members:
             raise _refused(KafkaError.UNKNOWN_MEMBER_ID)
         if generation != self.generation:

@@ -136,7 +136,7 @@ def of_customers(outcome: Outcome) -> Outcome:
 
 
 def _without_wake(value: bytes) -> Profile:
-    """Time looks at a customer next at, or before, what is due; where a message was held, how much before is luck."""
+    """The next check of a customer is at or before what is due; after a held message, how far before is chance."""
     return msgspec.structs.replace(decode_profile(value), wake_ms=0)
 
 

@@ -98,10 +98,10 @@ def differing(
 
 
 def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
-    """The shop, were every visitor known from the start.
+    """The shop, if every visitor were known from the start.
 
-    What a device did reaches its user through the journal. Among the user's own records it has an order that no two
-    runs share. The records of each customer alone have one order only, so that runs can be compared byte by byte.
+    A device's records reach its user through the journal, among the user's own records, in an order that differs from
+    run to run. A customer without devices has their records in one order, so runs can be compared byte by byte.
     """
     for each in shop.touchpoints():
         user = each.user_id or each.anonymous_id

@@ -54,7 +54,7 @@ class Past:
         return False
 
     def consented(self, person: str, at_ms: int) -> bool:
-        """What they said last; before they said anything, yes, as the settings of the test have it."""
+        """The customer's last statement; yes before any, as the settings of the test say."""
         said = [granted for time_ms, granted in self._consents[person] if time_ms <= at_ms]
         return said[-1] if said else True
 

@@ -40,7 +40,7 @@ class Secured:
     folder: Path
 
     def user(self, name: str, granted: Sequence[Acl] = ()) -> dict[str, str]:
-        """A new user, and the settings of librdkafka (by name in a variable) with which they come in."""
+        """A new user, and the settings of librdkafka (by name in a variable) with which they connect."""
         admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
         password = f"password-of-{name}"
         upsertion = UserScramCredentialUpsertion(

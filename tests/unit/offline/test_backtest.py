@@ -156,7 +156,7 @@ def test_a_message_that_is_taken_back_while_it_waits_was_not_sent() -> None:
     world = KeptWorld(flows=())
     world.send(an_add(START_MS), an_add(START_MS, user="2"))
     world.pass_time(START_MS + HOUR_MS)
-    # the customer's own record fires the timer while an earlier withdrawal is still on its way
+    # the customer's own record fires the timer, while an earlier withdrawal is still under way
     for user in ("1", "2"):
         world.send(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS, user))
     withdrawn = Consent("email", granted=False)

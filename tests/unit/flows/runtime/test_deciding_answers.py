@@ -1,4 +1,4 @@
-"""What a customer answers to: by which channel they get messages, and when they get none."""
+"""Answers of a customer: by which channel they get messages, and when they get none."""
 
 from __future__ import annotations
 

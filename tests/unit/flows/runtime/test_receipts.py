@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_a_life_with_every_receipt_leaves_no_candidate_unaccounted() -> None:
     world = World(flows=[a_flow()])
     world.send(an_add(START_MS, user=None, anonymous_id="phone"), an_add(START_MS + 1))
-    # the device turns out to be the user's: of two candidates one goes on
+    # the device turns out to be theirs: of two candidates one continues
     world.send(a_touchpoint("page_viewed", START_MS + 2, anonymous_id="phone"))
     world.pass_time(START_MS + 3 * HOUR_MS)
     world.send(an_add(START_MS + DAY_MS), an_order(START_MS + DAY_MS + 1))

@@ -129,7 +129,7 @@ def test_of_two_messages_that_meet_the_one_that_comes_first_goes_out_first(histo
 def test_nobody_gets_a_message_after_a_withdrawal_though_it_is_learnt_late(
     history: History, withdrawals: list[tuple[int, int]]
 ) -> None:
-    """Statements by their address reach a customer after records of their own; time comes after them."""
+    """Statements by address reach a customer this much later than their own records; time comes after them."""
     shop, now_ms, said = Shop(DOCUMENTS), START_MS, []
     for number, thing in enumerate(history):
         now_ms += thing.later_ms
