@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schemas.wire import Wire
+    from streams.offline.backtest import Trial
     from streams.offline.backtest_report import Report
     from streams.offline.journal import Half, Journal
 
@@ -57,15 +58,19 @@ def backtest(
 
     It changes nothing: it only reads.
     """
-    from schemas.container import ContainerError
-    from state.codec import NewerState
-    from streams.engine.garbage import collect_rarely
+    trial = _trial(flows, begin, end, is_alone=instead)
+    source, wire = _opened(file, brokers, prefix)
+    found, failures = _folded(trial, source, wire, compare=compare, checkpoints=checkpoints)
+    with errors_in_one_line(OSError):
+        _write(found, json, html)
+    _print(found)
+    for failure in failures[:1]:
+        typer.echo(f"{found.failures} records or timers made the code raise. The first error:\n{failure}", err=True)
+
+
+def _trial(flows: list[Path], begin: str | None, end: str | None, *, is_alone: bool) -> Trial:
     from streams.flows.language.mistakes import FlowError
-    from streams.offline.backtest import Past, Trial
-    from streams.offline.backtest import backtest as fold
-    from streams.offline.backtest_report import report
-    from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
-    from streams.offline.sendings import Sendings
+    from streams.offline.backtest import Trial
     from streams.operations.settings_file import read_flows
 
     from_ms = _FIRST_MS if begin is None else _time_ms("--from", begin)
@@ -73,21 +78,31 @@ def backtest(
     if from_ms >= to_ms:
         fail(f"--from is {begin} and --to is {end}: --to must be later than --from")
     with errors_in_one_line(FlowError):
-        trial = Trial(read_flows(flows), from_ms, to_ms, is_alone=instead)
-    source, wire = _opened(file, brokers, prefix)
-    tried = Sendings(from_ms, to_ms)
-    published = Sendings(from_ms, to_ms) if compare else None
+        return Trial(read_flows(flows), from_ms, to_ms, is_alone=is_alone)
+
+
+def _folded(
+    trial: Trial, source: Journal, wire: Wire, *, compare: bool, checkpoints: Path | None
+) -> tuple[Report, list[str]]:
+    """Fold the journal; the report, and the tracebacks of what made the code raise."""
+    from schemas.container import ContainerError
+    from state.codec import NewerState
+    from streams.engine.garbage import collect_rarely
+    from streams.flows.language.mistakes import FlowError
+    from streams.offline.backtest import Past
+    from streams.offline.backtest import backtest as fold
+    from streams.offline.backtest_report import report
+    from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
+    from streams.offline.sendings import Sendings
+
+    tried = Sendings(trial.from_ms, trial.to_ms)
+    published = Sendings(trial.from_ms, trial.to_ms) if compare else None
     kept = None if checkpoints is None else Checkpoints(checkpoints)
     collect_rarely()
     expected = (NewerState, FlowError, ContainerError, UnfitCheckpoint)
     with errors_in_one_line(*expected), console(stderr=True).status("reading the journal") as status:
         folded = fold(Past(_Watched(source, status), wire, kept), trial, tried, published)
-    found = report(folded, tried, published)
-    with errors_in_one_line(OSError):
-        _write(found, json, html)
-    _print(found)
-    for failure in tried.failures[:1]:
-        typer.echo(f"{found.failures} records or timers made the code raise. The first error:\n{failure}", err=True)
+    return report(folded, tried, published), tried.failures
 
 
 class _Watched:

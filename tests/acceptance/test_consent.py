@@ -19,7 +19,7 @@ from schemas.outputs import DeadLetter, Decision, Trigger
 from schemas.touchpoint import Mark
 from streams.kafka.config import reader_config
 from streams.operations.prefix import partition_of
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pydantic import JsonValue
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,8 +39,7 @@ FOLLOWED = 10
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow: dict[str, JsonValue] = {**a_reminder(), "holdout_percent": 0}
-    return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(flow,))
+    return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(a_flow(),))
 
 
 def owned(worker: AWorker) -> set[tuple[str, int]]:

@@ -17,6 +17,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.operations.folded_journal import hashes_of, verify_prefix
 from streams.operations.prefix import Prefix
 from tests.support.files import real_file
+from tests.support.flows import a_reminder
 from tests.support.retail import CURRENCY, DAY_MS, SEGMENTS, ZONE, batch_cuts, batch_segment, customer_hash
 from tests.support.retail_run import first_weeks, replayed
 
@@ -47,12 +48,11 @@ def ran(
     kafka: str,
     retail_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    abandoned_cart: dict[str, object],
 ) -> Iterator[Ran]:
     is_whole = request.param == "whole file"
     folder = tmp_path_factory.mktemp("online-retail")
     path = retail_file if is_whole else first_weeks(retail_file, folder / "six_weeks.csv")
-    with replayed(kafka, path, folder, abandoned_cart, is_whole=is_whole) as found:
+    with replayed(kafka, path, folder, a_reminder(), is_whole=is_whole) as found:
         print(f"\n{found.summary}")  # noqa: T201
         yield found
 

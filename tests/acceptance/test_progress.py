@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Mark, Touchpoint
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pydantic import JsonValue
 
 pytestmark = pytest.mark.acceptance
 
@@ -31,8 +30,8 @@ BACKLOG = 40_000
 WAIT_SECONDS = 6
 
 
-def the_flow(wait: str) -> dict[str, JsonValue]:
-    return {**a_reminder(), "wait": {"for": wait, "restarts": True}, "holdout_percent": 0}
+def the_flow(wait: str) -> dict[str, Any]:
+    return a_flow(wait={"for": wait, "restarts": True})
 
 
 def marks(hours: Iterable[int]) -> list[Mark]:

@@ -20,7 +20,7 @@ from streams.demo.servers.registry import Registry
 from streams.kafka.registry import registry_wire
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
@@ -44,8 +44,7 @@ def left_carts() -> list[MappedTouchpoint]:
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow = {**a_reminder(), "holdout_percent": 0}
-    return make_place(kafka, prefix, tmp_path, flows=(flow,))
+    return make_place(kafka, prefix, tmp_path, flows=(a_flow(),))
 
 
 def read_triggers(place: Place) -> Iterator[Message]:

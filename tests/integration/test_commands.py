@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from schemas.outputs import SegmentChanged, Trigger
@@ -17,6 +16,7 @@ from streams.demo.worker import Worker, wait_until_idle
 from streams.flows.language.files import LIBRARY, flow_files, load_flow
 from streams.operations.prefix import Prefix, open_prefix
 from streams.settings import parse_worker
+from tests.support.producing import produce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,9 +199,8 @@ def test_a_prefix_with_the_brokers_clock_takes_no_replay(run: Run, shop: Path) -
 
 def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: Prefix) -> None:
     trigger = first(replayed, "triggers", Trigger)
-    producer = Producer({"bootstrap.servers": replayed.settings.brokers, "partitioner": "murmur2_random"})
-    producer.produce(f"{replayed.settings.prefix}.triggers", encode(trigger), trigger.customer.encode())
-    producer.flush(30)
+    topic, key = f"{replayed.settings.prefix}.triggers", trigger.customer.encode()
+    produce(replayed.settings.brokers, topic, encode(trigger), key)
     result = run("verify")
     assert result.exit_code == 1
     assert trigger.trigger_id in result.stdout

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from typer.testing import CliRunner
@@ -28,6 +28,7 @@ from streams.operations.brokers import ask_brokers
 from streams.operations.create import create_prefix
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
+from tests.support.producing import produce
 from tests.support.running import a_worker, make_place
 
 if TYPE_CHECKING:
@@ -243,10 +244,8 @@ def test_partitions_without_an_owner_are_named(settings: WorkerSettings) -> None
 
 def test_records_that_were_deleted_unread_fail(settings: WorkerSettings) -> None:
     place = TopicPartition(Topics(settings.prefix).touchpoints, 0)
-    producer = Producer({"bootstrap.servers": settings.brokers})
     for _ in range(3):
-        producer.produce(place.topic, b"", partition=place.partition)
-    producer.flush(SECONDS)
+        produce(settings.brokers, place.topic, b"", partition=place.partition)
     group = Consumer({"bootstrap.servers": settings.brokers, "group.id": settings.prefix})
     group.commit(offsets=[TopicPartition(place.topic, place.partition, 1)], asynchronous=False)
     group.close()
@@ -260,18 +259,14 @@ def test_records_that_were_deleted_unread_fail(settings: WorkerSettings) -> None
 def test_an_offset_that_is_gone_while_there_is_state_fails(settings: WorkerSettings) -> None:
     topics = Topics(settings.prefix)
     assert "offsets" not in {finding.check for finding in examine(settings)}
-    producer = Producer({"bootstrap.servers": settings.brokers})
-    producer.produce(topics.profiles_changelog, b"state", b"u:1", partition=1)
-    producer.flush(SECONDS)
+    produce(settings.brokers, topics.profiles_changelog, b"state", b"u:1", partition=1)
     has_state = f"{topics.journal}-1 has state in {topics.profiles_changelog}"
     seen = f"{has_state}, but the group's offset has expired or was deleted"
     assert unwell(examine(settings))[seen][0] == "fail"
 
 
 def test_a_journal_that_a_registry_framed_needs_the_registry(settings: WorkerSettings) -> None:
-    producer = Producer({"bootstrap.servers": settings.brokers})
-    producer.produce(Topics(settings.prefix).journal, b"\x00\x00\x00\x00\x01...", b"u:1", partition=1)
-    producer.flush(SECONDS)
+    produce(settings.brokers, Topics(settings.prefix).journal, b"\x00\x00\x00\x00\x01...", b"u:1", partition=1)
     [finding] = [each for each in examine(settings) if each.check == "schemas"]
     assert finding.status == "fail"
     assert finding.advice.startswith("set TOUCHSTREAM_REGISTRY_URL")

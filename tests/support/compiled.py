@@ -14,7 +14,8 @@ from shutil import rmtree, which
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
-ROOT = Path(__file__).parents[2]
+from tests.support.files import ROOT
+
 _SOURCES = ("streams", "state", "schemas")
 _DECIDING = ("pyproject.toml", "hatch_build.py")
 _TOOLS = ("hatchling", "mypy", "setuptools")

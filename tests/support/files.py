@@ -1,15 +1,15 @@
-"""Files that are read in place and not ours to ship."""
+"""Where files are: those of the project, and those that are read in place and not ours to ship."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from streams.demo.servers.places import data_dir
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
+"""The project's folder, also where the product that is tested comes from a wheel."""
 
 
 def real_file(name: str) -> Path:

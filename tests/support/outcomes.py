@@ -15,7 +15,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.replay.files.mapped import MappedTouchpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from streams.shop.generator import Shop
     from tests.support.running import Place
@@ -86,11 +86,13 @@ def read_outcome(place: Place) -> Outcome:
     return outcome
 
 
-def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
+def differing(
+    calm: Outcome, killed: Outcome, topics: Collection[str] = (*ORDERED, *COMPACTED)
+) -> dict[str, list[bytes]]:
     """Keys by topic whose values are not the same, byte by byte and in order."""
     found = {}
-    for topic, expected in calm.values.items():
-        there = killed.values[topic]
+    for topic in topics:
+        expected, there = calm.values[topic], killed.values[topic]
         found[topic] = sorted(key for key in expected.keys() | there.keys() if expected.get(key) != there.get(key))
     return {topic: keys for topic, keys in found.items() if keys}
 

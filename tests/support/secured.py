@@ -103,7 +103,7 @@ def secured(folder: Path) -> Iterator[Secured]:
         "ssl.keystore.location": str(folder / "server.pem"),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
-        # who comes without a name is the test itself, and the broker to its controller
+        # a client without a name is the test itself, or the broker at its controller
         "super.users": "User:ANONYMOUS",
     }
     with Broker(properties=properties) as broker:

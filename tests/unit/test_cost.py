@@ -19,7 +19,8 @@ from tests.bench.cost.figures import (
     read_kept,
     write_kept,
 )
-from tests.support.compiled import ROOT, has_compiler
+from tests.support.compiled import has_compiler
+from tests.support.files import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

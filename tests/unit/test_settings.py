@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from typer.testing import CliRunner
 
-from streams.__main__ import app
 from streams.app import engine_settings
 from streams.engine.settings import consumer_config, producer_config
 from streams.kafka.config import reader_config
 from streams.replay.target import Target
 from streams.settings import DomainSettings, SettingsError, parse_worker
+from tests.support.commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.testing import Result
 
 SECRET = "hush-5f1c"  # noqa: S105 - it is looked for
 
@@ -29,11 +26,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "secret"
     path.write_text(f"{SECRET}\n", "utf-8")
     return path
-
-
-def run(*arguments: str, **variables: str) -> Result:
-    result: Any = CliRunner().invoke(app, list(arguments), env=variables)
-    return result  # type: ignore[no-any-return]
 
 
 def test_a_secret_may_lie_in_a_file(file: Path) -> None:

@@ -130,10 +130,9 @@ def equations(account: Account) -> list[Equation]:
     """Return every equation that a finished run satisfies, so that nothing disappears."""
     collected = sum(account.dead_letters.get(COLLECT, {}).values())
     folded = account.folded + account.duplicates + account.fold_dead_letters
-    outcomes = dict(account.outcomes)
+    outcomes = {name: count for name, count in account.outcomes.items() if name != DEFERRED}
     candidates = outcomes.pop(ENTERED, 0) + outcomes.get(TOO_OLD, 0)
     revoked = outcomes.pop(REVOKED, 0)
-    outcomes.pop(DEFERRED, None)
     decided = sum(outcomes.values())
     lines = account.lines
     refused = sum(lines.refused.values())

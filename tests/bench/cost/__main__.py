@@ -16,7 +16,8 @@ from streams.demo.servers.valgrind import fetch_valgrind
 from tests.bench.cost.base import NoBase, count_base
 from tests.bench.cost.counting import ALL, BY_CI, PHASES, Case, Figures, count, has_data
 from tests.bench.cost.figures import compared, judge, read_kept, write_kept
-from tests.support.compiled import ROOT, has_compiler
+from tests.support.compiled import has_compiler
+from tests.support.files import ROOT
 
 
 def main() -> int:

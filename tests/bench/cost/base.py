@@ -15,7 +15,7 @@ import msgspec
 from streams.demo.servers.places import data_dir
 from tests.bench.cost.counting import Case, Figures
 from tests.bench.cost.figures import KEPT
-from tests.support.compiled import ROOT
+from tests.support.files import ROOT
 
 
 class NoBase(RuntimeError):

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from streams.demo.servers.valgrind import valgrind_environment, valgrind_headers, valgrind_program
 from tests.bench.cost.workload import COUNTED, MIXES, write_workload
 from tests.bench.mix import clickstream_file
-from tests.support.compiled import ROOT, compiled_product, compiler
+from tests.support.compiled import compiled_product, compiler
+from tests.support.files import ROOT
 
 OUT = ROOT / "build" / "bench" / "cost"
 """Callgrind's files stay here, for callgrind_annotate."""

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from tests.bench.cost.counting import TOTAL, Case, Figures
-from tests.support.compiled import ROOT, compiler_version
+from tests.support.compiled import compiler_version
+from tests.support.files import ROOT
 
 KEPT = Path("tests/bench/cost.json")
 """Below the project's folder."""

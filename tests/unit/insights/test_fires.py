@@ -12,8 +12,8 @@ from streams.insights.fires import DAYS
 from streams.insights.fold import configured, fold_facts, open_anomalies
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings, Expected, FlowState
-from tests.unit.insights.builders import DAY_MS, a_partition, at, facts
-from tests.unit.test_flows import a_flow
+from tests.support.flows import a_flow
+from tests.support.insights import DAY_MS, a_partition, at, facts
 
 if TYPE_CHECKING:
     from state.overlay import Overlay

@@ -13,7 +13,7 @@ from state.overlay import Overlay
 from streams.insights.fold import NotConfigured, fold_facts, stocks
 from streams.insights.state import InsightCodec, hour_key
 from streams.insights.windows import COUNTS_MAX, KEPT_MS
-from tests.unit.insights.builders import (
+from tests.support.insights import (
     DAY_MS,
     HOUR_MS,
     a_partition,
