@@ -42,7 +42,10 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
         ({"channel": "fax"}, r"channel is 'fax': Input should be 'email', 'sms' or 'push'"),
         ({"steps": []}, r"steps is \[\]: Tuple should have at least 1 item .*"),
         ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': use one of trigger, wait, .*"),
-        ({"steps": [{"name": "a", "do": "trigger", "x": 1}]}, r"steps\[0\]\.x is 1: there is no such field; .* name, next, do"),
+        (
+            {"steps": [{"name": "a", "do": "trigger", "x": 1}]},
+            r"steps\[0\]\.x is 1: there is no such field; .* name, next, do",
+        ),
         ({"holdout_percent": 101}, r"holdout_percent is 101: Input should be less than or equal to 100"),
         ({"caps": {"per_week": -1}}, r"caps\.per_week is -1: Input should be greater than or equal to 0"),
         ({"entry": {"event": "product_aded"}}, r"entry\.event is 'product_aded': Input should be 'ad_clicked', .*"),
@@ -148,7 +151,10 @@ def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() 
             },
             r"steps\[0\] is .*: give each arm its own name, which is none of treatment, holdout, shadow, unassigned",
         ),
-        ({"steps": CHECKED}, r"check_goal has no effect: order_completed is the goal and already ends the flow \(exits\)"),
+        (
+            {"steps": CHECKED},
+            r"check_goal has no effect: order_completed is the goal and already ends the flow \(exits\)",
+        ),
         ({"entry": {}}, r"entry is {}: an entry needs exactly one of event, segment and date"),
         ({"entry": {"segment": ["Winners"]}}, r"entry is .*: there is no segment 'Winners'; allowed are Champions, .*"),
         ({"entry": {"segment": ["Lost"]}, "products": "entry"}, r"products: entry needs an entry by an event, .*"),

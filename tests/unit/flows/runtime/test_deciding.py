@@ -1,4 +1,4 @@
-"""What stands in the way of a message that is due."""
+"""What is in the way of a message that is due."""
 
 from __future__ import annotations
 
