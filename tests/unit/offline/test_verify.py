@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from schemas import wire
 from schemas.insights import Facts
-from schemas.outputs import DeadLetter
+from schemas.outputs import DeadLetter, Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
 from streams.fold.record import journal_headers
@@ -64,6 +65,27 @@ def test_topics_that_hold_what_the_journal_makes_differ_nowhere(topics: dict[str
     assert found.folded == found.held
     assert found.records["triggers"] == len(topics["triggers"])
     assert set(found.folded) == set(TOPICS)
+
+
+def reworded(each: Kept, **fields: str) -> Kept:
+    """The record as a release with other words for its reasons wrote it; `fields` it had otherwise."""
+    record = wire.decode(each.value() or b"")
+    assert isinstance(record, Decision | Trigger)
+    return Kept(each.key(), wire.encode(msgspec.structs.replace(record, reason="It seemed right.", **fields)))
+
+
+def test_a_reason_that_another_release_worded_otherwise_is_no_difference(topics: dict[str, list[Kept]]) -> None:
+    decisions, triggers = (list(map(reworded, topics[name])) for name in ("decisions", "triggers"))
+    found = verified({**topics, "decisions": decisions, "triggers": triggers})
+    assert found.holds
+    assert found.reworded == {"decisions": len(decisions), "triggers": len(triggers)}
+
+
+def test_a_record_that_differs_in_more_than_its_reason_is_one(topics: dict[str, list[Kept]]) -> None:
+    first, *others = topics["decisions"]
+    found = verified({**topics, "decisions": [reworded(first, outcome="expired"), *others]})
+    assert found.different["decisions"] == 1
+    assert found.reworded == {}
 
 
 def test_a_journal_folded_twice_into_empty_state_gives_the_same_hashes(topics: dict[str, list[Kept]]) -> None:
