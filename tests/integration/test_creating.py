@@ -118,7 +118,7 @@ def test_what_is_fixed_for_life_is_refused(settings: WorkerSettings, name: str, 
 
 def test_a_topic_of_another_size_is_refused_before_anything_is_published(settings: WorkerSettings) -> None:
     create_topics(settings.brokers, [TopicSpec(Topics(settings.prefix).triggers, 7)])
-    with pytest.raises(WrongTopics, match="triggers has 7 partitions, 3 are wanted"):
+    with pytest.raises(WrongTopics, match="triggers has 7 partitions instead of 3"):
         create_prefix(settings, DOMAIN)
     with pytest.raises(NotCreated):
         read_domain(settings)
