@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streams.demo.servers.places import data_dir
 from tests.support.compiled import ROOT, compiled_product, has_compiler
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def compiled() -> Path:
 
 def _run(product: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Of tests and product those of the folder named first: its compiled modules, or the sources."""
-    environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"}
+    paths = {"PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "TOUCHPOINT_DATA": str(data_dir())}
+    environment = {**os.environ, **paths, "PYTHONSAFEPATH": "1"}
     return subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -72,5 +74,6 @@ def test_the_tests_of_what_is_compiled_pass_on_it(compiled: Path) -> None:
     # appended, so that the compiled packages stay in front of the sources
     options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", "not heavy and not slow")
     units = (f"tests/unit/{name}.py" for name in TESTS)
-    done = _run(compiled, "pytest", *options, *units, "tests/contract", "tests/acceptance/test_flow_laws.py")
+    laws = ("tests/acceptance/test_flow_laws.py", "tests/acceptance/test_same_bytes.py")
+    done = _run(compiled, "pytest", *options, *units, "tests/contract", *laws)
     assert done.returncode == 0, done.stdout[-6_000:]

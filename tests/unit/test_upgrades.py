@@ -33,6 +33,7 @@ from streams.profiles.profile import (
     ShownPrice,
     Touch,
 )
+from tests.support.same_bytes import JOURNAL, expected, of_journal
 from tests.support.world import HOUR_MS, START_MS, World, an_order
 
 BY_VERSION_1 = bytes.fromhex(
@@ -293,3 +294,10 @@ def test_a_partition_of_a_later_release_is_refused() -> None:
 def test_a_touchpoint_of_release_0_1_is_read() -> None:
     order = an_order(START_MS, user="7", order_id="o-1", event_id="e-1")
     assert wire.decode(TOUCHPOINT_OF_0_1) == order
+
+
+def test_the_journal_of_an_earlier_release_makes_what_it_made_there() -> None:
+    """Records, facts and state, but for the text of reasons; what its own code sent to the journal is in it."""
+    made = of_journal(JOURNAL)
+    assert made == expected().journal
+    assert all(hashed.records > 100 for hashed in made.values())
