@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from streams.demo.servers.places import data_dir
 from tests.support.compiled import compiled_product, has_compiler
 from tests.support.files import ROOT
 
@@ -23,6 +24,8 @@ pytestmark = [
 # a compiled function calls another directly: what a test puts in the other's place is never called
 CHOSEN = "not heavy and not slow and not interpreted"
 
+LAWS = ("tests/acceptance/test_flow_laws.py", "tests/acceptance/test_same_bytes.py")
+
 
 @pytest.fixture(scope="module")
 def compiled() -> Path:
@@ -31,7 +34,8 @@ def compiled() -> Path:
 
 def _run(product: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Of tests and product those of the folder named first: its compiled modules, or the sources."""
-    environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"}
+    paths = {"PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "TOUCHPOINT_DATA": str(data_dir())}
+    environment = {**os.environ, **paths, "PYTHONSAFEPATH": "1"}
     return subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -62,5 +66,5 @@ def _unit_tests() -> list[str]:
 def test_the_tests_of_what_is_compiled_pass_on_it(compiled: Path) -> None:
     # appended, so that the compiled packages stay in front of the sources
     options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", CHOSEN)
-    done = _run(compiled, "pytest", *options, *_unit_tests(), "tests/contract", "tests/acceptance/test_flow_laws.py")
+    done = _run(compiled, "pytest", *options, *_unit_tests(), "tests/contract", *LAWS)
     assert done.returncode == 0, done.stdout[-6_000:]
