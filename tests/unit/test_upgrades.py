@@ -297,7 +297,4 @@ def test_a_touchpoint_of_release_0_1_is_read() -> None:
 
 
 def test_the_journal_of_an_earlier_release_makes_what_it_made_there() -> None:
-    """Records, facts and state, but for the text of reasons; what its own code sent to the journal is in it."""
-    made = of_journal(JOURNAL)
-    assert made == expected().journal
-    assert all(hashed.records > 100 for hashed in made.values())
+    assert of_journal(JOURNAL) == expected().journal
