@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Makers of Kafka's clients and of the thread that polls, and the disk."""
+    """Makers of Kafka's clients and of the thread that polls, the disk, and a clock that only moves forward."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer
     poller: Callable[[Consumer, int, Listener], Poller] = Poller
     disk: Disk = field(default_factory=LocalDisk)
+    clock_s: Callable[[], float] = time.monotonic
