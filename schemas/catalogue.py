@@ -1,4 +1,4 @@
-"""Every record type: its schema file, parsed schema and struct."""
+"""Every type of record: its schema file, parsed schema and struct."""
 
 from __future__ import annotations
 
@@ -53,28 +53,31 @@ SINGLE_OBJECT_MARK = b"\xc3\x01"
 
 @cache
 def raw_schema(name: str) -> dict[str, Any]:
-    """The schema file `name`.avsc as it stands."""
+    """Load the schema file `name`.avsc as it is."""
     loaded: dict[str, Any] = json.loads((AVRO_DIR / f"{name}.avsc").read_text("utf-8"))
     return loaded
 
 
 def single_object_header(schema: dict[str, Any]) -> bytes:
-    """10 bytes: C3 01 and the CRC-64-AVRO of the canonical form, little-endian (Avro 1.11, single-object encoding)."""
+    """Return 10 bytes: C3 01 and the CRC-64-AVRO of the canonical form, little-endian.
+
+    Avro 1.11, single-object encoding.
+    """
     return _header(to_parsing_canonical_form(schema))
 
 
 @cache
 def _header(canonical: str) -> bytes:
-    # fastavro reckons it byte by byte in Python, and a worker's start asks for each schema several times
+    # fastavro computes it byte by byte in Python, and a worker's start asks for each schema several times
     return SINGLE_OBJECT_MARK + bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 @cache
 def parsed_schema(name: str) -> Any:  # noqa: ANN401 - fastavro's own parsed form
-    """The schema as fastavro wants it, parsed once."""
+    """Return the schema as fastavro wants it, parsed once."""
     return fastavro.parse_schema(raw_schema(name))
 
 
 def released_schemas(name: str) -> list[dict[str, Any]]:
-    """Schemas of earlier releases of this record, whose bytes may still lie in topics."""
+    """Load the schemas of earlier releases of this record, whose bytes may still be in topics."""
     return [json.loads(path.read_text("utf-8")) for path in sorted(RELEASED_DIR.glob(f"*/{name}.avsc"))]

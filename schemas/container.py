@@ -19,11 +19,11 @@ _MAGIC = b"Obj\x01"
 
 
 class ContainerError(ValueError):
-    """No whole container of the records asked for; the message names the file and the block."""
+    """The file is not a whole container of the records asked for; the message names the file and the block."""
 
 
 def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) -> int:  # noqa: ANN401 - fastavro's own parsed form
-    """Writes records of that `name` in the order given and returns their number; there is the whole file, or none."""
+    """Write records of that `name` in the order given, as a whole file or none, and return their number."""
     count = 0
 
     def counted() -> Iterator[object]:
@@ -32,7 +32,7 @@ def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) 
             count += 1
             yield record
 
-    # the format wants sixteen bytes that data will hardly hold; always the same, so that equal input gives equal files
+    # the format wants 16 bytes that data will hardly contain; always the same, so that equal input gives equal files
     marker = xxh3_128_digest(f"{name} container".encode())
     unfinished = path.with_name(path.name + ".part")
     with unfinished.open("wb") as file:
@@ -42,10 +42,10 @@ def write_blocks(path: Path, schema: Any, name: str, records: Iterable[object]) 
 
 
 def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) -> Iterator[T]:  # noqa: ANN401 - fastavro's own parsed form
-    """What `made` makes of each record in file order, of a whole block or of nothing of it.
+    """Yield what `made` makes of each record in file order, of a block as a whole or not at all.
 
     Raises:
-        ContainerError: not to be read, no container of records of that `name`, or one that is cut off or damaged.
+        ContainerError: it cannot be read, holds no records of that `name`, or is cut off or damaged.
     """
     number = 0
     try:
@@ -55,7 +55,7 @@ def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) ->
             blocks = fastavro.block_reader(file)
             _check_schema(path, blocks.writer_schema, name)
             if to_parsing_canonical_form(blocks.writer_schema) != to_parsing_canonical_form(schema):
-                # resolving two schemas takes twice as long, though they be equal
+                # to resolve two schemas takes twice as long, even if they are equal
                 file.seek(0)
                 blocks = fastavro.block_reader(file, schema)
             for block in blocks:
@@ -75,7 +75,7 @@ def read_blocks(path: Path, schema: Any, name: str, made: Callable[[Any], T]) ->
 
 def _check_magic(path: Path, found: bytes) -> None:
     if found != _MAGIC:
-        message = f"{path}: no Avro object container file; expected it to begin with 'Obj' and 01"
+        message = f"{path}: is not an Avro object container file, which begins with 'Obj' and 01"
         raise ContainerError(message)
 
 

@@ -1,7 +1,7 @@
-"""Avro decoders written for one schema: Python source made from the schema, building the struct directly.
+"""Avro decoders written for one schema: Python source made from the schema, which builds the struct directly.
 
-Several times as fast as decoding to a dict and converting it. fastavro stays the judge, in a property test, and
-the fallback for other writers' schemas.
+They are several times as fast as decoding to a dict and converting that. A property test compares them with fastavro,
+which is also the fallback for other writers' schemas.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _VARINT_BYTES_MAX, _LONG_BITS = 10, 64
 _MORE = 128
-"""A varint's byte from here on says that another one follows."""
+"""A byte of a varint from this value on says that another one follows."""
 _LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
 _LAST_OF_SIX: dict[bytes, int] = {}
-"""What the last three bytes of a varint of six stand for. A time in ms has six, and these change each 17 minutes."""
+"""Values of the last three bytes of a varint of six. A time in ms has six, and these change each 17 minutes."""
 double = struct.Struct("<d").unpack_from
 
 
@@ -30,11 +30,11 @@ class Malformed(ValueError):
 
 
 class OtherForm(Exception):
-    """Valid Avro in a form that the written decoder leaves to the general one (sized blocks)."""
+    """The bytes are valid Avro in a form that only the general decoder reads (sized blocks)."""
 
 
 def tail(data: bytes, at: int, first: int) -> tuple[int, int]:
-    """The rest of a zigzag varint whose first byte had more to come: (raw unsigned value, next position)."""
+    """Read the rest of a zigzag varint after its first byte: (raw unsigned value, next position)."""
     second = data[at]
     if second < _MORE:
         return first - _MORE + (second << 7), at + 1
@@ -56,19 +56,19 @@ def tail(data: bytes, at: int, first: int) -> tuple[int, int]:
 
 
 def _bytewise(data: bytes, at: int) -> tuple[int, int]:
-    """As tail, from the fourth byte on."""
+    """Read as tail does, from the fourth byte on."""
     value = 0
-    for place in range(_VARINT_BYTES_MAX - 3):
-        byte = data[at + place]
-        value |= (byte & 127) << 21 + 7 * place
+    for index in range(_VARINT_BYTES_MAX - 3):
+        byte = data[at + index]
+        value |= (byte & 127) << 21 + 7 * index
         if byte < _MORE and value < 1 << _LONG_BITS:
-            return value, at + place + 1
+            return value, at + index + 1
     message = "a varint of more than 64 bits"
     raise Malformed(message)
 
 
 def length(data: bytes, at: int, first: int) -> tuple[int, int]:
-    """As tail, of a length that takes more than a byte; first may also be a whole byte that is negative."""
+    """Read a length that takes more than a byte, as tail does; first may also be a whole byte that is negative."""
     value, at = tail(data, at, first) if first >= _MORE else (first, at)
     if value & 1:
         message = "a negative length"
@@ -77,7 +77,7 @@ def length(data: bytes, at: int, first: int) -> tuple[int, int]:
 
 
 class _Writer:
-    """Source of one decoder, line by line."""
+    """The source of one decoder, line by line."""
 
     def __init__(self, types: Mapping[str, type]) -> None:
         self.lines: list[str] = []
@@ -100,7 +100,7 @@ class _Writer:
         self.lines.append("    " * depth + text)
 
     def raw(self, depth: int) -> None:
-        """Reads a varint into n, still zigzag."""
+        """Write the lines that read a varint into n, still zigzag."""
         self.line(depth, "n = b[p]; p += 1")
         self.line(depth, "if n > 127:")
         self.line(depth + 1, "m = b[p]")
@@ -108,7 +108,7 @@ class _Writer:
         self.line(depth + 1, "else: n, p = tail(b, p, n)")
 
     def value(self, schema: Schema, depth: int) -> str:
-        """Emits the reading of one value; answers the name that holds it."""
+        """Write the lines that read one value, and return the name that holds it."""
         name = self.fresh()
         if isinstance(schema, list):
             self._nullable(schema, name, depth)
@@ -154,9 +154,9 @@ class _Writer:
         kind = self._types[schema["name"]]
         self.names[schema["name"]] = kind
         held = {field["name"]: self.value(field["type"], depth) for field in schema["fields"]}
-        # by place: a struct of eighteen fields takes twelve times as long by name
-        places = [field.name for field in msgspec.structs.fields(kind)]
-        self.line(depth, f"{name} = {schema['name']}({', '.join(held[field] for field in places)})")
+        # by position: a struct of eighteen fields takes twelve times as long by name
+        fields = [field.name for field in msgspec.structs.fields(kind)]
+        self.line(depth, f"{name} = {schema['name']}({', '.join(held[field] for field in fields)})")
 
     def _blocks(self, schema: dict[str, Any], name: str, depth: int) -> None:
         of_map = schema["type"] == "map"
@@ -183,7 +183,7 @@ class _Writer:
 
 
 def written_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> tuple[str, dict[str, Any]]:
-    """Source of `decode_<record>(b, p=start)`, and the names that it needs."""
+    """Return the source of `decode_<record>(b, p=start)`, and the names that it needs."""
     writer = _Writer(types)
     writer.line(0, f"def decode_{schema['name']}(b: bytes, p: int = {start}) -> '{schema['name']}':")
     result = writer.value(schema, 1)
@@ -193,9 +193,10 @@ def written_decoder(schema: dict[str, Any], types: Mapping[str, type], start: in
 
 
 def compile_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> Callable[[bytes], Any]:
-    """A function of data -> struct, for a record schema; the body is at `start`, `types` has a struct for each name.
+    """Return a function data -> struct for a record schema.
 
-    The function raises Malformed, IndexError (truncated), UnicodeDecodeError or OtherForm.
+    The body begins at `start`, and `types` has a struct for each name. The function raises Malformed, IndexError
+    (truncated), UnicodeDecodeError or OtherForm.
     """
     source, scope = written_decoder(schema, types, start)
     exec(source, scope)  # noqa: S102 - source made from our own schema files only

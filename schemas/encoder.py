@@ -1,7 +1,7 @@
-"""Avro encoders written for one schema: Python source made from the schema, reading the struct's attributes directly.
+"""Avro encoders written for one schema: Python source made from the schema, which reads the struct directly.
 
-Several times as fast as converting to a dict for the general writer, which stays the judge in a property test. The
-pieces of a record are joined at once: a call or a concatenation for each of them would cost as much as all the rest.
+They are several times as fast as converting to a dict for the general writer, with which a property test compares them.
+The pieces of a record are joined at once: a call or a concatenation for each would cost as much as all the rest.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PAIR_BITS = 14
 _PAIR_MAX = (1 << _PAIR_BITS) - 1
 
 _OPEN_PAIRS = [bytes((value & 127 | 128, value >> 7 | 128)) for value in range(_PAIR_MAX + 1)]
-"""Two bytes of a varint that goes on, by their fourteen bits."""
+"""Two bytes of a varint that is longer, by their fourteen bits."""
 _LAST_PAIRS = [
     bytes((value & 127 | 128, value >> 7)) if value >> 7 else bytes((value,)) for value in range(_PAIR_MAX + 1)
 ]
-"""The last byte or two of a varint, by what is left."""
+"""The last byte or two of a varint, by the value that is left."""
 SMALL = _LAST_PAIRS[::2]
 """Whole longs, from 0 on."""
 packed = struct.Struct("<d").pack
@@ -32,7 +32,7 @@ packed = struct.Struct("<d").pack
 
 @lru_cache(maxsize=1 << 16)
 def varint(value: int) -> bytes:
-    """A long as Avro's zigzag varint; times and ids of one customer repeat from field to field and row to row."""
+    """Encode a long as Avro's zigzag varint; cached, as times and ids of a customer repeat in fields and rows."""
     if not _LONG_MIN <= value <= _LONG_MAX:
         message = f"{value} does not fit a long"
         raise OverflowError(message)
@@ -45,12 +45,12 @@ def varint(value: int) -> bytes:
 
 
 TEXTS: dict[str, bytes] = {}
-"""Strings with their lengths, where they are of few: in the items of an array, or as a map's key."""
+"""Strings with their lengths, for places with few different ones: items of an array, and keys of a map."""
 _TEXTS_MAX = 1 << 14
 
 
 def text(value: str) -> bytes:
-    """A string with its length, which TEXTS has from now on."""
+    """Encode a string with its length, and keep it in TEXTS."""
     written = value.encode()
     if len(TEXTS) >= _TEXTS_MAX:
         TEXTS.clear()
@@ -68,7 +68,7 @@ class _Writer:
         self.lines.append("    " * depth + text)
 
     def value(self, schema: Schema, held: str, depth: int) -> list[str]:
-        """Expressions of the pieces of the value that `held` names; what they need is emitted before."""
+        """Write the lines that a value needs, and return expressions of its pieces; `held` names the value."""
         if isinstance(schema, list):
             return self._nullable(schema, held, depth)
         if isinstance(schema, dict) and schema["type"] == "record":
@@ -132,7 +132,7 @@ class _Writer:
 
 
 def written_encoder(schema: dict[str, Any]) -> str:
-    """Source of `encode_<record>(header, record)`."""
+    """Return the source of `encode_<record>(header, record)`."""
     writer = _Writer()
     writer.line(0, f"def encode_{schema['name']}(header: bytes, record: '{schema['name']}') -> bytes:")
     writer.line(1, "small, texts = SMALL, TEXTS")
@@ -142,7 +142,7 @@ def written_encoder(schema: dict[str, Any]) -> str:
 
 
 def compile_encoder(schema: dict[str, Any]) -> Callable[[bytes, Any], bytes]:
-    """A function (header, struct) -> header and Avro body, for a record schema."""
+    """Return a function (header, struct) -> header and Avro body, for a record schema."""
     scope: dict[str, Any] = {"varint": varint, "text": text, "TEXTS": TEXTS, "SMALL": SMALL, "packed": packed}
     exec(written_encoder(schema), scope)  # noqa: S102 - source made from our own schema files only
     encode: Callable[[bytes, Any], bytes] = scope[f"encode_{schema['name']}"]

@@ -1,4 +1,4 @@
-"""Facts, and what is made of them; what each field means stands in schemas/avro."""
+"""Facts, and what insights make of them; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Count(msgspec.Struct, frozen=True, gc=False):
 
 
 class PanelRow(msgspec.Struct, frozen=True, gc=False):
-    """Features of one panel customer at his weekly slot."""
+    """Features of one panel customer at their weekly slot."""
 
     customer_hash: int
     slot_ms: int
@@ -27,7 +27,7 @@ class PanelRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """What the journal records of one commit add up to."""
+    """The sums of what the journal records of one commit counted."""
 
     partition: int
     complete_to_ms: int | None = None

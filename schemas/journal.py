@@ -1,4 +1,4 @@
-"""Types that only the journal carries, beside touchpoints; what each field means stands in schemas/avro."""
+"""Types that only the journal carries, beside touchpoints; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import msgspec
 
 
 class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
-    """One input partition."""
+    """The time of one input partition."""
 
     partition: int
     time_ms: int
 
 
 class CollectedTo(msgspec.Struct, frozen=True, gc=False):
-    """How far the input partitions of one worker stand in the journal."""
+    """Source watermarks: up to when the input partitions of one worker are in the journal."""
 
     partitions: tuple[PartitionProgress, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """How far time has come: what was collected up to then is folded, and so is what was forwarded because of it."""
+    """Watermarks: what was collected up to then is folded, and so is what was forwarded because of it."""
 
     partitions: tuple[PartitionProgress, ...] = ()
 
 
 class Wake(msgspec.Struct, frozen=True, gc=False):
-    """More timers are due than one record may fire."""
+    """More timers are due than one record may fire: fire the next ones."""
 
     time_ms: int
 
@@ -48,7 +48,7 @@ class Absorbed(msgspec.Struct, frozen=True, gc=False):
 
 
 class AddressConsent(msgspec.Struct, frozen=True, gc=False):
-    """Consent belongs to the address: what its entry knows, told to a profile."""
+    """A statement of consent that belongs to an address, on its way between the address and a profile."""
 
     channel: str
     granted: bool
@@ -57,13 +57,13 @@ class AddressConsent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unparked(msgspec.Struct, frozen=True, gc=False):
-    """A timer whose code raised may fire again."""
+    """A timer that was parked because its code raised may fire again."""
 
     timer: str
 
 
 class Configured(msgspec.Struct, frozen=True, gc=False):
-    """The settings that decide."""
+    """The settings on which decisions rest."""
 
     settings: str
     time_ms: int
@@ -81,7 +81,7 @@ class ModelChunk(msgspec.Struct, frozen=True, gc=False):
 
 
 class TickedModel(msgspec.Struct, frozen=True, gc=False):
-    """One kind of model."""
+    """The model of one kind at a tick."""
 
     kind: str
     reason: str

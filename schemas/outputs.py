@@ -1,4 +1,4 @@
-"""What the profiles agent emits for others; what each field means stands in schemas/avro."""
+"""What the profiles agent emits for others; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class TriggerProduct(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
-    """A message to be sent to a customer by a subscriber."""
+    """A message that a subscriber is to send to a customer."""
 
     trigger_id: str
     customer: str
@@ -45,7 +45,7 @@ class Revocation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of one candidate of a flow, yes or no."""
+    """A decision about one candidate of a flow, final or not."""
 
     candidate_id: str
     customer: str
@@ -121,7 +121,7 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
 
 
 NOT_WHOLE = "not kept whole"
-"""In the detail of a dead letter whose record was too large to be kept."""
+"""Part of the detail of a dead letter whose record was too large to be kept."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
@@ -140,6 +140,6 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retried(msgspec.Struct, frozen=True, gc=False):
-    """A dead letter was brought back."""
+    """A dead letter was brought back to its topic."""
 
     position: int

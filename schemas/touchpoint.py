@@ -1,4 +1,4 @@
-"""Types of the topic touchpoints; what each field means stands in schemas/avro."""
+"""Types of the topic `touchpoints`; schemas/avro says what each field means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Marketing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """The message that this touchpoint answers or reports."""
+    """The message that a touchpoint answers or reports."""
 
     message_id: str | None = None
     flow_id: str | None = None
@@ -83,6 +83,6 @@ class Touchpoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """Progress of a replay's time."""
+    """The source watermark of a replay."""
 
     time_ms: int

@@ -1,7 +1,7 @@
-"""One codec of values, two framings told apart by the first bytes.
+"""Encodes and decodes records in either of two framings, which the first bytes tell apart.
 
-Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00,
-4-byte id) needs the registry that gave the id. Readers take both.
+Avro single-object encoding (C3 01, fingerprint; Avro 1.11) needs only this package. The Confluent framing (00, 4-byte
+id) needs the registry that gave the id. Readers take both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
 
 
 class WireError(ValueError):
-    """The bytes are no record of ours. `reason` is short and fixed (a metric's label), `detail` is for people."""
+    """The bytes are no record of ours. `reason` is a metric's label, so short and fixed; `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -49,11 +49,11 @@ class WireError(ValueError):
 
 
 class RegistryUnusable(Exception):
-    """The registry does not answer, or refuses a schema of this release: no fault of the record that asked."""
+    """The registry does not answer, or refuses a schema of this release; that is not the record's fault."""
 
 
 class _Type:
-    """One record type under one header; `read` is `general`, or the decoder written for our own schema."""
+    """One type of record under one header; `read` is `general`, or the decoder written for our own schema."""
 
     __slots__ = ("_header_bytes", "_struct", "_writer", "name", "read")
 
@@ -67,7 +67,7 @@ class _Type:
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
         ours = getattr(written, f"decode_{self._struct.__name__}", None)
-        # written when it is needed: a worker's start need not wait for all of them
+        # written when it is first needed, so that a worker's start does not wait for all of them
         if ours is None:
             self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
         else:
@@ -85,12 +85,12 @@ class _Type:
 
 
 class Wire:
-    """Encodes and decodes records; with `ids` (record name -> registry id) it writes the Confluent framing."""
+    """A codec of records; with `ids` (record name -> registry id) it writes the Confluent framing."""
 
     def __init__(
         self, ids: Mapping[str, int] | None = None, schema_of: Callable[[int], tuple[str, dict[str, Any]]] | None = None
     ) -> None:
-        """`schema_of` asks the registry for an id: (record name, writer's schema); LookupError for an unknown one."""
+        """`schema_of` asks the registry for an id's (record name, writer's schema), or raises LookupError."""
         self._headers: dict[type, bytes] = {}
         self._types: dict[bytes, _Type] = {}
         self._schema_of = schema_of
@@ -104,16 +104,16 @@ class Wire:
                 self._types[self._headers[struct]] = _Type(name, self._headers[struct], raw_schema(name))
 
     def header(self, struct: type) -> bytes:
-        """The bytes that every record of this type begins with, as this wire writes them."""
+        """Return the bytes with which this wire begins every record of this type."""
         return self._headers[struct]
 
     def encode(self, record: msgspec.Struct) -> bytes:
-        """Framed Avro bytes of a record."""
+        """Return the framed Avro bytes of a record."""
         kind = type(record)
         return _ENCODERS[kind](self._headers[kind], record)
 
     def decode(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
-        """The record in framed bytes.
+        """Return the record in framed bytes.
 
         Raises:
             WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
@@ -128,14 +128,16 @@ class Wire:
             raise WireError("malformed", f"{found.name}: {error}") from None
 
     def decode_as(self, struct: type[T], value: bytes) -> T:
-        """The record in framed bytes, which must be of this type.
+        """Return the record in framed bytes, which must be of this type.
 
         Raises:
             WireError: as decode, and for another type of record.
         """
         record = self.decode(value)
         if not isinstance(record, struct):
-            raise WireError("unexpected_type", f"a {type(record).__name__} where a {struct.__name__} belongs")
+            raise WireError(
+                "unexpected_type", f"this is a {type(record).__name__}, where a {struct.__name__} was expected"
+            )
         return record
 
     def _learn(self, value: bytes) -> _Type:
@@ -144,7 +146,8 @@ class Wire:
                 "unknown_schema", f"no schema with fingerprint {value[2:_SINGLE_OBJECT_BYTES].hex()} in this release"
             )
         if value[:1] != b"\x00" or len(value) <= _CONFLUENT_BYTES:
-            raise WireError("not_avro", f"neither framing: the record begins with {value[:2].hex() or 'nothing'}")
+            begins = value[:2].hex() or "nothing"
+            raise WireError("not_avro", f"the record is in neither of our two framings: it begins with {begins}")
         number = int.from_bytes(value[1:_CONFLUENT_BYTES], "big")
         if self._schema_of is None:
             raise WireError("unknown_schema", f"schema id {number}, but no registry is configured")

@@ -1,4 +1,4 @@
-"""The source of schemas.written for a compiled wheel: `python -m schemas.writing`."""
+"""Writes the source of schemas.written for a compiled wheel: `python -m schemas.writing`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from schemas.decoder import written_decoder
 from schemas.encoder import written_encoder
 
 OFTEN = ("touchpoint", "trigger", "decision", "credit", "segment_changed", "profile", "facts")
-"""Records that are read or written for events; of the others there are few, and a C compiler takes its time."""
+"""Records that are read or written for every event; the others are rare, and a C compiler is slow."""
 
 
 def written_codecs() -> str:
-    """A module with `encode_<record>(header, record)` and `decode_<record>(b, p)` for each of OFTEN."""
+    """Return the source of a module with `encode_<record>(header, record)` and `decode_<record>(b, p)` of OFTEN."""
     imported = [
         "from typing import Any",
         "from schemas.decoder import Malformed, OtherForm, double, length, tail",

@@ -1,1 +1,1 @@
-"""Codecs of our own schemas, written out before: none in the sources. A compiled wheel brings them (hatch_build.py)."""
+"""Codecs of our own schemas, written in advance: empty in the sources, filled in a compiled wheel (hatch_build.py)."""

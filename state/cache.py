@@ -1,4 +1,4 @@
-"""Decoded values kept in memory: the most recent ones, bounded by the bytes that they were decoded from."""
+"""Decoded values kept in memory: the most recently used, bounded by the bytes that they were decoded from."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BYTES_MAX = 24 << 20
-"""Of encoded values, for all partitions of a worker; decoded a profile takes six times its bytes."""
+"""Bytes of encoded values, for all partitions of a worker. A decoded profile takes six times its bytes."""
 
 
 class Cache(Generic[T]):
-    """Two generations: what is used moves to the young one; once that is full, the old one is forgotten.
+    """Two generations: what is used moves to the young one, and once that is full, the old one is forgotten.
 
-    `bytes_max` counts encoded bytes, and may change at any time. A value that grew counts as it was when it came into
-    its generation.
+    `bytes_max` counts encoded bytes, and may change at any time. A value that grew counts with the size that it had on
+    coming into its generation.
     """
 
     __slots__ = ("_old", "_old_mean", "_weight", "_young", "bytes_max")
@@ -47,12 +47,12 @@ class Cache(Generic[T]):
             self._young, self._weight = {}, 0
 
     def pop(self, key: bytes) -> None:
-        # its weight stays until the generation is full
+        # its weight stays counted until the generation is full
         self._young.pop(key, None)
         self._old.pop(key, None)
 
 
 def share(caches: Collection[Cache[Any]], bytes_max: int = BYTES_MAX) -> None:
-    """Let each keep an equal part, so that a worker's memory does not depend on how many partitions it has."""
+    """Give each cache an equal part, so that a worker's memory does not depend on how many partitions it has."""
     for cache in caches:
         cache.bytes_max = bytes_max // len(caches)

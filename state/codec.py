@@ -1,7 +1,7 @@
-"""How a value lies in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
+"""The form of a value in a store: `version byte | due_ms, 8 bytes big-endian, 0 = none | payload`.
 
-The due time stands outside of the payload so that the timer index can be derived, also while a changelog
-is read back, by code that knows nothing of what is stored.
+The due time is outside of the payload. So the timer index can be derived without knowing what is stored, also while a
+changelog is read back.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ DUE_MS_MAX = (1 << 63) - 1
 
 
 class NewerState(Exception):
-    """State written by a later release: this worker must not touch it."""
+    """State was written by a later release, so this worker must not touch it."""
 
 
 class Codec(Protocol[T]):
     """Turns values of one kind into framed bytes and back."""
 
     def encode(self, key: bytes, value: T) -> bytes:
-        """Give the framed bytes; their due time is the one that `Overlay.put` was told."""
+        """Return the framed bytes; their due time is the one that `Overlay.put` got."""
         ...
 
     def decode(self, key: bytes, value: bytes) -> T:
-        """Undo `encode`, for every version that was ever written."""
+        """Reverse `encode`, for every version that was ever written."""
         ...
 
 
@@ -38,12 +38,16 @@ def frame(version: int, due_ms: int, payload: bytes) -> bytes:
 
 
 def due_of(value: bytes) -> int:
-    """Give the due time of a framed value in ms since 1970, 0 when it has no timer."""
+    """Return the due time of a framed value in ms since 1970; 0: it has no timer."""
     return int.from_bytes(value[DUE_START:DUE_END], "big")
 
 
 def open_frame(value: bytes) -> tuple[int, int, bytes]:
-    """Split a framed value into version, due_ms and payload; ValueError if it is too short to be one."""
+    """Split a framed value into version, due_ms and payload.
+
+    Raises:
+        ValueError: it is too short to be one.
+    """
     if len(value) < _HEAD.size:
         raise ValueError(f"a framed value has at least {_HEAD.size} bytes, not {len(value)}: {value!r}")
     version, due_ms = _HEAD.unpack_from(value)

@@ -1,4 +1,4 @@
-"""State in memory, for folds that leave nothing behind: tests, verify, backtest."""
+"""State in memory, for folds that keep nothing: tests, verify, backtest."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Overlay(Generic[T]):
-    """Decoded frozen values over a store; what is put is seen at once and kept only if it is committed.
+    """Decoded frozen values over a store; what is put is seen at once, and kept only if it is committed.
 
     Not thread-safe: the caller orders `freeze`, `committed` and `drop` after the work on it.
     """
@@ -32,7 +32,7 @@ class Overlay(Generic[T]):
         self._dirty_due: dict[bytes, int] = {}
         self._frozen: list[tuple[bytes, bytes | None]] = []
         self._read: dict[bytes, bytes] = {}
-        """Values that `due` has looked at: who is due is what the caller gets next."""
+        """Values that `due` has looked at: the caller gets those that are due next."""
         self._timers = Timers(store)
 
     def get(self, key: bytes) -> T | None:
@@ -61,9 +61,9 @@ class Overlay(Generic[T]):
         self._dirty_due[key] = 0
 
     def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]:
-        """Give the first `limit` timers (due_ms, key) due by `until_ms`, in that order.
+        """Return the first `limit` timers (due_ms, key) due by `until_ms`, in that order.
 
-        One stays due until its value is put with another due time, or deleted.
+        A timer stays due until its value is put with another due time, or deleted.
         """
         self._read.clear()
         return self._timers.due(until_ms, limit, self._is_valid)
@@ -73,7 +73,7 @@ class Overlay(Generic[T]):
         return first[0][0] if first else None
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, T]]:
-        """Values whose keys begin with `prefix`, in the keys' order, as they are at the call."""
+        """Yield the values whose keys begin with `prefix`, in the keys' order, as they are at the call."""
         dirty = {key: value for key, value in self._dirty.items() if key.startswith(prefix)}
         keys = sorted({key for key, _ in self.store.items(prefix)} | dirty.keys())
         for key in keys:

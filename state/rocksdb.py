@@ -1,4 +1,4 @@
-"""State on disk: one RocksDB a partition, with records, timers and meta as column families."""
+"""State on disk: one RocksDB for each partition, with records, timers and meta as column families."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def _options(buffer_bytes: int) -> Options:
 
 
 class RocksDBStore:
-    """A `Store` in the directory `path`, which it makes when there is none.
+    """A `Store` in the directory `path`, which it makes if there is none.
 
-    What `write` has applied outlives a kill of the process, though not always one of the machine: then
-    the newest writes may be missing, whole and in order, and the changelog has them.
+    What `write` has applied outlives a kill of the process, but not always one of the machine. Then the newest writes
+    may be missing, each as a whole and in order, and the changelog has them.
 
-    What turns out to be damaged raises StateUnreadable, once it is read and at every later opening.
+    Damage raises StateUnreadable when it is read, and at every later opening.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,7 @@ class RocksDBStore:
         if written is None:
             self._meta[_FORMAT_KEY] = bytes([FORMAT])
         elif written != bytes([FORMAT]):
-            raise StateUnreadable(f"the state in {path} has format {written.hex()}, we read {FORMAT}")
+            raise StateUnreadable(f"the state in {path} has format {written.hex()}; this release reads {FORMAT}")
         position = self._meta.get(_POSITION_KEY)
         return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
 
@@ -178,7 +178,7 @@ def destroy(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; the new path."""
+    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; return the new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.unreadable-{number}")).exists():
         number += 1

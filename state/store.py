@@ -1,4 +1,4 @@
-"""What a partition's committed state can do; the adapters are `state.rocksdb` and `state.memory`."""
+"""The store of a partition's committed state; its adapters are `state.rocksdb` and `state.memory`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Entry = tuple[int, bytes]
-"""An entry of the timer index: due_ms, key."""
+"""An entry of the timer index: (due_ms, key)."""
 
 NO_POSITION = -1
 BEFORE_ALL: Entry = (0, b"")
-"""No entry is as low: a due of 0 means that there is no timer."""
+"""Lower than any entry: a due time of 0 means that there is no timer."""
 
 
 class StateUnreadable(Exception):
-    """A state directory that this program cannot read: damaged, or written by a newer one.
+    """A state directory is damaged, or written by a newer program, so that this one cannot read it.
 
     Set it aside and restore from the changelog.
     """
@@ -35,22 +35,22 @@ class Store(Protocol):
     def get(self, key: bytes) -> bytes | None: ...
 
     def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:
-        """Index entries later than `after` and not later than `until_ms`, in order.
+        """Yield the index entries later than `after` and not later than `until_ms`, in order.
 
-        An entry is valid only if the record under its key still has exactly that due time. Others are
-        left behind by records that moved on; the caller skips them and passes them to `write`.
+        An entry is valid only if the record under its key still has exactly that due time. Others are left over from
+        records that have another one now: the caller skips them and passes them to `write`.
         """
         ...
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Records whose keys begin with `prefix`, in the keys' order."""
+        """Yield the records whose keys begin with `prefix`, in the keys' order."""
         ...
 
     def write(self, records: Iterable[tuple[bytes, bytes | None]], position: int, passed: Iterable[Entry] = ()) -> None:
         """Apply records (None deletes), their timers and the position, all or nothing.
 
-        `passed` are index entries that are no longer valid; they go first, so an entry that one of the
-        records has anew stays.
+        `passed` are index entries that are no longer valid. They are deleted first, so an entry that one of the records
+        sets again stays.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The nearest timers of a partition, kept in memory over a store's index and what is not yet committed."""
+"""The nearest timers of a partition, kept in memory over a store's index and what is not committed yet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NEVER_MS = DUE_MS_MAX + 1
 
 
 class Timers:
-    """Index entries in order, those of the store and those of the running transaction, without repeats.
+    """Index entries in order, of the store and of the running transaction, without repeats.
 
-    The store's index is read forwards in chunks, each entry about once: `_near` holds all of its entries up
-    to `_horizon`, and beyond that none is due before `_beyond_ms`. So asking while nothing is due costs a
-    comparison, and entries that were deleted in front are not walked over again. What a transaction adds
-    waits in `_fresh` until it is committed; what it passes by is remembered, to come back if it is dropped.
+    The store's index is read forwards in chunks, each entry about once. `_near` holds all of its entries up to
+    `_horizon`, and beyond that none is due before `_beyond_ms`. So asking while nothing is due costs a comparison, and
+    deleted entries in front are not walked over again. What a transaction adds waits in `_fresh` until it is committed.
+    What it passes is remembered, to come back if the transaction is dropped.
     """
 
     def __init__(self, store: Store, chunk: int = 1_024) -> None:
@@ -40,7 +40,7 @@ class Timers:
         heappush(self._fresh, (due_ms, key))
 
     def due(self, until_ms: int, limit: int, is_valid: Callable[[int, bytes], bool]) -> list[Entry]:
-        """Give at most `limit` valid entries up to `until_ms`, in order; they stay until they are invalid."""
+        """Return at most `limit` valid entries up to `until_ms`, in order; they stay until they are invalid."""
         near, fresh = self._near, self._fresh
         valid_near: list[Entry] = []
         valid_fresh: list[Entry] = []
@@ -76,7 +76,7 @@ class Timers:
 
     @property
     def passed(self) -> list[Entry]:
-        """Entries of the store found invalid since the last commit, to be removed by the next one."""
+        """Entries of the store that were invalid since the last commit; the next one removes them."""
         return self._passed
 
     def committed(self, entries: Iterable[Entry]) -> None:
@@ -92,7 +92,7 @@ class Timers:
             self._narrow()
 
     def _narrow(self) -> None:
-        # timers set again and again pile up before the horizon: draw it nearer, the store has the rest
+        # timers that are set again and again pile up before the horizon: move it nearer, the store has the rest
         entries = sorted(set(self._near))
         if len(entries) > self._chunk:
             self._horizon = entries[self._chunk - 1]
@@ -100,7 +100,7 @@ class Timers:
         self._near = entries[: self._chunk]
 
     def dropped(self) -> None:
-        """Forget the running transaction: what it passed by may be valid again."""
+        """Forget the running transaction: entries that it passed may be valid again."""
         self._fresh.clear()
         self._near.extend(self._passed)
         heapify(self._near)

@@ -1,4 +1,4 @@
-"""Credit as rows that add up: what changes is reversed and written anew, nothing is overwritten."""
+"""Credit as rows that add up: what changes is reversed and written again, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -33,62 +33,68 @@ _UNSIGNED_64 = (1 << 64) - 1
 
 
 def converted(profile: Profile, event: Touchpoint, at: Moment) -> Conversions:
-    """The conversions after an order, whose own touch is already in the profile; a known order id changes nothing.
+    """Credit an order, whose own touch is already in the profile, and return the open conversions.
 
-    An order older than OPEN_MS is credited, but not kept open.
+    A repeated order id changes nothing. An order older than OPEN_MS is credited, but not kept open.
     """
-    order, known = event.order, profile.conversions
-    if order is None or any(conversion.order_id == order.order_id for conversion in known):
-        return known
+    order, conversions = event.order, profile.conversions
+    if order is None or any(conversion.order_id == order.order_id for conversion in conversions):
+        return conversions
     path = _path(profile.touches, event.time_ms, at.settings)
     conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
     _write_changes((), conversion, at)
-    return _kept_open((*known, conversion), at.now_ms)
+    return _kept_open((*conversions, conversion), at.now_ms)
 
 
 def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Conversions:
-    """The conversions after a refund of refund_minor >= 0, which takes at most what the conversion still is worth.
+    """Take a refund of refund_minor >= 0 from its conversion's credit, and return the open conversions.
 
-    One of no open conversion, or in another currency than it, is credited as UNATTRIBUTED_REFUND, negative.
+    It takes at most what the conversion still is worth. A refund of no open conversion, or in another currency,
+    is credited as UNATTRIBUTED_REFUND with a negative amount.
     """
-    order, known = event.order, profile.conversions
+    order, conversions = event.order, profile.conversions
     if order is None or not refund_minor:
-        return known
-    for index, old in enumerate(known):
+        return conversions
+    for index, old in enumerate(conversions):
         if old.order_id == order.order_id and old.currency == order.currency:
             left_minor = max(old.value_minor - refund_minor, 0)
             if left_minor == old.value_minor:
-                return known
+                return conversions
             new = _rewritten((old,), _replace(old, value_minor=left_minor), at)
-            return (*known[:index], new, *known[index + 1 :])
-    unknown = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
+            return (*conversions[:index], new, *conversions[index + 1 :])
+    unattributed = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
         written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
-        _write(model, ((None, -refund_minor),), unknown, written, at)
-    return known
+        _write(model, ((None, -refund_minor),), unattributed, written, at)
+    return conversions
 
 
 def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
-    """The conversions after a late touch, which the profile's touches already hold; the same object if none changes."""
-    known = profile.conversions
-    if not known or touch.time_ms > known[-1].time_ms:
-        return known
+    """Credit again what a late touch changes, and return the open conversions; the same object if it changes none.
+
+    The profile's touches already hold it.
+    """
+    conversions = profile.conversions
+    if not conversions or touch.time_ms > conversions[-1].time_ms:
+        return conversions
     changed = tuple(
-        _repathed((old,), old, profile.touches, at) if _may_concern(touch, old, at.settings) else old for old in known
+        _repathed((old,), old, profile.touches, at) if _may_change(touch, old, at.settings) else old
+        for old in conversions
     )
-    return known if all(new is old for new, old in zip(changed, known, strict=True)) else changed
+    return conversions if all(new is old for new, old in zip(changed, conversions, strict=True)) else changed
 
 
 def merged(profile: Profile, other: Profile, at: Moment) -> tuple[tuple[Touch, ...], Conversions]:
-    """Touches and conversions of both profiles, as they were before the merge; paths follow from the united touches.
+    """Unite touches and conversions of two profiles as they were before the merge, and credit again what changes.
 
-    Of an order that both have, the lesser value holds (one of them knows of a refund), and one set of rows stays.
+    Paths follow from the united touches. Of an order in both, the lesser value holds, because one profile knows of a
+    refund, and one set of rows stays.
     """
     touches = touch_rules.united(profile.touches, other.touches)
-    standing: dict[str, tuple[Conversion, ...]] = {}
+    by_order: dict[str, tuple[Conversion, ...]] = {}
     for conversion in (*profile.conversions, *other.conversions):
-        standing[conversion.order_id] = (*standing.get(conversion.order_id, ()), conversion)
-    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, at) for olds in standing.values())
+        by_order[conversion.order_id] = (*by_order.get(conversion.order_id, ()), conversion)
+    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, at) for olds in by_order.values())
     return touch_rules.bounded(touches, at.now_ms), _kept_open(changed, at.now_ms)
 
 
@@ -96,15 +102,15 @@ def _worth(conversion: Conversion) -> tuple[int, int, str]:
     return conversion.value_minor, conversion.time_ms, conversion.currency
 
 
-def _may_concern(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
-    """Whether the touch joins the path, or takes the place of a later one of the same visit that is in it."""
+def _may_change(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
+    """Return whether the touch may join the path, or replace a later one of the same visit in it."""
     return bool(_path((touch,), conversion.time_ms, settings)) or any(
-        touch_rules.is_repeat(known, touch) for known in conversion.path
+        touch_rules.is_repeat(other, touch) for other in conversion.path
     )
 
 
 def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
-    """The touches in the lookback of a conversion; views have their own."""
+    """Return the touches in the lookback of a conversion; views have a lookback of their own."""
     first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
     return tuple(
         [touch for touch in touches if (first_view_ms if touch.is_view else first_ms) <= touch.time_ms <= conversion_ms]
@@ -112,15 +118,15 @@ def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings
 
 
 def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], at: Moment) -> Conversion:
-    known = touch_rules.united(touches, *(old.path for old in olds))
-    path = _path(known, conversion.time_ms, at.settings)
+    all_touches = touch_rules.united(touches, *(old.path for old in olds))
+    path = _path(all_touches, conversion.time_ms, at.settings)
     if len(olds) == 1 and path == conversion.path:
         return conversion
     return _rewritten(olds, _replace(conversion, path=path), at)
 
 
 def _rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
-    """Brings the ledger from the old conversions' rows to those of the new; counts the revision if rows changed."""
+    """Bring the ledger from the old conversions' rows to those of the new; raise the revision if rows changed."""
     new = _replace(new, revision=max(old.revision for old in olds) + 1)
     if _write_changes(olds, new, at):
         return new
@@ -128,7 +134,10 @@ def _rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
 
 
 def _write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
-    """Per model, unless one old conversion's rows are the new ones: reverses the others and credits the new."""
+    """Reverse the old rows and write the new ones, per model; return whether any row was written.
+
+    An old conversion whose rows equal the new ones keeps them.
+    """
     has_written = False
     for model in MODELS:
         wanted = _rows(model, new)
@@ -153,7 +162,7 @@ def _is_dated_alike(one: Conversion, other: Conversion) -> bool:
 
 
 def _rows(model: str, conversion: Conversion) -> Rows:
-    """(touch, or None for direct; amount in minor units) of one model; they sum to the value, none is 0."""
+    """Return (touch, amount in minor units) by one model; None: direct. Amounts sum to the value, and none is 0."""
     value_minor, path = conversion.value_minor, conversion.path
     if not path:
         return ((None, value_minor),) if value_minor else ()
@@ -164,9 +173,9 @@ def _rows(model: str, conversion: Conversion) -> Rows:
 class _Written(NamedTuple):
     kind: str
     channel: str
-    """Where there is no touch; empty: direct."""
+    """The channel of a row without a touch; empty: direct."""
     apart: str
-    """Keeps apart rows of one order, model, touch, revision and kind; mostly empty."""
+    """Tells rows of one order, model, touch, revision and kind apart; mostly empty."""
 
 
 _CREDIT = _Written("credit", "", "")
@@ -216,10 +225,10 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
 
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:
-    """In order, no older than OPEN_MS, at most the newest CONVERSIONS_MAX."""
-    standing = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
-    standing.sort(key=_by_time)
-    return tuple(standing[-CONVERSIONS_MAX:])
+    """Return the newest CONVERSIONS_MAX that are no older than OPEN_MS, in order."""
+    recent = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
+    recent.sort(key=_by_time)
+    return tuple(recent[-CONVERSIONS_MAX:])
 
 
 def _by_time(conversion: Conversion) -> tuple[int, str]:

@@ -18,28 +18,28 @@ class Model(NamedTuple):
 
     version: int
     split: Split
-    """(value_minor >= 0, path that is not empty) -> an amount a touch; they sum to the value."""
+    """(value_minor >= 0, path that is not empty) -> the amount of each touch; they sum to the value."""
 
 
 def apportion(value_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """The value in proportion to whole weights, by largest remainder; ties go to the earlier place."""
+    """Divide the value in proportion to whole weights, by largest remainder; ties go to the earlier weight."""
     total = sum(weights)
     amounts = [value_minor * weight // total for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda place: (-(value_minor * weights[place] % total), place))
-    for place in by_remainder[: value_minor - sum(amounts)]:
-        amounts[place] += 1
+    by_remainder = sorted(range(len(weights)), key=lambda index: (-(value_minor * weights[index] % total), index))
+    for index in by_remainder[: value_minor - sum(amounts)]:
+        amounts[index] += 1
     return tuple(amounts)
 
 
 def split_linear(value_minor: int, path: Path) -> tuple[int, ...]:
-    """Every touch alike."""
+    """Give every touch the same share."""
     if len(path) == 1:
         return (value_minor,)
     return apportion(value_minor, (1,) * len(path))
 
 
 def split_last(value_minor: int, path: Path) -> tuple[int, ...]:
-    """All to the last touch."""
+    """Give all to the last touch."""
     return (0,) * (len(path) - 1) + (value_minor,)
 
 

@@ -25,7 +25,7 @@ _DEFAULT_CHANNELS = {
     "promotion_viewed": "promotion",
     "push_opened": "push",
     "sms_clicked": "sms",
-    # part of a visit: a touch only where it says what channel brought the customer
+    # part of a visit, so a touch only if it names the channel that brought the customer
     "checkout_started": DIRECT,
     "order_completed": DIRECT,
     "page_viewed": DIRECT,
@@ -38,9 +38,9 @@ _DEFAULT_CHANNELS = {
 
 
 def touch_of(event: Touchpoint, event_hash: int, session_hash: int) -> Touch | None:
-    """The marketing touch that the event is; None for a direct visit and for what is no touch at all.
+    """Return the marketing touch that an event is; None: it is a direct visit, or no touch at all.
 
-    event_hash: xxh3-64 of the event id, signed; session_hash: that of the session id, 0 without one.
+    event_hash is xxh3-64 of the event id, signed; session_hash that of the session id, 0 without one.
     """
     default = _DEFAULT_CHANNELS.get(event.type)
     if default is None:
@@ -54,19 +54,19 @@ def touch_of(event: Touchpoint, event_hash: int, session_hash: int) -> Touch | N
 
 
 def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[Touch, ...]:
-    """The touches with one more, bounded; the same object when it repeats a known one or is out of bounds.
+    """Add a touch and bound the list; return the same object if it repeats an earlier touch or is out of bounds.
 
-    Of the touches that repeat each other the earliest stays, so that the order of arrival does not matter.
+    The earliest of touches that repeat each other stays, so that the order of arrival does not matter.
     """
     if touch.time_ms < now_ms - KEPT_MS:
         return touches
     if touches and touches[-1].time_ms < touch.time_ms and is_repeat(touches[-1], touch):
-        return touches  # by far the most: one more page of this visit
+        return touches  # by far the most frequent: one more page of this visit
     repeated = _repeated(touches, touch)
     if repeated is not None:
         if by_time(repeated) <= by_time(touch):
             return touches
-        touches = tuple(known for known in touches if known is not repeated)
+        touches = tuple(other for other in touches if other is not repeated)
     elif len(touches) >= TOUCHES_MAX and by_time(touch) < by_time(touches[0]):
         return touches
     if not touches or by_time(touches[-1]) < by_time(touch):
@@ -77,16 +77,17 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
 
 
 def _repeated(touches: tuple[Touch, ...], touch: Touch) -> Touch | None:
-    for known in reversed(touches):
-        if known.session_hash == touch.session_hash and is_repeat(known, touch):
-            return known
+    for other in reversed(touches):
+        if other.session_hash == touch.session_hash and is_repeat(other, touch):
+            return other
     return None
 
 
 def is_repeat(one: Touch, other: Touch) -> bool:
-    """Whether both are of one visit, by one channel and campaign: of one session, or without one in the same half hour.
+    """Return whether both are of one visit, by one channel and campaign.
 
-    Half hours of the clock, not distances: those depend on which touch came first, and touches come late.
+    A visit is a session, or without one a half hour of the clock. A distance in time would depend on which touch came
+    first, and touches come late.
     """
     return (
         one.session_hash == other.session_hash
@@ -98,7 +99,7 @@ def is_repeat(one: Touch, other: Touch) -> bool:
 
 
 def united(*lists: tuple[Touch, ...]) -> tuple[Touch, ...]:
-    """The touches of all lists, repeats taken out, in order; not bounded."""
+    """Unite lists of touches, in order and without repeats; not bounded."""
     firsts: dict[tuple[int, str, str | None, bool, int], Touch] = {}
     for touch in sorted((touch for touches in lists for touch in touches), key=by_time):
         half_hour = 0 if touch.session_hash else touch.time_ms // VISIT_MS
@@ -108,7 +109,7 @@ def united(*lists: tuple[Touch, ...]) -> tuple[Touch, ...]:
 
 
 def bounded(touches: tuple[Touch, ...], now_ms: int) -> tuple[Touch, ...]:
-    """The newest TOUCHES_MAX that are no older than KEPT_MS; touches are in order."""
+    """Return the newest TOUCHES_MAX that are no older than KEPT_MS, of touches in order."""
     oldest_ms = now_ms - KEPT_MS
     first = max(len(touches) - TOUCHES_MAX, 0)
     while first < len(touches) and touches[first].time_ms < oldest_ms:
@@ -117,5 +118,5 @@ def bounded(touches: tuple[Touch, ...], now_ms: int) -> tuple[Touch, ...]:
 
 
 def by_time(touch: Touch) -> tuple[int, int]:
-    """The order of touches."""
+    """Return the key that orders touches."""
     return touch.time_ms, touch.id_hash

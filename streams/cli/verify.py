@@ -65,6 +65,8 @@ def _print(found: Verification, again: dict[str, str] | None) -> None:
     for topic, digest in found.folded.items():
         same = "" if again is None else "  folded again: the same" if again[topic] == digest else f"  {again[topic]}"
         typer.echo(f"{topic:<10}{found.records[topic]:>9}{found.different[topic]:>8}  {digest}{same}")
+    for topic, count in sorted(found.reworded.items()):
+        typer.echo(f"{topic}: {count} reasons are worded as another release worded them")
     for each in found.differences[:_SHOWN_MAX]:
         typer.echo(f"{each.topic}-{each.partition} {each.key} #{each.position}")
         typer.echo(f"  fold:  {each.folded}\n  topic: {each.held}")

@@ -1,4 +1,4 @@
-"""Whether a touchpoint can be used: bounds and the fields that its type needs."""
+"""Checks whether a touchpoint can be used: bounds, and the fields that its type needs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 TIME_MS_MIN = 631_152_000_000
 """1990-01-01."""
 TIME_MS_MAX = 3_471_292_800_000
-"""2080-01-01: in a replay, where times are not held against a clock, nobody's weeks run on without end."""
+"""2080-01-01: a replay does not compare times with a clock, so this bounds how many weekly timers can fire."""
 TEXT_MAX = 512
 CAMPAIGN_MAX = 256
 PRODUCTS_MAX = 1_000
 PROPERTIES_MAX = 100
 PROPERTY_MAX = 4_096
 VALUE_BYTES_MAX = 900_000
-"""Below Kafka's default of 1 MiB a record, with room for key and headers."""
+"""Below Kafka's default of 1 MiB for a record, with room for key and headers."""
 MINOR_MAX = 10**15
 QUANTITY_MAX = 10**7
 
@@ -77,20 +77,20 @@ class RefusedRecord(Exception):
 
 
 def address_hash(address: str) -> str:
-    """SHA-256 (hex) of the trimmed lower-case address."""
+    """Return SHA-256 (hex) of the trimmed lower-case address."""
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
 def without_addresses(text: str) -> str:
-    """The text with the hash of each address in its place."""
+    """Replace each address in a text by its hash."""
     return _ADDRESS.sub(lambda found: address_hash(found.group()), text)
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
-    """The touchpoint, its addresses hashed; the same object when nothing had to be changed.
+    """Check a touchpoint and return it with its addresses hashed; the same object if nothing had to be changed.
 
     Raises:
-        RefusedRecord: with what is wrong, the value and what is allowed.
+        RefusedRecord: it names what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
         raise RefusedRecord("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
@@ -104,10 +104,15 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
-    """Raises RefusedRecord for a time before 1990, of 2080 or later, or more than a day past the receive time."""
+    """Check that a time is from 1990 on, before 2080, and at most a day after the receive time.
+
+    Raises:
+        RefusedRecord: it is not.
+    """
     if not TIME_MS_MIN <= time_ms <= received_ms + DAY_MS or time_ms >= TIME_MS_MAX:
         raise RefusedRecord(
-            "time_out_of_range", f"time_ms {time_ms}: from 1990 to a day past the receive time, before 2080"
+            "time_out_of_range",
+            f"time_ms is {time_ms}: allowed is from 1990 to one day after the receive time, and before 2080",
         )
 
 
@@ -115,29 +120,36 @@ def _check_sizes(event: Touchpoint) -> None:
     for name in ("event_id", "source", "user_id", "anonymous_id", "session_id", "channel", "country", "time_zone"):
         text = getattr(event, name)
         if text is not None and len(text) > TEXT_MAX:
-            raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX}")
+            raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX} are allowed")
     _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
     _check_texts("message", event.message, TEXT_MAX)
     _check_texts("order", event.order, TEXT_MAX)
     for product in event.products:
         _check_texts("products", product, TEXT_MAX)
     if len(event.products) > PRODUCTS_MAX:
-        raise RefusedRecord("too_many", f"{len(event.products)} products; at most {PRODUCTS_MAX}")
+        raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {PRODUCTS_MAX} are allowed")
     if len(event.properties) > PROPERTIES_MAX:
-        raise RefusedRecord("too_many", f"{len(event.properties)} properties; at most {PROPERTIES_MAX}")
+        raise RefusedRecord(
+            "too_many", f"there are {len(event.properties)} properties; at most {PROPERTIES_MAX} are allowed"
+        )
     for name, text in event.properties.items():
         if len(name) > TEXT_MAX or len(text) > PROPERTY_MAX:
-            raise RefusedRecord("too_long", f"a property's name or value is longer than {TEXT_MAX} or {PROPERTY_MAX}")
+            raise RefusedRecord(
+                "too_long",
+                f"a property's name has more than {TEXT_MAX} characters, or its value more than {PROPERTY_MAX}",
+            )
 
 
 def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
-    """Profiles and ledger rows copy these texts, so they are bounded."""
+    """Check the lengths of texts that profiles and ledger rows copy."""
     if part is None:
         return
     for field in part.__struct_fields__:
         text = getattr(part, field)
         if isinstance(text, str) and len(text) > characters_max:
-            raise RefusedRecord("too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max}")
+            raise RefusedRecord(
+                "too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max} are allowed"
+            )
 
 
 def _check_amounts(event: Touchpoint) -> None:
@@ -149,22 +161,25 @@ def _check_amounts(event: Touchpoint) -> None:
     amounts += [("products.price_minor", product.price_minor) for product in event.products]
     for name, minor in amounts:
         if not 0 <= minor <= MINOR_MAX:
-            raise RefusedRecord("amount_out_of_range", f"{name} {minor}: from 0 to {MINOR_MAX}")
+            raise RefusedRecord("amount_out_of_range", f"{name} is {minor}: allowed is from 0 to {MINOR_MAX}")
     for product in event.products:
         if not 0 <= product.quantity <= QUANTITY_MAX:
             raise RefusedRecord(
-                "amount_out_of_range", f"products.quantity {product.quantity}: from 0 to {QUANTITY_MAX}"
+                "amount_out_of_range",
+                f"products.quantity is {product.quantity}: allowed is from 0 to {QUANTITY_MAX}",
             )
 
 
 def _check_parts(event: Touchpoint) -> None:
     if event.type in _ORDER_TYPES and (event.order is None or not event.order.order_id):
-        raise RefusedRecord("no_order", f"{event.type} without order.order_id")
+        raise RefusedRecord("no_order", f"{event.type} has no order.order_id")
     for part in (event.order, event.spend):
         if part is not None and not (len(part.currency) == 3 and part.currency.isalpha() and part.currency.isupper()):  # noqa: PLR2004 - ISO 4217
-            raise RefusedRecord("bad_currency", f"currency {part.currency[:10]!r}: an ISO 4217 code such as EUR")
+            raise RefusedRecord(
+                "bad_currency", f"currency is {part.currency[:10]!r}: allowed is an ISO 4217 code such as EUR"
+            )
     if event.type == "spend_recorded" and (event.spend is None or not event.channel):
-        raise RefusedRecord("no_spend", "spend_recorded without spend or channel")
+        raise RefusedRecord("no_spend", "spend_recorded needs spend and channel")
     if event.type == "consent_changed" and (event.consent is None or event.consent.channel not in CONSENT_CHANNELS):
         raise RefusedRecord("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
 

@@ -1,4 +1,4 @@
-"""One record of touchpoints: to the journal under its customer's key, a mark of time, or a dead letter."""
+"""What becomes of a record of `touchpoints`: a journal record under its customer's key, a mark, or a dead letter."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Collected(NamedTuple):
 
 
 def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainSettings) -> Collected | Mark:
-    """What becomes of one record; appended_ms: the broker's append time, the receive time of a wall prefix.
+    """Map, check and key one record; appended_ms is the broker's append time, the receive time of a wall prefix.
 
     Canonical bytes of this release go on as they came.
 
     Raises:
-        RefusedRecord: a dead letter.
+        RefusedRecord: the record becomes a dead letter.
     """
     if not value:
-        raise RefusedRecord("empty", "a record without a value")
+        raise RefusedRecord("empty", "the record has no value")
     if len(value) > VALUE_BYTES_MAX:
-        raise RefusedRecord("too_large", f"{len(value)} bytes; at most {VALUE_BYTES_MAX}")
+        raise RefusedRecord("too_large", f"the record has {len(value)} bytes; at most {VALUE_BYTES_MAX} are allowed")
     if is_segment(value):
         record, is_canonical = touchpoint_of(value, settings.reporting_currency), False
     else:
@@ -54,5 +54,7 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
     event = checked(record, received_ms)
     key = key_of(event)
     if key is None:
-        raise RefusedRecord("no_customer", "none of user_id, anonymous_id, order, spend with channel, email_hash")
+        raise RefusedRecord(
+            "no_customer", "the touchpoint has none of user_id, anonymous_id, order, spend with channel, email_hash"
+        )
     return Collected(key, value if is_canonical and event is record else wire.encode(event), received_ms)

@@ -1,4 +1,4 @@
-"""Under which key a touchpoint travels: the customer, or what stands in for them."""
+"""The key under which a touchpoint goes to the journal: its customer, or what replaces one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _SPEND, _ADDRESS = keys.SPEND.encode(), keys.ADDRESS.encode()
 
 
 def key_of(touchpoint: Touchpoint) -> bytes | None:
-    """UTF-8 of u:<user>, a:<device>, o:<guest's order>, s:<channel of spend> or e:<address's hash>; None without an id.
+    """Return the key in UTF-8; None: the touchpoint has no id.
 
-    The first that there is, in this order; an empty id is none.
+    It is the first that there is of u:<user>, a:<device>, o:<guest's order>, s:<channel of spend>, e:<address's hash>.
+    An empty id is none.
     """
     if touchpoint.user_id:
         return _USER + touchpoint.user_id.encode()

@@ -1,4 +1,4 @@
-"""Segment and RudderStack calls as touchpoints (their e-commerce spec v2): track, page, identify."""
+"""Maps Segment and RudderStack calls (track, page, identify; their e-commerce spec v2) to touchpoints."""
 
 from __future__ import annotations
 
@@ -37,24 +37,26 @@ _DEFAULT_DIGITS = 2
 
 
 def is_segment(value: bytes) -> bool:
-    """Whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
+    """Return whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
     return value[:1] == b"{"
 
 
 def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
-    """The canonical touchpoint of one call.
+    """Map one call to the canonical touchpoint.
 
     Raises:
-        RefusedRecord: no JSON, no call of a known kind, or a field of the wrong type; the detail names it.
+        RefusedRecord: not JSON, an unknown kind of call, or a field of the wrong type; the detail names it.
     """
     try:
         call = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedRecord("malformed", f"no JSON: {error}") from None
+        raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
     try:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise RefusedRecord("malformed", f"a Segment call with a wrong field: {type(error).__name__} {error}") from None
+        raise RefusedRecord(
+            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {error}"
+        ) from None
 
 
 def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
@@ -90,7 +92,7 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise RefusedRecord("unknown_type", f"call type {kind!r}: track, page or identify")
+        raise RefusedRecord("unknown_type", f"the call's type is {kind!r}: allowed are track, page and identify")
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
         raise RefusedRecord("unknown_type", f"event {name[:100]!r} has no canonical type")
@@ -100,29 +102,29 @@ def _type(call: dict[str, Any]) -> str:
 def _time_ms(call: dict[str, Any]) -> int:
     text = call.get("timestamp") or call.get("originalTimestamp") or call.get("sentAt")
     if not isinstance(text, str):
-        raise RefusedRecord("malformed", "timestamp is missing; allowed is ISO 8601 with a zone")
+        raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {text!r} has no zone")
+        raise RefusedRecord("malformed", f"timestamp {text!r} has no time zone")
     return round(time.timestamp() * 1000)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
     if isinstance(value, list | dict | bool):
-        raise TypeError(f"a {type(value).__name__} where a text belongs")
+        raise TypeError(f"a text was expected, not a {type(value).__name__}")
     return str(value) if value not in {None, ""} else None
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
-    """Minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
+    """Return minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
     minor = Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)
     return _whole(minor.to_integral_value(), MINOR_MAX)
 
 
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
-    # before it becomes an int: 1e999999 would have a million digits
+    # checked before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord("amount_out_of_range", f"{str(value)[:40]}: at most {most}")
+        raise RefusedRecord("amount_out_of_range", f"the number is {str(value)[:40]}: at most {most} is allowed")
     return int(value)
 
 
@@ -163,8 +165,8 @@ def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
         return None
     granted = properties["granted"]
     if not isinstance(granted, bool):
-        # "false" is true to most who do not look
-        raise TypeError("granted is no boolean")
+        # the text "false" would count as true
+        raise TypeError("granted is not a boolean")
     return Consent(channel=str(properties["channel"]), granted=granted)
 
 

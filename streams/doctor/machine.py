@@ -50,7 +50,7 @@ def _check_transport(settings: WorkerSettings) -> Iterator[Finding]:
         yield warn(
             "transport",
             f"{protocol} to {settings.brokers}: the network can read customers' data",
-            "have the brokers listen with TLS and set TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL (README, Security)",
+            "have the brokers listen with TLS and set TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL (deploy/guide/security.md)",
         )
     elif kafka.get("enable.ssl.certificate.verification") == "false":
         yield warn(

@@ -23,13 +23,13 @@ T = TypeVar("T")
 RAISED = "raised"
 """Reason of a record that made the code raise."""
 OF_LATER = (NewerState, FlowError, SettingsError)
-"""A later release wrote the state, or the settings: no restart helps."""
+"""A later release wrote the state or the settings, so no restart helps."""
 MUST_STOP = (*OF_LATER, StateUnreadable, RegistryUnusable)
-"""No fault of the record that met it: the worker, or whoever folds again, has to stop, and the record stays."""
+"""Not the fault of the record: whoever folds has to stop, and the record stays."""
 
 
 class Folded:
-    """A record that was folded, and its effects; plain for the compiled wheel, as Moment."""
+    """A record that was folded, and its effects; a plain class for the compiled wheel, as Moment."""
 
     __slots__ = ("effects", "record")
 
@@ -47,7 +47,7 @@ class Refused:
         self.record: Final = record
         """None: it could not be read either."""
         self.reason: Final = reason
-        """Of a dead letter: a metric's label."""
+        """The dead letter's reason, which is a metric's label."""
         self.detail: Final = detail
 
 
@@ -55,7 +55,7 @@ def attempt(fold: Callable[[Record], Effects], read: Callable[[T], Record], sour
     """Read a record from its source and fold it.
 
     Raises:
-        Exception: one of MUST_STOP; or the record is not of one customer, so that to leave it out would harm others.
+        Exception: one of MUST_STOP, or any for a record that is not of one customer: others need it folded.
     """
     record: Record | None = None
     try:
@@ -77,5 +77,5 @@ def raised_detail(error: Exception) -> str:
 
 
 def as_it_is(record: Record) -> Record:
-    """Read a record that has been read already."""
+    """Return a record that has been read already."""
     return record

@@ -1,4 +1,4 @@
-"""One record of the journal, folded: who, his timers due before it, then each domain's part."""
+"""Folds one record of the journal: identity, the customer's timers due before it, then each domain's part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, Parti
 from streams.fold.record import journal_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
-from streams.fold.touchpoints import Arrival, fold_touchpoint, stated
+from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
@@ -68,22 +68,22 @@ class Fold:
         }
 
     def __call__(self, record: Record) -> Effects:
-        """The effects of one record; the state has taken it in.
+        """Fold one record into the state and return its effects.
 
         Raises:
-            Rejected: a dead letter; the state is as it was.
+            Rejected: the record is a dead letter; the state is as it was.
         """
         effects = self._effects()
         fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
-        self._candidates = 0  # more that profiles hold after this record
+        self._candidates = 0  # by how many more profiles hold them after this record
         fold(record, effects)
         check_receipts(self._candidates, effects)
         return effects
 
     def complete_to_ms(self) -> int | None:
-        """Up to when everything has been folded and every timer has fired; None before each input has spoken."""
+        """Return up to when all is folded and every timer has fired; None until each input has sent its progress."""
         partition = self._read()
         now_ms = partition.now_ms
         if now_ms is None or not partition.is_waking:
@@ -92,11 +92,11 @@ class Fold:
         return now_ms if first_ms is None else min(now_ms, first_ms - 1)
 
     def collected(self) -> Times:
-        """How far each input partition stands in the journal, by what was folded here."""
+        """Return up to when each input partition is in the journal, by what was folded here."""
         return self._read().collected
 
     def profile(self, customer: str) -> Profile | None:
-        """State of one key, as of the last record folded."""
+        """Return the state of one key after the last record folded."""
         found: Profile | None = self._state.get(customer.encode())
         return found
 
@@ -105,7 +105,7 @@ class Fold:
         return partition if partition is not None else PartitionState()
 
     def known(self) -> Knowledge:
-        """Settings, flows and models that hold now.
+        """Return the settings, flows and models that hold now.
 
         Raises:
             Rejected: no settings have been published in this partition.
@@ -114,7 +114,7 @@ class Fold:
         if self._known is None or partition is not self._partition or partition is None:
             if partition is None or not partition.settings:
                 raise Rejected(
-                    "not_configured", "no Configured record precedes this one: run `touchstream topics create`"
+                    "not_configured", "no settings were published before this record: run `touchstream topics create`"
                 )
             self._partition, self._known = partition, knowledge(partition)
         return self._known
@@ -160,12 +160,12 @@ class Fold:
             profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, record.received_ms), at))
             self._candidates += len(profile.runs)
         if 0 < profile.wake_ms <= now_ms:
-            # a flow without a wait does not wait for time to pass either
+            # a flow without a wait is due at once, not when the watermark has passed
             profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
         self._state.put(key, profile, profile.wake_ms)
 
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
-        """The profile after its timers due by now_ms; one whose code raises is parked, with a dead letter."""
+        """Fire the timers due by now_ms and return the profile; a timer that raises is parked, with a dead letter."""
         if not profile.wake_ms or profile.wake_ms > now_ms:
             return profile
         before = len(profile.runs)
@@ -193,7 +193,7 @@ class Fold:
         self._wake_idle(partition, effects)
 
     def _wake_idle(self, partition: PartitionState, effects: Effects) -> None:
-        """Fires timers of idle customers due by now, at most WAKES_MAX customers; a Wake does the rest."""
+        """Fire due timers of at most WAKES_MAX idle customers; a Wake does the rest."""
         now_ms, known = partition.now_ms, self.known()
         if now_ms is None:
             return
@@ -205,7 +205,10 @@ class Fold:
             effects.append(None, Wake(time_ms=now_ms))
 
     def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
-        """The index entry has passed: unlike in _keep it moves to the next timer, wherever the clock stands."""
+        """Fire the timers of one idle customer, and move their index entry, which has passed, to the next timer.
+
+        Unlike in _keep, the customer's own clock does not matter for the entry.
+        """
         customer = key.decode()
         if profile.pending:
             at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
@@ -216,7 +219,7 @@ class Fold:
             return
         due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
         if 0 < due_ms <= now_ms:
-            raise RuntimeError(f"a timer due {due_ms} stands after all until {now_ms} have fired")
+            raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _link(self, record: Record, effects: Effects) -> None:
@@ -245,17 +248,17 @@ class Fold:
         if target is not None:
             effects.append(target, record.value)
             return
-        told = stated(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
-        if told is not profile:
-            publish_changes(profile, told, at)
-            self._keep(record.key, told)
+        after = with_statement(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
+        if after is not profile:
+            publish_changes(profile, after, at)
+            self._keep(record.key, after)
 
     def _unparked(self, record: Record, effects: Effects) -> None:
         profile: Profile = self._state.get(record.key.encode()) or EMPTY
         if record.value.timer not in profile.parked:
-            return  # of a device, say, that a user has taken in
+            return  # for example, a user has absorbed the device that had it
         parked = tuple(name for name in profile.parked if name != record.value.timer)
-        # what is due is decided as of now, not as of then: a message may have expired
+        # what was due then is decided as of now: a message may have expired meanwhile
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
         profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
@@ -265,8 +268,8 @@ class Fold:
 
 
 def _forward(record: Record, target: str, effects: Effects) -> None:
-    """Sends a device's record on to the user that it belongs to, bytes as they are."""
+    """Forward a device's record to its user, with the bytes as they are."""
     if record.hops >= HOPS_MAX:
-        raise Rejected("identity_loop", f"forwarded {record.hops} times")
+        raise Rejected("identity_loop", f"the record was forwarded {record.hops} times; at most {HOPS_MAX} are allowed")
     effects.count("forwards_sent")
     effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))

@@ -20,7 +20,7 @@ GUEST_KEPT_MS = 7 * DAY_MS
 
 
 def fold_entry(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    """A guest's order, or spend: counted, and remembered so that a repeat is known; no public profile."""
+    """Count a guest's order or a channel's spend, and keep an order so that its repeat is recognised."""
     if event.type == "order_completed" and event.order is not None:
         id_hash = hash_64(event.order.order_id)
         if find_order(profile, id_hash) is not None:

@@ -1,4 +1,4 @@
-"""A partition of the journal in memory, which folds what it sends back: for stories, backtests and tests."""
+"""A journal partition in memory that folds what it sends back: for stories, backtests and tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Partition:
-    """The only partition of a journal. What it sends to any key comes back to it, in order."""
+    """The only partition of a journal: what it sends to any key comes back to it, in order."""
 
     def __init__(self, settings: DomainSettings) -> None:
         self.settings = settings
@@ -32,27 +32,27 @@ class Partition:
         self.fold = Fold(self.overlay)
 
     def configure(self) -> Iterator[Folded | Refused]:
-        """Append the settings: the first record of every journal."""
+        """Append the settings, the first record of every journal."""
         return self.append("", Configured(self.settings.model_dump_json(), 0))
 
     def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Folded | Refused]:
-        """Append a touchpoint as collect would; received when it happened, unless said otherwise.
+        """Append a touchpoint as collect would; None: it was received when it happened.
 
         Raises:
-            ValueError: it is of no customer.
+            ValueError: the touchpoint names no customer.
         """
         key = key_of(touchpoint)
         if key is None:
-            raise ValueError(f"touchpoint {touchpoint.event_id} is of no customer")
+            raise ValueError(f"touchpoint {touchpoint.event_id} names no customer")
         return self.append(key.decode(), touchpoint, touchpoint.time_ms if received_ms is None else received_ms)
 
     def pass_time(self, until_ms: int) -> Iterator[Folded | Refused]:
-        """Append that every input partition has come to a time."""
+        """Append the progress of every input partition to a time."""
         partitions = range(self.settings.touchpoint_partitions)
         return self.append("", Progress(tuple(PartitionProgress(number, until_ms) for number in partitions)))
 
     def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Folded | Refused]:  # noqa: ANN401 - any record of the journal
-        """Fold a record and everything that it sends back to the journal; lazily, one outcome a record."""
+        """Fold a record and everything that it sends back to the journal; yield each record's outcome lazily."""
         waiting = deque([Record(key, value, wire.encode(value), received_ms, hops)])
         while waiting:
             outcome = attempt(self.fold, as_it_is, waiting.popleft())

@@ -1,4 +1,4 @@
-"""Links and what follows from them: a device's profile goes whole to its user, an address knows its profiles."""
+"""Links: a device's profile goes whole to its user, and an address knows its profiles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
-from streams.flows.runtime.pending import Ending, bounded, without_ended, without_out, without_withdrawn
-from streams.flows.runtime.runner import end_lost_to_merge, waiting_anew, without_ordered
+from streams.flows.runtime.pending import Ending, bounded, without_dispatched, without_ended, without_withdrawn
+from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by_order
 from streams.fold.scoring import publish_changes, rescored, withdraw
-from streams.fold.touchpoints import of_address
+from streams.fold.touchpoints import link_address
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
@@ -29,14 +29,14 @@ _replace = msgspec.structs.replace
 
 
 def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
-    """The device's profile after it was linked to a user: sent to him whole, a forwarding mark stays."""
+    """Send a device's profile to the user that it was linked to, and return what stays: links and clock."""
     before = profile
     profile = _replace(profile, linked=with_link(profile.linked, link.target))
     if forward_target(at.customer, profile) != link.target:
         publish_changes(before, profile, at)
         return profile
     if profile.pending:
-        profile = without_out(profile, at)
+        profile = without_dispatched(profile, at)
     kept = emptied(profile)
     if profile != kept:
         withdraw(before, at)
@@ -47,31 +47,31 @@ def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
 
 
 def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
-    """The address's entry after one more profile was found to have it; that one is told what the address said."""
+    """Link one more profile to an address, and send it the address's consents."""
     for item in profile.consents:
-        told = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
-        at.effects.append(link.target, told)
+        statement = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
+        at.effects.append(link.target, statement)
     return _replace(profile, linked=with_link(profile.linked, link.target, PROFILES_OF_AN_ADDRESS_MAX))
 
 
 def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
-    """The user's profile with the device's taken in; what both had counted is taken out of the facts once."""
+    """Return the user's profile united with the device's; what both had counted leaves the facts once."""
     before = profile
-    mine, theirs = _settled(profile, device.orders, at), _settled(device, profile.orders, at)
-    profile, twice, lost = united(mine, theirs, source)
-    _count_once(before, device, twice, at)
-    if mine.cart is not None and theirs.cart is not None:
-        at.effects.count("carts_opened", max(mine.cart.opened_ms, theirs.cart.opened_ms), -1)
+    by_user, by_device = _after_orders(profile, device.orders, at), _after_orders(device, profile.orders, at)
+    profile, in_both, lost = united(by_user, by_device, source)
+    _count_orders_once(before, device, in_both, at)
+    if by_user.cart is not None and by_device.cart is not None:
+        at.effects.count("carts_opened", max(by_user.cart.opened_ms, by_device.cart.opened_ms), -1)
     for run in lost:
         end_lost_to_merge(run, at)
     touches, conversions = merged(before, device, at)
-    runs = waiting_anew(profile.runs, lost, at.known.flows, at.customer)
-    sessions = _visits_once(before, device, at)
+    runs = with_restarted_waits(profile.runs, lost, at.known.flows, at.customer)
+    sessions = _count_sessions_once(before, device, at)
     profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
     if before is EMPTY and profile.user_id is None and is_user(at.customer):
         profile = _replace(profile, user_id=at.customer.removeprefix(USER))
     if profile.email_hash is not None:
-        profile = _replace(profile, linked=of_address(profile.linked, profile.email_hash, profile.consents, at))
+        profile = _replace(profile, linked=link_address(profile.linked, profile.email_hash, profile.consents, at))
     if profile.pending:
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
         profile = bounded(profile, at)
@@ -80,15 +80,16 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     return profile
 
 
-def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], at: FoldMoment) -> None:
-    """Takes out of the facts what both had counted: orders in both, and one of two first orders."""
-    currencies = {hash_64(item.order_id): item for item in device.conversions}
-    for order in twice:
-        known = currencies.get(order.id_hash)
-        foreign = known is not None and known.currency != at.settings.reporting_currency
+def _count_orders_once(user: Profile, device: Profile, in_both: tuple[PlacedOrder, ...], at: FoldMoment) -> None:
+    """Take out of the facts what both had counted: orders in both profiles, and one of two first orders."""
+    conversions = {hash_64(item.order_id): item for item in device.conversions}
+    for order in in_both:
+        conversion = conversions.get(order.id_hash)
+        foreign = conversion is not None and conversion.currency != at.settings.reporting_currency
         at.effects.count("orders", order.time_ms, -1)
-        if known is not None and foreign:
-            at.effects.count("revenue_minor", order.time_ms, -known.value_minor, f"currency={known.currency}")
+        if conversion is not None and foreign:
+            by = f"currency={conversion.currency}"
+            at.effects.count("revenue_minor", order.time_ms, -conversion.value_minor, by)
         else:
             at.effects.count("revenue_minor", order.time_ms, -order.total_minor)
     if user.orders and device.orders:
@@ -96,30 +97,30 @@ def _count_once(user: Profile, device: Profile, twice: tuple[PlacedOrder, ...], 
         at.effects.count("new_customers", later_ms, -1)
 
 
-def _visits_once(user: Profile, device: Profile, at: FoldMoment) -> tuple[Session, ...]:
-    """The sessions of both; of one that both had counted the later count is taken out of the facts."""
-    sessions, twice = united_sessions(user.sessions, device.sessions)
-    for one in twice:
+def _count_sessions_once(user: Profile, device: Profile, at: FoldMoment) -> tuple[Session, ...]:
+    """Return the sessions of both profiles; the later count of a session in both leaves the facts."""
+    sessions, in_both = united_sessions(user.sessions, device.sessions)
+    for one in in_both:
         at.effects.count("sessions", one.time_ms, -1)
         if one.ordered_ms:
             at.effects.count("sessions_ordered", one.ordered_ms, -1)
     return sessions
 
 
-def _settled(profile: Profile, elsewhere: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:
-    """Without the cart and the candidates that one of these orders ended, as if it had been in this profile.
+def _after_orders(profile: Profile, orders: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:
+    """End the cart and the candidates that orders of the other profile would have ended in this one.
 
-    Who logs in on the way to the checkout fills the cart as a device and orders as a user.
+    A customer who logs in on the way to the checkout fills the cart as a device and orders as a user.
     """
-    if not elsewhere:
+    if not orders:
         return profile
-    last_ms, cart = elsewhere[-1].time_ms, profile.cart
+    last_ms, cart = orders[-1].time_ms, profile.cart
     if cart is not None and cart.added_ms <= last_ms:
-        order_ms = next(order.time_ms for order in elsewhere if order.time_ms >= cart.added_ms)
+        order_ms = next(order.time_ms for order in orders if order.time_ms >= cart.added_ms)
         at.effects.count("carts_ordered", order_ms)
         cart = None
     flows = at.known.flows
-    runs = without_ordered(profile.runs, last_ms, flows, at)
-    for order in elsewhere if profile.pending else ():
+    runs = without_ended_by_order(profile.runs, last_ms, flows, at)
+    for order in orders if profile.pending else ():
         profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
     return _replace(profile, cart=cart, runs=runs)

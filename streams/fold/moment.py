@@ -1,4 +1,4 @@
-"""What folding one thing that happens to one customer needs to know."""
+"""What a rule of the fold knows of where it is applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FoldMoment(Moment):
-    """A moment, and what the customer's partition knows then."""
+    """A moment, and what the customer's partition knows at that time."""
 
     __slots__ = ("known",)
 
@@ -22,7 +22,7 @@ class FoldMoment(Moment):
 
 
 class Rejected(Exception):
-    """The record cannot be folded: a dead letter. `reason` is a metric's label."""
+    """The record cannot be folded, so it becomes a dead letter. `reason` is a metric's label."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

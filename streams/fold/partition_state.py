@@ -1,4 +1,4 @@
-"""What one journal partition knows beside its customers: how far time has come, settings, models."""
+"""What one journal partition knows beside its customers: progress, settings and models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WHOLE_PPM = 1_000_000
 
 
 Times = tuple[int, ...]
-"""By input partition, ms; -1: has not spoken."""
+"""By input partition, ms; -1: it has sent none yet."""
 
 
 class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -35,20 +35,20 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     progress: Times = ()
     is_waking: bool = False
-    """A Wake of ours is on its way."""
+    """A Wake of this partition is on its way."""
     settings: str = ""
     models: tuple[tuple[str, str, bytes], ...] = ()
     """(kind, version, body) as of the last tick."""
     chunks: tuple[tuple[str, str, int, bytes], ...] = ()
-    """(kind, version, index, piece) of models whose tick has not come."""
+    """(kind, version, index, piece) of models whose tick has not come yet."""
     panel_share_ppm: int = _WHOLE_PPM
     tick_ms: int = 0
     collected: Times = ()
-    """What will be progress once all of it is folded; the state of version 1 had none."""
+    """What will be progress once all of it is folded. State of version 1 has none."""
 
     @property
     def now_ms(self) -> int | None:
-        """The least progress of all inputs; None until each has spoken."""
+        """The least progress of all inputs; None until each has sent its own."""
         least = min(self.progress, default=-1)
         return least if least >= 0 else None
 
@@ -62,7 +62,7 @@ class Knowledge(NamedTuple):
     clusters: ClusterModel | None
     panel_share_ppm: int
     watermark_ms: int | None
-    """What was received before then is folded, wherever it came in; None: not known of all inputs."""
+    """All that was received before then is folded, in every partition; None: not known of all inputs."""
 
 
 @lru_cache(maxsize=8)
@@ -83,7 +83,7 @@ def _parsed_clusters(body: bytes) -> ClusterModel:
 
 @lru_cache(maxsize=64)
 def knowledge(partition: PartitionState) -> Knowledge:
-    """The parsed form; equal states give the same object."""
+    """Parse what a partition knows; equal states give the same object."""
     settings, flows = _parsed_settings(partition.settings)
     bodies = {kind: body for kind, _, body in partition.models}
     cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
@@ -92,38 +92,38 @@ def knowledge(partition: PartitionState) -> Knowledge:
 
 
 def with_settings(partition: PartitionState, record: Configured) -> PartitionState:
-    """New settings hold from here on; fixed cuts hold at once, and count as their own version."""
+    """Return the state with new settings; fixed cuts hold at once, under a version of their own."""
     settings, _ = _parsed_settings(record.settings)
-    known = partition.progress or (-1,) * settings.touchpoint_partitions
+    progress = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
     if settings.cuts_fixed is not None:
         body = fixed_cuts(settings.cuts_fixed, 0)
         others = tuple(model for model in models if model[0] != CUTS_KIND)
         models = (*others, (CUTS_KIND, FIXED, msgspec.json.encode(body)))
-    return msgspec.structs.replace(partition, settings=record.settings, progress=known, models=models)
+    return msgspec.structs.replace(partition, settings=record.settings, progress=progress, models=models)
 
 
 def with_progress(partition: PartitionState, record: Progress) -> PartitionState:
-    """Each input's progress, which never falls."""
-    return msgspec.structs.replace(partition, progress=_risen(partition.progress, record.partitions))
+    """Return the state with each input's progress, which never falls."""
+    return msgspec.structs.replace(partition, progress=_advanced(partition.progress, record.partitions))
 
 
 def with_collected(partition: PartitionState, record: CollectedTo) -> PartitionState:
-    """How far each input stands in the journal, which never falls."""
-    known = partition.collected or (-1,) * len(partition.progress)
-    return msgspec.structs.replace(partition, collected=_risen(known, record.partitions))
+    """Return the state with what each input has put in the journal, by time, which never falls."""
+    before = partition.collected or (-1,) * len(partition.progress)
+    return msgspec.structs.replace(partition, collected=_advanced(before, record.partitions))
 
 
-def _risen(times: Times, told: Iterable[PartitionProgress]) -> Times:
-    risen = list(times)
-    for item in told:
-        if item.partition < len(risen):
-            risen[item.partition] = max(risen[item.partition], item.time_ms)
-    return tuple(risen)
+def _advanced(times: Times, reported: Iterable[PartitionProgress]) -> Times:
+    advanced = list(times)
+    for item in reported:
+        if item.partition < len(advanced):
+            advanced[item.partition] = max(advanced[item.partition], item.time_ms)
+    return tuple(advanced)
 
 
 def with_chunk(partition: PartitionState, chunk: ModelChunk) -> PartitionState:
-    """Keeps a piece until its tick; a repeated piece changes nothing."""
+    """Keep a piece of a model until its tick; a repeated piece changes nothing."""
     piece = (chunk.kind, chunk.version, chunk.index, chunk.body)
     if piece in partition.chunks:
         return partition
@@ -131,7 +131,7 @@ def with_chunk(partition: PartitionState, chunk: ModelChunk) -> PartitionState:
 
 
 def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
-    """The tick's models hold from here on: those that came in pieces, or unchanged ones of before."""
+    """Return the state with the tick's models: new ones from their pieces, and the others unchanged."""
     models = {kind: (kind, version, body) for kind, version, body in partition.models}
     for ticked in tick.models:
         pieces = sorted(
@@ -156,7 +156,7 @@ LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
     ModelChunk: with_chunk,
     ModelTick: with_tick,
 }
-"""What the partition knows after a record that is for it alone and starts nothing."""
+"""Records that only change what the partition knows, and how."""
 
 
 class JournalCodec:
@@ -167,13 +167,17 @@ class JournalCodec:
         self._decode = msgspec.msgpack.Decoder(PartitionState).decode
 
     def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:  # noqa: ARG002 - the codec's protocol
-        """Framed bytes of a profile or of the partition's record."""
+        """Return the framed bytes of a profile or of the partition's own record."""
         if isinstance(value, PartitionState):
             return frame(VERSION, 0, self._encode(value))
         return encode_profile(value)
 
     def decode(self, key: bytes, value: bytes) -> Profile | PartitionState:
-        """The value in framed bytes; NewerState for one of a later release."""
+        """Return the value in framed bytes.
+
+        Raises:
+            NewerState: written by a later release.
+        """
         if key != PARTITION_KEY:
             return decode_profile(value)
         _, payload = open_version(value, VERSION, "the state of a journal partition")

@@ -17,18 +17,21 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: Any
     raw: bytes
     received_ms: int
-    """Of a touchpoint: its receive time."""
+    """Receive time of a touchpoint."""
     hops: int
     is_copy: bool = False
-    """Copied from another prefix, with what it led to: that is not to be appended again."""
+    """Copied from another prefix with what it led to, which must not be appended again."""
 
     @property
     def is_of_customer(self) -> bool:
-        """Touches one profile only, so that it can be set aside without harm to others."""
+        """Whether it changes one profile only, so that it can be set aside without harm to others."""
         return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
 
 
 def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
-    """Headers of a touchpoint in the journal: receive time, 8 bytes big-endian; hops, one byte, once forwarded."""
+    """Return the headers of a touchpoint in the journal: receive time, and hops once it was forwarded.
+
+    The receive time has 8 bytes, big-endian; hops have one.
+    """
     received = ("received_at_ms", received_ms.to_bytes(8, "big"))
     return (received, ("hops", bytes([hops]))) if hops else (received,)

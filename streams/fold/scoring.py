@@ -1,4 +1,4 @@
-"""After anything that touched a customer: score, lifecycle, segment, slot, cluster, public profile, timer index."""
+"""What follows any change of a customer: score, lifecycle, segment, slot, cluster and public profile."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Profile:
-    """The profile scored at the moment's now with the partition's cuts, and the entries that its dates foresee.
+    """Score the profile now by the partition's cuts, and set its timers of entries by a date.
 
-    The same object when nothing moved.
+    The same object if nothing changes.
     """
     known = at.known
     if known.flows.dates:
@@ -45,13 +45,13 @@ def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Prof
 
 
 def is_score_stale(profile: Profile, at: FoldMoment) -> bool:
-    """Whether newer cuts than the score's have been folded in this partition."""
+    """Return whether the partition has other cuts than those of the score."""
     cuts = at.known.cuts
     return profile.score is not None and cuts is not None and profile.score.cuts_version != cuts.version
 
 
 def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
-    """The weekly slot: features taken, scored anew, assigned to a cluster, next slot set."""
+    """Do what is due at the weekly slot: take features, assign a cluster, set the next slot, score again."""
     row = panel_row(at.customer, profile, slot_ms, at.settings)
     cluster, version = -1, ""
     if row is None:
@@ -69,7 +69,7 @@ def on_slot(profile: Profile, slot_ms: int, at: FoldMoment) -> Profile:
 
 
 def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
-    """Emits what changed for others: the segment's transition, stock facts, the public profile."""
+    """Emit what changed for others: a change of segment, stock facts, the public profile."""
     if not may_differ(before, after) or not after.first_ms or not is_customer(at.customer):
         return
     if at.effects.is_of_flows_only:
@@ -91,9 +91,9 @@ def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
 
 
 def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: bool = False) -> Profile:
-    """The profile with the flows entered that a new segment starts; the same object if none was.
+    """Start the flows that listen to the new segment, and return the profile; the same object if none started.
 
-    The first cuts of all put everyone into a segment: that is no move of the customer's.
+    The first cuts put everyone into a segment, which starts nothing: the customer did not move.
     """
     if before.score is after.score or not at.known.flows.segments or not is_customer(at.customer):
         return after
@@ -104,7 +104,7 @@ def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: 
 
 
 def withdraw(profile: Profile, at: FoldMoment) -> None:
-    """Takes a customer out of stock facts and public profiles: another profile has taken him in."""
+    """Take a device out of stock facts and public profiles, because a user absorbs it."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)
         at.effects.count("customers", value=-1, by=f"segment={segment_of(profile.score)}")

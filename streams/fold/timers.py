@@ -1,4 +1,4 @@
-"""A customer's timers: derived from his profile, fired in order of due time, then rank, on his own clock."""
+"""A customer's timers: derived from the profile, fired in order of due time, then rank, on the customer's clock."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 FIRES_MAX = 5_000
-"""More in one go than 90 years of weekly slots need: something sets itself again without end."""
+"""More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
 
 
 TIMER = "timer:"
-"""Begins the source topic of a timer's dead letter; its name follows."""
+"""Begins the source topic of a timer's dead letter; the timer's name follows."""
 ENTRY = "date:"
 """Begins the name of a flow's entry timer; the flow's key follows."""
 
@@ -40,23 +40,23 @@ class TimerFailed(Exception):
 
 
 def timers(profile: Profile) -> list[tuple[int, str]]:
-    """(due_ms, name) of every timer that stands."""
-    standing = [(run.due_ms, f"flow:{run.flow_id}") for run in profile.runs]
+    """List (due_ms, name) of every timer that is set and not parked."""
+    found = [(run.due_ms, f"flow:{run.flow_id}") for run in profile.runs]
     if profile.score is not None and profile.score.due_ms:
-        standing.append((profile.score.due_ms, "score"))
+        found.append((profile.score.due_ms, "score"))
     if profile.slot_ms:
-        standing.append((profile.slot_ms, "slot"))
+        found.append((profile.slot_ms, "slot"))
     if profile.expires_ms:
-        standing.append((profile.expires_ms, "expire"))
+        found.append((profile.expires_ms, "expire"))
     if profile.entry_timers:
-        standing += [(due_ms, ENTRY + key) for key, due_ms in profile.entry_timers]
+        found += [(due_ms, ENTRY + key) for key, due_ms in profile.entry_timers]
     if profile.parked:
-        standing = [timer for timer in standing if timer[1] not in profile.parked]
-    return standing
+        found = [timer for timer in found if timer[1] not in profile.parked]
+    return found
 
 
 def next_due_ms(profile: Profile) -> int:
-    """The earliest timer; 0: none."""
+    """Return when the earliest timer is due; 0: there is none."""
     due_ms = profile.slot_ms
     if profile.score is not None and profile.score.due_ms and (profile.score.due_ms < due_ms or not due_ms):
         due_ms = profile.score.due_ms
@@ -72,7 +72,7 @@ def next_due_ms(profile: Profile) -> int:
 
 
 def next_wake_ms(profile: Profile) -> int:
-    """When the partition's time is to come to him: for his earliest timer, or for a message held back; 0: never."""
+    """Return at which watermark to wake the customer: for the earliest timer or a held message; 0: never."""
     due_ms = next_due_ms(profile)
     for message in profile.pending:
         if message.is_held and (message.trigger.decided_ms < due_ms or not due_ms):
@@ -81,7 +81,7 @@ def next_wake_ms(profile: Profile) -> int:
 
 
 def indexed(profile: Profile) -> Profile:
-    """The profile with its timer index entry right: moved only to an earlier time, or past one that has fired."""
+    """Update wake_ms: move it earlier, or later if that time has passed."""
     due_ms = next_wake_ms(profile)
     wake_ms = profile.wake_ms
     if due_ms == wake_ms or (wake_ms and wake_ms < due_ms and wake_ms > profile.clock_ms):
@@ -92,10 +92,10 @@ def indexed(profile: Profile) -> Profile:
 
 
 def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile | None:
-    """The profile after all its timers due by until_ms; None: the entry is forgotten.
+    """Fire all timers due by until_ms and return the profile; None: the entry is forgotten.
 
     Raises:
-        TimerFailed: a timer's code raised; carries the profile as it was before that timer.
+        TimerFailed: a timer's code raised; it carries the profile as it was before that timer.
     """
     for _ in range(FIRES_MAX):
         if not 0 < next_due_ms(profile) <= until_ms:
@@ -120,12 +120,12 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
 
 
 def _first(profile: Profile, order: Mapping[str, str]) -> tuple[int, str]:
-    """The timer that fires next; of several due at once the flows' own order says which."""
-    standing = timers(profile)
-    if len(standing) == 1:
-        return standing[0]
-    first_ms = min([due_ms for due_ms, _ in standing])
-    names = [name for due_ms, name in standing if due_ms == first_ms]
+    """Return the timer that fires next; of several that are due at once, the first by the flows' order."""
+    found = timers(profile)
+    if len(found) == 1:
+        return found[0]
+    first_ms = min([due_ms for due_ms, _ in found])
+    names = [name for due_ms, name in found if due_ms == first_ms]
     return first_ms, names[0] if len(names) == 1 else min(names, key=lambda name: order.get(name, name))
 
 
@@ -143,7 +143,7 @@ def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:
-    """The dead letter of a timer whose code raised."""
+    """Make the dead letter of a timer whose code raised."""
     return DeadLetter(
         reason="timer_failed",
         detail=detail,

@@ -22,7 +22,7 @@ from streams.profiles.identity import with_link
 from streams.profiles.keys import ADDRESS, DEVICE, is_address
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
-from streams.profiles.sessions import has_met, met, ordered
+from streams.profiles.sessions import has_session, with_order, with_session
 from streams.profiles.slots import with_answer
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
-OF_AN_ADDRESS = frozenset({"email", "all"})
-"""Channels about which a statement holds for the address, and so for every profile that has it."""
+ADDRESS_CHANNELS = frozenset({"email", "all"})
+"""A consent about one of these channels holds for the address, and so for every profile that has it."""
 
 _replace = msgspec.structs.replace
 
 
 class Changes(TypedDict, total=False):
-    """What of a profile changes with any touchpoint; gathered first, for a profile is replaced whole."""
+    """What any touchpoint may change of a profile; gathered first, so that the profile is replaced once."""
 
     clock_ms: int
     seen: tuple[tuple[int, bytes], ...]
@@ -58,7 +58,7 @@ class Changes(TypedDict, total=False):
 
 
 class Arrival:
-    """A touchpoint that is no duplicate: xxh3-64 of its event id, and when it was received."""
+    """A touchpoint that is no duplicate, with xxh3-64 of its event id and its receive time."""
 
     __slots__ = ("digest", "event", "received_ms")
 
@@ -69,17 +69,17 @@ class Arrival:
 
 
 def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: FoldMoment) -> Profile:
-    """The customer's profile after the touchpoint, timers due before it having fired.
+    """Return the customer's profile after the touchpoint; timers due before it have fired.
 
-    Duplicates and forwarded records do not come here.
+    It must be neither a duplicate nor of a device whose records are forwarded.
     """
     event, digest, flows = arrival.event, arrival.digest, at.known.flows
     session_hash = hash_64(event.session_id) if event.session_id else 0
-    is_new_visit = not has_met(before.sessions, session_hash)
+    is_new_visit = not has_session(before.sessions, session_hash)
     _identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
-        changes["sessions"] = met(before.sessions, session_hash, event.time_ms)
+        changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
     touch = touch_of(event, int.from_bytes(digest, "big", signed=True), session_hash)
     if touch is not None:
         touches = add_touch(before.touches, touch, at.now_ms)
@@ -87,7 +87,7 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
             changes["touches"] = touches
         else:
             touch = None
-    _show(before, event, digest, flows, changes)
+    _note_shown(before, event, digest, flows, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         conversions = retouched(profile, touch, at)
@@ -108,8 +108,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     return profile
 
 
-def _show(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: Changes) -> None:
-    """Notes what published flows ask about the articles that the customer was shown."""
+def _note_shown(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: Changes) -> None:
+    """Note what published flows ask about the articles that the customer was shown."""
     if flows.compares_prices:
         changes["prices"] = prices.after(profile.prices, event)
     if flows.categories:
@@ -125,44 +125,47 @@ def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment
 
 
 def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
-    """Notes what the touchpoint says of who the customer is, and tells devices and addresses."""
+    """Note what the touchpoint says of who the customer is, and link devices and addresses to them."""
     if not profile.first_ms or event.time_ms < profile.first_ms:
         changes["first_ms"] = event.time_ms
     if event.time_zone is not None and event.time_zone != profile.time_zone:
         changes["time_zone"] = event.time_zone
     linked = profile.linked
-    if event.user_id:  # an empty one is none, as for the key
+    if event.user_id:  # an empty id is none, as for the key
         if profile.user_id is None:
             changes["user_id"] = event.user_id
         if event.anonymous_id:
-            linked = _on_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
+            linked = _link_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
     if event.email_hash is not None and not is_address(at.customer):
-        linked = of_address(linked, event.email_hash, profile.consents, at)
+        linked = link_address(linked, event.email_hash, profile.consents, at)
         if event.email_hash != profile.email_hash:
             changes["email_hash"] = event.email_hash
     if linked is not profile.linked:
         changes["linked"] = linked
 
 
-def _on_device(
+def _link_device(
     profile: Profile, key: str, event: Touchpoint, at: FoldMoment, *, is_same_visit: bool
 ) -> tuple[str, ...]:
-    """Tells a device whose it is: once a visit, or at each event without one, for others may have used it meanwhile."""
+    """Link a device to the customer: once a visit, or at each event outside of one.
+
+    Others may have used the device meanwhile.
+    """
     if not is_same_visit or key not in profile.linked:
         at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
     return with_link(profile.linked, key)
 
 
-def of_address(
+def link_address(
     linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
 ) -> tuple[str, ...]:
-    """Tells an address, once, that it is the customer's, and what he has said about e-mail until now."""
+    """Link an address to the customer once, and send it their consents about e-mail until now."""
     key = ADDRESS + email_hash
     if key in linked:
         return linked
     at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
     for item in consents:
-        if item.channel in OF_AN_ADDRESS:
+        if item.channel in ADDRESS_CHANNELS:
             at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return with_link(linked, key)
 
@@ -193,7 +196,7 @@ def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     if not profile.orders and not profile.months:
         at.effects.count("new_customers", event.time_ms)
     if event.session_id is not None:
-        sessions = ordered(profile.sessions, hash_64(event.session_id), event.time_ms)
+        sessions = with_order(profile.sessions, hash_64(event.session_id), event.time_ms)
         if sessions is not profile.sessions:
             at.effects.count("sessions_ordered", event.time_ms)
             profile = _replace(profile, sessions=sessions)
@@ -207,7 +210,7 @@ def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
 
 
 def count_order(event: Touchpoint, at: FoldMoment) -> None:
-    """Adds an order to the facts of its hour, in the reporting currency or under its own."""
+    """Add an order to the facts of its hour, in the reporting currency or under its own."""
     order = event.order
     if order is None:
         return
@@ -239,28 +242,28 @@ def _refunded(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
 def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     if event.consent is not None:
         said_ms = min(event.time_ms, at.now_ms)
-        return stated(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
+        return with_statement(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
     return profile
 
 
 def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    return stated(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
+    return with_statement(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
 
 
-def stated(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
-    """The profile after a statement of consent; told to the address, or by the address to its profiles."""
+def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
+    """Return the profile with a statement of consent, and send it to the address, or from there to its profiles."""
     if profile.pending:
-        said = ConsentState(channel, granted, time_ms)
-        profile = without_withdrawn(profile, (said,), at)
+        statement = ConsentState(channel, granted, time_ms)
+        profile = without_withdrawn(profile, (statement,), at)
     consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
     if consents == profile.consents:
         return profile
-    statement = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
+    shared = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
     if is_address(at.customer):
         for target in profile.linked:
-            at.effects.append(target, statement)
-    elif profile.email_hash is not None and channel in OF_AN_ADDRESS:
-        at.effects.append(ADDRESS + profile.email_hash, statement)
+            at.effects.append(target, shared)
+    elif profile.email_hash is not None and channel in ADDRESS_CHANNELS:
+        at.effects.append(ADDRESS + profile.email_hash, shared)
     return _replace(profile, consents=consents)
 
 

@@ -48,40 +48,53 @@ Time = Annotated[datetime, BeforeValidator(_parse_time)]
 
 
 class Given(Part):
-    """What a customer does; further fields are those of a touchpoint."""
+    """What a customer does. Further fields are those of a touchpoint."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     at: Time
+    """When it happens, in the shop's time zone."""
     type: EventType
+    """The type of the touchpoint."""
 
 
 class Expected(Part):
-    """A message; what is not named may be anything."""
+    """A message that is expected. A field that is left out may have any value."""
 
     at: Time
+    """When the message is due, in the shop's time zone."""
     flow: str
+    """The flow that sends it."""
     step: str
+    """The step that sends it."""
     channel: str | None = None
+    """The channel it goes out by."""
     customer: str | None = None
+    """The customer's key, such as u:1."""
     products: tuple[str, ...] | None = None
-    """Their skus."""
+    """The skus of the products in it, in order."""
 
 
 class Story(Part):
-    """What is given, and every message that it leads to, in order."""
+    """What customers do, and all messages that follow from it, in order."""
 
     story: str
+    """What the story shows, in one sentence."""
     given: tuple[Given, ...] = Field(min_length=1)
+    """What customers do."""
     expect: tuple[Expected, ...]
+    """All messages that go out, in order. An empty list says that none does."""
 
 
 class Stories(Part):
-    """A file of stories: the flows that are published in them, and the settings that decide."""
+    """A file of stories."""
 
     flows: tuple[str, ...] = Field(min_length=1)
+    """Ids of the flows that are published in the stories."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings that decide, such as the time zone. Consent is granted unless they say otherwise."""
     stories: tuple[Story, ...] = Field(min_length=1)
+    """The stories."""
 
 
 class Played(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from schemas.insights import Facts
+from schemas.outputs import Decision, Revocation, Trigger
 from schemas.wire import WireError
 from streams.fold.timers import TIMER
 from streams.offline.checkpoints import Checkpoint
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from streams.offline.checkpoints import Checkpoints
 
 FACTS = "facts"
+_REASONED = Decision, Trigger, Revocation
+"""What says its reason in a sentence, which a release may word otherwise than the one before."""
 DIFFERENCES_MAX = 100
 """Described one by one; further ones are only counted."""
 
@@ -63,6 +66,8 @@ class Verification(msgspec.Struct, frozen=True):
     """Hash by topic of what the fold gives."""
     held: dict[str, str]
     """Hash by topic of what was read."""
+    reworded: dict[str, int]
+    """By topic: values that differ in their reason alone, which another release worded otherwise. No difference."""
 
     @property
     def holds(self) -> bool:
@@ -125,6 +130,7 @@ def verify(
         tuple(report.differences),
         folded_digests.hashes(),
         held_digests.hashes(),
+        dict(report.reworded),
     )
 
 
@@ -174,6 +180,7 @@ class _Report:
         self.records: Counter[str] = Counter(dict.fromkeys(COMPARED, 0))
         self.different: Counter[str] = Counter(dict.fromkeys([*COMPARED, FACTS], 0))
         self.differences: list[Difference] = []
+        self.reworded: Counter[str] = Counter()
         self._wire = wire
 
     def compare(self, partition: int, folded: Contents, held: Contents) -> None:
@@ -182,6 +189,9 @@ class _Report:
             self.records[topic] += sum(map(len, other.values()))
             for key in sorted(one.keys() | other.keys()):
                 for position, (mine, theirs) in _unequal(one.get(key, []), other.get(key, [])):
+                    if mine is not None and theirs is not None and self._is_reworded(mine, theirs):
+                        self.reworded[topic] += 1
+                        continue
                     shown = self._text(mine), self._text(theirs)
                     self._differ(Difference(topic, partition, key.decode(), position, *shown))
         self._compare_sums(partition, folded.sums, held.sums)
@@ -203,6 +213,13 @@ class _Report:
         if len(self.differences) < DIFFERENCES_MAX:
             self.differences.append(difference)
 
+    def _is_reworded(self, mine: bytes, theirs: bytes) -> bool:
+        try:
+            one, other = self._wire.decode(mine), self._wire.decode(theirs)
+        except WireError:
+            return False
+        return isinstance(one, _REASONED) and type(one) is type(other) and _masked(one) == _masked(other)
+
     def _text(self, value: bytes | None) -> str | None:
         if value is None:
             return None
@@ -210,6 +227,10 @@ class _Report:
             return msgspec.json.encode(self._wire.decode(value)).decode()
         except WireError as error:
             return f"{error}: {value.hex()}"
+
+
+def _masked(record: Decision | Trigger | Revocation) -> Decision | Trigger | Revocation:
+    return msgspec.structs.replace(record, reason="")
 
 
 def _unequal(

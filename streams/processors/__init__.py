@@ -1,1 +1,1 @@
-"""What stands behind the three doorways: from batches to outputs, around the pure parts."""
+"""The work behind the three agents: from batches to outputs, around the pure parts."""

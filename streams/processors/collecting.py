@@ -1,4 +1,4 @@
-"""The collect agent's work: touchpoints to the journal, and how far time has come."""
+"""The collect agent's work: touchpoints go to the journal, with the source watermarks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MARGIN_MS = 1_000
 
 
 class ReadPosition(NamedTuple):
-    """How far a partition has been read: next offset after what was processed, and the end, asked at asked_ms."""
+    """How far a partition has been read: the offset after what was processed, and the end as asked at asked_ms."""
 
     position: int
     end: int
@@ -41,31 +41,31 @@ class ReadPosition(NamedTuple):
 
 
 class Collecting:
-    """Processor of `touchpoints`; without state, so progress is what this worker itself has seen."""
+    """Processor of `touchpoints`; it has no state, so its watermarks are what this worker itself has seen."""
 
     def __init__(
         self,
         topics: Topics,
         settings: DomainSettings,
         wire: Wire,
-        reach: Callable[[int], ReadPosition | None],
+        position_of: Callable[[int], ReadPosition | None],
         observer: Observer,
     ) -> None:
-        """`reach` tells how far an owned partition has been read; None: not known yet."""
+        """`position_of` gives how far an owned partition has been read; None: not known yet."""
         self._topics = topics
         self._settings = settings
         self._wire = wire
-        self._reach = reach
+        self._position_of = position_of
         self._observer = observer
         self._owned: set[int] = set()
-        self._come: dict[int, int] = {}
+        self._watermarks: dict[int, int] = {}
         self._announced: dict[int, int] = {}
-        self._telling: dict[int, int] = {}
+        self._announcing: dict[int, int] = {}
         self._letters: list[DeadLetter] = []
         self._journalled = 0
 
     def process(self, batch: Batch) -> Iterator[Output]:
-        """One output for each record but marks."""
+        """Yield one output for each record that is not a mark."""
         for message in batch.messages:
             value = message.value()
             appended_ms = message.timestamp()[1]
@@ -76,71 +76,72 @@ class Collecting:
                 continue
             except RegistryUnusable:
                 raise
-            except Exception as error:  # noqa: BLE001 - the one place: the record is set aside, its batch goes on
+            except Exception as error:  # noqa: BLE001 - the only place: the record is set aside, and its batch goes on
                 yield self._letter(RAISED, raised_detail(error), message)
                 continue
             if isinstance(collected, Mark):
-                self._came(batch.partition, collected.time_ms)
+                self._advance(batch.partition, collected.time_ms)
                 continue
             self._journalled += 1
             headers = list(journal_headers(collected.received_ms))
             yield Output(self._topics.journal, collected.key, collected.value, headers)
         if batch.messages and self._settings.clock == "wall":
-            self._came(batch.partition, batch.messages[-1].timestamp()[1])
+            self._advance(batch.partition, batch.messages[-1].timestamp()[1])
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """How far time has come here, for each journal partition, when it has come further."""
-        further = {p: at for p, at in self._came_to().items() if p in partitions and at > self._announced.get(p, -1)}
-        if not self._is_time(further):
+        """Announce the watermarks that have advanced, to each journal partition."""
+        latest = self._latest_watermarks()
+        advanced = {p: at for p, at in latest.items() if p in partitions and at > self._announced.get(p, -1)}
+        if not self._is_worth_announcing(advanced):
             return []
-        self._telling = further
-        told = tuple(PartitionProgress(p, at) for p, at in sorted(further.items()))
-        value = self._wire.encode(CollectedTo(told))
+        self._announcing = advanced
+        progress = tuple(PartitionProgress(p, at) for p, at in sorted(advanced.items()))
+        value = self._wire.encode(CollectedTo(progress))
         return [Output(self._topics.journal, None, value, None, p) for p in range(self._settings.journal_partitions)]
 
     def wants_cycle(self) -> bool:
-        """In a wall prefix: an idle partition's progress is to be told."""
-        return self._settings.clock == "wall" and self._is_time(self._came_to())
+        """Return whether an idle partition's watermark is to be announced, which only a wall prefix does."""
+        return self._settings.clock == "wall" and self._is_worth_announcing(self._latest_watermarks())
 
     def committed(self) -> None:
-        """What was told is told; metrics count."""
-        if self._telling:
-            self._announced |= self._telling
-            self._telling = {}
+        """Note that what was announced has arrived, and let metrics count."""
+        if self._announcing:
+            self._announced |= self._announcing
+            self._announcing = {}
         self._observer.observe_journalled(self._journalled)
         self._observer.observe_committed(self._letters)
         self._letters, self._journalled = [], 0
 
     def dropped(self) -> None:
-        """The records come again; what had come before is still true."""
-        self._telling, self._letters, self._journalled = {}, [], 0
-        self._come = dict(self._announced)
+        """Forget what was not committed: the records come again, and what was announced before is still true."""
+        self._announcing, self._letters, self._journalled = {}, [], 0
+        self._watermarks = dict(self._announced)
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """Begins silent: the owner before has told its progress with its last commit."""
+        """Begin without a watermark: the owner before announced its last one with its last commit."""
         self._owned.add(partition)
 
     def revoked(self, partition: int) -> None:
-        """Ends with a partition."""
+        """Forget a partition."""
         self._owned.discard(partition)
-        self._come.pop(partition, None)
+        self._watermarks.pop(partition, None)
         self._announced.pop(partition, None)
 
-    def _is_time(self, come: Mapping[int, int]) -> bool:
-        """A mark is told with its commit; the wall's time at most once a second."""
+    def _is_worth_announcing(self, watermarks: Mapping[int, int]) -> bool:
+        """Return whether to announce now: a mark with its commit, the wall's time at most once a second."""
         least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
-        return any(at - self._announced.get(partition, -1) >= least_ms for partition, at in come.items())
+        return any(at - self._announced.get(partition, -1) >= least_ms for partition, at in watermarks.items())
 
-    def _came_to(self) -> Mapping[int, int]:
+    def _latest_watermarks(self) -> Mapping[int, int]:
         if self._settings.clock == "wall":
             for partition in self._owned:
-                reach = self._reach(partition)
-                if reach is not None and reach.position >= reach.end:
-                    self._came(partition, reach.asked_ms - MARGIN_MS)
-        return self._come
+                read = self._position_of(partition)
+                if read is not None and read.position >= read.end:
+                    self._advance(partition, read.asked_ms - MARGIN_MS)
+        return self._watermarks
 
-    def _came(self, partition: int, time_ms: int) -> None:
-        self._come[partition] = max(self._come.get(partition, -1), time_ms)
+    def _advance(self, partition: int, time_ms: int) -> None:
+        self._watermarks[partition] = max(self._watermarks.get(partition, -1), time_ms)
 
     def _letter(self, reason: str, detail: str, message: Message) -> Output:
         letter = dead_letter("collect", reason, detail, message)

@@ -1,4 +1,4 @@
-"""The insights agent's work: facts added up; KPIs, anomalies and models told, models to every journal partition."""
+"""The insights agent's work: facts are added up to KPIs, anomalies and models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Insighting:
         journal_partitions: int,
         held: Callable[[Overlay[Any]], InsightSnapshot],
     ) -> None:
-        """`held` reads from restored state what gauges show."""
+        """`held` reads from restored state what the gauges show."""
         self._topics = topics
         self._wire = wire
         self._observer = observer
@@ -48,12 +48,12 @@ class Insighting:
         self._changed: dict[tuple[str, str], int] = {}
 
     def process(self, batch: Batch) -> Iterator[Output]:
-        """Folds each record of facts."""
+        """Fold each record of facts."""
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
         for message in batch.messages:
             if COPIED in dict(message.headers() or ()):
-                continue  # the state that was copied with the journal has counted it
+                continue  # the state that was copied with the journal has counted it already
             try:
                 record = self._wire.decode(message.value() or b"")
             except WireError as error:
@@ -67,33 +67,33 @@ class Insighting:
                 yield from self._outputs(configured(batch.overlay, record))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Nothing is said once a cycle."""
+        """Return nothing: all outputs come with records."""
         return ()
 
     def wants_cycle(self) -> bool:
-        """Nothing happens here but by records."""
+        """Return False: only records change anything here."""
         return False
 
     def committed(self) -> None:
-        """Metrics show what is durable."""
+        """Let metrics show what is durable now."""
         self._observer.observe_committed(self._pending)
         self._stocks |= self._changed
         self._observer.show_stock(self._stocks)
         self._pending, self._changed = [], {}
 
     def dropped(self) -> None:
-        """The records come again."""
+        """Forget what was not committed: the records come again."""
         self._pending, self._changed = [], {}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """Gauges are set again from the state."""
+        """Set the gauges again from the state."""
         if overlay is not None:
             held = self._held(overlay)
             self._stocks = dict(held.stock)
             self._observer.show_insights(held)
 
     def revoked(self, partition: int) -> None:
-        """The next owner shows the gauges."""
+        """Withdraw the gauges, which the next owner shows."""
         self._stocks = {}
         self._observer.withdraw_insights()
 

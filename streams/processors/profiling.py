@@ -1,4 +1,4 @@
-"""The profiles agent's work: the journal folded, its effects encoded; facts and time told with each commit."""
+"""The profiles agent's work: folds the journal, encodes effects, and sends facts and progress with each commit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Tally:
         self.panel: list[PanelRow] = []
 
     def add(self, effects: Effects) -> None:
-        """Adds what one record counted."""
+        """Add what one record counted."""
         self.folded = True
         self.ones += effects.ones
         if effects.increments:
@@ -55,12 +55,12 @@ class Tally:
             self.panel += effects.panel
 
     def count(self) -> None:
-        """Adds up the ones: a key for each, held until the commit, is work for the garbage collector."""
+        """Add up the ones, as a key for each until the commit would be work for the garbage collector."""
         self._counted.update(self.ones)
         self.ones.clear()
 
     def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
-        """The record of this commit."""
+        """Make the facts record of this commit."""
         self.count()
         sums = added_up(self._counted, self.increments)
         counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
@@ -78,12 +78,12 @@ class Profiling:
         self._read = reader(wire)
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
-        """Of what is new, and of what was copied and counted where it came from."""
+        """Of what is new, and of what was copied and is counted where it came from."""
         self._gate = WatermarkGate()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
-        """Folds each record; one that cannot be folded is a dead letter, and the rest goes on."""
+        """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         for message in batch.messages:
@@ -105,18 +105,18 @@ class Profiling:
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """One facts record for each partition that folded something, and the time that has come in some."""
+        """Send the watermarks that advanced, and a facts record for each partition that folded something."""
         outputs = []
         for partition, times in list(self._gate.unannounced(partitions)):
             self._gate.announce(partition, times)
-            told = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
-            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(told)), None, partition))
+            progress = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
+            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(progress)), None, partition))
         for partition in partitions:
             if partition in self._tallies:
-                self._tell_facts(partition, outputs)
+                self._send_facts(partition, outputs)
         return outputs
 
-    def _tell_facts(self, partition: int, outputs: list[Output]) -> None:
+    def _send_facts(self, partition: int, outputs: list[Output]) -> None:
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
         if not (new.folded or copied.folded):
             return
@@ -128,19 +128,19 @@ class Profiling:
         self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:
-        """Time has come that is to be told; nothing else happens here but by records."""
+        """Return whether a watermark is to be announced; all else comes with records."""
         return next(self._gate.unannounced(self.folds), None) is not None
 
     def wants_look(self) -> bool:
-        """What was collected waits to be folded, here or by other workers."""
+        """Return whether anything collected waits to be folded, here or by other workers."""
         return self._gate.wants_look()
 
-    def looked(self, standing: GroupOffsets) -> None:
-        """So far the group has come."""
-        self._gate.looked(standing)
+    def looked(self, offsets: GroupOffsets) -> None:
+        """Take in the committed offsets and ends that the group has now."""
+        self._gate.looked(offsets)
 
     def committed(self) -> None:
-        """Metrics count what is durable."""
+        """Let metrics count what is durable now."""
         self._observer.observe_committed(self._pending)
         self._pending = []
         for partition, fold in self.folds.items():
@@ -148,13 +148,13 @@ class Profiling:
         self._observer.observe_held_back(self._gate.held_back_ms())
 
     def dropped(self) -> None:
-        """The records come again."""
+        """Forget what was not committed: the records come again."""
         self._gate.dropped()
         self._pending = []
         self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """A fold over the partition's restored state."""
+        """Begin a fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
         fold = self.folds[partition] = Fold(overlay)
@@ -162,7 +162,7 @@ class Profiling:
         self._gate.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:
-        """Ends with a partition."""
+        """Forget a partition."""
         self.folds.pop(partition, None)
         self._tallies.pop(partition, None)
         self._gate.forget(partition)

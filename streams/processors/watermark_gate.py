@@ -1,10 +1,10 @@
-"""Time passes in a journal partition only when what was collected up to it is folded in all of them.
+"""The watermark of a journal partition advances only when what was collected up to it is folded in all partitions.
 
-A withdrawal told by an address, or a device's order, reaches the customer's partition through another one. What was
-collected is in the journal before it is told to be; so when every partition has committed the ends that were seen
-after that, all of it is folded, and what it made the folds forward stands in the journal. When they have committed
-the ends seen then, the forwarded records are folded too, and what those made; and so on. Progress that is written
-after that comes, in the log of each partition, after all of them.
+A withdrawal that comes through an address, or a device's order, reaches the customer's partition from another one. What
+was collected is in the journal before it is announced. So all of it is folded once every partition has committed the
+ends seen after that, and what the folds forwarded is in the journal. Once they have committed the ends seen then, that
+is folded too, and so on for what it made them forward. Progress is written after that, so in the log of each partition
+it comes after all of them.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import GroupOffsets
 
 ROUNDS = 4
-"""The longest way of a withdrawal: from a device to its user, to the address, to another device of it, to its user."""
+"""The longest way of a withdrawal: from a device to its user, the address, another device of it, and its user."""
 WAVES_MAX = 8
-"""Under way at once; what is collected meanwhile goes with the next."""
+"""How many are under way at once; what is collected meanwhile goes with the next."""
 
 
 @dataclass(slots=True)
 class _Wave:
-    """What was collected at one time, and how far it has come."""
+    """What was collected at one time, and how many rounds it still has to pass."""
 
     times: dict[int, Times]
     """By journal partition."""
     ends: Mapping[int, int] | None = None
-    """To be passed in this round; None before the first look."""
+    """Offsets to be committed in this round; None before the first look."""
     rounds_left: int = ROUNDS
 
 
 class WatermarkGate:
-    """What this worker's journal partitions may be told as progress; the state behind it is the folds'.
+    """Finds the watermarks that may be announced to this worker's journal partitions, from what the folds collected.
 
-    Nothing is lost with it: what is told stays true, and who takes a partition over finds in its state what was
+    Nothing is lost with it: what was announced stays true. The next owner of a partition finds in its state what was
     collected, and begins again.
     """
 
@@ -51,54 +51,57 @@ class WatermarkGate:
         self._announced: dict[int, Times] = {}
 
     def note(self, partition: int, collected: Times) -> None:
-        """Takes in what a partition's fold knows to be collected."""
+        """Take in what is collected, by the state of a partition's fold."""
         if max(collected, default=-1) >= 0:
             self._collected[partition] = collected
 
     def forget(self, partition: int) -> None:
-        """The partition has gone to another worker."""
-        for known in (
+        """Forget a partition that another worker owns now."""
+        for times in (
             self._collected,
             self._begun,
             *(wave.times for wave in self._waves),
             self._settled,
             self._announced,
         ):
-            known.pop(partition, None)
+            times.pop(partition, None)
 
     def wants_look(self) -> bool:
-        """Whether anything waits to be settled; what was noted until now is what the next look begins with."""
+        """Return whether anything waits to be folded; the next look begins with what was noted until now."""
         fresh = {p: times for p, times in self._collected.items() if times != self._begun.get(p)}
         if fresh and len(self._waves) < WAVES_MAX:
             self._waves.append(_Wave(fresh))
             self._begun |= fresh
         return bool(self._waves)
 
-    def looked(self, standing: GroupOffsets) -> None:
-        """Takes in a look that began after `wants_look`."""
-        is_still = _passed(standing.committed, standing.ends)  # nothing at all is under way
+    def looked(self, offsets: GroupOffsets) -> None:
+        """Take in offsets that were asked for after `wants_look`."""
+        is_idle = _passed(offsets.committed, offsets.ends)  # everything is folded
         for wave in self._waves:
             if wave.ends is None:
-                wave.ends = standing.ends
-            elif _passed(standing.committed, wave.ends):
-                wave.ends, wave.rounds_left = standing.ends, wave.rounds_left - 1
-        while self._waves and (is_still or not self._waves[0].rounds_left):
+                wave.ends = offsets.ends
+            elif _passed(offsets.committed, wave.ends):
+                wave.ends, wave.rounds_left = offsets.ends, wave.rounds_left - 1
+        while self._waves and (is_idle or not self._waves[0].rounds_left):
             self._settled |= self._waves.popleft().times
 
     def unannounced(self, partitions: Iterable[int]) -> Iterator[tuple[int, Times]]:
-        """Of these partitions those to be told, with what."""
+        """Yield those of the partitions whose watermarks are to be announced, with the times."""
         return ((p, self._settled[p]) for p in partitions if self._settled.get(p) != self._announced.get(p))
 
     def announce(self, partition: int, times: Times) -> None:
-        """It is on its way."""
+        """Note that times are on their way to a partition."""
         self._announced[partition] = times
 
     def dropped(self) -> None:
-        """What was on its way may not have arrived; telling it twice does no harm."""
+        """Announce all again: what was on its way may not have arrived, and twice does no harm."""
         self._announced.clear()
 
     def held_back_ms(self) -> dict[int, int]:
-        """By partition: how far what was told is behind what was collected; not before something was told."""
+        """Return by how much the announced watermark is behind what was collected, by partition.
+
+        A partition without an announcement is left out.
+        """
         return {
             p: max(0, min(times) - min(self._announced[p]))
             for p, times in self._collected.items()

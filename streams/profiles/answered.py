@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CHANNEL_OF = {"email_opened": "email", "email_clicked": "email", "sms_clicked": "sms", "push_opened": "push"}
-"""By the type of the touchpoint that is an answer."""
+"""The channel of each type of touchpoint that is an answer."""
 
 
 def united_answered(answers: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """The last answer of each channel."""
+    """Return the last answer of each channel, by channel."""
     last: dict[str, int] = {}
     for channel, time_ms in answers:
         last[channel] = max(time_ms, last.get(channel, time_ms))

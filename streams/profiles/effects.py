@@ -1,4 +1,4 @@
-"""What folding a record asks for, as data: the runtime alone sends it."""
+"""What folding a record asks for, as data that the runtime alone sends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Appended = tuple[str | None, Any, tuple[tuple[str, bytes], ...]]
     CountKey = tuple[str, int, str]
-    """(name, hour_ms, by) of a fact; hour_ms 0: not by hour."""
+    """(name, hour_ms, by) of a fact; hour_ms 0: it is not by hour."""
 
 TOPIC_OF: dict[type, str] = {
     Trigger: "triggers",
@@ -30,53 +30,53 @@ TOPIC_OF: dict[type, str] = {
     ProfileView: "profiles",
     DeadLetter: "dead_letters",
 }
-"""Which topic an effect goes to, as named in streams.topics."""
+"""The topic of each type of effect, as named in streams.topics."""
 
 
 def derived_id(*parts: str | int) -> str:
-    """xxh3-128 (hex) of the parts: an id that is the same whenever the same cause is folded."""
+    """Return xxh3-128 (hex) of the parts: the same id whenever the same cause is folded."""
     return xxh3_128_hexdigest("\x1f".join([str(part) for part in parts]).encode())
 
 
 def hash_64(text: str) -> int:
-    """xxh3-64 as a signed long."""
+    """Return xxh3-64 of a text as a signed long."""
     value = xxh3_64_intdigest(text.encode())
     return value - (1 << 64) if value >> 63 else value
 
 
 def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, int]]) -> dict[CountKey, int]:
-    """The sum of each fact: what was counted one by one, to which the increments are added."""
+    """Add the increments to what was counted one by one, and return the sum of each fact."""
     for key, value in increments:
         counted[key] += value
     return counted
 
 
 class Effects:
-    """Gathers the effects of one record, in order."""
+    """The effects of one record, in order."""
 
     __slots__ = ("increments", "journal", "ones", "outputs", "panel")
 
     def __init__(self) -> None:
         self.outputs: list[tuple[str, msgspec.Struct | None]] = []
-        """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: no profile."""
+        """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: it is gone."""
         self.journal: list[Appended] = []
         """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
         self.ones: list[CountKey] = []
-        """(name, hour_ms, by) to add one to, by far the most: what is counted twice stands twice."""
+        """(name, hour_ms, by) to add one to, which are by far the most; what is counted twice is here twice."""
         self.increments: list[tuple[CountKey, int]] = []
         """(name, hour_ms, by) and what to add."""
         self.panel: list[PanelRow] = []
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
-        """Sends a record under the customer's key to the topic of its type."""
+        """Send a record under the customer's key to the topic of its type."""
         self.outputs.append((customer, record))
 
     def forget(self, customer: str) -> None:
-        """Takes the customer out of the compacted topic of profiles."""
+        """Take the customer out of the compacted topic of profiles."""
         self.outputs.append((customer, None))
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
-        """Adds to a fact of the hour of time_ms (0: not by hour)."""
+        """Add to a fact of the hour of time_ms (0: not by hour)."""
         key = (name, time_ms - time_ms % HOUR_MS, by)
         if value == 1:
             self.ones.append(key)
@@ -84,7 +84,7 @@ class Effects:
             self.increments.append((key, value))
 
     def take(self, other: Effects) -> None:
-        """Adds what another record or timer asked for, after what is here."""
+        """Append the effects of another record or timer."""
         self.outputs += other.outputs
         self.journal += other.journal
         self.ones += other.ones
@@ -93,29 +93,29 @@ class Effects:
 
     @property
     def counts(self) -> dict[CountKey, int]:
-        """What to add to each fact, added up."""
+        """The sum to add to each fact."""
         return added_up(Counter(self.ones), self.increments)
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
-        """Appends to the journal under another key, or with None to this very partition."""
+        """Append to the journal under another key, or with None to this very partition."""
         self.journal.append((key, record, headers))
 
     @property
     def is_of_flows_only(self) -> bool:
-        """Credit, segments and public profiles are not asked for."""
+        """Whether nobody asks for credit, segments and public profiles."""
         return False
 
 
 class FlowEffects(Effects):
-    """Gathers what flows say and what goes back to the journal; no facts, credit, segments, public profiles."""
+    """What flows emit and what goes back to the journal; no facts, credit, segments or public profiles."""
 
     __slots__ = ()
 
     def forget(self, customer: str) -> None:
-        """Nobody asks."""
+        """Do nothing, as nobody asks for it."""
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
-        """Nobody asks."""
+        """Do nothing, as nobody asks for it."""
 
     @property
     def is_of_flows_only(self) -> bool:

@@ -26,8 +26,8 @@ Vector: TypeAlias = tuple[float, float, float, float, float]
 class ClusterModel(msgspec.Struct, frozen=True, gc=False):
     """Body of a model of kind `clusters`.
 
-    `centres` are in standardised units, (feature - mean) / scale, one per cluster with its description in
-    `names`, its lasting number in `numbers` and its rows of the week's panel in `size`.
+    `centres` are in standardised units, (feature - mean) / scale, one for each cluster. `names` has its description,
+    `numbers` its lasting number, and `size` its rows of the week's panel.
     """
 
     version: str
@@ -42,7 +42,7 @@ class ClusterModel(msgspec.Struct, frozen=True, gc=False):
 
 
 def features(recency_ms: int, orders: int, monetary_minor: int, gap_ms: int, engagement: float) -> Vector:
-    """Log of the last order's age in days, of orders, of spend in major units, of the mean gap in days; engagement.
+    """Return the logs of last order's age in days, orders, spend in major units, mean gap in days; and engagement.
 
     A gap of 0 means that there is none yet: one order.
     """
@@ -56,12 +56,12 @@ def features(recency_ms: int, orders: int, monetary_minor: int, gap_ms: int, eng
 
 
 def standardised(vector: Sequence[float], mean: Sequence[float], scale: Sequence[float]) -> tuple[float, ...]:
-    """Give (feature - mean) / scale for each feature."""
+    """Return (feature - mean) / scale for each feature."""
     return tuple((value - m) / s for value, m, s in zip(vector, mean, scale, strict=True))
 
 
 def nearest(model: ClusterModel, vector: Sequence[float]) -> int:
-    """Lasting number of the cluster whose centre is nearest; the first of two equally near."""
+    """Return the lasting number of the cluster whose centre is nearest; the first of two equally near."""
     point = standardised(vector, model.mean, model.scale)
     distances = [
         sum((value - at) * (value - at) for value, at in zip(point, centre, strict=True)) for centre in model.centres

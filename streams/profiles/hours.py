@@ -1,7 +1,7 @@
-"""When of the day a customer opens messages: the circular mean of his hours, shrunk to everybody's.
+"""At what time of day a customer opens messages: the circular mean of their hours, shrunk to everybody's.
 
-Mardia, Jupp: Directional Statistics (2000), 2.2. Hours are angles; whose answers spread over the day, or are few, keeps
-near the hour that holds for all.
+Mardia, Jupp: Directional Statistics (2000), 2.2. Hours are angles. A customer whose answers are few, or spread over the
+day, stays near the hour that holds for all.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from math import atan2, cos, sin, tau
 
 HOURS_A_DAY = 24
 PRIOR_ANSWERS = 4
-"""The hour of all counts as so many answers of the customer's own."""
+"""How many of the customer's own answers the hour of all counts as."""
 _MINUTES_AN_HOUR = 60
 
 
 def with_hour(hours: tuple[int, ...], hour: int) -> tuple[int, ...]:
-    """One more answer in that hour."""
+    """Count one more answer in that hour."""
     counts = list(hours) or [0] * HOURS_A_DAY
     counts[hour] += 1
     return tuple(counts)
 
 
 def united_hours(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    """The answers of both."""
+    """Return the answers of both profiles, by hour."""
     return tuple([mine + theirs for mine, theirs in zip(one, other, strict=True)]) if one and other else one or other
 
 
 def best_minute(hours: tuple[int, ...], prior_hour: int) -> int:
-    """The minute of the day around which he opens messages; an answer counts as of the middle of its hour.
+    """Return the minute of the day around which the customer opens messages.
+
+    An answer counts as of the middle of its hour.
 
     >>> best_minute((), 10)
     600

@@ -1,4 +1,4 @@
-"""Who: keys, links from devices and addresses to users, and the union of two profiles."""
+"""Identity: links from devices and addresses to users, and the union of two profiles."""
 
 from __future__ import annotations
 
@@ -36,33 +36,36 @@ PROFILES_OF_AN_ADDRESS_MAX = 1_000
 
 
 def forward_target(customer: str, profile: Profile) -> str | None:
-    """The user whom a device's records follow: the last linked one; a device of more than five users follows none."""
+    """Return the user to whom a device's records are forwarded, the last linked one; None: they stay.
+
+    A device of more than USERS_OF_A_DEVICE_MAX users is shared, and forwards to none.
+    """
     if not profile.linked or not is_device(customer) or len(profile.linked) > USERS_OF_A_DEVICE_MAX:
         return None
     return profile.linked[-1]
 
 
 def with_link(linked: tuple[str, ...], key: str, at_most: int = LINKED_MAX) -> tuple[str, ...]:
-    """The keys with this one last; the same object when it was."""
+    """Return the keys with this one last; the same object if it was the last."""
     if linked and linked[-1] == key:
         return linked
     return (*(other for other in linked if other != key), key)[-at_most:]
 
 
 def emptied(device: Profile) -> Profile:
-    """What stays of a device whose profile a user has taken: its links and clock."""
+    """Return what stays of a device whose profile a user absorbed: its links and clock."""
     return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked)
 
 
 def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
-    """The user's profile with the device's taken in, the orders that were in both, and the runs that lost.
+    """Unite the device's profile with the user's: (profile, orders that were in both, runs that do not go on).
 
-    Sums by order id, rings as the top N by (time, id): whatever the order of merges, the result is equal.
-    Conversions, touches, sessions, score and slot are left to those who know their rules.
+    Orders are united by id, and bounded lists keep the newest by (time, id), so the order of merges does not matter.
+    Conversions, touches, sessions, score and slot are left to the modules that have their rules.
     """
-    mine = {order.id_hash: order for order in user.orders}
-    twice = tuple(order for order in device.orders if order.id_hash in mine)
-    orders = mine | {order.id_hash: _merged_order(order, mine.get(order.id_hash)) for order in device.orders}
+    of_user = {order.id_hash: order for order in user.orders}
+    in_both = tuple(order for order in device.orders if order.id_hash in of_user)
+    orders = of_user | {order.id_hash: _merged_order(order, of_user.get(order.id_hash)) for order in device.orders}
     runs, lost = _united_runs(user.runs, device.runs)
     profile = msgspec.structs.replace(
         user,
@@ -85,22 +88,22 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         views=views.united(user.views, device.views) if device.views else user.views,
         hours=united_hours(user.hours, device.hours),
         answered=united_answered((*user.answered, *device.answered)),
-        pending=tuple(sorted((*user.pending, *device.pending), key=_going)),
+        pending=tuple(sorted((*user.pending, *device.pending), key=_by_departure)),
     )
-    return bounded(profile), twice, lost
+    return bounded(profile), in_both, lost
 
 
 def united_consents(statements: Iterable[ConsentState]) -> tuple[ConsentState, ...]:
-    """The latest statement of each channel; at the same time a withdrawal wins."""
+    """Return the latest statement of each channel; of two at the same time a withdrawal wins."""
     latest: dict[str, ConsentState] = {}
     for item in statements:
-        known = latest.get(item.channel)
-        if known is None or (item.time_ms, not item.granted) > (known.time_ms, not known.granted):
+        other = latest.get(item.channel)
+        if other is None or (item.time_ms, not item.granted) > (other.time_ms, not other.granted):
             latest[item.channel] = item
     return tuple(latest[channel] for channel in sorted(latest))
 
 
-def _going(message: PendingMessage) -> tuple[int, str]:
+def _by_departure(message: PendingMessage) -> tuple[int, str]:
     return message.goes_ms, message.trigger.trigger_id
 
 
@@ -114,8 +117,8 @@ def _merged_order(one: PlacedOrder, other: PlacedOrder | None) -> PlacedOrder:
 def _united_months(one: tuple[OrderMonth, ...], other: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
     months = {month.end_ms: month for month in one}
     for month in other:
-        known = months.get(month.end_ms, OrderMonth(month.end_ms, 0, 0))
-        months[month.end_ms] = OrderMonth(month.end_ms, known.orders + month.orders, known.minor + month.minor)
+        same = months.get(month.end_ms, OrderMonth(month.end_ms, 0, 0))
+        months[month.end_ms] = OrderMonth(month.end_ms, same.orders + month.orders, same.minor + month.minor)
     return tuple(months[end_ms] for end_ms in sorted(months))
 
 
@@ -148,7 +151,7 @@ def _united_entries(one: tuple[Entered, ...], other: tuple[Entered, ...]) -> tup
 
 
 def _united_runs(one: tuple[Run, ...], other: tuple[Run, ...]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
-    """Of two candidates of one flow the one entered first goes on."""
+    """Return the runs that go on and those that do not: of two in one flow, the first by entry goes on."""
     best: dict[str, Run] = {}
     lost = []
     for run in sorted((*one, *other), key=lambda run: (run.entered_ms, run.candidate_id)):

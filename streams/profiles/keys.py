@@ -1,4 +1,4 @@
-"""Kinds of key: a key is its kind and an id, as u:17."""
+"""Kinds of key: a key is a kind and an id, such as u:17."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADDRESS: Final = "e:"
 ORDER: Final = "o:"
 """A guest's order."""
 SPEND: Final = "s:"
-"""A channel that money is spent on."""
+"""A channel on which money is spent."""
 
 
 def is_user(key: str) -> bool:
@@ -27,10 +27,10 @@ def is_address(key: str) -> bool:
 
 
 def is_customer(key: str) -> bool:
-    """Users and devices are customers; a guest's order, an address and a channel of spend are not."""
+    """Return whether the key is of a user or a device; an address, a guest's order and a spend channel are not."""
     return key.startswith((USER, DEVICE))
 
 
 def is_entry(key: str) -> bool:
-    """A guest's order or spend: counted, and not kept as a profile."""
+    """Return whether the key is of a guest's order or a spend channel, which have no public profile."""
     return key.startswith((ORDER, SPEND))

@@ -11,7 +11,7 @@ _AT_RISK_R, _LAPSED_R = 2, 1
 
 
 def lifecycle(before: str, scored: Score | None, *, ordered: bool) -> str:
-    """The stage after a scoring; `ordered`: an order has just been placed."""
+    """Return the stage after a scoring; `ordered`: an order has just been placed."""
     if scored is None:
         return "prospect"
     if ordered and before in {"lapsed", "reactivated"}:

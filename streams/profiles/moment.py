@@ -1,4 +1,4 @@
-"""What a rule knows of where it is applied: one customer, at one instant of the customer's clock."""
+"""What a rule knows of where it is applied."""
 
 from __future__ import annotations
 

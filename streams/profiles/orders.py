@@ -1,4 +1,4 @@
-"""A customer's orders: each id once, refunds against them, sums of the window."""
+"""A customer's orders, each id once, with their refunds and the sums of the window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedO
 
 
 class WindowSums(NamedTuple):
-    """Orders inside the window that ends now; fully refunded ones are left out."""
+    """Orders inside the window that ends now, without those that are fully refunded."""
 
     orders: int
     minor: int
@@ -22,7 +22,7 @@ class WindowSums(NamedTuple):
 
 
 def find_order(profile: Profile, id_hash: int) -> PlacedOrder | None:
-    """The order with this id's hash."""
+    """Return the order whose id has this hash; None: the profile does not hold it."""
     for order in reversed(profile.orders):
         if order.id_hash == id_hash:
             return order
@@ -30,12 +30,12 @@ def find_order(profile: Profile, id_hash: int) -> PlacedOrder | None:
 
 
 def was_ordered_since(profile: Profile, time_ms: int) -> bool:
-    """Whether an order is known that came after that time: what happened then was part of the way to it."""
+    """Return whether an order came after that time, so that what happened then was part of the way to it."""
     return bool(profile.orders) and profile.orders[-1].time_ms > time_ms
 
 
 def place_order(profile: Profile, order: PlacedOrder) -> Profile:
-    """The profile with one more order; its id must be new."""
+    """Add an order, whose id must be new."""
     orders = profile.orders
     if not orders or (orders[-1].time_ms, orders[-1].id_hash) < (order.time_ms, order.id_hash):
         orders = (*orders, order)
@@ -45,26 +45,26 @@ def place_order(profile: Profile, order: PlacedOrder) -> Profile:
 
 
 def refund_order(profile: Profile, id_hash: int, refund_minor: int) -> tuple[Profile, int]:
-    """The profile with the order refunded by at most what is left of it, and how much that was."""
-    left = 0
+    """Refund an order by at most what is left of it; return the profile and the amount refunded."""
+    refunded = 0
     orders = []
     for order in profile.orders:
         if order.id_hash == id_hash:
-            left = min(refund_minor, order.total_minor - order.refunded_minor)
-            orders.append(msgspec.structs.replace(order, refunded_minor=order.refunded_minor + left))
+            refunded = min(refund_minor, order.total_minor - order.refunded_minor)
+            orders.append(msgspec.structs.replace(order, refunded_minor=order.refunded_minor + refunded))
         else:
             orders.append(order)
-    return msgspec.structs.replace(profile, orders=tuple(orders)), left
+    return msgspec.structs.replace(profile, orders=tuple(orders)), refunded
 
 
 def adjust(profile: Profile, adjustment: Adjustment) -> Profile:
-    """The profile with a refund that matches no order."""
+    """Add a refund that matches no order."""
     adjustments = tuple(sorted((*profile.adjustments, adjustment), key=_by_time))[-ORDERS_MAX:]
     return msgspec.structs.replace(profile, adjustments=adjustments)
 
 
 def bounded(profile: Profile) -> Profile:
-    """Moves orders beyond the newest ORDERS_MAX into month buckets."""
+    """Move orders beyond the newest ORDERS_MAX into month buckets."""
     if len(profile.orders) <= ORDERS_MAX:
         return profile
     months = {month.end_ms: month for month in profile.months}
@@ -79,7 +79,7 @@ def bounded(profile: Profile) -> Profile:
 
 
 def window_sums(profile: Profile, now_ms: int, window_ms: int) -> WindowSums:
-    """Orders with now - window < time; a month bucket counts until its end has left."""
+    """Sum the orders with now - window < time; a month bucket counts until its end has left the window."""
     since_ms = now_ms - window_ms
     count = minor = last_ms = 0
     leaves_ms = 0
@@ -104,13 +104,13 @@ def window_sums(profile: Profile, now_ms: int, window_ms: int) -> WindowSums:
 
 
 def mean_gap_ms(profile: Profile) -> int:
-    """Mean time between orders that count; 0 with fewer than two."""
+    """Return the mean time between orders that count; 0 with fewer than two."""
     times = [order.time_ms for order in profile.orders if order.counts]
     return (times[-1] - times[0]) // (len(times) - 1) if len(times) > 1 else 0
 
 
 def first_order_ms(profile: Profile) -> int | None:
-    """Time of the first order that counts and is still held one by one."""
+    """Return the time of the first order that counts and is not in a month bucket; None: there is none."""
     for order in profile.orders:
         if order.counts:
             return order.time_ms
@@ -118,7 +118,7 @@ def first_order_ms(profile: Profile) -> int | None:
 
 
 def last_order_ms(profile: Profile) -> int | None:
-    """Time of the last order that counts."""
+    """Return the time of the last order that counts; None: there is none."""
     for order in reversed(profile.orders):
         if order.counts:
             return order.time_ms
@@ -130,7 +130,7 @@ def _by_time(item: PlacedOrder | Adjustment) -> tuple[int, int]:
 
 
 def _month_end(time_ms: int) -> int:
-    """The last ms of the calendar month (UTC) of a time."""
+    """Return the last ms of the calendar month (UTC) of a time."""
     day = datetime.fromtimestamp(time_ms // 1000, UTC)
     year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)  # noqa: PLR2004 - December
     return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000 - 1

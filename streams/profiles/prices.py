@@ -1,4 +1,4 @@
-"""Prices: what a customer was last shown of each article, as far as a published flow compares them."""
+"""The price that a customer was last shown of each article, if a published flow compares prices."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 KEPT_MS = 30 * DAY_MS
-"""For so long the highest price of an article counts."""
+"""How long the highest price of an article counts."""
 _SHOWING = frozenset({"product_viewed", "product_added"})
 
 
 def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice, ...]:
-    """The prices after an event: those it shows taken in, what it orders left out; the same object if none moved."""
+    """Add the prices that an event shows, and drop the articles that it orders; the same object if none changes."""
     kind, items = event.type, event.products
     if kind == "order_completed":
         ordered = {item.sku for item in items}
@@ -35,26 +35,29 @@ def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice
 
 
 def united(one: Iterable[ShownPrice], other: Iterable[ShownPrice]) -> tuple[ShownPrice, ...]:
-    """Of each article the highest price, unless the lower one was shown 30 days later; the newest PRICES_MAX."""
+    """Keep the highest price of each article, or a lower one shown 30 days later; the newest PRICES_MAX."""
     kept = {item.sku: item for item in one}
     for item in other:
-        known = kept.get(item.sku)
-        kept[item.sku] = item if known is None else _standing(known, item)
+        same = kept.get(item.sku)
+        kept[item.sku] = item if same is None else _that_counts(same, item)
     return tuple(sorted(kept.values(), key=lambda item: (item.time_ms, item.sku))[-PRICES_MAX:])
 
 
 def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[ShownPrice, ...]:
-    """As `united` with a price that was shown after all others, which most are."""
-    for index, known in enumerate(prices):
-        if known.sku == shown.sku:
-            if known.price_minor > shown.price_minor and shown.time_ms - known.time_ms <= KEPT_MS:
+    """Do as `united` for a price that was shown after all others, as most are."""
+    for index, before in enumerate(prices):
+        if before.sku == shown.sku:
+            if before.price_minor > shown.price_minor and shown.time_ms - before.time_ms <= KEPT_MS:
                 return prices
             return (*prices[:index], *prices[index + 1 :], shown)
     return (*prices, shown)[-PRICES_MAX:]
 
 
 def drop_percent(profile: Profile, event: Touchpoint) -> int:
-    """By how many whole percent the article of the event that fell most is below what was shown; 0: none is."""
+    """Return by how many whole percent an article of the event fell below the price shown before; 0: none did.
+
+    Of several articles, the one that fell most.
+    """
     most: int | None = None
     prices, time_ms = profile.prices, event.time_ms
     for item in event.products:
@@ -66,9 +69,9 @@ def drop_percent(profile: Profile, event: Touchpoint) -> int:
 
 def _fall_percent(prices: tuple[ShownPrice, ...], item: Product, time_ms: int) -> int | None:
     sku, price_minor = item.sku, item.price_minor
-    # each article stands there once, and what was shown last at the end
-    for place in range(len(prices) - 1, -1, -1):
-        shown = prices[place]
+    # each article is there once, and what was shown last is at the end
+    for index in range(len(prices) - 1, -1, -1):
+        shown = prices[index]
         if shown.sku == sku:
             if not price_minor or abs(time_ms - shown.time_ms) > KEPT_MS:
                 return None
@@ -76,7 +79,7 @@ def _fall_percent(prices: tuple[ShownPrice, ...], item: Product, time_ms: int) -
     return None
 
 
-def _standing(one: ShownPrice, other: ShownPrice) -> ShownPrice:
+def _that_counts(one: ShownPrice, other: ShownPrice) -> ShownPrice:
     older, newer = sorted((one, other), key=lambda item: (item.time_ms, item.price_minor))
     if newer.time_ms - older.time_ms > KEPT_MS:
         return newer

@@ -30,7 +30,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def counts(self) -> bool:
-        """A fully refunded order does not count; one that was free from the start does."""
+        """Whether the order counts: a fully refunded one does not, one that was free from the start does."""
         return self.refunded_minor < self.total_minor or self.refunded_minor == 0
 
 
@@ -43,7 +43,7 @@ class OrderMonth(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A refund that matches no known order: it lowers the spend of the window that it falls in."""
+    """A refund that matches no order of the profile; it lowers the spend of its window."""
 
     time_ms: int
     minor: int
@@ -57,10 +57,10 @@ class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What lies in the cart; never empty."""
+    """The articles in the cart; never empty."""
 
     opened_ms: int
-    """Time of the touchpoint that opened it, and was counted."""
+    """Time of the touchpoint that opened it, at which the facts counted it."""
     added_ms: int
     """The customer's clock at the last add."""
     items: tuple[CartItem, ...]
@@ -77,22 +77,22 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     session_hash: int
     """xxh3-64 of the session id; 0: none."""
     is_view: bool
-    """Seen, not clicked: counts for the view lookback only."""
+    """Whether it was seen, not clicked: then it counts for the view lookback only."""
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A visit, and when the facts counted it: two profiles that turn out to be one have counted it twice."""
+    """A visit, and when the facts counted it, as two profiles of one customer may both have counted it."""
 
     time_ms: int
-    """Of the touchpoint that counted."""
+    """Time of the touchpoint that was counted."""
     id_hash: int
     """xxh3-64 of the session id."""
     ordered_ms: int = 0
-    """Time of the order that counted; 0: none."""
+    """Time of the order that was counted; 0: none."""
 
 
 class Conversion(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order whose credit may still change: the rows in the ledger follow from these fields alone."""
+    """An order whose credit may still change; its rows in the ledger follow from these fields alone."""
 
     order_id: str
     time_ms: int
@@ -103,36 +103,36 @@ class Conversion(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A candidate of a flow on its way; at most one a flow."""
+    """A candidate on its way through a flow; at most one in each flow."""
 
     flow_id: str
-    """Of a flow that decides in the shadow: shadow:<id>, so that it does not meet the one that sends."""
+    """A version in the shadow has shadow:<id>, so that it does not meet the version that sends."""
     flow_version: int
     candidate_id: str
     cause: str
     entered_ms: int
     due_ms: int
     step: str
-    """What is done when it is due."""
+    """The step that is done when it is due."""
     last_entry_ms: int = 0
-    """Time of the entry event from which the first wait counts; 0: of a release that did not keep it."""
+    """Time of the entry event from which the first wait counts; 0: written by a release that did not keep it."""
     goal_ms: int = 0
-    """Time of the flow's goal, where a step asks for it; 0: not reached."""
+    """Time of the flow's goal, if a step asks for it; 0: not reached."""
     products: tuple[CartItem, ...] = ()
-    """Of the last entry event, where the flow shows them."""
+    """Products of the last entry event, if the flow shows them."""
     held_ms: int = 0
-    """When its message came due first, where a person's pause has put it off; 0: it was not put off so."""
+    """When its message was due before a pause or another flow put it off; 0: neither did."""
 
 
 class Entered(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The last entry into a flow that asks when the customer was in it before."""
+    """The last entry into a flow that limits reentry."""
 
     flow_id: str
     time_ms: int
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message of a flow: what the caps count."""
+    """A message of a flow, as the caps count it."""
 
     time_ms: int
     channel: str
@@ -141,17 +141,17 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PendingMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message that is decided, and that what comes in later may still take back."""
+    """A message that is decided, and may still be taken back by what comes in later."""
 
     trigger: Trigger
     run: Run
-    """As it stood at the decision."""
+    """The candidate as it was at the decision."""
     is_held: bool
-    """Not given out: whether it may go is not known yet. Else it is out, and not due yet."""
+    """Whether it waits for the watermark. Else it is out, and not due yet."""
 
     @property
     def goes_ms(self) -> int:
-        """What happened from then on takes nothing back."""
+        """When the message goes out; what happened from then on does not take it back."""
         return max(self.trigger.decided_ms, self.trigger.due_ms)
 
 
@@ -162,7 +162,7 @@ class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ShownPrice(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The highest price of an article that the customer was shown of late, and when he was shown it last."""
+    """The highest price of an article that the customer was shown lately, and when they were shown it last."""
 
     sku: str
     price_minor: int
@@ -170,7 +170,7 @@ class ShownPrice(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class CategoryView(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """That the customer looked at something of a category."""
+    """A view of something in a category."""
 
     time_ms: int
     id_hash: int
@@ -190,7 +190,7 @@ class Score(msgspec.Struct, frozen=True, array_like=True, gc=False):
     orders: int
     monetary_minor: int
     due_ms: int
-    """When time alone may change it: a crossing of recency, or an order leaving the window; 0: never."""
+    """When time alone may change it: recency crosses a cut, or an order leaves the window; 0: never."""
 
 
 class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -204,7 +204,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     user_id: str | None = None
     email_hash: str | None = None
     linked: tuple[str, ...] = ()
-    """Of a user: devices and addresses already told. Of a device or an address: the users, last linked last."""
+    """Of a user: devices and addresses that know of it. Of a device or an address: its users, last linked last."""
     orders: tuple[PlacedOrder, ...] = ()
     """By (time_ms, id_hash)."""
     months: tuple[OrderMonth, ...] = ()
@@ -216,37 +216,37 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cluster: int = -1
     clusters_version: str = ""
     sessions: tuple[Session, ...] = ()
-    """The newest, in the order in which they were met."""
+    """The newest, in the order in which they were counted."""
     cart: Cart | None = None
     touches: tuple[Touch, ...] = ()
     conversions: tuple[Conversion, ...] = ()
     answers: tuple[tuple[int, int], ...] = ()
-    """(day, opens and clicks), 90 days."""
+    """(day, number of opens and clicks) of the last 90 days."""
     consents: tuple[ConsentState, ...] = ()
     runs: tuple[Run, ...] = ()
     messages: tuple[Sent, ...] = ()
     expires_ms: int = 0
     """When an entry without a public profile (a guest's order) is forgotten; 0: never."""
     wake_ms: int = 0
-    """Due time in the timer index: at or before the earliest timer, so that a busy cart does not rewrite the index."""
+    """Due time in the timer index, at or before the earliest timer, so that a busy cart does not rewrite the index."""
     parked: tuple[str, ...] = ()
-    """Names of timers whose code raised: out of the index until a release mends it."""
+    """Names of timers whose code raised; they are out of the index until an operator retries them."""
     time_zone: str | None = None
-    """IANA name of where the customer was last."""
+    """IANA name of the time zone where the customer was last."""
     entries: tuple[Entered, ...] = ()
     """By flow."""
     prices: tuple[ShownPrice, ...] = ()
-    """By (time_ms, sku); none where no published flow compares prices."""
+    """By (time_ms, sku); empty if no published flow compares prices."""
     pending: tuple[PendingMessage, ...] = ()
     """In the order in which they were decided."""
     hours: tuple[int, ...] = ()
-    """Opens and clicks by the hour of the day where the customer was, from midnight; none yet: empty."""
+    """Opens and clicks by local hour of the day, from midnight; empty: none yet."""
     answered: tuple[tuple[str, int], ...] = ()
-    """(channel, time of his last open or click there), by channel."""
+    """(channel, time of the last open or click there), by channel."""
     entry_timers: tuple[tuple[str, int], ...] = ()
-    """(flow, in the shadow as in Run; when it is to be entered), of flows entered by a date; by flow."""
+    """(flow as in Run, when it is to be entered) of flows that are entered by a date; by flow."""
     views: tuple[CategoryView, ...] = ()
-    """By (time_ms, id_hash, category); only of categories that a published flow counts."""
+    """By (time_ms, id_hash, category); only categories that a published flow counts."""
 
 
 EMPTY = Profile()

@@ -1,4 +1,4 @@
-"""Scores a customer: a pure function of his orders, his clock and the cuts' version."""
+"""The score of a customer: a pure function of their orders, their clock and the version of the cuts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def score(profile: Profile, now_ms: int, settings: DomainSettings, cuts: CutsModel | None) -> Score | None:
-    """The score at now_ms; None for a customer without an order that counts.
+    """Score a profile at now_ms; None: it has no order that counts.
 
     Before the first cuts the segment is `unscored` and the scores are 0. Hughes 1994 (RFM by quintiles).
     """
@@ -34,5 +34,5 @@ def score(profile: Profile, now_ms: int, settings: DomainSettings, cuts: CutsMod
 
 
 def segment_of(scored: Score | None) -> str:
-    """Name of the segment, `none` without an order."""
+    """Return the name of the segment; `none` without an order."""
     return scored.segment if scored is not None else NO_ORDER

@@ -1,8 +1,8 @@
 """Recency, frequency and monetary scores: pure functions of a value and the published cuts.
 
-A score is 1 + the number of cuts that the value reaches, so equal values get equal scores and cuts may be
-equal. Recency is ranked by the time of the last order (later is better); its cuts are published as
-ascending ages, so a cut is reached by every age up to and including it.
+A score is 1 + the number of cuts that the value reaches. So equal values get equal scores, and cuts may be equal.
+Recency ranks by the time of the last order, later is better. Its cuts are published as ascending ages, and an age
+reaches a cut up to and including it.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ def fixed_cuts(cuts: Cuts, time_ms: int) -> CutsModel:
 
 
 def score_r(age_ms: int, cuts: Sequence[int]) -> int:
-    """Score 1..5 of the age of the last order; an order dated after the customer's clock has age 0."""
+    """Score the age of the last order, 1..5; an order dated after the customer's clock has age 0."""
     return 5 - bisect_left(cuts, max(age_ms, 0))
 
 
 def score_f(orders: int, cuts: Sequence[int]) -> int:
-    """Score 1..5 of the number of orders in the window."""
+    """Score the number of orders in the window, 1..5."""
     return 1 + bisect_right(cuts, orders)
 
 
 def score_m(monetary_minor: int, cuts: Sequence[int]) -> int:
-    """Score 1..5 of the orders' sum less refunds."""
+    """Score the sum of the orders less refunds, 1..5."""
     return 1 + bisect_right(cuts, monetary_minor)
 
 
 def next_crossing_ms(last_order_ms: int, now_ms: int, cuts: Sequence[int]) -> int | None:
-    """Give the first instant strictly after `now_ms` at which time alone lowers the recency score.
+    """Return the first instant strictly after `now_ms` at which time alone lowers the recency score.
 
-    The age equal to a cut still reaches it, so that is one ms after the cut's age; None: all cuts are passed.
+    An age equal to a cut still reaches it, so that instant is one ms later. None: all cuts are passed.
     """
     index = bisect_left(cuts, max(now_ms - last_order_ms, 0))
     return last_order_ms + cuts[index] + 1 if index < len(cuts) else None

@@ -1,4 +1,4 @@
-"""Event ids already folded: 8-byte hashes in buckets of a day, so that a repeat is known for seven days."""
+"""Event ids already folded: 8-byte hashes in buckets of a day, so that a repeat is recognised for seven days."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ DAYS_KEPT = 7
 
 
 def event_hash(event_id: str) -> bytes:
-    """xxh3-64 of an event id, 8 bytes."""
+    """Return xxh3-64 of an event id, 8 bytes."""
     return xxh3_64_digest(event_id.encode())
 
 
 def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
-    """Adds a hash under the day of now_ms and lets go of what is over the bounds; None: it stood there already."""
+    """Add a hash under the day of now_ms and drop what is beyond the bounds; None: it was seen already."""
     size = HASH_BYTES
     for _, hashes in seen:
-        if digest in hashes and _stands_in(hashes, digest):
+        if digest in hashes and _is_one_of(hashes, digest):
             return None
         size += len(hashes)
     day = now_ms // DAY_MS
@@ -34,21 +34,21 @@ def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
 
 
 def united(one: Seen, other: Seen) -> Seen:
-    """Both, each hash once, bounded."""
+    """Unite both, each hash once, bounded."""
     days: dict[int, bytes] = dict(one)
     for day, hashes in other:
-        known = days.get(day, b"")
+        before = days.get(day, b"")
         fresh = (hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES))
-        days[day] = known + b"".join(digest for digest in fresh if not _is_seen(one, digest))
+        days[day] = before + b"".join(digest for digest in fresh if not _is_seen(one, digest))
     return _bounded(tuple(sorted((day, hashes) for day, hashes in days.items() if hashes)))
 
 
 def _is_seen(seen: Seen, digest: bytes) -> bool:
-    return any(digest in hashes and _stands_in(hashes, digest) for _, hashes in seen)
+    return any(digest in hashes and _is_one_of(hashes, digest) for _, hashes in seen)
 
 
-def _stands_in(hashes: bytes, digest: bytes) -> bool:
-    """Whether bytes that are in there are one of the hashes, not the end of one and the beginning of another."""
+def _is_one_of(hashes: bytes, digest: bytes) -> bool:
+    """Return whether the digest is one of the hashes, not the end of one and the beginning of the next."""
     return any(hashes[at : at + HASH_BYTES] == digest for at in range(0, len(hashes), HASH_BYTES))
 
 

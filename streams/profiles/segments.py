@@ -6,7 +6,7 @@ NO_ORDER = "none"
 UNSCORED = "unscored"
 
 _GRID = {
-    # (R, FM): one of the 25 cells in one segment each
+    # by (R, FM): each of the 25 cells is in one segment
     **{(5, fm): "Champions" for fm in (4, 5)},
     **{(r, fm): "Loyal" for r in (3, 4) for fm in (4, 5)},
     **{(r, fm): "Potential Loyalist" for r in (4, 5) for fm in (2, 3)},
@@ -24,12 +24,12 @@ _TOP, _HIGH, _LOW = 5, 4, 2
 
 
 def grid_segment(r: int, f: int, m: int) -> str:
-    """Segment of scores 1..5, with the mean of F and M rounded half up."""
+    """Return the segment of scores 1..5, by R and the mean of F and M, rounded half up."""
     return _GRID[r, (f + m + 1) // 2]
 
 
 def classic_segment(r: int, f: int, m: int) -> str:
-    """The classic profile: the first rule that matches wins."""
+    """Return the segment of scores 1..5 by the classic rules, of which the first that matches wins."""
     if (r, f, m) == (_TOP, _TOP, _TOP):
         return "Champions"
     if min(r, f, m) >= _HIGH:

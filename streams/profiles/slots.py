@@ -1,4 +1,4 @@
-"""The weekly slot: each customer has an hour of the week (UTC, from Monday) by hash; features are taken there."""
+"""The weekly slot: an hour of the week (UTC, from Monday), by a hash of the customer, at which features are taken."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _HALF_LIFE_DAYS = 14
 
 
 def next_slot_ms(customer: str, now_ms: int) -> int:
-    """The customer's next slot, strictly after now_ms."""
+    """Return the customer's next slot, strictly after now_ms."""
     offset = _FIRST_MONDAY_MS + hash_64("slot\x1f" + customer) % HOURS_A_WEEK * HOUR_MS
     return now_ms + WEEK_MS - (now_ms - offset) % WEEK_MS
 
 
 def is_on_panel(customer: str, share_ppm: int) -> bool:
-    """Whether the customer's hash falls in the panel's share."""
+    """Return whether the customer's hash is in the panel's share."""
     return hash_64("panel\x1f" + customer) % _PPM < share_ppm
 
 
 def engagement(profile: Profile, now_ms: int) -> float:
-    """Opens and clicks of 90 days, each halved every 14 days; by whole days, so that merging is exact."""
+    """Sum the opens and clicks of 90 days, each halved every 14 days, by whole days so that merging is exact."""
     today = now_ms // DAY_MS
     halved = (
         count * 0.5 ** ((today - day) / _HALF_LIFE_DAYS)
@@ -43,7 +43,7 @@ def engagement(profile: Profile, now_ms: int) -> float:
 
 
 def with_answer(answers: tuple[tuple[int, int], ...], time_ms: int, now_ms: int) -> tuple[tuple[int, int], ...]:
-    """Counts an open or click on its day, and forgets days older than 90."""
+    """Count an open or click on its day, and forget days older than 90."""
     oldest = now_ms // DAY_MS - _ANSWER_DAYS
     days = {day: count for day, count in answers if day > oldest}
     day = time_ms // DAY_MS
@@ -53,7 +53,7 @@ def with_answer(answers: tuple[tuple[int, int], ...], time_ms: int, now_ms: int)
 
 
 def panel_row(customer: str, profile: Profile, slot_ms: int, settings: DomainSettings) -> PanelRow | None:
-    """The customer's features as of the slot; None without an order that counts."""
+    """Return the customer's features at the slot; None: they have no order that counts."""
     sums = window_sums(profile, slot_ms, settings.rfm_window_days * DAY_MS)
     if not sums.last_ms:
         return None

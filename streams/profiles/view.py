@@ -1,4 +1,4 @@
-"""What others may know of a customer, and when it has changed."""
+"""The public profile of a customer, and whether it may have changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_SCORE = Score(segment_of(None), 0, 0, 0, "", 0, 0, 0, 0)
 
 
 def may_differ(before: Profile, after: Profile) -> bool:
-    """Whether a public field may have changed: cheap, never wrong when it says no."""
+    """Return whether a public field may have changed; False is certain, and cheap to find."""
     return (
         before.score is not after.score
         or before.orders is not after.orders
@@ -32,9 +32,9 @@ def may_differ(before: Profile, after: Profile) -> bool:
 
 
 def view(customer: str, profile: Profile) -> ProfileView:
-    """The public fields."""
+    """Return the public fields of a profile."""
     score = profile.score or _NO_SCORE
-    # by place, as all records of the fold: by name takes several times as long
+    # by position: by name takes several times as long
     return ProfileView(
         customer,
         score.segment,

@@ -1,4 +1,4 @@
-"""What a customer has looked at, in the categories that a published flow counts."""
+"""What a customer looked at, in the categories that a published flow counts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
 KEPT_DAYS = 30
-"""Before the newest."""
+"""Counted back from the newest view."""
 
 
 def after(
     views: tuple[CategoryView, ...], event: Touchpoint, id_hash: int, categories: Collection[str]
 ) -> tuple[CategoryView, ...]:
-    """The views after an event: one in each of these categories that it shows; the same object if none."""
+    """Add a view in each of these categories that an event shows; return the same object if it shows none."""
     if event.type != "product_viewed":
         return views
     seen = {item.category for item in event.products if item.category in categories}
@@ -27,11 +27,11 @@ def after(
 
 
 def united(one: Iterable[CategoryView], other: Iterable[CategoryView]) -> tuple[CategoryView, ...]:
-    """Each view once, the newest VIEWS_MAX, of KEPT_DAYS at most."""
+    """Unite both, each view once: the newest VIEWS_MAX of KEPT_DAYS."""
     ordered = sorted({*one, *other}, key=lambda view: (view.time_ms, view.id_hash, view.category))[-VIEWS_MAX:]
     return tuple([view for view in ordered if view.time_ms > ordered[-1].time_ms - KEPT_DAYS * DAY_MS])
 
 
 def views_since(views: Iterable[CategoryView], category: str | None, after_ms: int) -> int:
-    """How many there were in a category after a time."""
+    """Count the views in a category after a time."""
     return sum(view.category == category and view.time_ms > after_ms for view in views)

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 DIES = """
 import os, signal
-from streams import repartitioning
+from streams.operations import repartition as repartitioning
 from streams.kafka.publisher import Publisher
 repartitioning._RECORDS_MAX = 50
 left = [7]

@@ -159,7 +159,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(cluster: Cluster, tmp_pa
 
 @pytest.fixture
 def oauth(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """As the README has it, but for the token's address."""
+    """As the guide has it, but for the token's address."""
     secret = tmp_path / "secret"
     secret.write_text("hush\n")
     with Tokens({"worker": "hush"}) as tokens:

@@ -257,7 +257,7 @@ def test_a_directory_of_a_newer_format_is_unreadable(tmp_path: Path, monkeypatch
     monkeypatch.setattr("state.rocksdb.FORMAT", 2)
     RocksDBStore(tmp_path / "journal-0").close()
     monkeypatch.undo()
-    with pytest.raises(StateUnreadable, match="format 02, we read 1"):
+    with pytest.raises(StateUnreadable, match="format 02; this release reads 1"):
         RocksDBStore(tmp_path / "journal-0")
 
 

@@ -140,13 +140,6 @@ def test_amtool_accepts_the_routes() -> None:
     check(amtool(), "check-config", DEPLOY / "alertmanager" / "alertmanager.yml")
 
 
-def test_every_alert_names_a_section_of_the_readme() -> None:
-    headings = re.findall(r"^#+ (.+)$", (PROJECT / "README.md").read_text(), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
-    named = {rule["annotations"]["runbook_url"].removeprefix("README.md#") for rule in alerts()}
-    assert named <= anchors
-
-
 def test_rules_and_dashboard_ask_only_for_metrics_that_a_worker_has(metrics: Metrics) -> None:
     asked = {name for query in queries() for name in metric_names(query.expr)}
     asked |= {name for rule in alerts() for name in metric_names(rule["expr"])}

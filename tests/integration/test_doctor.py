@@ -78,7 +78,7 @@ def alter_topic(settings: WorkerSettings, topic: str, **values: str) -> None:
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """As the README would have it."""
+    """As the guide would have it."""
     with Broker(properties={"offsets.retention.minutes": "43200"}) as running:
         yield running
 

@@ -37,7 +37,7 @@ def one(findings: list[Finding], check: str) -> Finding:
     return found
 
 
-def test_a_broker_as_the_readme_has_it_is_in_order() -> None:
+def test_a_broker_as_the_guide_has_it_is_in_order() -> None:
     assert set(judged().values()) == {"ok"}
     assert len(judged()) == 4
 

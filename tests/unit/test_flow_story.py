@@ -13,7 +13,7 @@ STEPS = [
     {"name": "a_day", "do": "wait", "for": "22h"},
     {"name": "second", "do": "trigger"},
 ]
-WHY = "2h after product_added nothing had ended the flow; articles in the cart: 1."
+WHY = "The message was due 2h after product_added, and nothing had ended the flow; articles in the cart: 1."
 EXPIRY = "2026-01-02 02:00 UTC"
 QUIET = {"from": "00:00", "to": "08:00"}
 
@@ -31,9 +31,12 @@ def test_the_way_is_told_from_the_entry_to_where_he_stands() -> None:
     world.send(an_add(START_MS))
     world.pass_time(START_MS + 3 * HOUR_MS)
     assert story(world) == [
-        "2026-01-01 00:00 UTC  v1 entered: reminder is due 2026-01-01 02:00 UTC. product_added starts this flow.",
+        (
+            "2026-01-01 00:00 UTC  v1 entered: reminder is due 2026-01-01 02:00 UTC. "
+            "product_added started the flow for this customer."
+        ),
         f"2026-01-01 02:00 UTC  v1 reminder was sent. {WHY} By email, from 2026-01-01 02:00 UTC to {EXPIRY}: 1 x mug.",
-        "2026-01-01 02:00 UTC  v1 went on with a_day. The flow goes on after the step reminder.",
+        "2026-01-01 02:00 UTC  v1 went on with a_day. After the step reminder the customer goes on to a_day.",
         "Messages sent: 1; now he waits for a_day.",
     ]
 
@@ -42,7 +45,7 @@ def test_an_order_is_told_as_the_end() -> None:
     world = a_world()
     world.send(an_add(START_MS), an_order(START_MS + HOUR_MS))
     assert story(world)[1:] == [
-        "2026-01-01 01:00 UTC  v1 left before reminder. order_completed ends this flow.",
+        "2026-01-01 01:00 UTC  v1 left before reminder. order_completed ended the flow for this customer.",
         "Messages sent: 0; now he is not in it.",
     ]
 
@@ -55,10 +58,12 @@ def test_a_message_that_waits_and_one_that_may_not_go_are_told_with_their_reason
     world.pass_time(START_MS + 3 * DAY_MS)
     told = story(world)
     assert told[1] == (
-        "2026-01-01 02:00 UTC  v1 reminder waits until 2026-01-01 08:00 UTC. It waits for the end of quiet hours."
+        "2026-01-01 02:00 UTC  v1 reminder waits until 2026-01-01 08:00 UTC. "
+        "The message waits until 08:00 local time, when quiet hours end."
     )
     assert told[-2] == (
-        "2026-01-02 06:00 UTC  v1 second was not sent: no consent. There is no consent to messages by email."
+        "2026-01-02 06:00 UTC  v1 second was not sent: no consent. "
+        "There is no consent from the customer to messages by email, so none was sent."
     )
     assert told[-1] == "Messages sent: 1; now he is not in it."
 

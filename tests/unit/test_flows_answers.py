@@ -85,7 +85,9 @@ def test_three_messages_without_an_answer_are_enough() -> None:
     world = World(flows=(a_flow(),), unanswered_max=3)
     views(world, 0, 3, 6, 9)
     assert outcomes(world) == ["sent", "sent", "sent", "suppressed"]
-    assert world.emitted(Decision)[-1].reason == "3 messages in 30 days had no answer; 3 are enough."
+    assert world.emitted(Decision)[-1].reason == (
+        "3 promotional messages in 30 days had no answer, and the limit is 3, so this one was not sent."
+    )
 
 
 def test_nobody_is_left_in_peace_unless_the_settings_say_so() -> None:
@@ -126,7 +128,9 @@ def test_who_has_answered_nothing_for_ninety_days_gets_fewer_messages_and_then_n
     views(world, 0, 90, 92, 97, 100, 104, 105)
     assert outcomes(world) == ["sent", "sent", "capped", "sent", "capped", "sent", "suppressed"]
     reasons = [item.reason for item in world.emitted(Decision) if item.outcome == "capped"]
-    assert reasons[0] == "1 promotional messages went out in the last seven days; the cap is 1."
+    assert reasons[0] == (
+        "The limit for promotional messages is 1 in seven days, and 1 went out, so this one was not sent."
+    )
 
 
 @pytest.mark.parametrize(("day", "expected"), [(2, ["sent", "sent", "capped"]), (3, ["sent", "sent", "sent"])])

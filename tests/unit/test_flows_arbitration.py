@@ -68,7 +68,7 @@ def test_the_higher_priority_goes_out_at_its_due_time_and_the_other_when_the_cap
     ]
     waiting = [item for item in world.emitted(Decision) if item.outcome == "deferred"]
     assert [item.evidence["winner"] for item in waiting] == ["high", "high"]
-    assert waiting[0].reason == "It waits: the flow high comes first."
+    assert waiting[0].reason == "The message waits because the flow high has priority."
     assert len({item.candidate_id for item in world.emitted(Decision) if item.flow_id == "low"}) == 1
 
 

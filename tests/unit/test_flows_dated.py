@@ -47,14 +47,14 @@ def test_a_customer_enters_at_the_very_time_that_his_orders_foresee() -> None:
     world.pass_time(START_MS + 18 * DAY_MS)
     entered, sent = world.emitted(Decision)
     assert (entered.outcome, sent.outcome) == ("entered", "sent")
-    assert entered.reason == "The time 2d before next_order starts this flow."
+    assert entered.reason == "The time 2d before next_order started the flow for this customer."
     assert entered.evidence == {
         "event": "2d before next_order",
         "event_time_ms": str(START_MS + 18 * DAY_MS),
         "due_ms": str(START_MS + 18 * DAY_MS),
     }
     assert entered.cause == f"timer:date:abandoned_cart:{START_MS + 18 * DAY_MS}"
-    assert sent.reason.startswith("2d before next_order nothing had ended the flow")
+    assert sent.reason.startswith("The message was due 2d before next_order, and nothing had ended the flow")
     world.pass_time(START_MS + 100 * DAY_MS)
     assert sent_days(world) == [18]
 

@@ -148,6 +148,14 @@ def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() 
     assert list(validator.iter_errors(a_document(steps=[{"name": "a", "do": "dance"}])))
 
 
+def test_every_field_in_the_schema_is_described() -> None:
+    schema = json.loads(schema_text())
+    parts = {"Flow": schema, **schema["$defs"]}
+    fields = {f"{part}.{name}": field for part in parts for name, field in parts[part].get("properties", {}).items()}
+    assert len(fields) > 60
+    assert [name for name, field in fields.items() if not field.get("description", "").endswith(".")] == []
+
+
 def test_times_of_day_need_no_quotes_and_a_time_is_a_text(tmp_path: Path) -> None:
     path = tmp_path / "night.yaml"
     path.write_text("{from: 21:00, to: 08:00, since: 2026-01-01T00:00:00Z, count: 21, none: 0}", encoding="utf-8")

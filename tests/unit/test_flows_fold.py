@@ -32,7 +32,7 @@ def test_who_comes_into_a_segment_by_an_order_enters_its_flow() -> None:
     world.send(an_order(START_MS))
     assert told(world) == [("abandoned_cart", "entered"), ("abandoned_cart", "sent")]
     entered = world.emitted(Decision)[0]
-    assert entered.reason == "The segment New starts this flow."
+    assert entered.reason == "The segment New started the flow for this customer."
     assert entered.evidence["event"] == "segment New"
 
 

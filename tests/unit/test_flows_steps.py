@@ -71,7 +71,7 @@ def test_each_message_is_a_candidate_of_its_own_with_one_final_record() -> None:
     ]
     first, sent, again, second = journey.decisions
     assert first.candidate_id == sent.candidate_id != again.candidate_id == second.candidate_id
-    assert again.reason == "The flow goes on after the step first."
+    assert again.reason == "After the step first the customer goes on to a_day."
     assert journey.open == 0
 
 
@@ -107,7 +107,7 @@ def test_a_flow_that_begins_anew_begins_anew_with_another_article_once_a_message
     ]
     assert len({item.trigger_id for item in journey.triggers}) == 3
     assert told(journey.decisions)[2:5] == [("a_day", "entered"), ("second", "exited"), ("first", "entered")]
-    assert journey.decisions[3].reason == "product_added begins this flow anew."
+    assert journey.decisions[3].reason == "product_added started the flow again for this customer."
     assert journey.open == 0
 
 
@@ -161,7 +161,7 @@ def test_a_branch_may_end_the_flow() -> None:
     few = {"name": "few", "do": "branch", "if": {"field": "orders", "at_most": 0}, "then": "end"}
     journey = through(few, {"name": "thanks", "do": "trigger"})
     assert told(journey.decisions) == [("few", "entered"), ("few", "exited")]
-    assert journey.decisions[-1].reason == "The flow ends after the step few."
+    assert journey.decisions[-1].reason == "Nothing follows the step few, so the customer left the flow."
 
 
 SPLIT = (
@@ -215,7 +215,7 @@ def test_who_is_expected_at_no_date_leaves_the_flow() -> None:
     journey = Journey(a_series(*FORESEEN)).has(orders=(PlacedOrder(START_MS - DAY_MS, 1, 0, 1),))
     journey.meets(an_event())
     journey.comes_due()
-    assert journey.decisions[-1].reason == "The profile has no next_order."
+    assert journey.decisions[-1].reason == "The profile has no next_order, so the customer left the flow."
     assert (journey.triggers, journey.open) == ([], 0)
 
 
@@ -271,7 +271,7 @@ def test_a_customer_whose_step_a_new_version_lacks_has_left() -> None:
     journey.comes_due()
     journey.flows = compile_flows([a_series({"name": "one", "do": "wait", "for": "1h"}, SERIES[0], version=2)])
     journey.comes_due()
-    assert journey.decisions[-1].reason == "Version 2 has no step second."
+    assert journey.decisions[-1].reason == "Version 2 of the flow has no step second, so the customer left it."
     assert (journey.profile.runs, journey.open) == ((), 0)
 
 
@@ -326,7 +326,7 @@ def test_a_message_needs_that_its_condition_still_holds() -> None:
     journey.meets(an_event())
     journey.comes_due()
     assert journey.outcomes == ["entered", "exited"]
-    assert journey.decisions[-1].reason == "What the flow needs no longer holds."
+    assert journey.decisions[-1].reason == "The customer no longer meets what the flow needs, so they left it."
 
 
 QUIET = {"from": "21:00", "to": "08:00"}
@@ -388,7 +388,9 @@ def test_of_the_channels_the_first_with_consent_is_taken() -> None:
     journey.has(consents=(ConsentState("all", granted=False, time_ms=1),))
     journey.meets(an_event())
     journey.comes_due()
-    assert journey.decisions[-1].reason == "There is no consent to messages by push or sms or email."
+    assert journey.decisions[-1].reason == (
+        "There is no consent from the customer to messages by push or sms or email, so none was sent."
+    )
 
 
 @pytest.mark.parametrize(("channel", "outcome"), [(None, "capped"), ("email", "sent"), ("sms", "sent")])

@@ -77,7 +77,7 @@ def test_a_story_that_is_not_true_says_what_came_and_why(
     (played,) = play(written(tmp_path, a_story(*expect)), tmp_path)
     first, *why = played.differences
     assert first == f"message {difference}"
-    assert why[-1].startswith("  2026-03-02 12:00:00 u:1 cart reminder: sent. 2h after product_added")
+    assert why[-1].startswith("  2026-03-02 12:00:00 u:1 cart reminder: sent. The message was due 2h after")
 
 
 @pytest.mark.parametrize(

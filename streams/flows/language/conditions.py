@@ -32,9 +32,9 @@ _NUMBERS = (*get_args(NumberField), *get_args(EventNumberField))
 
 
 class Part(BaseModel):
-    """A piece of a flow file: nothing changes it, and nothing stands in it that it does not know."""
+    """A frozen part of a flow file that refuses unknown fields. Docstrings of fields are their descriptions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def _check_bounds(at_least: int | None, at_most: int | None) -> None:
@@ -45,11 +45,14 @@ def _check_bounds(at_least: int | None, at_most: int | None) -> None:
 
 
 class NumberIs(Part):
-    """A figure of the profile, after the event, or of the event lies between two bounds (both included)."""
+    """A number of the profile, or of the event that enters the flow, is within two bounds, both included."""
 
     field: NumberField | EventNumberField
+    """The number to compare. The profile already includes the event."""
     at_least: int | None = None
+    """The lowest number for which the condition holds."""
     at_most: int | None = None
+    """The highest number for which the condition holds."""
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> NumberIs:
@@ -58,14 +61,18 @@ class NumberIs(Part):
 
 
 class CountIs(Part):
-    """How much there was of it in the time before now, as far back as the profile goes."""
+    """How often something happened in the time before now, as far back as the profile goes."""
 
     field: CountField
+    """What to count."""
     category: str | None = Field(default=None, min_length=1)
-    """Of the articles viewed."""
+    """Only with views: count views of products in this category."""
     within_ms: Duration = Field(alias="within")
+    """How far back to count."""
     at_least: int | None = None
+    """The lowest count for which the condition holds."""
     at_most: int | None = None
+    """The highest count for which the condition holds."""
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> CountIs:
@@ -83,11 +90,14 @@ class CountIs(Part):
 
 
 class AgeIs(Part):
-    """How long ago it was; what never was has no age, and the condition does not hold."""
+    """How long ago something happened. If it never happened, the condition does not hold."""
 
     field: AgeField
+    """What happened."""
     at_least_ms: Duration | None = Field(default=None, alias="at_least")
+    """The shortest time ago for which the condition holds."""
     at_most_ms: Duration | None = Field(default=None, alias="at_most")
+    """The longest time ago for which the condition holds."""
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> AgeIs:
@@ -96,12 +106,14 @@ class AgeIs(Part):
 
 
 class TextIs(Part):
-    """A text of the profile (as last scored) or of the event is one of these; of several products', any one's."""
+    """A text of the profile, or of the event that enters the flow, is one of these."""
 
     field: Annotated[
         str, Field(pattern=rf"^({'|'.join(_TEXTS)}|{PROPERTY}[A-Za-z0-9_.-]{{1,60}})$".replace(".", r"\."))
     ]
+    """The text to compare. If the event has several products, one match is enough."""
     one_of: tuple[str, ...] = Field(alias="is", min_length=1)
+    """The texts for which the condition holds."""
 
     @model_validator(mode="after")
     def _can_be(self) -> TextIs:
@@ -113,21 +125,24 @@ class TextIs(Part):
 
 
 class All(Part):
-    """Every one of these holds."""
+    """All of these conditions hold."""
 
     all: tuple[Condition, ...] = Field(min_length=1)
+    """The conditions that must all hold."""
 
 
 class AnyOf(Part):
-    """At least one of these holds."""
+    """At least one of these conditions holds."""
 
     any: tuple[Condition, ...] = Field(min_length=1)
+    """The conditions of which one must hold."""
 
 
 class Not(Part):
-    """This does not hold."""
+    """This condition does not hold."""
 
     negated: Condition = Field(alias="not")
+    """The condition that must not hold."""
 
 
 Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs

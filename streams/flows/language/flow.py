@@ -1,4 +1,4 @@
-"""A flow as its file describes it: what may stand there, and what each field means."""
+"""A flow as its file describes it. The docstrings of the fields are the descriptions in deploy/flow.schema.json."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, mode
 from schemas.units import DAY_MS
 from streams.flows.language.conditions import Condition, Part, check_of_profile
 from streams.flows.language.durations import Clock, Duration, duration_text, parse_duration
+from streams.flows.language.entry import Entry, Wait
 from streams.flows.language.events import Channel, EventType
-from streams.flows.language.fields import SEGMENTS, DateField
-from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, check_date, check_ways
+from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, check_ways
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,86 +51,52 @@ Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=
 
 
 class Goal(Part):
-    """What the flow is for: this event within this time of the last message."""
+    """A touchpoint that counts as success of the flow."""
 
     event: EventType
+    """The type of the touchpoint."""
     window_ms: Duration = Field(alias="window")
-
-
-class Entry(Part):
-    """What makes a customer a candidate: an event, his coming into one of these segments, or a date of his."""
-
-    event: EventType | None = None
-    segment: tuple[str, ...] | None = Field(default=None, min_length=1)
-    date: DateField | None = None
-    """Then, or so long before or after; it moves with the date, and what has passed when it is known starts nothing."""
-    before_ms: Duration = Field(default=0, alias="before")
-    after_ms: Duration = Field(default=0, alias="after")
-    condition: Condition | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Entry:
-        if sum(kind is not None for kind in (self.event, self.segment, self.date)) != 1:
-            raise ValueError("an entry is an event, a segment or a date, one of the three")
-        for name in self.segment or ():
-            if name not in SEGMENTS:
-                raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
-        if self.date is not None:
-            check_date(self.date, self.before_ms, self.after_ms)
-        elif self.before_ms or self.after_ms:
-            raise ValueError("before and after are of a date, and the entry is none")
-        if self.event is None:
-            check_of_profile(self.condition)
-        return self
-
-    @property
-    def shift_ms(self) -> int:
-        """From the date to the entry."""
-        return self.after_ms - self.before_ms
-
-    @property
-    def words(self) -> str:
-        """For a sentence: what happened."""
-        if self.date is None:
-            return self.event or "a new segment"
-        return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {self.date}"
-
-
-class Wait(Part):
-    """How long after the entry the steps begin; one that restarts counts from the last entry event."""
-
-    for_ms: Duration = Field(default=0, alias="for")
-    restarts: bool = True
+    """How long after a message the touchpoint still counts."""
 
 
 class Needs(Part):
-    """What must hold at each message; otherwise the customer has left the flow."""
+    """What must hold before each message. If it does not hold, the customer leaves the flow."""
 
     cart: Literal["not_empty"] | None = None
+    """Send only while the cart holds a product."""
     condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None
+    """Send only while this condition on the profile holds."""
 
 
 class RollingCap(Part):
-    """Most promotional messages, of all flows, by one channel or by any, in every window of this length."""
+    """A limit on promotional messages from all flows in any period of this length."""
 
     channel: Channel | None = None
+    """Count only messages by this channel. Without it, all channels count."""
     messages: int = Field(ge=1, le=100)
+    """The most messages in one period."""
     within_ms: Logged = Field(alias="within")
+    """Length of the period, 30d at most."""
 
 
 class Caps(Part):
-    """Most promotional messages of a customer, of all flows: one a channel in so many hours, so many in seven days."""
+    """Limits on the promotional messages that a customer gets from all flows together."""
 
     per_channel_hours: int = Field(default=20, ge=0, le=720)
+    """Hours between two messages by the same channel. 0 disables the limit."""
     per_week: int = Field(default=3, ge=0, le=100)
+    """The most messages in seven days, by any channel. 0 sends nothing."""
     rolling: tuple[RollingCap, ...] = ()
+    """Further limits. All of them apply."""
 
 
 class QuietHours(Part):
-    """Times of day, where the customer is, in which no promotional message goes out; over midnight where from > to."""
+    """Hours without promotional messages, in the customer's time zone. They cross midnight if from is later than to."""
 
     from_minute: Clock = Field(alias="from")
+    """When the quiet hours begin, such as 21:00."""
     to_minute: Clock = Field(alias="to")
+    """When the quiet hours end, such as 08:00."""
 
     @model_validator(mode="after")
     def _is_a_time(self) -> QuietHours:
@@ -145,10 +111,12 @@ class QuietHours(Part):
 
 
 class Validity(Part):
-    """When customers may enter and messages may go out: from on, until before to; times with their offset from UTC."""
+    """The period in which customers may enter and messages may go out."""
 
     from_time: AwareDatetime | None = Field(default=None, alias="from")
+    """First moment of the period, with its offset from UTC."""
     to_time: AwareDatetime | None = Field(default=None, alias="to")
+    """First moment after the period, with its offset from UTC."""
 
     @model_validator(mode="after")
     def _is_a_period(self) -> Validity:
@@ -168,49 +136,62 @@ def _ms(time: datetime | None, default: int) -> int:
 
 
 class Flow(Part):
-    """One version of one flow. Durations are written as 30m, 2h, 7d, and read as milliseconds."""
+    """One version of one flow. Durations are a whole number and a unit: 30s, 15m, 2h or 7d."""
 
     id: Name
+    """Name of the flow in every record. Keep it when you publish a new version."""
     version: int = Field(ge=1)
+    """Number of this text. A changed text needs a higher number."""
     owner: str = Field(min_length=1)
+    """The team or person to ask about the flow."""
     goal: Goal
+    """What the flow is meant to bring about."""
     stage: Literal["any", "prospect", "first_time", "active", "at_risk", "lapsed", "reactivated"]
-    """Whom it is for, for people to read; a condition on lifecycle lets others not in."""
+    """The customers for whom the flow is written, as a note for readers. A condition on lifecycle enforces it."""
     priority: int = Field(ge=0, le=100)
-    """The higher one is decided first where two are due at once."""
+    """If messages of two flows are due together, the flow with the higher number goes first."""
     message_class: Literal["transactional", "promotional"] = Field(alias="class")
+    """Promotional messages need consent and obey caps and quiet hours. Transactional messages do not."""
     entry: Entry
+    """What lets a customer into the flow."""
     reentry_ms: Reentry = Field(default=0, alias="reentry")
-    """How long after his last entry a customer may enter again; NEVER_MS: he enters once."""
+    """How long after an entry the same customer may enter again: always, never, or a duration."""
     begins_anew: bool = False
-    """Whether who is past the first message begins again with another entry; else it changes nothing for him."""
+    """If true, an entry after the first message ends the run and starts another. Otherwise it changes nothing."""
     wait: Wait = Wait()
+    """The time between the entry and the first step."""
     needs: Needs = Needs()
+    """What must hold before each message."""
     channel: Channel | None = None
+    """The channel of all messages. Give either this or channels."""
     channels: tuple[Channel, ...] | None = Field(default=None, min_length=1)
-    """Of those with consent the one by which the customer answered last; without any answer the first."""
+    """Channels in order of preference. A customer gets the one with consent that they last answered, else the first."""
     expires_after_ms: Duration = Field(alias="expires_after")
+    """How long after its due time a message may still go out."""
     products: Literal["cart", "entry"] = "cart"
-    """What a message shows: the cart as it is then, or the articles of the last entry event."""
+    """The products in a message: the cart when it is decided, or the products of the event that entered the flow."""
     exits: tuple[EventType, ...] | None = None
+    """Touchpoints that end the flow at any step. Promotional flows have four by default."""
     caps: Caps = Caps()
+    """Limits on promotional messages, checked when this flow is about to send one."""
     quiet_hours: QuietHours | None = None
+    """Hours in which this flow sends nothing. A message due then waits for their end."""
     send_time: Literal["at_once", "best"] = "at_once"
-    """Best: a message is decided when it is due, and due when the customer opens messages, if that is in time."""
+    """at_once sends a message when it is due. best waits for the hour at which the customer opens messages."""
     when_outranked: Literal["wait", "drop"] = "wait"
-    """What becomes of a message that meets one of a flow that comes first: it goes out when it may, or not at all."""
+    """What happens to a message if a flow with higher priority goes first: it waits, or it is dropped."""
     suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
-    """For so long after its message no other flow sends a promotional one."""
+    """For how long after a message no other flow sends this customer a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
+    """Share of customers who get no message, for comparison. The same customers in every version."""
     valid: Validity | None = None
+    """The period in which the flow runs."""
     relies_on: tuple[EventType, ...] = ()
-    """Types without which it goes wrong: those of its entry and its goal in any case, and what else is named.
-
-    Where one of them stops coming in, insights raise an anomaly.
-    """
+    """Touchpoint types whose silence raises an alert: at least the entry and the goal, which are also the default."""
     running_customers: Literal["move", "finish"] = "move"
-    """What those do who are in an older version: go on in this one at the step of the same name, or finish theirs."""
+    """What customers in an older version do: move to the step of the same name in this one, or finish the old one."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
+    """What happens after the entry and the wait, in order. The last step sends a message."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Flow:
@@ -254,7 +235,9 @@ class Flow(Part):
     def first_due(self) -> str:
         """For a sentence: when the first step is due."""
         wait_ms, words = self.wait.for_ms, self.entry.words
-        return f"{duration_text(wait_ms)} after {words}" if wait_ms or self.entry.date is None else words
+        if wait_ms:
+            return f"{duration_text(wait_ms)} after {words}"
+        return f"right after {words}" if self.entry.date is None else words
 
     @property
     def checks_goal(self) -> bool:

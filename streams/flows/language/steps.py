@@ -1,4 +1,4 @@
-"""The steps of a flow: what happens to a customer after his entry and the first wait."""
+"""The steps of a flow: what happens to a customer after the entry and the first wait."""
 
 from __future__ import annotations
 
@@ -37,41 +37,52 @@ def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
 
 class _Step(Part):
     name: Name
+    """Name of the step in every record. Other steps refer to it."""
 
 
 class _Linear(_Step):
     next: Name | None = None
-    """A later step, or END; None: the one that follows in the file."""
+    """The step that comes next: a later one, or end. Without it, the following one in the file."""
 
 
 class TriggerStep(_Linear):
-    """Sends a trigger, if nothing is in the way."""
+    """Sends a message, unless a rule forbids it."""
 
     do: Literal["trigger"]
+    """Sends a message."""
 
 
 class WaitStep(_Linear):
-    """Lets time pass."""
+    """Waits for some time."""
 
     do: Literal["wait"]
+    """Waits for some time."""
     for_ms: Annotated[Duration, AfterValidator(_is_some)] = Field(alias="for")
+    """How long to wait."""
 
 
 class WaitUntilStep(_Linear):
-    """Waits for a time of day where the customer is; on these days of the week, Monday being 1."""
+    """Waits for a time of day in the customer's time zone."""
 
     do: Literal["wait_until"]
+    """Waits for a time of day."""
     time: Clock
+    """The time of day, such as 10:00."""
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] | None = Field(default=None, min_length=1)
+    """Days of the week, from 1 for Monday to 7 for Sunday. Without it, every day."""
 
 
 class WaitForDateStep(_Linear):
-    """Waits for a date of the profile, or so long before or after it; who has none leaves the flow."""
+    """Waits for a date of the profile. A customer without that date leaves the flow."""
 
     do: Literal["wait_for_date"]
+    """Waits for a date of the profile."""
     field: DateField
+    """The date to wait for."""
     before_ms: Duration = Field(default=0, alias="before")
+    """Go on this long before the date."""
     after_ms: Duration = Field(default=0, alias="after")
+    """Go on this long after the date. first_order and last_order need it."""
 
     @model_validator(mode="after")
     def _is_to_come(self) -> WaitForDateStep:
@@ -83,9 +94,13 @@ class BranchStep(_Step):
     """Goes on with one of two steps."""
 
     do: Literal["branch"]
+    """Chooses between two steps by a condition."""
     condition: Annotated[Condition, AfterValidator(check_of_profile)] = Field(alias="if")
+    """The condition, asked of the profile when the step is due."""
     then: Name | None = None
+    """The step if the condition holds. Without it, the following one in the file."""
     otherwise: Name | None = Field(default=None, alias="else")
+    """The step if the condition does not hold. Without it, the following one in the file."""
 
     @model_validator(mode="after")
     def _leads_to_two(self) -> BranchStep:
@@ -95,18 +110,23 @@ class BranchStep(_Step):
 
 
 class Arm(Part):
-    """A share of the customers, by hash, and the step that they go on with."""
+    """A share of the customers. A hash of flow and customer decides who belongs to it."""
 
     name: Name
+    """Name of the arm in every record."""
     percent: float = Field(gt=0, le=100)
+    """Share of the customers. The shares of all arms add up to 100."""
     next: Name | None = None
+    """The step for this arm: a later one, or end. Without it, the following one in the file."""
 
 
 class SplitStep(_Step):
-    """Puts each customer into one arm, the same in every version of the flow with the same arms."""
+    """Assigns each customer to one arm of an experiment, the same one in every version with the same arms."""
 
     do: Literal["split"]
+    """Assigns customers to the arms of an experiment."""
     arms: tuple[Arm, ...] = Field(min_length=2)
+    """The arms, two or more."""
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> SplitStep:
@@ -120,9 +140,10 @@ class SplitStep(_Step):
 
 
 class CheckGoalStep(_Linear):
-    """Ends the flow for who has reached its goal since he entered."""
+    """Ends the flow for customers who have reached its goal since they entered."""
 
     do: Literal["check_goal"]
+    """Ends the flow if the goal is reached."""
 
 
 Step: TypeAlias = Annotated[

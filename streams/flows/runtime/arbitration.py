@@ -1,8 +1,8 @@
-"""Candidates of a customer that meet: the one that comes first by the flows' order goes out first.
+"""Which of several messages to one customer goes first when they meet.
 
-A promotional message that is due looks ahead for as long as `arbitration_ms`. Where another candidate stands before its
-message and comes first, it waits for that one's due time, and is decided after it. The total order is that of timers
-due at once: transactional flows first, then by priority, then by id.
+A promotional message that is due looks ahead by `arbitration_ms`. If a candidate that comes first has a message due by
+then, it waits for that due time and is decided after it. The order is total, and the same as for timers that are due
+at once: transactional flows first, then by priority, then by id.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 _WAITS = (WaitStep, WaitUntilStep, WaitForDateStep)
 
 
-def comes_first(
+def candidate_ahead(
     runs: Iterable[Run], plan: CompiledFlow, now_ms: int, flow_set: FlowSet, arbitration_ms: int
 ) -> Run | None:
-    """The candidate that a message due now has to wait for, the first by the flows' order; None: it waits for none."""
-    before = [
+    """Return the candidate that a message due now has to wait for, the first by the flows' order; None: no wait."""
+    ahead = [
         run
         for run in runs
         if now_ms < run.due_ms <= now_ms + arbitration_ms
-        and run.flow_id != plan.flow.id  # a shadow would stand in its place
+        and run.flow_id != plan.flow.id  # a version in the shadow does not wait for the one that it would replace
         and _rank(run.flow_id, flow_set) < _rank(plan.key, flow_set)
         and _is_to_send(run, flow_set)
     ]
-    return min(before, key=lambda run: _rank(run.flow_id, flow_set)) if before else None
+    return min(ahead, key=lambda run: _rank(run.flow_id, flow_set)) if ahead else None
 
 
-def came_first(
+def message_ahead(
     messages: Iterable[Sent], plan: CompiledFlow, now_ms: int, flow_set: FlowSet, arbitration_ms: int
 ) -> Sent | None:
-    """The promotional message before which this one had to stand back, if one has just gone out."""
+    """Return a promotional message that went out within `arbitration_ms` and comes first; None: there is none."""
     for sent in messages:
         is_meeting = sent.is_promotional and now_ms - arbitration_ms < sent.time_ms <= now_ms
         is_other = is_meeting and sent.flow_id != plan.flow.id
@@ -49,12 +49,12 @@ def came_first(
 
 
 def _rank(key: str, flow_set: FlowSet) -> str:
-    """Texts that sort; what is no longer published comes last."""
+    """Return a text that sorts flows in their order; flows that are no longer published come last."""
     return flow_set.order.get(f"flow:{key}", "~")
 
 
 def _is_to_send(run: Run, flow_set: FlowSet) -> bool:
-    """Whether a message may come with the candidate's due time, of a flow that sends."""
+    """Return whether the candidate's next step may send a message when it is due."""
     plan = flow_set.plans[run.flow_id]
-    place = plan.places.get(run.step)
-    return place is not None and not (isinstance(place.step, _WAITS) or plan.is_paused or plan.is_shadow)
+    node = plan.places.get(run.step)
+    return node is not None and not (isinstance(node.step, _WAITS) or plan.is_paused or plan.is_shadow)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Candidate:
-    """A customer's run through a flow whose next step is due; plain for the compiled wheel, as Moment."""
+    """A customer's run through a flow, whose next step is due; a plain class for the compiled wheel, as Moment."""
 
     __slots__ = ("arm", "plan", "profile", "run")
 

@@ -1,4 +1,4 @@
-"""Caps: how many promotional messages a customer gets, and the log of messages that they count."""
+"""Limits on promotional messages to one customer, and the log of messages that they count."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ _UNENGAGED_MS = 90 * DAY_MS
 
 
 class Counted(NamedTuple):
-    """Promotional messages in the rolling windows that end now; one a whole window ago is out of it."""
+    """Numbers of promotional messages in the rolling windows that end now, each without its first instant."""
 
     channel: int
-    """By this channel, in the flow's hours."""
+    """By this channel, in the flow's `per_channel_hours`."""
     week: int
     """By any channel, in seven days."""
 
 
 def caps_of(profile: Profile, flow: Flow, now_ms: int, settings: DomainSettings) -> Caps:
-    """The flow's, with fewer messages a week to who is unengaged: known for 90 days, without an answer in them."""
+    """Return the flow's caps, with `unengaged_per_week` messages a week if that is less and the customer is unengaged.
+
+    A customer is unengaged if they have been known for 90 days and answered nothing in them.
+    """
     caps, week = flow.caps, settings.unengaged_per_week
     if week is None or week >= caps.per_week or not profile.first_ms:
         return caps
@@ -39,7 +42,7 @@ def caps_of(profile: Profile, flow: Flow, now_ms: int, settings: DomainSettings)
 
 
 def counted(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> Counted:
-    """What the caps have to count."""
+    """Count the messages that the caps of the flow limit."""
     after_ms = now_ms - caps.per_channel_hours * HOUR_MS
     return Counted(
         _count(promotional, channel, after_ms),
@@ -48,32 +51,36 @@ def counted(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) 
 
 
 def cap_reached(promotional: Sequence[Sent], count: Counted, caps: Caps, channel: str, now_ms: int) -> str | None:
-    """A sentence that names the cap in the way of one more message; None: none is."""
+    """Return a sentence that names the cap which forbids one more message; None: no cap does."""
     hours, week = caps.per_channel_hours, caps.per_week
     if hours and count.channel:
-        return f"A promotional message went out by {channel} in the last {hours} h; the cap is one."
+        return _limit_reached(f" by {channel}", 1, f"{hours} h", count.channel)
     if count.week >= week:
-        return f"{count.week} promotional messages went out in the last seven days; the cap is {week}."
+        return _limit_reached("", week, "seven days", count.week)
     for cap in caps.rolling:
         if cap.channel in {None, channel}:
             found = _count(promotional, cap.channel, now_ms - cap.within_ms)
             if found >= cap.messages:
                 by = f" by {cap.channel}" if cap.channel else ""
-                within = duration_text(cap.within_ms)
-                return f"{found} promotional messages went out{by} in the last {within}; the cap is {cap.messages}."
+                return _limit_reached(by, cap.messages, duration_text(cap.within_ms), found)
     return None
 
 
+def _limit_reached(by: str, limit: int, within: str, found: int) -> str:
+    limit_is = f"The limit for promotional messages{by} is {limit} in {within}"
+    return f"{limit_is}, and {found} went out, so this one was not sent."
+
+
 def free_ms(promotional: Sequence[Sent], caps: Caps, channel: str, now_ms: int) -> int:
-    """From when on none of the caps is in the way of one more message, if no other goes out until then."""
-    each: list[tuple[str | None, int, int]] = [
+    """Return from when on every cap allows one more message, if no other goes out until then."""
+    windows: list[tuple[str | None, int, int]] = [
         (None, caps.per_week, WEEK_MS),
         *((cap.channel, cap.messages, cap.within_ms) for cap in caps.rolling),
     ]
     if caps.per_channel_hours:
-        each.append((channel, 1, caps.per_channel_hours * HOUR_MS))
+        windows.append((channel, 1, caps.per_channel_hours * HOUR_MS))
     free = now_ms
-    for of_channel, messages, within_ms in each:
+    for of_channel, messages, within_ms in windows:
         if of_channel in {None, channel}:
             times = sorted(one.time_ms for one in promotional if of_channel is None or one.channel == of_channel)
             if messages <= len(times):
@@ -86,13 +93,13 @@ def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
 
 
 def unanswered(profile: Profile, now_ms: int) -> int:
-    """Promotional messages of the last LOG_MS that went out since the customer opened or clicked one, or ordered."""
+    """Count the promotional messages of the last LOG_MS since the customer's last open, click or order."""
     answers = [time_ms for _, time_ms in profile.answered]
     since_ms = max(now_ms - LOG_MS, last_order_ms(profile) or 0, *answers)
     return sum(sent.is_promotional and sent.time_ms > since_ms for sent in profile.messages)
 
 
 def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
-    """The log with one more message, which goes out then; what is older than LOG_MS, or beyond MESSAGES_MAX, goes."""
-    standing = [message for message in messages if message.time_ms > now_ms - LOG_MS]
-    return (*standing, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
+    """Return the log with one more message at now_ms, without those older than LOG_MS or beyond MESSAGES_MAX."""
+    recent = [message for message in messages if message.time_ms > now_ms - LOG_MS]
+    return (*recent, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]

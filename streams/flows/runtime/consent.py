@@ -1,4 +1,4 @@
-"""Consent by channel: the latest statement by time holds."""
+"""Consent by channel: the latest statement holds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DEFAULT = "default"
 def allowed(
     consents: tuple[ConsentState, ...], channel: str, default: Literal["denied", "granted"]
 ) -> tuple[bool, str]:
-    """Whether messages by the channel are consented to, and on what that rests: channel@time_ms, or DEFAULT.
+    """Return whether messages by the channel are consented to, and the evidence for it: channel@time_ms, or DEFAULT.
 
-    A statement about ALL covers every channel; of two at the same time a withdrawal wins.
+    A statement about ALL covers every channel. Of two statements at the same time a withdrawal wins.
     """
     latest = latest_statement(consents, channel)
     if latest is None:
@@ -28,7 +28,7 @@ def allowed(
 
 
 def latest_statement(consents: tuple[ConsentState, ...], channel: str) -> ConsentState | None:
-    """The statement that holds for a channel, its own or one about ALL; None: there is none."""
+    """Return the statement that holds for a channel, its own or one about ALL; None: there is none."""
     latest: ConsentState | None = None
     for item in consents:
         if item.channel in {channel, ALL} and (latest is None or _order(item) > _order(latest)):
@@ -39,7 +39,7 @@ def latest_statement(consents: tuple[ConsentState, ...], channel: str) -> Consen
 def with_consent(
     consents: tuple[ConsentState, ...], channel: str, *, granted: bool, time_ms: int
 ) -> tuple[ConsentState, ...]:
-    """The statements with one more, one kept a channel; the same object when it changes nothing."""
+    """Add a statement and keep the latest of each channel; return the same object when nothing changes."""
     united = united_consents((*consents, ConsentState(channel, granted, time_ms)))
     return consents if united == consents else united
 

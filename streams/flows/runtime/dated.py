@@ -1,4 +1,4 @@
-"""Entry by a date: a timer stands on the time that the profile gives, and moves with it."""
+"""Entry by a date: a timer is set to the time that the profile gives, and moves with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _replace = msgspec.structs.replace
 
 
 def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profile:
-    """The profile with a timer for each entry that is to come; the same object if none moved."""
+    """Return the profile with a timer for each entry by a date that is to come; the same object if none changes."""
     before = profile.entry_timers
     timers = []
     for plan in flow_set.dates:
@@ -26,17 +26,20 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
         if due_ms is None or not flow_set.may_enter(plan, at.customer):
             continue
         timer = plan.key, due_ms
-        # several may be due at once, and fire one after the other
+        # several may be due at once and fire one after the other, so a timer that is already due stays
         if due_ms > at.now_ms or timer in before:
             timers.append(timer)
     return profile if tuple(timers) == before else _replace(profile, entry_timers=tuple(timers))
 
 
 def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
-    """The profile after a flow's entry timer came due: entered, if the flow in force still says that time."""
+    """Return the profile after a flow's entry timer fired.
+
+    The customer enters if the flow that holds now still gives that time.
+    """
     is_old = at.now_ms - due_ms > at.settings.entry_age_max_ms
-    spent = tuple([timer for timer in profile.entry_timers if timer[0] != key])
-    profile = with_entry_timers(_replace(profile, entry_timers=spent), flow_set, at)
+    remaining = tuple([timer for timer in profile.entry_timers if timer[0] != key])
+    profile = with_entry_timers(_replace(profile, entry_timers=remaining), flow_set, at)
     for plan in flow_set.dates:
         if plan.key != key or _entry_ms(profile, plan) != due_ms or not flow_set.may_enter(plan, at.customer):
             continue

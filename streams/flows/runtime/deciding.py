@@ -1,4 +1,4 @@
-"""The decision about one message: the first no in a fixed order, or yes."""
+"""The decision about one message: the first objection in a fixed order, or that it is sent."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
 from streams.flows.language.arms import HOLDOUT
+from streams.flows.language.durations import duration_text
 from streams.flows.language.fields import cart_total_minor
 from streams.flows.language.flow import NEVER_MS
-from streams.flows.runtime.arbitration import came_first, comes_first
+from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.runtime.consent import allowed
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
@@ -30,55 +31,58 @@ if TYPE_CHECKING:
 
 HELD_MS_MIN = 1_000
 HELD_MS_MAX = HOUR_MS // 4
-"""How long until a message that a pause holds is looked at again, whether it may go."""
+"""Shortest and longest time until a message that a pause holds is decided again."""
 
 
-def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each no is a return
-    """In this order: needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank, caps; else sent."""
+def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
+    """Decide by needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank and caps, in this order."""
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
     if cart is None and flow.needs.cart == "not_empty":
-        return Verdict("exited", "The cart is empty.", evidence)
+        return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
-        return Verdict("exited", "What the flow needs no longer holds.", evidence)
+        return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
-        return Verdict("exited", "The flow's period of validity is over.", evidence)
+        return Verdict("exited", "The flow's period of validity is over, so the customer left it.", evidence)
     if plan.is_paused:
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
-        return Verdict("expired", "The time to send this has passed.", evidence)
+        return Verdict("expired", "The message expired before it could be sent.", evidence)
     channel, evidence["consent"] = _channel(profile, flow, at.settings)
     if channel is None:
         channels = " or ".join(flow.ordered_channels)
-        return Verdict("no_consent", f"There is no consent to messages by {channels}.", evidence)
+        reason = f"There is no consent from the customer to messages by {channels}, so none was sent."
+        return Verdict("no_consent", reason, evidence)
     if candidate.arm == HOLDOUT:
-        return Verdict("held_out", f"Of {flow.holdout_percent:g} % who get nothing, to compare with.", evidence)
+        share = f"the {flow.holdout_percent:g} % who get nothing"
+        reason = f"This customer is in {share}, so that the flow's effect can be measured."
+        return Verdict("held_out", reason, evidence)
     if flow.is_promotional:
         return _promotional(candidate, channel, evidence, flow_set, at)
     return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
 
 
 def expires_ms(run: Run, flow: Flow) -> int:
-    """The last time at which a message may go out; a pause does not put it off."""
+    """Return the last time at which a message may go out; a pause does not put it off."""
     return (run.held_ms or run.due_ms) + flow.expires_after_ms
 
 
 def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verdict:
-    """It is looked at again after as long as it has waited: often at first, and seldom in a long pause."""
+    """Put a message off for as long as it has waited: it is decided again often at first, seldom in a long pause."""
     last_ms = expires_ms(run, flow)
     if now_ms > last_ms:
-        return Verdict("paused", "The time to send this passed while a person had paused the flow.", evidence)
+        return Verdict("paused", "The message expired while the flow was paused, so it was not sent.", evidence)
     waited_ms = now_ms - (run.held_ms or run.due_ms)
     until_ms = now_ms + min(max(waited_ms, HELD_MS_MIN), HELD_MS_MAX)
-    reason = "It waits: a person has paused the flow."
+    reason = "The message waits because someone has paused the flow."
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
 
 
 def _promotional(  # noqa: PLR0911 - as decide
     candidate: Candidate, channel: str, evidence: dict[str, str], flow_set: FlowSet, at: Moment
 ) -> Verdict:
-    """What only a promotional message has to pass."""
+    """Decide by what only a promotional message has to pass."""
     profile, run, plan = candidate.profile, candidate.run, candidate.plan
     flow, now_ms, settings = plan.flow, at.now_ms, at.settings
     zone = zone_of(profile.time_zone, settings.reporting_time_zone)
@@ -88,23 +92,26 @@ def _promotional(  # noqa: PLR0911 - as decide
         if until_ms is not None:
             evidence |= {"time_zone": str(zone), "quiet_until_ms": str(until_ms)}
             if until_ms > expires_ms(run, flow):
-                return Verdict("quiet", "The time to send this passes in quiet hours.", evidence)
-            return Verdict("deferred", "It waits for the end of quiet hours.", evidence, until_ms=until_ms)
+                reason = "The message would expire before quiet hours end, so it was not sent."
+                return Verdict("quiet", reason, evidence)
+            end = flow.quiet_hours.to_minute
+            reason = f"The message waits until {end // 60:02}:{end % 60:02} local time, when quiet hours end."
+            return Verdict("deferred", reason, evidence, until_ms=until_ms)
     silenced = _silenced(profile, flow, flow_set, at)
     if silenced is not None:
         return Verdict("suppressed", silenced, evidence)
-    ahead = comes_first(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
+    ahead = candidate_ahead(profile.runs, plan, now_ms, flow_set, settings.arbitration_ms)
     if ahead is not None:
         return _outranked(run, flow, ahead.flow_id, ahead.due_ms, evidence)
     promotional = [message for message in profile.messages if message.is_promotional]
     if plan.is_shadow:
-        # it would stand in the place of the version that sends
+        # it would send in place of the published version, whose messages do not count for it
         promotional = [message for message in promotional if message.flow_id != flow.id]
     caps = caps_of(profile, flow, goes_ms, settings)
     count = counted(promotional, caps, channel, goes_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
     reached = cap_reached(promotional, count, caps, channel, goes_ms)
-    winner = came_first(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
+    winner = message_ahead(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
     if winner is not None and (reached is not None or flow.when_outranked == "drop"):
         until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, caps, channel, now_ms)
         return _outranked(run, flow, winner.flow_id, until_ms, evidence)
@@ -114,7 +121,7 @@ def _promotional(  # noqa: PLR0911 - as decide
 
 
 def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
-    """Now, or the customer's own time where the flow asks for it and the message does not expire until then."""
+    """Return now, or the customer's best time if the flow asks for it and the message lasts until then."""
     flow = candidate.plan.flow
     if flow.send_time == "at_once":
         return at.now_ms
@@ -124,17 +131,17 @@ def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
 
 
 def _outranked(run: Run, flow: Flow, winner: str, until_ms: int, evidence: dict[str, str]) -> Verdict:
-    """It waits so long, or is dropped where its time passes meanwhile."""
+    """Put a message off until then, or drop it if it expires before."""
     evidence |= {"winner": winner}
     if until_ms > expires_ms(run, flow):
-        return Verdict("outranked", f"The flow {winner} comes first.", evidence)
+        return Verdict("outranked", f"The flow {winner} has priority, so this message was not sent.", evidence)
     evidence |= {"until_ms": str(until_ms)}
-    reason = f"It waits: the flow {winner} comes first."
+    reason = f"The message waits because the flow {winner} has priority."
     return Verdict("deferred", reason, evidence, until_ms=until_ms, is_held=True)
 
 
 def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
-    """The message that a verdict sends; not to go out once the customer's quiet hours begin."""
+    """Return the message that a verdict sends; it expires when the customer's quiet hours begin, if not before."""
     profile, run, flow = candidate.profile, candidate.run, candidate.plan.flow
     cart = profile.cart if flow.products == "cart" else None
     items = run.products if cart is None else cart.items
@@ -162,41 +169,49 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
 
 
 def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[str | None, str]:
-    """Of those with consent the channel that he answered last, else the first; None; and on what that rests."""
+    """Return the channel to use, and the evidence for its consent; None: there is no consent to any.
+
+    It is the channel with consent by which the customer answered last, or else the flow's first.
+    """
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
     default = settings.consent_default if flow.is_promotional else "granted"
-    resting = ""
+    evidence = ""
     channels = flow.ordered_channels
     if profile.answered:
         last = dict(profile.answered)
         channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
     for channel in channels:
-        is_allowed, resting = allowed(profile.consents, channel, default)
+        is_allowed, evidence = allowed(profile.consents, channel, default)
         if is_allowed:
-            return channel, resting
-    return None, resting
+            return channel, evidence
+    return None, evidence
 
 
 def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:
-    """Why he is left in peace: he answers to nothing, or the message of another flow keeps this one silent."""
-    enough = at.settings.unanswered_max
-    if enough:
+    """Return why a promotion is suppressed; None: it is not.
+
+    The customer leaves too many unanswered, or another flow holds back promotions after its own message.
+    """
+    unanswered_max = at.settings.unanswered_max
+    if unanswered_max:
         count = unanswered(profile, at.now_ms)
-        if count >= enough:
-            return f"{count} messages in 30 days had no answer; {enough} are enough."
+        if count >= unanswered_max:
+            limit = f"the limit is {unanswered_max}, so this one was not sent"
+            return f"{count} promotional messages in 30 days had no answer, and {limit}."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:
             continue
         if message.time_ms > at.now_ms - other.suppresses_ms:
-            return f"The flow {other.id} keeps others silent for a while."
+            held_back = f"holds back other promotions for {duration_text(other.suppresses_ms)}"
+            return f"The flow {other.id} {held_back} after its own message, so this one was not sent."
     return None
 
 
 def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None) -> str:
-    at = plan.flow.first_due if run.step == plan.first else f"At the step {run.step}"
+    due = plan.flow.first_due if run.step == plan.first else f"at the step {run.step}"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
-    return f"{at} nothing had ended the flow{end}"
+    return f"The message was due {due}, and nothing had ended the flow{end}"
 
 
 _CART_FACTS = ("cart_items", "cart_total_minor", "cart_added_ms")

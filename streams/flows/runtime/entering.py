@@ -1,4 +1,4 @@
-"""Entry into a flow: the customer becomes a candidate, or his first wait begins anew."""
+"""Entry into a flow: the customer becomes a candidate, or their first wait restarts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ PRODUCTS_MAX = 10
 _replace = msgspec.structs.replace
 
 
-class _What(msgspec.Struct, frozen=True, gc=False):
-    """What lets a customer in."""
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """What lets a customer enter a flow."""
 
     words: str
+    """Begins the sentence for people."""
     evidence: str
     cause: str
     time_ms: int
@@ -33,74 +34,78 @@ class _What(msgspec.Struct, frozen=True, gc=False):
 
 
 def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
-    """The profile with a candidate of the flow, which waits anew if it was there; the same object if nothing moved."""
+    """Return the profile with a candidate of the flow; one that was there may restart its wait.
+
+    The same object if nothing changes.
+    """
     products: tuple[CartItem, ...] = ()
     if plan.shows_entry:
         shown = event.products[:PRODUCTS_MAX]
         products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
     kind = event.type
-    what = _What(kind, kind, event.event_id, event.time_ms, is_old, products)
-    return _entered(profile, plan, what, at)
+    entry = _Entry(kind, kind, event.event_id, event.time_ms, is_old, products)
+    return _entered(profile, plan, entry, at)
 
 
 def entered_by_segment(profile: Profile, plan: CompiledFlow, segment: str, at: Moment, *, is_old: bool) -> Profile:
-    """As `entered_by_event`, at the time of his own clock."""
-    what = _What(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
-    return _entered(profile, plan, what, at)
+    """Do as `entered_by_event`, at the customer's own clock."""
+    entry = _Entry(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
+    return _entered(profile, plan, entry, at)
 
 
 def entered_by_date(profile: Profile, plan: CompiledFlow, due_ms: int, at: Moment, *, is_old: bool) -> Profile:
-    """As `entered_by_event`, at the time that his date gives."""
+    """Do as `entered_by_event`, at the time that the profile's date gives."""
     words = plan.flow.entry.words
-    what = _What(f"The time {words}", words, at.cause, due_ms, is_old, ())
-    return _entered(profile, plan, what, at)
+    entry = _Entry(f"The time {words}", words, at.cause, due_ms, is_old, ())
+    return _entered(profile, plan, entry, at)
 
 
-def _entered(profile: Profile, plan: CompiledFlow, what: _What, at: Moment) -> Profile:
-    flow, runs, time_ms = plan.flow, profile.runs, what.time_ms
+def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) -> Profile:
+    flow, runs, time_ms = plan.flow, profile.runs, entry.time_ms
     due_ms = max(time_ms + plan.wait_ms, at.now_ms)
-    known = _run_of(runs, plan.key)
-    if known is not None:
-        if what.is_old or time_ms <= last_entry_ms(known, plan):
+    running = _run_of(runs, plan.key)
+    if running is not None:
+        if entry.is_old or time_ms <= last_entry_ms(running, plan):
             return profile
-        if plan.restarts and known.step in plan.opening:
-            again = _replace(
-                known,
+        if plan.restarts and running.step in plan.opening:
+            restarted = _replace(
+                running,
                 flow_version=flow.version,
                 step=plan.first,
                 due_ms=due_ms,
                 last_entry_ms=time_ms,
-                products=what.products,
+                products=entry.products,
                 held_ms=0,
             )
-            return _replace(profile, runs=tuple([again if run is known else run for run in runs]))
-        if not flow.begins_anew or known.step in plan.opening:
+            return _replace(profile, runs=tuple([restarted if run is running else run for run in runs]))
+        if not flow.begins_anew or running.step in plan.opening:
             return profile
     if flow.valid is not None and not flow.valid.holds(at.now_ms):
         return profile
     if plan.reentry_ms and _is_too_soon(profile, plan, time_ms):
         return profile
-    candidate_id = derived_id(what.cause, at.customer, plan.key, flow.version)
+    candidate_id = derived_id(entry.cause, at.customer, plan.key, flow.version)
     run = Run(
         flow_id=plan.key,
         flow_version=flow.version,
         candidate_id=candidate_id,
-        cause=what.cause,
+        cause=entry.cause,
         entered_ms=time_ms,
         due_ms=due_ms,
         step=plan.first,
         last_entry_ms=time_ms,
-        products=what.products,
+        products=entry.products,
     )
-    evidence = {"event": what.evidence, "event_time_ms": str(time_ms)}
-    if what.is_old:
-        verdict = Verdict("too_old", f"{what.words} came too late to start anything.", evidence)
+    evidence = {"event": entry.evidence, "event_time_ms": str(time_ms)}
+    if entry.is_old:
+        verdict = Verdict("too_old", f"{entry.words} came in too late to start the flow.", evidence)
     else:
-        if known is not None:
-            ended = Verdict("exited", f"{what.words} begins this flow anew.", evidence)
-            give_receipt(ended, known, arm_of(flow, at.customer), at)
-            runs = tuple([other for other in runs if other is not known])
-        verdict = Verdict("entered", f"{what.words} starts this flow.", evidence | {"due_ms": str(due_ms)})
+        if running is not None:
+            ended = Verdict("exited", f"{entry.words} started the flow again for this customer.", evidence)
+            give_receipt(ended, running, arm_of(flow, at.customer), at)
+            runs = tuple([other for other in runs if other is not running])
+        reason = f"{entry.words} started the flow for this customer."
+        verdict = Verdict("entered", reason, evidence | {"due_ms": str(due_ms)})
         entries = _with_entry(profile.entries, plan.key, time_ms) if plan.reentry_ms else profile.entries
         profile = _replace(profile, runs=(*runs, run), entries=entries)
     give_receipt(verdict, run, arm_of(flow, at.customer), at)
@@ -115,7 +120,7 @@ def _run_of(runs: tuple[Run, ...], key: str) -> Run | None:
 
 
 def last_entry_ms(run: Run, plan: CompiledFlow) -> int:
-    """Time of the entry event from which the first wait counts."""
+    """Return the time of the entry event from which the first wait counts."""
     if last_ms := run.last_entry_ms:
         return last_ms
     return run.due_ms - plan.wait_ms if plan.restarts else run.entered_ms

@@ -19,27 +19,27 @@ _DAYS_A_WEEK = 7
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str | None, default: str) -> ZoneInfo:
-    """The zone of that name; the default's where there is none."""
+    """Return the zone of that name, or the default one if there is no such zone."""
     try:
         return ZoneInfo(name or default)
-    except (KeyError, ValueError, OSError):  # unknown, or no name of a file at all
+    except (KeyError, ValueError, OSError):  # an unknown zone, or a text that cannot name a file
         return ZoneInfo(default)
 
 
 def hour_of(time_ms: int, zone: ZoneInfo) -> int:
-    """The hour of the day there."""
+    """Return the hour of the day in that zone."""
     return datetime.fromtimestamp(time_ms / 1000, zone).hour
 
 
 def send_ms(minute: int, quiet: QuietHours | None, now_ms: int, zone: ZoneInfo) -> int:
-    """When it is that time of day next, or quiet hours are over in which it lies."""
+    """Return when it is that minute of the day next; if that is quiet, when quiet hours end."""
     if quiet is not None and quiet.holds(minute):
         minute = quiet.to_minute
     return _next(minute, range(1, _DAYS_A_WEEK + 1), now_ms, zone)
 
 
 def quiet_until_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int | None:
-    """When the quiet hours end in which now lies; None: it lies in none."""
+    """Return when the quiet hours end that now is in; None: it is in none."""
     local = datetime.fromtimestamp(now_ms / 1000, zone)
     minute = local.hour * 60 + local.minute
     if not hours.holds(minute):
@@ -49,12 +49,12 @@ def quiet_until_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int | None
 
 
 def next_quiet_ms(hours: QuietHours, now_ms: int, zone: ZoneInfo) -> int:
-    """When quiet hours begin next."""
+    """Return when quiet hours begin next."""
     return _next(hours.from_minute, range(1, _DAYS_A_WEEK + 1), now_ms + 1, zone)
 
 
 def until_ms(step: WaitUntilStep, now_ms: int, zone: ZoneInfo) -> int:
-    """When it is that time of day next, on one of the days; now, if it is."""
+    """Return when it is the step's time of day next, on one of its days; that may be now."""
     return _next(step.time, step.days or range(1, _DAYS_A_WEEK + 1), now_ms, zone)
 
 
@@ -69,7 +69,10 @@ def _next(minute: int, days: Container[int], now_ms: int, zone: ZoneInfo) -> int
 
 
 def _at(day: date, minute: int, now_ms: int, zone: ZoneInfo) -> int:
-    """That time of the day; of two, on a day on which clocks are set back, the first that is not over."""
+    """Return that minute of the day as a time.
+
+    On a day on which clocks are set back there may be two: the first that is not over.
+    """
     local = datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
     first_ms = round(local.timestamp() * 1000)
     return first_ms if first_ms >= now_ms else max(first_ms, round(local.replace(fold=1).timestamp() * 1000))

@@ -1,9 +1,9 @@
-"""Messages that are decided and may still be taken back: held until all that came in before is folded, or not yet due.
+"""Messages that are decided and may still be taken back: held until the watermark has passed, or not due yet.
 
-A customer's own record fires his timers at once, while a withdrawal that names only his address, or an order of his
-device, may still lie in another partition. What is promotional waits then, decided as it is, until the partition's
-time has come; what is found out meanwhile, and happened before the message was to go, takes it back. So does what
-happens before the due time of a message that is out already: a Revocation under the same key tells subscribers.
+A customer's own record fires their timers at once. A withdrawal that names only their address, or an order of their
+device, may still be in another partition then. So a promotional message is held until the watermark has passed its
+decision. What turns up meanwhile takes it back if it happened before the message was to go out. What happens before
+the due time of a message that is out already takes it back too: a Revocation under the same key tells subscribers.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from streams.profiles.moment import Moment
     from streams.profiles.profile import ConsentState, Profile
 
-SETTLES_MS = 10_000
-"""Time comes a second or two after what happens where nothing has a backlog: for so little nobody has to wait."""
+LAG_MS_MAX = 10_000
+"""Without a backlog the watermark is a second or two behind: up to this lag no message is held."""
 _replace = msgspec.structs.replace
 
 
@@ -41,13 +41,13 @@ class Ending(NamedTuple):
 
 
 def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermark_ms: int | None) -> Profile:
-    """The profile after the message: in its log as of when it goes, and emitted or held; kept until it is due."""
+    """Emit or hold a message, and return the profile with it: in the log, and pending until it is due."""
     flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
     profile = candidate.profile
     profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
-    is_settled = watermark_ms is not None and trigger.decided_ms - watermark_ms <= SETTLES_MS
-    # one after the other, as they were decided
-    is_held = flow.is_promotional and (not is_settled or any(other.is_held for other in profile.pending))
+    is_current = watermark_ms is not None and trigger.decided_ms - watermark_ms <= LAG_MS_MAX
+    # messages go out in the order in which they were decided
+    is_held = flow.is_promotional and (not is_current or any(other.is_held for other in profile.pending))
     if not is_held:
         _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
@@ -57,7 +57,7 @@ def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermar
 
 
 def bounded(profile: Profile, at: Moment) -> Profile:
-    """The profile with PENDING_MAX messages at most: of more the first do not wait."""
+    """Return the profile with at most PENDING_MAX pending messages; of more, the first go out now."""
     beyond = len(profile.pending) - PENDING_MAX
     if beyond <= 0:
         return profile
@@ -68,7 +68,10 @@ def bounded(profile: Profile, at: Moment) -> Profile:
 
 
 def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
-    """The profile after time has come: what nothing has taken back, a pause of its flow neither, goes out."""
+    """Emit the held messages that the watermark has passed, and return the profile.
+
+    A message stays pending until it is due. One whose flow is paused is taken back.
+    """
     if watermark_ms is None:
         return profile
     profile = _without_paused(profile, watermark_ms, flow_set, at)
@@ -92,12 +95,12 @@ def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: 
         plan = flow_set.plan_of(message.run, at.customer)
         return _is_to_release(message, watermark_ms) and plan is not None and plan.is_paused
 
-    reason = "A person had paused the flow before the message went out."
+    reason = "The flow was paused before the message went out, so it was taken back."
     return _without(profile, is_taken_back, reason, {}, at)
 
 
 def _emit(trigger: Trigger, at: Moment) -> None:
-    # a device may have turned out to be this customer meanwhile
+    # the device for which it was decided may have turned out to be this customer
     mine = trigger if trigger.customer == at.customer else _replace(trigger, customer=at.customer)
     at.effects.emit(at.customer, mine)
     at.effects.count("triggers")
@@ -105,9 +108,9 @@ def _emit(trigger: Trigger, at: Moment) -> None:
 
 
 def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Moment) -> Profile:
-    """The profile without messages of flows that this event would have ended, had it been folded when it was received.
+    """Take back messages of flows that this event would have ended, had it been folded when it was received.
 
-    An order of before the customer entered the flow ends nothing.
+    An event from before the customer entered the flow ends nothing.
     """
 
     def is_taken_back(message: PendingMessage) -> bool:
@@ -117,12 +120,12 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
         return is_exit and is_later and ending.received_ms < message.goes_ms
 
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
-    reason = f"{ending.event_type} had ended this flow before the message was to go."
+    reason = f"{ending.event_type} had ended the flow before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, evidence, at)
 
 
 def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:
-    """The profile without messages to which one of the statements had withdrawn consent before they were to go."""
+    """Take back messages for which one of the statements withdrew consent before they were to go out."""
 
     def is_taken_back(message: PendingMessage) -> bool:
         channel, goes_ms = message.trigger.channel, message.goes_ms
@@ -133,13 +136,13 @@ def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: 
             for said in statements
         )
 
-    reason = "Consent had been withdrawn before the message was to go."
+    reason = "Consent was withdrawn before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, {}, at)
 
 
-def without_out(profile: Profile, at: Moment) -> Profile:
-    """A device's profile that a user takes in: what is out to the device and not due yet is taken back."""
-    reason = "The device turned out to be another customer's."
+def without_dispatched(profile: Profile, at: Moment) -> Profile:
+    """Take back the messages to a device that are out and not due yet, before a user absorbs its profile."""
+    reason = "This device turned out to belong to a known customer, so the message was taken back."
     return _without(profile, lambda message: not message.is_held, reason, {}, at)
 
 
@@ -164,8 +167,8 @@ def _without(
                 time_ms=at.now_ms,
             )
             at.effects.emit(at.customer, revocation)
-    gone = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
-    # he never got them: they count for no cap
-    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in gone])
-    outstanding = tuple([message for message in open_ if message not in revoked])
-    return _replace(profile, messages=messages, pending=outstanding)
+    unsent = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
+    # the customer never got them, so they count for no cap
+    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in unsent])
+    pending = tuple([message for message in open_ if message not in revoked])
+    return _replace(profile, messages=messages, pending=pending)

@@ -1,4 +1,4 @@
-"""Receipts: every yes and no to a candidate is a record, and counts."""
+"""Receipts: each decision about a candidate is a record, and counts."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ Outcome = Literal[
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OPEN = "decisions_open"
-"""Fact: candidates without a final record."""
+"""Fact: candidates without a final decision."""
 _NOT_FINAL = {"entered", "deferred", "revoked"}
 _OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
 
 
 class Verdict(NamedTuple):
-    """What became of a candidate, why, and what that rested on."""
+    """What became of a candidate, why, and the evidence."""
 
     outcome: Outcome
     reason: str
     """One sentence for people."""
     evidence: dict[str, str]
     channel: str = ""
-    """By which the message goes out, where one does."""
+    """By which the message goes out; empty: none does."""
     until_ms: int = 0
-    """When a deferred one is due again, or one that is sent is to go; 0: at once."""
+    """When a deferred candidate is due again, or a message that is sent is to go out; 0: at once."""
     is_held: bool = False
-    """A deferred one whose time to expire goes on."""
+    """Whether a deferred message expires as if it had not been deferred."""
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
-    """Emits the decision about a run; candidates = final + open, where too_old is both at once.
+    """Emit the decision about a run; candidates = final + open, where too_old opens and closes one at once.
 
-    What is revoked has had its outcome: it counts for neither.
+    A revoked message has had its outcome, so it counts for neither.
     """
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):
@@ -83,9 +83,9 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
 
 
 def check_receipts(candidates: int, effects: Effects) -> None:
-    """Counts the candidates that profiles have more (or fewer) of after a record, and of which no receipt says so."""
+    """Count the candidates that a record added to profiles, or took away, without a receipt."""
     if candidates or effects.outputs:
-        told = sum([value for (name, _, _), value in effects.increments if name == OPEN])
-        told += effects.ones.count((OPEN, 0, ""))
-        if told != candidates:
-            effects.count("candidates_unaccounted", value=abs(told - candidates))
+        receipted = sum([value for (name, _, _), value in effects.increments if name == OPEN])
+        receipted += effects.ones.count((OPEN, 0, ""))
+        if receipted != candidates:
+            effects.count("candidates_unaccounted", value=abs(receipted - candidates))

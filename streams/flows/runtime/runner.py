@@ -1,4 +1,4 @@
-"""Customers' ways through flows: entry, exit, and the steps that are due."""
+"""A customer's way through flows: entry, exit, and the steps that are due."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
 
 _ORDERED = "order_completed"
 _ENDING = frozenset({"exited", "held_out", "no_consent"})
-"""Outcomes of one message after which the flow has no further one for the customer."""
+"""Outcomes of one message after which the flow sends the customer no further one."""
 _replace = msgspec.structs.replace
 
 
 def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
-    """The profile, which has taken the event in already, with flows ended and entered; the same object if none was."""
+    """Return the profile after an event, which it holds already, has ended and started flows.
+
+    The same object if no flow changed.
+    """
     listening = flow_set.listening.get(event.type)
     if listening is None:
         return profile
@@ -63,14 +66,14 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
             if plan.is_shared and not flow_set.may_enter(plan, at.customer):
                 continue
             if is_bought and _ORDERED in plan.flow.exit_events:
-                continue  # it came late, from a device or a client; what it would start has ended already
+                continue  # it came late, and the order since has ended what it would start
             if plan.entry is None or plan.entry(profile, event, at.now_ms):
                 profile = entered_by_event(profile, plan, event, at, is_old=is_old)
     return profile
 
 
 def on_segment(profile: Profile, segment: str, flow_set: FlowSet, at: Moment, *, is_old: bool = False) -> Profile:
-    """The profile, which has just come into the segment, with flows entered; the same object if none was."""
+    """Return the profile after its new segment has started flows; the same object if none started."""
     for plan in flow_set.segments.get(segment, ()):
         if flow_set.may_enter(plan, at.customer) and (plan.entry is None or plan.entry(profile, None, at.now_ms)):
             profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
@@ -78,67 +81,72 @@ def on_segment(profile: Profile, segment: str, flow_set: FlowSet, at: Moment, *,
 
 
 def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
-    """The profile after the steps of the run, one of its own, that are due: it waits again, or it is over.
+    """Return the profile after the due steps of one of its runs, which then waits again or is over.
 
-    Who entered an older version and is to move goes on in the newer one, at the step of the same name, and the records
-    name that version. Each message is a candidate of its own: the first comes with the entry, a further one
-    with what was decided about the one before.
+    A customer who entered an older version and is to move continues in the newer one, at the step of the same name.
+    Records then name the newer version. Each message is a candidate of its own: the first one from the entry on, a
+    later one from the decision about the message before.
     """
     plan = flow_set.plan_of(run, at.customer)
     if plan is None:
-        gone = Verdict("exited", f"The flow {run.flow_id} is no longer published.", {})
-        give_receipt(gone, run, UNASSIGNED, at)
+        unpublished = Verdict("exited", f"The flow {run.flow_id} is no longer published, so the customer left it.", {})
+        give_receipt(unpublished, run, UNASSIGNED, at)
         return _with_run(profile, run, None)
     step = run.step if run.step in plan.places else plan.first if len(plan.places) == 1 else END
     arm = arm_of(plan.flow, at.customer)
-    going: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
+    current: Run | None = _replace(run, flow_version=plan.flow.version, step=run.step if step == END else step)
     if step == END:
-        give_receipt(Verdict("exited", f"Version {plan.flow.version} has no step {run.step}.", {}), run, arm, at)
-        going = None
-    while going is not None and going.due_ms <= at.now_ms:
-        candidate, place = Candidate(profile, going, plan, arm), plan.places[going.step]
-        if isinstance(place.step, TriggerStep):
+        reason = f"Version {plan.flow.version} of the flow has no step {run.step}, so the customer left it."
+        give_receipt(Verdict("exited", reason, {}), run, arm, at)
+        current = None
+    while current is not None and current.due_ms <= at.now_ms:
+        candidate, node = Candidate(profile, current, plan, arm), plan.places[current.step]
+        if isinstance(node.step, TriggerStep):
             verdict = decide(candidate, flow_set, at)
             if verdict.outcome == "sent" and plan.is_shadow:
-                verdict = verdict._replace(outcome="shadow", reason=f"Not sent by {verdict.channel}. {verdict.reason}")
+                reason = f"This version is in the shadow, so nothing went out by {verdict.channel}. {verdict.reason}"
+                verdict = verdict._replace(outcome="shadow", reason=reason)
             if verdict.outcome == "sent":
                 profile = sent_or_held(candidate, trigger(candidate, verdict, at), at, watermark_ms=watermark_ms)
-            if not (plan.is_paused and verdict.is_held and going.held_ms):
-                give_receipt(verdict, going, arm, at)
-            going = _after_verdict(candidate, verdict, place.nexts[0], at)
+            if not (plan.is_paused and verdict.is_held and current.held_ms):
+                give_receipt(verdict, current, arm, at)
+            current = _after_verdict(candidate, verdict, node.nexts[0], at)
         else:
-            going = _stepped(candidate, place, at)
-    return _with_run(profile, run, going)
+            current = _after_step(candidate, node, at)
+    return _with_run(profile, run, current)
 
 
 def end_lost_to_merge(run: Run, at: Moment) -> None:
-    """Ends a candidate whose customer, once two profiles were one, had another candidate in the same flow."""
-    verdict = Verdict("exited", "Another candidate of the same customer goes on in this flow.", {"event": "merge"})
+    """End a candidate of a merged profile that has another candidate in the same flow."""
+    reason = "This profile was merged with another one, which is in the flow already."
+    verdict = Verdict("exited", reason, {"event": "merge"})
     give_receipt(verdict, run, UNASSIGNED, at)
 
 
-def waiting_anew(runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str) -> tuple[Run, ...]:
-    """The candidates that go on after a merge: what a lost one had entered by begins their wait anew."""
-    for gone in lost:
-        plan = flow_set.plan_of(gone, customer)
-        if plan is not None and plan.restarts and gone.step in plan.opening:
-            runs = tuple(_taking_over(run, gone, plan) if run.flow_id == gone.flow_id else run for run in runs)
+def with_restarted_waits(
+    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
+) -> tuple[Run, ...]:
+    """Return the candidates that go on after a merge; a later entry event of a lost one restarts their wait."""
+    for ended in lost:
+        plan = flow_set.plan_of(ended, customer)
+        if plan is not None and plan.restarts and ended.step in plan.opening:
+            runs = tuple(_with_later_wait(run, ended, plan) if run.flow_id == ended.flow_id else run for run in runs)
     return runs
 
 
-def _taking_over(run: Run, gone: Run, plan: CompiledFlow) -> Run:
-    if run.step not in plan.opening or last_entry_ms(gone, plan) <= last_entry_ms(run, plan):
+def _with_later_wait(run: Run, other: Run, plan: CompiledFlow) -> Run:
+    if run.step not in plan.opening or last_entry_ms(other, plan) <= last_entry_ms(run, plan):
         return run
-    due_ms = max(run.due_ms, gone.due_ms) if run.step == gone.step else gone.due_ms
+    due_ms = max(run.due_ms, other.due_ms) if run.step == other.step else other.due_ms
     return _replace(
-        run, step=gone.step, due_ms=due_ms, last_entry_ms=gone.last_entry_ms, products=gone.products, held_ms=0
+        run, step=other.step, due_ms=due_ms, last_entry_ms=other.last_entry_ms, products=other.products, held_ms=0
     )
 
 
-def without_ordered(runs: tuple[Run, ...], order_ms: int, flow_set: FlowSet, at: Moment) -> tuple[Run, ...]:
-    """The candidates that stay when another profile of the same customer turns out to hold an order of that time.
+def without_ended_by_order(runs: tuple[Run, ...], order_ms: int, flow_set: FlowSet, at: Moment) -> tuple[Run, ...]:
+    """End candidates by an order of that time in another profile of the same customer; return the others.
 
-    One whose last entry event came after the order began anew, and stays.
+    A candidate whose last entry event came after the order stays.
     """
     listening = flow_set.listening.get(_ORDERED)
     if listening is None or not runs:
@@ -181,12 +189,12 @@ def _without_exited(
 
 
 def _end(run: Run, plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> None:
-    verdict = Verdict("exited", f"{evidence['event']} ends this flow.", evidence)
+    verdict = Verdict("exited", f"{evidence['event']} ended the flow for this customer.", evidence)
     give_receipt(verdict, run, arm_of(plan.flow, at.customer), at)
 
 
 def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: Moment) -> Run | None:
-    """The run after a message was decided: it comes again later, or its next message is a candidate now."""
+    """Return the run after a message was decided: deferred, or on its way to the next one; None: it is over."""
     run = candidate.run
     if verdict.outcome == "deferred":
         return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) if verdict.is_held else 0)
@@ -194,38 +202,40 @@ def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: M
         return None
     candidate_id = derived_id(run.cause, at.customer, run.flow_id, run.flow_version, following)
     after = _replace(run, candidate_id=candidate_id, step=following, due_ms=at.now_ms, held_ms=0)
-    entered = Verdict("entered", f"The flow goes on after the step {run.step}.", {"after": run.step})
+    reason = f"After the step {run.step} the customer goes on to {following}."
+    entered = Verdict("entered", reason, {"after": run.step})
     give_receipt(entered, after, candidate.arm, at)
     return after
 
 
-def _stepped(candidate: Candidate, place: StepNode, at: Moment) -> Run | None:
-    """The run after a step that sends nothing; None: it was the last one."""
+def _after_step(candidate: Candidate, node: StepNode, at: Moment) -> Run | None:
+    """Return the run after a step that sends nothing; None: it is over."""
     run, profile, now_ms = candidate.run, candidate.profile, at.now_ms
-    following, due_ms = place.nexts[0], now_ms
-    ended = Verdict("exited", f"The flow ends after the step {run.step}.", {})
-    match place.step:
+    following, due_ms = node.nexts[0], now_ms
+    ended = Verdict("exited", f"Nothing follows the step {run.step}, so the customer left the flow.", {})
+    match node.step:
         case WaitStep(for_ms=for_ms):
             due_ms = now_ms + for_ms
         case WaitUntilStep():
             zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
-            due_ms = until_ms(place.step, now_ms, zone)
+            due_ms = until_ms(node.step, now_ms, zone)
         case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
             date_ms = DATES[field](profile)
             if date_ms is None:
-                following, ended = END, Verdict("exited", f"The profile has no {field}.", {})
+                reason = f"The profile has no {field}, so the customer left the flow."
+                following, ended = END, Verdict("exited", reason, {})
             else:
                 due_ms = max(date_ms - before_ms + after_ms, now_ms)
         case BranchStep():
-            is_so = place.holds is not None and place.holds(profile, None, now_ms)
-            following = place.nexts[0 if is_so else 1]
+            is_met = node.holds is not None and node.holds(profile, None, now_ms)
+            following = node.nexts[0 if is_met else 1]
         case SplitStep(arms=arms):
-            # who is held out goes the first way, to be told so at the first message
+            # a customer who is held out takes the first way, where the first message decides so
             names = [each.name for each in arms]
-            following = place.nexts[names.index(candidate.arm) if candidate.arm in names else 0]
+            following = node.nexts[names.index(candidate.arm) if candidate.arm in names else 0]
         case CheckGoalStep() if run.goal_ms:
-            reached = f"The goal, {candidate.plan.flow.goal.event}, is reached."
-            following, ended = END, Verdict("exited", reached, {"goal_time_ms": str(run.goal_ms)})
+            reason = f"The flow's goal, {candidate.plan.flow.goal.event}, is reached, so the customer left it."
+            following, ended = END, Verdict("exited", reason, {"goal_time_ms": str(run.goal_ms)})
     if following == END:
         give_receipt(ended, run, candidate.arm, at)
         return None

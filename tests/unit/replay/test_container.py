@@ -78,7 +78,7 @@ def test_bytes_changed_within_a_block_are_noticed(tmp_path: Path) -> None:
 def test_another_file_is_no_container(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.avro"
     path.write_bytes(content)
-    with pytest.raises(ContainerError, match=r"other\.avro: (no Avro object container file|block 1)"):
+    with pytest.raises(ContainerError, match=r"other\.avro: (is not an Avro object container file|block 1)"):
         list(read_container(path))
 
 

@@ -1,0 +1,64 @@
+"""How customers enter a flow, and when its steps begin."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from streams.flows.language.conditions import Condition, Part, check_of_profile
+from streams.flows.language.durations import Duration, duration_text
+from streams.flows.language.events import EventType
+from streams.flows.language.fields import SEGMENTS, DateField
+from streams.flows.language.steps import check_date
+
+
+class Entry(Part):
+    """What lets a customer into the flow: an event, a segment or a date, exactly one of the three."""
+
+    event: EventType | None = None
+    """Enter at a touchpoint of this type."""
+    segment: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Enter when the customer moves into one of these RFM segments."""
+    date: DateField | None = None
+    """Enter at this date of the profile. The entry moves with the date; a date already past starts nothing."""
+    before_ms: Duration = Field(default=0, alias="before")
+    """Only with date: enter this long before it."""
+    after_ms: Duration = Field(default=0, alias="after")
+    """Only with date: enter this long after it. first_order and last_order need it."""
+    condition: Condition | None = None
+    """Enter only if this holds. Only an entry by an event may ask about the event."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Entry:
+        if sum(kind is not None for kind in (self.event, self.segment, self.date)) != 1:
+            raise ValueError("an entry is an event, a segment or a date, one of the three")
+        for name in self.segment or ():
+            if name not in SEGMENTS:
+                raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
+        if self.date is not None:
+            check_date(self.date, self.before_ms, self.after_ms)
+        elif self.before_ms or self.after_ms:
+            raise ValueError("before and after are of a date, and the entry is none")
+        if self.event is None:
+            check_of_profile(self.condition)
+        return self
+
+    @property
+    def shift_ms(self) -> int:
+        """From the date to the entry."""
+        return self.after_ms - self.before_ms
+
+    @property
+    def words(self) -> str:
+        """For a sentence: what happened."""
+        if self.date is None:
+            return self.event or "a new segment"
+        return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {self.date}"
+
+
+class Wait(Part):
+    """How long customers wait before the steps begin."""
+
+    for_ms: Duration = Field(default=0, alias="for")
+    """How long after the entry the first step is due."""
+    restarts: bool = True
+    """If true, another entry event before the first message starts the wait again."""
