@@ -12,7 +12,6 @@ from streams.kafka.journal import counted_as_letter, read_record
 from streams.processors.letters import dead_letter
 from tests.support.world import START_MS, a_touchpoint
 
-
 VALUE = SINGLE_OBJECT.encode(a_touchpoint("page_viewed", START_MS))
 
 
