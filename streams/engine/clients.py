@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, Producer
 
 from streams.engine.disk import Disk, LocalDisk
+from streams.engine.last_resort import end_soon
 from streams.engine.poller import Poller
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Makers of Kafka's clients and of the thread that polls, the disk, and a clock that only moves forward."""
+    """Makers of Kafka's clients and of the thread that polls; the disk; a clock that moves forward; a process's end."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer
     poller: Callable[[Consumer, int, Listener], Poller] = Poller
     disk: Disk = field(default_factory=LocalDisk)
     clock_s: Callable[[], float] = time.monotonic
+    end_soon: Callable[[], None] = end_soon

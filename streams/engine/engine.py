@@ -206,6 +206,7 @@ class Engine:
     async def on_failed(self, error: BaseException) -> None:
         """End the worker: what happened leaves it no safe way on."""
         self._committer.is_dead = True
+        self._clients.end_soon()
         _log.critical("worker ends", exc_info=error)
         await self._host.crash(error)
 

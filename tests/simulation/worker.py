@@ -123,6 +123,7 @@ class Worker:
             poller=lambda consumer, records_max, listener: SteppedPoller(process, consumer, records_max, listener),
             disk=disk,
             clock_s=lambda: process.scheduler.now_s,
+            end_soon=lambda: None,
         )
         self._inputs = inputs(domain)
         self._engine = Engine(settings, self._inputs, Status(), lambda: None, clients)
