@@ -8,7 +8,7 @@ COPY deploy/constraints.txt deploy/
 COPY streams streams
 COPY state state
 COPY schemas schemas
-RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt .
+RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt '.[registry]'
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 touchstream \
@@ -23,7 +23,7 @@ WORKDIR /var/lib/touchstream
 VOLUME /var/lib/touchstream
 EXPOSE 6066
 STOPSIGNAL SIGTERM
-# alive, not ready: a worker that restores for minutes must not be restarted for it
+# live, not ready: a worker must not be restarted because it restores state for minutes
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:6066/health/live', timeout=2)"]
 ENTRYPOINT ["touchstream"]

@@ -1,8 +1,8 @@
 """The compiled wheel: HATCH_BUILD_HOOKS_ENABLE=1 pip wheel .
 
-The modules that pyproject.toml names are compiled by mypyc as they stand, in a folder of its own, so that nothing
-compiled lies beside the sources. The codecs, which the interpreter makes from the schemas as it starts, are written
-out and compiled with them.
+mypyc compiles the modules that pyproject.toml names, in a separate folder, so that no compiled file is beside the
+sources. The codecs, which the interpreter generates from the schemas as it starts, are written to a file and compiled
+too.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ setup(name="touchstream", packages=[], ext_modules=modules, script_args=["-q", "
 
 
 class CompileHook(BuildHookInterface):
-    """Adds what was compiled to the wheel; Python takes it before the source beside it."""
+    """A hook that adds compiled modules to the wheel; Python prefers them to the sources beside them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compiles, unless the wheel is one of an editable installation, which runs the sources."""
+        """Compile, unless the wheel is for an editable installation, which runs the sources."""
         if version == "editable":
             return
         self._folder = Path(mkdtemp())
@@ -56,6 +56,6 @@ class CompileHook(BuildHookInterface):
         build_data.update(infer_tag=True, pure_python=False)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - hatchling's
-        """Takes the folder away."""
+        """Remove the folder."""
         if version != "editable":
             rmtree(self._folder)

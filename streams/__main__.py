@@ -23,7 +23,7 @@ from streams.cli.worker import worker
 
 app = typer.Typer(
     name="touchstream",
-    help="Customers' touchpoints on Apache Kafka become profiles, segments, triggers, credit, clusters and alerts.",
+    help="Turn customers' touchpoints on Apache Kafka into profiles, segments, messages, credit, KPIs and alerts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,7 +44,7 @@ def _every_command(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """What every command takes."""
+    """Take the options of every command."""
 
 
 app.command()(worker)
@@ -57,7 +57,7 @@ for _command in (replay, generate, demo, explain, verify, backtest, repartition,
 
 
 def main() -> None:
-    """The console script `touchstream`."""
+    """Run the console script `touchstream`."""
     app()
 
 

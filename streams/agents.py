@@ -1,4 +1,4 @@
-"""Three doorways: each hands its batches to the processor behind it, and that is all."""
+"""Three doorways: each only hands its batches to its processor."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 async def collect(touchpoints: AsyncIterable[Batch]) -> None:
-    """Touchpoints to the journal: streams.processors.collecting."""
+    """Write touchpoints to the journal: streams.processors.collecting."""
     async for batch in touchpoints:
         batch.run()
 
 
 async def profiles(journal: AsyncIterable[Batch]) -> None:
-    """The journal folded into customers: streams.processors.profiling."""
+    """Fold the journal into customers: streams.processors.profiling."""
     async for batch in journal:
         batch.run()
 
 
 async def insights(facts: AsyncIterable[Batch]) -> None:
-    """Facts added up: streams.processors.insighting."""
+    """Add up facts: streams.processors.insighting."""
     async for batch in facts:
         batch.run()

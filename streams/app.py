@@ -62,7 +62,7 @@ class Worker(NamedTuple):
 
 
 def build(prefix: Prefix) -> Worker:
-    """Everything put together: processors, inputs, agents."""
+    """Put everything together: processors, inputs, agents."""
     settings, domain = prefix.settings, prefix.domain
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
@@ -95,7 +95,7 @@ def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, 
 
 
 def engine_settings(settings: WorkerSettings) -> EngineSettings:
-    """What of a worker's settings the engine runs on."""
+    """Return the engine's settings from a worker's."""
     return EngineSettings(
         brokers=settings.brokers,
         group=settings.prefix,

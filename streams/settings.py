@@ -1,4 +1,4 @@
-"""Settings: what decides (in the journal, one for a prefix) and what runs a worker (from the environment)."""
+"""Settings: those that decide (in the journal, one set for each prefix) and those of a worker (from variables)."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _NAME_FILES_THEMSELVES = frozenset(
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it, its value and what is allowed."""
+    """A setting is wrong; the message names it, its value and what is allowed."""
 
 
 _zones = cache(available_timezones)
-"""Walks a folder of 600 files."""
+"""Cached, as it walks a folder of 600 files."""
 
 
 def _known_zone(name: str) -> str:
     if name not in _zones():
-        message = f"{name!r} is not an IANA time zone; allowed are names such as Europe/Berlin or UTC"
+        message = f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC"
         raise ValueError(message)
     return name
 
 
 class Cuts(BaseModel):
-    """Cuts of the three scores: ages of the last order in ms, orders, minor units; four ascending values each."""
+    """Boundaries of the three scores: age of the last order in ms, orders, minor units; four ascending values each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Cuts(BaseModel):
 
 
 class Expected(BaseModel):
-    """Messages of a flow a day, as a backtest found them: mean and standard deviation."""
+    """How many messages a flow sends a day, as a backtest found: mean and standard deviation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,7 +60,7 @@ class Expected(BaseModel):
 
 
 class Canary(BaseModel):
-    """A version of a flow for a share of the customers; at 0 % it decides beside the others and sends nothing."""
+    """A version of a flow for a share of the customers; at 0 % it decides but sends nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,103 +70,129 @@ class Canary(BaseModel):
 
 
 class FlowState(BaseModel):
-    """How a published flow stands, beside its document; times are of the publisher's clock, for people."""
+    """The state of a published flow, beside its document; times are by the publisher's clock, for people."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     since_ms: int = 0
-    """When its version was published; 0: by a release that did not keep it."""
+    """When its version was published; 0: a release that did not keep the time published it."""
     paused_ms: int | None = None
     canary: Canary | None = None
     older: tuple[dict[str, JsonValue], ...] = ()
-    """Versions that their customers finish, oldest first."""
+    """Earlier versions with customers still in them, oldest first."""
     expected: Expected | None = None
     """Of the live version."""
 
 
 class DomainSettings(BaseModel):
-    """What decides. A journal record, so that a replay decides alike; changed only by a new record."""
+    """Settings that decide. They are a journal record, so a replay decides the same; only a new record changes them.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The docstring of a field is what `touchstream settings` shows.
+    """
 
-    clock: Literal["wall", "marks"] = Field(
-        "wall", description="Whose time holds: the brokers' (wall) or a replay's (marks); fixed for a prefix."
-    )
-    touchpoint_partitions: int = Field(4, ge=1, le=1024, description="Partitions of touchpoints; fixed for a prefix.")
-    journal_partitions: int = Field(
-        4, ge=1, le=1024, description="Partitions of the journal and of subscribers' topics; fixed for a prefix."
-    )
-    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "UTC", description="IANA time zone of days and weeks."
-    )
-    reporting_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code; its sums are kept.")
-    consent_default: Literal["denied", "granted"] = Field(
-        "denied", description="Promotional messages to customers without a statement of consent."
-    )
-    rfm_window_days: int = Field(730, ge=1, description="Orders of so many days count.")
-    rfm_profile: Literal["grid", "classic"] = Field("grid", description="Which segments the scores make.")
-    cuts_dead_band: float = Field(
-        0.025, ge=0, le=0.1, description="A published cut stays while its rank is off by no more (a share)."
-    )
-    cuts_fixed: Cuts | None = Field(None, description="Cuts that hold instead of learnt ones, as JSON.")
-    panel_customers_max: int = Field(20_000, ge=100, description="Customers that cuts and clusters are learnt from.")
-    panel_rows_min: int = Field(100, ge=10, description="First cuts come with so many rows in a week.")
-    grace_ms: int = Field(HOUR_MS, ge=0, description="A window of KPIs closes so long after its end.")
-    entry_age_max_ms: int = Field(DAY_MS, ge=0, description="An event received later than this starts no flow.")
-    arbitration_ms: int = Field(
-        300_000, ge=0, description="Messages due within so long of each other go out by the order of their flows."
-    )
-    unanswered_max: int = Field(
-        0, ge=0, description="Promotional messages of 30 days without an open, click or order that are enough; 0: any."
-    )
-    unengaged_per_week: int | None = Field(
-        None, ge=0, description="Most promotional messages a week to who has answered none for 90 days; unset: any."
-    )
-    send_hour: int = Field(10, ge=0, le=23, description="When customers open messages, until their answers say more.")
-    lookback_ms: int = Field(30 * DAY_MS, ge=0, description="Clicks and visits before an order that earn credit.")
-    view_lookback_ms: int = Field(DAY_MS, ge=0, description="Ad views before an order that earn credit.")
-    flows: tuple[dict[str, JsonValue], ...] = Field((), description="Published flows, from their files.")
-    flow_states: dict[str, FlowState] = Field(
-        default_factory=dict, description="By flow: paused, canary, older versions; `touchstream flows` writes it."
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    clock: Literal["wall", "marks"] = "wall"
+    """Which time applies. wall: the brokers' clock; marks: the time that `touchstream replay` writes.
+    Fixed once the prefix is created."""
+    touchpoint_partitions: int = Field(4, ge=1, le=1024)
+    """Partitions of the topic touchpoints. Fixed once the prefix is created."""
+    journal_partitions: int = Field(4, ge=1, le=1024)
+    """Partitions of the journal and of the topics you subscribe to. Fixed once the prefix is created;
+    `touchstream repartition` copies it into a new prefix with more."""
+    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    """IANA time zone in which days and weeks begin, and for customers whose zone is unknown."""
+    reporting_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    """Currency of all sums, an ISO 4217 code."""
+    consent_default: Literal["denied", "granted"] = "denied"
+    """Whether customers who never gave or refused consent get promotional messages."""
+    rfm_window_days: int = Field(730, ge=1)
+    """For how many days an order counts for frequency and monetary value."""
+    rfm_profile: Literal["grid", "classic"] = "grid"
+    """How scores become segments. grid: eleven segments; classic: six."""
+    cuts_dead_band: float = Field(0.025, ge=0, le=0.1)
+    """How far a score's boundary may drift before it is replaced, as a share of customers (0.025 is 2.5 %).
+    Higher: customers change segment less often. 0: new boundaries every week."""
+    cuts_fixed: Cuts | None = None
+    """Boundaries of the RFM scores as JSON: recency_ms, frequency and monetary_minor, each with four rising values.
+    Unset: they are learnt from your customers each week."""
+    panel_customers_max: int = Field(20_000, ge=100)
+    """About how many customers to learn boundaries and clusters from. Higher: more precise but slower."""
+    panel_rows_min: int = Field(100, ge=10)
+    """How many customers the week's sample needs before RFM scores begin. Higher: later but more reliable."""
+    grace_ms: int = Field(HOUR_MS, ge=0)
+    """How long KPIs wait for late events after their hour, day or week ends, in milliseconds.
+    Higher: later but more complete. Events after that become corrections."""
+    entry_age_max_ms: int = Field(DAY_MS, ge=0)
+    """An event older than this when it arrives starts no flow, in milliseconds. So imported history sends no messages.
+    """
+    arbitration_ms: int = Field(300_000, ge=0)
+    """How close together promotional messages to one customer must be due to compete, in milliseconds.
+    The flow with the higher priority goes first. 0: they never compete."""
+    unanswered_max: int = Field(0, ge=0)
+    """Stop promotional messages after this many in 30 days without an open, click or order. 0: no such limit."""
+    unengaged_per_week: int | None = Field(None, ge=0)
+    """Weekly cap on promotional messages for customers who answered none in 90 days. Unset: no extra cap."""
+    send_hour: int = Field(10, ge=0, le=23)
+    """Hour of the customer's day at which to send until their own habits are known. Only for flows with send_time best.
+    """
+    lookback_ms: int = Field(30 * DAY_MS, ge=0)
+    """How long before an order a click or visit may be and still earn credit, in milliseconds."""
+    view_lookback_ms: int = Field(DAY_MS, ge=0)
+    """How long before an order an ad view may be and still earn credit, in milliseconds."""
+    flows: tuple[dict[str, JsonValue], ...] = ()
+    """Published flows, as their files have them."""
+    flow_states: dict[str, FlowState] = Field(default_factory=dict)
+    """By flow: paused, canary, older versions. Only `touchstream flows` writes it."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """Time zone of days and weeks."""
+        """Return the time zone of days and weeks."""
         return ZoneInfo(self.reporting_time_zone)
 
 
 class WorkerSettings(BaseModel):
-    """What runs a worker: read once from TOUCHSTREAM_<NAME>, every name in upper case."""
+    """Settings of one worker, read once from TOUCHSTREAM_<NAME>, each name in upper case.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The docstring of a field is what `touchstream settings` shows.
+    """
 
-    brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers of the Kafka cluster.")
-    prefix: str = Field(
-        "touchstream", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Prefix of every topic, and the group."
-    )
-    instance: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,60}$", description="Stable name of this worker's slot.")
-    state_dir: Path = Field(Path("build/state"), description="Folder of the local state.")
-    commit_interval_ms: int = Field(100, ge=10, le=60_000, description="Longest time between commits.")
-    batch_records_max: int = Field(1000, ge=1, le=100_000, description="Most records handed over at once.")
-    guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", description="Transactions, or not.")
-    session_timeout_ms: int = Field(10_000, ge=1_000, description="A worker silent for so long loses its partitions.")
-    transaction_timeout_ms: int = Field(8_000, ge=1_000, description="Below session_timeout_ms.")
-    membership: Literal["dynamic", "static"] = Field(
-        "dynamic",
-        description="dynamic: leaves the group when stopped; static: keeps its partitions over a quick restart.",
-    )
-    web_host: str = Field("127.0.0.1", description="Address of health, metrics and profile pages.")
-    web_port: int = Field(6066, ge=1, le=65_535, description="Port of health, metrics and profile pages.")
-    web_token: str = Field("", repr=False, description="When set, pages but /health/live ask for it as a bearer token.")
-    registry_url: str = Field("", repr=False, description="Schema registry; empty: schemas from the package.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for people.")
-    kafka: dict[str, str] = Field(
-        default_factory=dict,
-        repr=False,
-        description="librdkafka's own settings, TOUCHSTREAM_KAFKA_<NAME> with _ for . (SASL, TLS).",
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    brokers: str = "127.0.0.1:9092"
+    """Addresses of Kafka brokers to start from, as host:port, separated by commas."""
+    prefix: str = Field("touchstream", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """Namespace: the start of every topic's name and the name of the consumer group."""
+    instance: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,60}$")
+    """Name of this worker. It must stay the same over restarts, and no other worker may use it."""
+    state_dir: Path = Path("build/state")
+    """Folder for this worker's state, shared with no other worker. A lost one is rebuilt from Kafka."""
+    commit_interval_ms: int = Field(100, ge=10, le=60_000)
+    """Longest time between commits, in milliseconds. Higher: less load on Kafka but later results."""
+    batch_records_max: int = Field(1000, ge=1, le=100_000)
+    """Most records processed at once. Higher: faster, but more memory."""
+    guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    """exactly_once uses Kafka transactions. at_least_once does without them; subscribers must then drop repeats."""
+    session_timeout_ms: int = Field(10_000, ge=1_000)
+    """A worker silent for this many milliseconds loses its partitions to the others."""
+    transaction_timeout_ms: int = Field(8_000, ge=1_000)
+    """A dead worker's transaction ends after this many milliseconds. It must be below the session timeout."""
+    membership: Literal["dynamic", "static"] = "dynamic"
+    """dynamic: a stopped worker gives up its partitions at once. static: it keeps them over a quick restart."""
+    web_host: str = "127.0.0.1"
+    """Address for health, metrics and profile pages. 0.0.0.0: reachable from other machines."""
+    web_port: int = Field(6066, ge=1, le=65_535)
+    """Port for health, metrics and profile pages."""
+    web_token: str = Field("", repr=False)
+    """Bearer token that every page except /health/live asks for. Empty: pages are open to anyone."""
+    registry_url: str = Field("", repr=False)
+    """URL of a schema registry. Empty: no registry; the package's own schemas are used."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe messages to log. debug logs most, error least."""
+    log_format: Literal["json", "console"] = "json"
+    """How to write logs. json: one object a line, for machines; console: text for people."""
+    kafka: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Any setting of librdkafka, such as SASL or TLS. Write its name in upper case, with _ for each dot."""
 
 
 def _explain(error: ValidationError, prefix: str) -> str:
@@ -174,12 +200,13 @@ def _explain(error: ValidationError, prefix: str) -> str:
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
         shown = "(hidden)" if "token" in name or "kafka" in name.lower() else repr(item["input"])
-        lines.append(f"{prefix}{name.upper() if prefix else name} is {shown}: {item['msg']}")
+        wrong = "there is no such setting" if item["type"] == "extra_forbidden" else item["msg"]
+        lines.append(f"{prefix}{name.upper() if prefix else name} is {shown}: {wrong.removeprefix('Value error, ')}")
     return "; ".join(lines)
 
 
 def _worker_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Texts by setting, `kafka_` before those of librdkafka; what <NAME>_FILE names is read. SettingsError."""
+    """Return texts by setting, with `kafka_` before those of librdkafka; read what <NAME>_FILE names. SettingsError."""
     found: dict[str, str] = {}
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX):
@@ -191,7 +218,7 @@ def _worker_variables(environment: Mapping[str, str]) -> dict[str, str]:
                 continue
             plain = name.removesuffix(_FILE.upper())
             if environment.get(plain):
-                raise SettingsError(f"{plain} and {name} are both set: allowed is one of them")
+                raise SettingsError(f"{plain} and {name} are both set: set only one of them")
             found[setting] = _read_value(name, Path(value))
         elif _is_of_worker(field):
             found.setdefault(field, value)
@@ -208,19 +235,19 @@ def _read_value(variable: str, path: Path) -> str:
     except OSError as error:
         wrong = error.strerror
     except UnicodeDecodeError:
-        wrong = "no UTF-8"
+        wrong = "it is not UTF-8 text"
     else:
         value = text.removesuffix("\n")
         if value:
             return value
         wrong = "it is empty"
-    raise SettingsError(f"{variable} is {str(path)!r}: {wrong}; allowed is a file that holds the value")
+    raise SettingsError(f"{variable} is {str(path)!r}: {wrong}; name a file that holds the value")
 
 
 def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
-    """Settings of a worker from TOUCHSTREAM_* variables; `given` (a command line's options) comes first.
+    """Return a worker's settings from TOUCHSTREAM_* variables; `given` (a command line's options) overrides them.
 
-    Any of them may be in a file that TOUCHSTREAM_<NAME>_FILE names, as secrets are mounted; one newline at its end is
+    Any value may be in a file that TOUCHSTREAM_<NAME>_FILE names, as secrets are mounted. One newline at its end is
     not part of the value.
 
     Raises:
@@ -243,14 +270,14 @@ def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> 
     if settings.transaction_timeout_ms >= settings.session_timeout_ms:
         message = (
             f"TOUCHSTREAM_TRANSACTION_TIMEOUT_MS is {settings.transaction_timeout_ms}: it must be below "
-            f"TOUCHSTREAM_SESSION_TIMEOUT_MS ({settings.session_timeout_ms}), or a dead worker holds up every reader"
+            f"TOUCHSTREAM_SESSION_TIMEOUT_MS ({settings.session_timeout_ms}), or a dead worker blocks every reader"
         )
         raise SettingsError(message)
     return settings
 
 
 def domain_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Texts of the TOUCHSTREAM_DOMAIN_* variables by name of the deciding setting; not checked."""
+    """Return the texts of the TOUCHSTREAM_DOMAIN_* variables by name of the setting, unchecked."""
     environment = os.environ if environment is None else environment
     return {
         name.removeprefix(DOMAIN_PREFIX).lower(): text
@@ -260,7 +287,7 @@ def domain_variables(environment: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def parse_domain(text: str | bytes) -> DomainSettings:
-    """Deciding settings from their JSON.
+    """Parse the settings that decide from their JSON.
 
     Raises:
         SettingsError: the message names the path in the JSON, the value and what is allowed.

@@ -14,7 +14,7 @@ _FOREVER = {"retention.ms": "-1"}
 _COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 _MESSAGE_BYTES_MAX = str(8 * 1024 * 1024)
 _LETTER_BYTES_MAX = str(12 * 1024 * 1024)
-"""A record as it came, and why it could not be used."""
+"""Room for a record as it arrived, and for why it could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Topics:
     prefix: str
 
     def __getattr__(self, name: str) -> str:
-        """`topics.dead_letters` is `<prefix>.dead-letters`."""
+        """Return a full name: `topics.dead_letters` is `<prefix>.dead-letters`."""
         if name not in NAMES:
             raise AttributeError(name)
         return f"{self.prefix}.{name.replace('_', '-')}"
 
     def all(self) -> list[str]:
-        """Every topic of the prefix."""
+        """Return the names of all topics of the prefix."""
         return [getattr(self, name) for name in NAMES]
 
 
@@ -65,7 +65,7 @@ NAMES = (
 
 
 def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
-    """What to create. Subscribers' topics have as many partitions as the journal; counts never change."""
+    """Return the topics to create. Subscribers' topics have as many partitions as the journal, a fixed number."""
     topics = Topics(prefix)
     journal = settings.journal_partitions
     stamp = "LogAppendTime" if settings.clock == "wall" else "CreateTime"

@@ -1,4 +1,4 @@
-"""A worker: the app with its pages, run until it is told to stop."""
+"""A worker: the app with its pages, run until SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def run_worker(settings: WorkerSettings) -> NoReturn:
-    """Runs a worker here until SIGTERM (exit 0) or a crash (exit 1).
+    """Run a worker in this process until SIGTERM (exit 0) or a crash (exit 1).
 
     Raises:
-        NewerState, FlowError, SettingsError: a later release wrote the state, or the settings: no restart helps.
+        NewerState, FlowError, SettingsError: a later release wrote the state or the settings: no restart helps.
         NotCreated: the prefix has no topics, or no settings in them.
         RegistryUnusable: the registry does not answer.
     """

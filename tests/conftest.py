@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from random import Random
 from uuid import uuid4
 
 import pytest
 
 from streams.demo.servers.broker import Broker
-from tests.support.flows import a_reminder
 from tests.support.watching import is_watchable
 
 
@@ -26,10 +26,12 @@ def prefix(request: pytest.FixtureRequest) -> str:
     return f"{readable}-{uuid4().hex[:8]}"
 
 
-@pytest.fixture(scope="session")
-def abandoned_cart() -> dict[str, object]:
-    """The shipped flow with its first message only."""
-    return a_reminder()
+@pytest.fixture
+def seed() -> int:
+    """Another one in each run; pytest shows it where the test fails."""
+    seed = Random().randrange(1 << 32)
+    print(f"\nseed {seed}")  # noqa: T201 - as said
+    return seed
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A subscriber that keeps to due time, expiry and revocation, sends nothing twice, and tells what it has sent.
+"""A subscriber that respects due time, expiry and revocation, sends nothing twice, and reports what it sent.
 
     BROKERS=kafka:9092 PREFIX=shop INBOX=inbox.sqlite python deploy/examples/subscriber.py
 
@@ -42,7 +42,7 @@ consumer = Consumer(
 
 
 def receive(value: bytes) -> None:
-    """Keeps a trigger, once; a revocation stops one that waits. A schema of a later release raises."""
+    """Keep a trigger, once, or stop a waiting one that is revoked; raises KeyError for a schema of a later release."""
     kind, writer = KINDS[value[:10]]
     record = schemaless_reader(io.BytesIO(value[10:]), writer, None)
     if kind == "trigger":
@@ -54,12 +54,12 @@ def receive(value: bytes) -> None:
 
 
 def send(trigger: dict) -> None:
-    """Your provider, with trigger_id as its key against repeats: a crash may come before the inbox knows of it."""
+    """Call your provider, with trigger_id as its key against repeats: a crash may come before the inbox is updated."""
     print(json.dumps(trigger), flush=True)
 
 
 def tell(trigger: dict, now_ms: int) -> None:
-    """Writes the touchpoint that closes the loop; its id follows from the trigger's, so that twice is once."""
+    """Report the message as a touchpoint, whose id derives from the trigger's, so that a repeat counts once."""
     kind, _, who = trigger["customer"].partition(":")
     message = {name: trigger[name] for name in ("flow_id", "flow_version", "arm")}
     touchpoint = {

@@ -40,7 +40,7 @@ class Figure(NamedTuple):
 
 
 def per_second(counter: str, by: str = "") -> str:
-    """PromQL of a counter's rate, summed over workers, by the labels named."""
+    """Return PromQL for a counter's rate, summed over workers, by the given labels."""
     grouped = f"sum by ({by})" if by else "sum"
     return f"{grouped}(rate(touchstream_{counter}[$__rate_interval]))"
 
@@ -54,18 +54,25 @@ def commit_quantile(share: float) -> str:
 
 
 FIGURES = (
-    Figure("Touchpoints per second", "Taken from the producers.", "cps", per_second("touchpoints_collected_total")),
-    Figure("Waiting", "Records not yet processed, all topics.", "short", "sum(touchstream_lag_records)"),
-    Figure("Workers ready", "Restored and in the group.", "short", "sum(touchstream_ready)"),
     Figure(
-        "Complete to",
-        "The shop's time up to which every journal partition is complete.",
+        "Touchpoints per second", "Read from the topic touchpoints.", "cps", per_second("touchpoints_collected_total")
+    ),
+    Figure("Records waiting", "Records not yet processed, in all topics.", "short", "sum(touchstream_lag_records)"),
+    Figure(
+        "Workers ready",
+        "Workers that have restored their state and joined the group.",
+        "short",
+        "sum(touchstream_ready)",
+    ),
+    Figure(
+        "Complete up to",
+        "The shop's time up to which everything has been processed.",
         "dateTimeAsIso",
         "1000 * min(touchstream_event_time_seconds)",
     ),
     Figure(
-        "KPIs off",
-        "Open anomalies; the alert list says which.",
+        "Anomalies now",
+        "KPIs outside their expected range. The list of alerts names them.",
         "short",
         "sum(max by (kpi) (touchstream_anomaly_active))",
     ),
@@ -77,37 +84,37 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
         (
             Graph(
                 "Orders per minute",
-                "Down while touchpoints are steady: checkout is broken, or its events.",
+                "Down while touchpoints are steady: the checkout or its tracking is broken.",
                 "short",
                 ((per_minute("orders_total"), "orders"),),
             ),
             Graph(
                 "Revenue and refunds per minute",
-                "Minor units of the reporting currency.",
+                "In minor units of the reporting currency, such as cents.",
                 "short",
                 ((per_minute("revenue_minor_total"), "revenue"), (per_minute("refunds_minor_total"), "refunds")),
             ),
             Graph(
-                "KPIs of the last hour closed",
-                "By the shop's time, corrected as late facts come.",
+                "KPIs of the last complete hour",
+                "In the shop's time; corrected when late events arrive.",
                 "short",
                 (('max by (kpi) (touchstream_kpi{grain="hour"})', "{{kpi}}"),),
             ),
             Graph(
-                "KPIs of the last day closed",
-                "By the days of the reporting time zone.",
+                "KPIs of the last complete day",
+                "By days of the reporting time zone.",
                 "short",
                 (('max by (kpi) (touchstream_kpi{grain="day"})', "{{kpi}}"),),
             ),
             Graph(
                 "Anomalies",
-                "1 while a KPI is off; held for 90 s.",
+                "1 while a KPI is outside its expected range, and for at least 90 s.",
                 "short",
                 (("max by (kpi) (touchstream_anomaly_active)", "{{kpi}}"),),
             ),
             Graph(
                 "Anomalies raised per hour",
-                "More than a few a day on one KPI: its season changed.",
+                "More than a few a day on one KPI: its usual pattern changed, or its source is broken.",
                 "short",
                 ((f"60 * {per_minute('anomalies_total', 'kpi')}", "{{kpi}}"),),
             ),
@@ -118,25 +125,25 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
         (
             Graph(
                 "Customers by segment",
-                "The base by value.",
+                "How many customers are in each segment now.",
                 "short",
                 (("max by (segment) (touchstream_customers)", "{{segment}}"),),
             ),
             Graph(
                 "Segments entered per minute",
-                "A wave on Mondays is new cuts.",
+                "A wave on Mondays comes from new boundaries of the scores.",
                 "short",
                 ((per_minute("segment_changes_total", "segment"), "{{segment}}"),),
             ),
             Graph(
                 "Customers by cluster",
-                "Groups by behaviour, from the last tick's model.",
+                "Groups of customers with similar behaviour, from the last weekly model.",
                 "short",
                 (("max by (cluster) (touchstream_cluster_customers)", "{{cluster}}"),),
             ),
             Graph(
-                "Models in force",
-                "One line a kind and version.",
+                "Current models",
+                "One line for each kind and version.",
                 "short",
                 (("max by (kind, version) (touchstream_model_info)", "{{kind}} {{version}}"),),
             ),
@@ -146,65 +153,65 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
         "Messages and credit",
         (
             Graph(
-                "Triggers per minute",
-                "Messages that subscribers are to send.",
+                "Messages per minute",
+                "Messages (triggers) handed to subscribers to send.",
                 "short",
                 ((per_minute("triggers_total", "flow"), "{{flow}}"),),
             ),
             Graph(
                 "Decisions per minute",
-                "Where the yes and the no's come from.",
+                "Decisions about possible messages: sent, or why not.",
                 "short",
                 ((per_minute("decisions_total", "flow, outcome"), "{{flow}} {{outcome}}"),),
             ),
             Graph(
-                "Credited per minute",
-                "Minor units by model and channel.",
+                "Credit per minute",
+                "Revenue credited to channels, in minor units, by model and channel.",
                 "short",
                 ((per_minute("credited_minor_total", "model, channel"), "{{model}} {{channel}}"),),
             ),
             Graph(
-                "Taken back per minute",
-                "Credit reversed after refunds.",
+                "Reversed credit per minute",
+                "Credit reversed after refunds, in minor units.",
                 "short",
                 ((per_minute("reversed_minor_total", "model, channel"), "{{model}} {{channel}}"),),
             ),
         ),
     ),
     (
-        "The way of the touchpoints",
+        "From touchpoints to profiles",
         (
             Graph(
-                "Collected, journalled, folded",
-                "They run together; what is missing is in the dead letters.",
+                "Collected, journalled, processed",
+                "The lines stay close together. A touchpoint that is missing is in the dead letters.",
                 "cps",
                 (
                     (per_second("touchpoints_collected_total"), "collected"),
                     (per_second("touchpoints_journalled_total"), "journalled"),
-                    (per_second("folded_total"), "folded"),
+                    (per_second("folded_total"), "processed"),
                     (per_second("duplicates_total"), "duplicates"),
                 ),
             ),
             Graph(
                 "Dead letters per minute",
-                "A producer sends what cannot be used; the reason says what.",
+                "Records that could not be used. The reason says why.",
                 "short",
                 ((per_minute("dead_letters_total", "stage, reason"), "{{stage}} {{reason}}"),),
             ),
             Graph(
-                "Behind the wall",
-                "How far the least complete partition is behind now; meaningless in a replay.",
+                "Delay",
+                "How far each partition's time is behind the present. It means nothing in a replay.",
                 "s",
                 (
                     ("time() - min by (partition) (touchstream_event_time_seconds)", "partition {{partition}}"),
-                    ("max(touchstream_time_held_back_seconds)", "held back until all is folded"),
+                    ("max(touchstream_time_held_back_seconds)", "waiting for unprocessed records"),
                 ),
             ),
             Graph(
-                "Open",
-                "Forwards on their way between profiles, and candidates that wait.",
+                "Under way",
+                "Records on their way from one profile to another, and possible messages that wait for their time.",
                 "short",
-                (("max(touchstream_forwards_open)", "forwards"), ("max(touchstream_decisions_open)", "candidates")),
+                (("max(touchstream_forwards_open)", "records"), ("max(touchstream_decisions_open)", "messages")),
             ),
         ),
     ),
@@ -212,14 +219,14 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
         "Workers",
         (
             Graph(
-                "Waiting by topic",
-                "Grows: add workers, up to the number of partitions.",
+                "Records waiting by topic",
+                "If it grows, add workers, up to the number of partitions.",
                 "short",
                 (("sum by (topic) (touchstream_lag_records)", "{{topic}}"),),
             ),
             Graph(
                 "Commits and aborts per second",
-                "Aborts that go on: the log says what is to blame.",
+                "If aborts continue, the log names the cause.",
                 "ops",
                 ((per_second("commits_total"), "commits"), (per_second("aborts_total"), "aborts")),
             ),
@@ -231,17 +238,17 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
             ),
             Graph(
                 "State restored",
-                "Below 1: those partitions' customers wait.",
+                "Below 100 %: customers of those partitions wait.",
                 "percentunit",
                 (("min by (instance) (touchstream_restored_ratio)", "{{instance}}"),),
             ),
             Graph(
                 "Partitions owned",
-                "Uneven for long: more workers than partitions.",
+                "Uneven for long: a worker is missing, or there are more workers than partitions.",
                 "short",
                 (("touchstream_partitions_owned", "{{instance}}"),),
             ),
-            Graph("Memory", "Of each worker.", "bytes", (("process_resident_memory_bytes", "{{instance}}"),)),
+            Graph("Memory", "Memory of each worker.", "bytes", (("process_resident_memory_bytes", "{{instance}}"),)),
         ),
     ),
 )
@@ -291,7 +298,7 @@ def alert_list(where: Json) -> Json:
     return {
         "type": "alertlist",
         "title": "Alerts",
-        "description": "What fires now; each names its runbook.",
+        "description": "Alerts that fire now. Each links to its runbook.",
         "gridPos": where,
         "options": options,
     }

@@ -175,7 +175,7 @@ class _Written(NamedTuple):
     channel: str
     """The channel of a row without a touch; empty: direct."""
     apart: str
-    """Tells rows of one order, model, touch, revision and kind apart; mostly empty."""
+    """Separates rows of one order, model, touch, revision and kind; mostly empty."""
 
 
 _CREDIT = _Written("credit", "", "")

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from streams.operations.prefix import Prefix as OpenPrefix
     from streams.operations.retry_dead_letters import Retries
 
-dead_letters = typer.Typer(help="Records that could not be used: which, why, and back again.", no_args_is_help=True)
+dead_letters = typer.Typer(
+    help="List records that could not be used, see why, and send them through again.", no_args_is_help=True
+)
 
-Reason = Annotated[str | None, typer.Option(help="Only letters of this reason.")]
-Stage = Annotated[str | None, typer.Option(help="Only letters of this stage: collect, fold, insights or replay.")]
-Since = Annotated[str | None, typer.Option(help="Only letters not older than this: 90m, 24h, 7d.")]
+Reason = Annotated[str | None, typer.Option(help="Only dead letters with this reason.")]
+Stage = Annotated[str | None, typer.Option(help="Only those from this stage: collect, fold, insights or replay.")]
+Since = Annotated[str | None, typer.Option(help="Only those at most this old, such as 90m, 24h or 7d.")]
 
 
 @dead_letters.command("list")
@@ -41,10 +43,10 @@ def list_letters(
     reason: Reason = None,
     stage: Stage = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show, newest last.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, oldest first; those brought back have the time of it."""
+    """List dead letters, oldest first, with the time of those that were retried."""
     from streams.operations.dead_letters import read_letters
 
     wanted = _wanted((), reason, stage, since)
@@ -57,26 +59,28 @@ def list_letters(
         echo_json({"letters": list(shown), "found": count})
         return
     _print_table(list(shown))
-    typer.echo(f"{count} dead letters" + (f", the newest {limit} shown" if count > limit else ""))
+    typer.echo(f"{count} dead letters" + (f"; only the newest {limit} are shown" if count > limit else ""))
 
 
 @dead_letters.command()
 def show(
-    position: Annotated[int, typer.Argument(min=0, help="As `list` has it.")],
+    position: Annotated[int, typer.Argument(min=0, help="Position of the dead letter, as `list` shows it.")],
     brokers: Brokers = None,
     prefix: Prefix = None,
     with_bytes: Annotated[
-        bool, typer.Option("--bytes", help="Also a record as it came to the door, where addresses may stand in plain.")
+        bool, typer.Option("--bytes", help="Show a touchpoint as it arrived, even if it may contain e-mail addresses.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter whole: its record, where it came from, and why it could not be used."""
+    """Show one dead letter in full: its record, where it came from, and why it could not be used."""
     from streams.operations.dead_letters import Wanted, read_letters
 
     with _opened(brokers, prefix) as opened:
         letter = next(read_letters(opened, Wanted(frozenset({position}))), None)
         if letter is None:
-            fail(f"position {position}: prefix {opened.settings.prefix} has no such letter; see `dead-letters list`")
+            fail(
+                f"position {position}: prefix {opened.settings.prefix} has no such dead letter; see `dead-letters list`"
+            )
         fields = {**_row(letter), **_contents(letter, opened, with_bytes=with_bytes)}
     if as_json:
         echo_json(fields)
@@ -87,31 +91,33 @@ def show(
 
 @dead_letters.command()
 def retry(
-    positions: Annotated[list[int] | None, typer.Argument(help="As `list` has them; or choose by options.")] = None,
+    positions: Annotated[
+        list[int] | None, typer.Argument(help="Positions, as `list` shows them; or choose with the options.")
+    ] = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     reason: Reason = None,
     stage: Stage = None,
     since: Since = None,
-    every: Annotated[bool, typer.Option("--all", help="All that have not been brought back.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that have not been retried yet.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring records back to where they came from, each once; may be repeated, also after a crash."""
+    """Send records back to where they came from, each once. Run it again after a crash; none is sent twice."""
     from streams.operations.retry_dead_letters import retry as bring_back
 
     if not (positions or reason or stage or since or every):
-        fail("which letters? Give positions, --reason, --stage, --since, or --all")
+        fail("which dead letters? Give positions, --reason, --stage, --since, or --all")
     wanted = _wanted(positions or (), reason, stage, since)
     with _opened(brokers, prefix) as opened:
         done = bring_back(opened, wanted)
     missing = len(wanted.positions) - done.found
     if positions and not (reason or stage or since) and missing:
-        fail(f"{missing} of the positions are no dead letters; of the others: {_summary(done)}")
+        fail(f"{missing} of the positions hold no dead letter; {_summary(done)}")
     if as_json:
         echo_json(done)
         return
     for refusal in done.refused:
-        typer.echo(f"{refusal.position} stays: {refusal.reason}")
+        typer.echo(f"{refusal.position} cannot be retried: {refusal.reason}")
     typer.echo(_summary(done))
 
 
@@ -168,7 +174,7 @@ def _contents(letter: Letter, opened: OpenPrefix, *, with_bytes: bool) -> dict[s
         except WireError:
             fields["bytes"] = _text(held.value or b"")
     elif held.value is not None:
-        fields["bytes"] = f"{len(held.value)} as they came; --bytes shows them"
+        fields["bytes"] = f"{len(held.value)} bytes; --bytes shows them"
     return {**fields, "detail": _without_addresses(held.detail)}
 
 
@@ -183,7 +189,7 @@ def _without_addresses(text: str) -> str:
 
 
 def _text(value: bytes) -> str:
-    """Text where it is one, else hex digits."""
+    """Return readable text, or hex digits where the bytes are none."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -198,7 +204,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from schemas.units import shown_time
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("position", "time", "stage", "reason", "source", "key", "brought back"):
+    for heading in ("position", "time", "stage", "reason", "source", "key", "retried"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         times = shown_time(row["time_ms"]), "" if row["retried_ms"] is None else shown_time(row["retried_ms"])
@@ -219,4 +225,4 @@ def _shown(value: object) -> str:
 
 def _summary(done: Retries) -> str:
     brought = ", ".join(f"{count} to {topic}" for topic, count in done.brought_back.items()) or "none"
-    return f"brought back: {brought}; before: {done.before}; staying: {len(done.refused)}"
+    return f"retried: {brought}; already retried before: {done.before}; cannot be retried: {len(done.refused)}"

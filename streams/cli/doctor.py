@@ -15,13 +15,13 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(brokers: Brokers = None, prefix: Prefix = None, as_json: AsJson = False) -> None:
-    """Check brokers, topics, schemas, disk and clocks with a worker's settings; exit code 1 if one fails."""
+    """Check brokers, topics, schemas, disk and clocks with a worker's settings; exit code 1 if a check fails."""
     from streams.doctor.examination import examine
     from streams.doctor.finding import Status
 
     with errors_in_one_line():
         settings = worker_settings(brokers, prefix)
-        with console(stderr=True).status("examining"):
+        with console(stderr=True).status("checking"):
             findings = list(examine(settings))
     if as_json:
         echo_json({"findings": findings})

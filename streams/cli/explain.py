@@ -31,9 +31,9 @@ def explain(
     brokers: Brokers = None,
     prefix: Prefix = None,
     as_json: AsJson = False,
-    flow: Annotated[str | None, typer.Option(help="Tell his way through this flow only, by its id.")] = None,
+    flow: Annotated[str | None, typer.Option(help="Show only their history in the flow with this id.")] = None,
 ) -> None:
-    """Say of one customer what is known, why this segment, and why each message was sent or was not."""
+    """Show what is known of one customer, why they are in their segment, and why each message went out or did not."""
     from streams.operations.create import NotCreated
     from streams.operations.explain import NotACustomer, customer_key
     from streams.operations.explain import explain as read
@@ -49,7 +49,7 @@ def explain(
     elif as_json:
         echo_json(explanation)
     elif explanation.is_empty:
-        typer.echo(f"{key}: prefix {settings.prefix} knows no such customer")
+        typer.echo(f"{key}: there is no such customer in prefix {settings.prefix}")
     else:
         _print(explanation, console())
     if explanation.is_empty:
@@ -61,7 +61,7 @@ def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: 
 
     story = flow_story(flow_id, explanation.decisions, explanation.triggers)
     if not story:
-        typer.echo(f"{explanation.customer}: prefix {prefix} has no receipt of a flow {flow_id} for this customer")
+        typer.echo(f"{explanation.customer}: prefix {prefix} has no decision of flow {flow_id} for this customer")
         raise typer.Exit(1)
     if as_json:
         echo_json(story)
@@ -74,15 +74,15 @@ def _print(explanation: Explanation, screen: Console) -> None:
 
     screen.print(f"[bold]{explanation.customer}[/bold]")
     if explanation.is_withdrawn:
-        screen.print("The profile has been withdrawn: another customer has taken it in.")
+        screen.print("This profile has been merged into another customer's.")
     if explanation.profile is not None:
         _print_profile(explanation.profile, screen)
     _print_lines("Why this segment", explanation.why, screen)
     moves = (f"{shown_time(each.change.time_ms)}  {each.sentence}" for each in explanation.segments)
-    _print_lines("Segments", moves, screen)
-    _print_lines("Decisions", (_decision(each) for each in explanation.decisions), screen)
-    _print_lines("Triggers", (_trigger(each) for each in explanation.triggers), screen)
-    _print_lines("Credit by order, in minor units", _credit_lines(explanation.credits), screen)
+    _print_lines("Changes of segment", moves, screen)
+    _print_lines("Decisions about messages", (_decision(each) for each in explanation.decisions), screen)
+    _print_lines("Messages", (_trigger(each) for each in explanation.triggers), screen)
+    _print_lines("Credit by order, in minor units (such as cents)", _credit_lines(explanation.credits), screen)
 
 
 def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
@@ -103,10 +103,10 @@ def _print_profile(profile: ProfileView, screen: Console) -> None:
     rows = (
         ("segment", f"{profile.segment} (R {profile.r} F {profile.f} M {profile.m})"),
         ("lifecycle", profile.lifecycle),
-        ("orders", f"{profile.orders} of {shown_minor(profile.monetary_minor)} minor units"),
+        ("orders", f"{profile.orders}, worth {shown_minor(profile.monetary_minor)} minor units"),
         ("first, last order", f"{shown_time(profile.first_order_ms)}, {shown_time(profile.last_order_ms)}"),
         ("cluster", f"{profile.cluster} of {profile.clusters_version}" if profile.cluster >= 0 else "none"),
-        ("consent", consent or "nothing said"),
+        ("consent", consent or "neither given nor withdrawn"),
         ("devices", ", ".join(profile.devices) or "none"),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -124,7 +124,7 @@ def _decision(decision: Decision) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    """A piece of evidence; a time as people write it."""
+    """Return a piece of evidence in words, with a time as people write it."""
     from schemas.units import shown_time
 
     words = name.removesuffix("_ms").replace("_", " ")
@@ -148,6 +148,6 @@ def _credit_lines(rows: Iterable[Credit]) -> Iterator[str]:
         if row.order_id != order_id:
             order_id = row.order_id
             yield f"{order_id} of {shown_time(row.conversion_time_ms)}"
-        touch = "no touch" if row.touch_time_ms is None else f"touch of {shown_time(row.touch_time_ms)}"
+        touch = "no touch" if row.touch_time_ms is None else f"touch at {shown_time(row.touch_time_ms)}"
         amount = f"{shown_minor(row.amount_minor)} {row.currency}"
         yield f"  {row.model:<8}{row.kind:<10}{row.channel:<22}{amount:>14}  {touch}"

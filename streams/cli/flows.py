@@ -14,29 +14,35 @@ if TYPE_CHECKING:
     from importlib.abc import Traversable
 
 
-flows = typer.Typer(help="Check flow files, publish them, and see what is in force.", no_args_is_help=True)
+flows = typer.Typer(help="Check flow files, publish them, and see which are published.", no_args_is_help=True)
 flows.command()(publishing.publish)
 flows.command()(publishing.pause)
 flows.command()(publishing.resume)
 flows.command("list")(publishing.list_published)
 
-Files = Annotated[list[Path] | None, typer.Argument(help="Flow files, or folders of them; else the product's.")]
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Flow files, or folders of them. Default: the flows that come with touchstream."),
+]
 
 
 @flows.command("files")
 def list_files(files: Files = None) -> None:
-    """List flows in files; those of the product are there to be copied."""
+    """List the flows in files. Copy one that comes with touchstream to make your own."""
     for file, flow in loaded(files):
         messages = ", ".join(step.name for step in flow.steps if step.do == "trigger")
         typer.echo(f"{flow.id} v{flow.version}: {flow.message_class}, priority {flow.priority}, for {flow.owner}")
-        typer.echo(f"  entered by {', '.join(flow.entry.segment or (flow.entry.words,))}")
+        typer.echo(f"  starts at {', '.join(flow.entry.segment or (flow.entry.words,))}")
         typer.echo(f"  sends {messages} by {', '.join(flow.ordered_channels)}")
         typer.echo(f"  {file}")
 
 
 @flows.command()
 def lint(files: Files = None) -> None:
-    """Check flow files, each and against each other: audiences, exits, messages within a day, cycles; exit code 1."""
+    """Check flow files, alone and together: mistakes, opposed exits, messages on one day, cycles.
+
+    The exit code is 1 where flows conflict.
+    """
     from streams.flows.language.conflicts import conflicts
 
     found = conflicts([flow for _, flow in loaded(files)])
@@ -49,7 +55,7 @@ def lint(files: Files = None) -> None:
 
 @flows.command()
 def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Say what publishing these files would change in a prefix, of what is live; exit code 1 where anything would."""
+    """Show what publishing these files would change in a prefix; exit code 1 if anything would."""
     from streams.flows.language.comparing import differences
     from streams.flows.language.files import read_document
     from streams.operations.create import NotCreated, read_domain
@@ -64,12 +70,12 @@ def diff(files: Files = None, brokers: Brokers = None, prefix: Prefix = None) ->
             typer.echo(f"{difference.flow_id}: {line}")
     if found:
         raise typer.Exit(1)
-    typer.echo(f"prefix {settings.prefix}: published as in these files")
+    typer.echo(f"prefix {settings.prefix}: no difference to these files")
 
 
 @flows.command()
 def schema() -> None:
-    """Print the JSON Schema of a flow file, for editors; it is in deploy/flow.schema.json too."""
+    """Print the JSON Schema of flow files, for editors; deploy/flow.schema.json is the same."""
     from streams.flows.language.flow import schema_text
 
     typer.echo(schema_text(), nl=False)
@@ -78,10 +84,11 @@ def schema() -> None:
 @flows.command("test")
 def play_stories(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of flow files with their stories; else the product's.")
+        list[Path] | None,
+        typer.Argument(help="Folders of flow files with stories. Default: the flows that come with touchstream."),
     ] = None,
 ) -> None:
-    """Play the stories beside flow files: given these touchpoints, these messages go out, and no others."""
+    """Test flow files by their stories: given these touchpoints, exactly these messages go out."""
     from streams.flows.language.files import LIBRARY
     from streams.flows.language.mistakes import FlowError
     from streams.offline.stories import play, story_files

@@ -16,27 +16,27 @@ _OUTAGE_FIELDS = ("day", "hour", "hours", "share")
 
 
 def generate(
-    out: Annotated[Path, typer.Argument(help="File of touchpoints to write; its name ends in .avro.")],
-    seed: Annotated[int | None, typer.Option(help="The same seed makes the same touchpoints.")] = None,
-    days: Annotated[int | None, typer.Option(help="Days simulated.")] = None,
-    start: Annotated[str | None, typer.Option(help="First day, as 2025-09-01.")] = None,
-    orders_per_hour: Annotated[float | None, typer.Option(help="In a daytime hour, on average.")] = None,
-    customers: Annotated[int | None, typer.Option(help="Customers that the shop may have.")] = None,
+    out: Annotated[Path, typer.Argument(help="File of touchpoints to write. Its name must end in .avro.")],
+    seed: Annotated[int | None, typer.Option(help="Seed of chance: the same seed makes the same touchpoints.")] = None,
+    days: Annotated[int | None, typer.Option(help="How many days to simulate.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day, such as 2025-09-01.")] = None,
+    orders_per_hour: Annotated[float | None, typer.Option(help="Average orders in a daytime hour.")] = None,
+    customers: Annotated[int | None, typer.Option(help="How many customers the shop has.")] = None,
     outage: Annotated[
         list[str] | None,
-        typer.Option(help="Hours of broken tracking: day:hour:hours:share of orders recorded; `none` for none."),
+        typer.Option(help="Hours of broken tracking, as day:hour:hours:share of orders recorded; or `none`."),
     ] = None,
     other: Annotated[
         list[str] | None, typer.Option("--set", help="Any other parameter of the shop, as name=value.")
     ] = None,
 ) -> None:
-    """Simulate a shop: its touchpoints to OUT, what is true of them beside it, as .truth.json."""
+    """Simulate a shop: write its touchpoints to OUT, and the true figures beside it as .truth.json."""
     from schemas.container import SUFFIX
     from streams.replay.files.container import write_container
     from streams.shop.generator import Shop
 
     if out.suffix != SUFFIX:
-        fail(f"{out}: the name must end in {SUFFIX}, by which `touchstream replay` knows the file")
+        fail(f"{out}: the name must end in {SUFFIX}, so that `touchstream replay` recognises the file")
     given = {"seed": seed, "days": days, "start": start, "orders_per_hour": orders_per_hour, "customers": customers}
     shop = Shop(_parameters({name: value for name, value in given.items() if value is not None}, outage, other or []))
     try:
@@ -46,7 +46,7 @@ def generate(
         truth.write_bytes(shop.truth.to_json())
     except OSError as error:
         fail(f"{error.filename or out}: cannot be written: {error.strerror}")
-    typer.echo(f"{out}: {count} touchpoints; {truth}: what is true of them")
+    typer.echo(f"{out}: {count} touchpoints; {truth}: the true figures")
 
 
 def _parameters(given: dict[str, Any], outages: list[str] | None, others: list[str]) -> ShopParameters:
@@ -58,12 +58,12 @@ def _parameters(given: dict[str, Any], outages: list[str] | None, others: list[s
         name, separator, value = text.partition("=")
         if not separator or name not in ShopParameters.model_fields or name == "outages":
             known = ", ".join(each for each in ShopParameters.model_fields if each != "outages")
-            fail(f"--set {text!r}: allowed is name=value with a name of {known}")
+            fail(f"--set {text!r}: write name=value, with one of these names: {known}")
         given[name] = value
     if outages is not None:
         given["outages"] = [_outage(text) for text in outages if text != "none"]
     elif "days" in given:
-        # the usual outage lies beyond the end of a short shop
+        # the default outage comes after the end of a short simulation
         given["outages"] = [each for each in ShopParameters().outages if each.day < int(given["days"])]
     try:
         return ShopParameters.model_validate(given)

@@ -9,21 +9,24 @@ import typer
 
 from streams.cli.shared import Brokers, Prefix, errors_in_one_line, ready_settings, registry_errors
 
-journal = typer.Typer(help="Keep the journal of a prefix in a file.", no_args_is_help=True)
+journal = typer.Typer(help="Save the journal of a prefix to a file.", no_args_is_help=True)
 
 
 @journal.callback()
 def _group() -> None:
-    """Without it typer makes one command of a group of one."""
+    """Keep `export` a subcommand: without this, typer would make the group itself the command."""
 
 
 @journal.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to, an .avro file.")],
+    file: Annotated[Path, typer.Argument(help="The .avro file to write.")],
     brokers: Brokers = None,
     prefix: Prefix = None,
 ) -> None:
-    """Write the journal, as far as it has been folded, to an Avro file that `backtest --file` reads without Kafka."""
+    """Write the journal, as far as workers have processed it, to an Avro file.
+
+    `touchstream backtest --file` reads it without Kafka.
+    """
     from streams.operations.create import NotCreated
     from streams.operations.folded_journal import export_journal
     from streams.operations.prefix import open_prefix

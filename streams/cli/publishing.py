@@ -1,4 +1,4 @@
-"""touchstream flows publish, pause, resume, list: what is in force in a prefix."""
+"""touchstream flows publish, pause, resume, list: the flows that are published in a prefix."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def publish(
         typer.Option(
             min=0,
             max=99.99,
-            help="For this share of the customers only; 0: decides and sends nothing.",
+            help="Publish for this share of customers only (a canary). 0: decide, but send nothing.",
             show_default=False,
         ),
     ] = None,
     expect: Annotated[
         Path | None,
         typer.Option(
-            help="What `backtest --json` wrote: a day that is 3 sigma off is an anomaly, for two weeks.",
+            help="File of `backtest --json`. For two weeks, a day 3 standard deviations off it is an anomaly.",
             show_default=False,
         ),
     ] = None,
     allow_conflicts: Annotated[
-        bool, typer.Option("--allow-conflicts", help="Publish flows that would fight over a customer.")
+        bool, typer.Option("--allow-conflicts", help="Publish even if flows conflict (see `flows lint`).")
     ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
 ) -> None:
-    """Publish flows in a running prefix; the others in force stay as they are."""
+    """Publish flows in a running prefix. Other published flows stay as they are."""
     from streams.cli.shared import loaded
     from streams.flows.language.expectations import NoExpectation, expected_of
     from streams.flows.language.files import read_document
@@ -52,7 +52,7 @@ def publish(
     found = loaded(files)
     documents = [read_document(file) for file, _ in found]
     if expect is not None and percent is not None:
-        fail("--expect and --percent are both given: a backtest tells of all customers")
+        fail("--expect and --percent are both given: a backtest covers all customers, so use only one")
     with errors_in_one_line(NoExpectation):
         expected = {flow.id: expected_of(flow, expect) for _, flow in found} if expect is not None else {}
 
@@ -61,7 +61,7 @@ def publish(
             conflicts = conflicts_with(domain, documents)
             if conflicts:
                 told_all = "; ".join(str(conflict) for conflict in conflicts)
-                raise NotPublishable(f"{told_all}; --allow-conflicts publishes them all the same")
+                raise NotPublishable(f"{told_all}; --allow-conflicts publishes them anyway")
         for document in documents:
             domain = with_flow(domain, document, now_ms, percent, expected.get(str(document["id"])))
         return domain
@@ -70,21 +70,21 @@ def publish(
 
 
 def pause(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Stop a flow's messages: its customers stay where they are, and what comes due waits until it expires."""
+    """Pause a flow: its customers keep their place, and its messages wait until they expire."""
     from streams.flows.language.publishing import paused
 
     _change(brokers, prefix, [flow_id], lambda domain, now_ms: paused(domain, flow_id, now_ms))
 
 
 def resume(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Let a paused flow go on; what waits goes out at the latest after as long as it has waited, or 15 minutes."""
+    """Resume a paused flow. Each waiting message goes out within 15 minutes, or sooner if it waited less than that."""
     from streams.flows.language.publishing import resumed
 
     _change(brokers, prefix, [flow_id], lambda domain, _: resumed(domain, flow_id))
 
 
 def list_published(brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """List the flows in force in a prefix: versions, how each stands, and since when."""
+    """List the published flows of a prefix: their versions, whether they are live or paused, and since when."""
     from streams.operations.create import NotCreated, read_domain
 
     settings = ready_settings(brokers, prefix)
@@ -129,10 +129,10 @@ def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Ite
             yield f"{flow_id} {_version(live[flow_id])}: live{since}; relies on {inputs}"
         if state.canary is not None:
             percent = state.canary.percent
-            share = f"for {percent:g} % of the customers" if percent else "decides and sends nothing"
+            share = f"for {percent:g} % of the customers" if percent else "decides but sends nothing"
             yield f"{flow_id} {_version(state.canary.flow)}: {share} since {shown_time(state.canary.since_ms)}"
         for older in state.older:
-            yield f"{flow_id} {_version(older)}: finished by who is in it"
+            yield f"{flow_id} {_version(older)}: only customers who are still in it"
         if state.paused_ms is not None:
             yield f"{flow_id}: paused since {shown_time(state.paused_ms)}"
 

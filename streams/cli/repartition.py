@@ -21,12 +21,12 @@ from streams.cli.shared import (
 
 def repartition(
     to: Annotated[int, typer.Option(help="Partitions of the new journal: a multiple of the present number.")],
-    into: Annotated[str, typer.Option(help="The new prefix.")],
+    into: Annotated[str, typer.Option(help="Name of the new prefix.")],
     brokers: Brokers = None,
     prefix: Prefix = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the journal of a prefix whose workers are stopped into a new one with more partitions."""
+    """Copy the journal of a prefix into a new prefix with more partitions. Stop the workers first."""
     from state.codec import NewerState
     from streams.kafka.topics import WrongTopics
     from streams.operations.create import NotCreated

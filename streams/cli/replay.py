@@ -30,17 +30,25 @@ if TYPE_CHECKING:
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Column files, or .avro files of touchpoints, in order of time.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Files in order of time: tables (CSV or Parquet), or .avro files of touchpoints."),
+    ],
     brokers: Brokers = None,
     prefix: Prefix = None,
     mapping: Annotated[
-        str | None, typer.Option(help="How column files are read: online_retail, rees46, ... or a YAML file.")
+        str | None,
+        typer.Option(help="How to read tables: the name of a mapping (online_retail, rees46, ...) or a YAML file."),
     ] = None,
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Times real time; else as fast as it goes.")] = None,
-    barriers: Annotated[bool, typer.Option(help="Wait for the workers at each week's models and at the end.")] = True,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Speed as a multiple of real time. Default: as fast as possible.")
+    ] = None,
+    barriers: Annotated[
+        bool, typer.Option(help="Wait for the workers at the end of each week, when models change, and at the end.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Write a past to the touchpoints of a prefix with the clock `marks`, and let its time run on for 8 days."""
+    """Replay past data into a prefix with the clock `marks`, then let its time run on for 8 days."""
     from schemas.container import ContainerError
     from streams.operations.create import NotCreated
     from streams.replay.barrier import SilentStage
@@ -91,18 +99,18 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from schemas.units import iso_time
-    from streams.demo.report.runs import lines_in
+    from streams.replay.files.sources import lines_in
 
     total = None
     with suppress(Exception):
-        # only for the bar: what is wrong with a file is told where it is read
+        # only for the bar: mistakes in a file are reported where it is read
         total = sum(lines_in(path) for path in files)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("opening", total=total)
 
         def on_step(step: Step) -> None:
-            said = "waits for the workers at" if step.waiting else "has come to"
+            said = "waiting for the workers at" if step.waiting else "reached"
             bar.update(task, completed=step.lines, description=f"{said} {iso_time(step.time_ms)}")
 
         yield on_step
@@ -136,4 +144,4 @@ def _print_summary(summary: ReplaySummary) -> None:
         f"of them {summary.waited_seconds:.1f} s waiting for the workers"
     )
     if summary.interrupted:
-        screen.print("interrupted: what was sent is written, but time has not run on to the end")
+        screen.print("Interrupted: the touchpoints sent so far are in Kafka, but time did not run on to the end.")

@@ -17,15 +17,19 @@ _MARK = "KAFKA_<NAME>"
 
 def settings(
     as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Tables for a document.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """List every TOUCHSTREAM_* variable with its default and what it does."""
+    """List every TOUCHSTREAM_* variable with its default and its meaning."""
     from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
 
-    from_files = (f"{ENVIRONMENT_PREFIX}<NAME>_FILE", "", "A file that holds the value of such a variable.")
+    from_files = (
+        f"{ENVIRONMENT_PREFIX}<NAME>_FILE",
+        "",
+        "Path of a file that holds the value instead, as for secrets.",
+    )
     groups = {
-        "What runs a worker": [*_variables(WorkerSettings, ENVIRONMENT_PREFIX), from_files],
-        "What decides, published by `touchstream topics create`": _variables(DomainSettings, DOMAIN_PREFIX),
+        "Settings of one worker": [*_variables(WorkerSettings, ENVIRONMENT_PREFIX), from_files],
+        "Settings that decide; `touchstream topics create` publishes them": _variables(DomainSettings, DOMAIN_PREFIX),
     }
     if as_json:
         rows = [row for group in groups.values() for row in group]
@@ -56,7 +60,7 @@ def _print_tables(groups: dict[str, list[tuple[str, str, str]]]) -> None:
 
 
 def _variables(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str]]:
-    """(variable, default, meaning) of each field."""
+    """Return (variable, default, meaning) of each field."""
     rows = []
     for name, field in model.model_fields.items():
         if name in _NOT_VARIABLES:
@@ -64,5 +68,5 @@ def _variables(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str]
         variable = f"{prefix}{_MARK if name == 'kafka' else name.upper()}"
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = "" if default is None or default == {} else str(default)
-        rows.append((variable, shown, field.description or ""))
+        rows.append((variable, shown, " ".join((field.description or "").split())))
     return rows

@@ -1,4 +1,4 @@
-"""What the commands have in common: options, settings, errors told in one line."""
+"""Parts that all commands share: options, settings, errors in one line."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ USAGE = 2
 INTERRUPTED = 130
 
 Brokers = Annotated[
-    str | None, typer.Option(help="Bootstrap servers of Kafka; else TOUCHSTREAM_BROKERS.", show_default=False)
+    str | None, typer.Option(help="Addresses of Kafka brokers. Default: TOUCHSTREAM_BROKERS.", show_default=False)
 ]
-Prefix = Annotated[str | None, typer.Option(help="Prefix of the topics; else TOUCHSTREAM_PREFIX.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text for people.")]
+Prefix = Annotated[
+    str | None, typer.Option(help="Prefix (namespace) of the topics. Default: TOUCHSTREAM_PREFIX.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def fail(message: str) -> NoReturn:
-    """Ends with one line on stderr."""
+    """End the command with one line on stderr."""
     typer.echo(f"touchstream: {message}", err=True)
     raise typer.Exit(USAGE)
 
 
 @contextmanager
 def errors_in_one_line(*expected: type[Exception]) -> Iterator[None]:
-    """Tells expected errors, wrong settings and Kafka's own in one line; what else is raised is a bug."""
+    """Show expected errors, wrong settings and Kafka's own errors in one line; any other exception is a bug."""
     from confluent_kafka import KafkaException
 
     from streams.settings import SettingsError
@@ -50,14 +52,14 @@ def errors_in_one_line(*expected: type[Exception]) -> Iterator[None]:
 
 
 def worker_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
-    """Settings from the environment, with a command's options over them; SettingsError."""
+    """Return the settings of the environment, overridden by a command's options; SettingsError."""
     from streams.settings import parse_worker
 
     return parse_worker(brokers=brokers, prefix=prefix, **given)
 
 
 def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
-    """What a registry may raise; the client of one is imported only where one is named."""
+    """Return what a registry may raise; its client is imported only where a registry is named."""
     if not settings.registry_url:
         return ()
     from schemas.wire import RegistryUnusable
@@ -66,7 +68,7 @@ def registry_errors(settings: WorkerSettings) -> tuple[type[Exception], ...]:
 
 
 def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
-    """As `worker_settings`, told in one line if they are wrong or no broker answers."""
+    """Return `worker_settings`; end with one line if they are wrong or no broker answers."""
     with errors_in_one_line():
         settings = worker_settings(brokers, prefix, **given)
     reach(settings)
@@ -74,7 +76,7 @@ def ready_settings(brokers: str | None, prefix: str | None, **given: Any) -> Wor
 
 
 def reach(settings: WorkerSettings) -> None:
-    """Returns when a broker has answered; ends with one line otherwise."""
+    """Return when a broker has answered; end with one line if none does."""
     from streams.operations.brokers import NoBroker, ask_brokers
 
     with errors_in_one_line(NoBroker):
@@ -82,21 +84,21 @@ def reach(settings: WorkerSettings) -> None:
 
 
 def echo_json(value: object) -> None:
-    """One JSON value, on one line."""
+    """Print one JSON value on one line."""
     import msgspec
 
     typer.echo(msgspec.json.encode(value).decode())
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where text for people goes."""
+    """Return the console for text that people read."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
 
 
 def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
-    """Flow files and what they hold, in order of their names; ends with one line for all that is wrong in them."""
+    """Return flow files and their flows, by file name; end with one line that names every mistake in them."""
     from streams.flows.language.files import LIBRARY, files_of, load_flow
     from streams.flows.language.mistakes import FlowError
 
@@ -111,7 +113,7 @@ def loaded(paths: list[Path] | None) -> list[tuple[Path | Traversable, Flow]]:
                 wrong.append(str(error))
         files = {flow.id: file for file, flow in found}
         wrong += [
-            f"{file}: id is {flow.id!r}, which {files[flow.id]} has too; ids must differ"
+            f"{file}: id is {flow.id!r}, which {files[flow.id]} also has; give each flow its own id"
             for file, flow in found
             if files[flow.id] is not file
         ]

@@ -1,4 +1,4 @@
-"""touchstream topics: made, described, and who may use them."""
+"""touchstream topics: create them, describe them, and list who needs which rights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from streams.cli.shared import Brokers, Prefix, errors_in_one_line, reach, worker_settings
 
-topics = typer.Typer(help="Make a prefix's topics, and say who needs which rights on them.", no_args_is_help=True)
+topics = typer.Typer(help="Create a prefix's topics, and list who needs which rights on them.", no_args_is_help=True)
 
 
 @topics.command()
@@ -18,15 +18,18 @@ def create(
     prefix: Prefix = None,
     settings: Annotated[
         Path | None,
-        typer.Option(help="YAML of the settings that decide; TOUCHSTREAM_DOMAIN_* variables go over it."),
+        typer.Option(help="YAML file of the settings that decide. TOUCHSTREAM_DOMAIN_* variables override it."),
     ] = None,
     flows: Annotated[
         list[Path] | None,
-        typer.Option(help="Flow file, or folder of them: all that is to be in force. Else the flows stay as they are."),
+        typer.Option(help="Flow files or folders: all flows to publish. Default: published flows stay as they are."),
     ] = None,
-    replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the brokers' default.")] = -1,
+    replication: Annotated[int, typer.Option(help="Copies of each partition. -1: as the brokers' default.")] = -1,
 ) -> None:
-    """Make missing topics and publish the settings that decide; may be repeated, and repeated with other settings."""
+    """Create missing topics and publish the settings that decide. Run it again to change settings.
+
+    A setting that you leave out returns to its default.
+    """
     from streams.flows.language.mistakes import FlowError
     from streams.kafka.topics import WrongTopics
     from streams.operations.create import CannotChange, PublishedMeanwhile, create_prefix
@@ -38,7 +41,7 @@ def create(
         reach(worker)
         created = create_prefix(worker, domain, replication, keeps_flows=not names_flows(settings, flows or ()))
     for name in created.topics:
-        typer.echo(f"made {name}")
+        typer.echo(f"created {name}")
     flow_ids = ", ".join(str(flow["id"]) for flow in created.domain.flows) or "none"
     said = "published" if created.configured else "unchanged"
     typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")
@@ -46,7 +49,7 @@ def create(
 
 @topics.command()
 def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Print, for brokers with an authorizer, what each role must be allowed, as commands of Kafka's own tool."""
+    """Print the rights that each role needs, as kafka-acls.sh commands, for brokers that check rights."""
     from streams.operations.acls import acls as by_role
 
     with errors_in_one_line():
@@ -59,7 +62,7 @@ def acls(brokers: Brokers = None, prefix: Prefix = None) -> None:
 
 @topics.command()
 def asyncapi() -> None:
-    """Print what others write and read as an AsyncAPI document; it is in deploy/asyncapi.yaml too."""
+    """Print an AsyncAPI document of the topics that others write and read; deploy/asyncapi.yaml is the same."""
     from streams.operations.asyncapi import document_text
 
     typer.echo(document_text(), nl=False)

@@ -28,14 +28,14 @@ _SHOWN_MAX = 20
 def verify(
     brokers: Brokers = None,
     prefix: Prefix = None,
-    twice: Annotated[bool, typer.Option("--twice", help="Fold a second time and compare the hashes.")] = False,
+    twice: Annotated[bool, typer.Option("--twice", help="Compute everything twice and compare the hashes.")] = False,
     checkpoints: Annotated[
         Path | None,
-        typer.Option(help="Begin at the last checkpoints in this folder, one for each prefix; add further ones."),
+        typer.Option(help="Folder of checkpoints, one folder per prefix: start at its last one and add a new one."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fold the journal again from its beginning and compare with what the topics hold; exit code 1 if they differ."""
+    """Compute all results again from the journal and compare them with the topics; exit code 1 if they differ."""
     from state.codec import NewerState
     from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
     from streams.operations.create import NotCreated
@@ -43,14 +43,14 @@ def verify(
     from streams.operations.prefix import open_prefix
 
     if twice and checkpoints is not None:
-        fail("--twice and --checkpoints: allowed is one of the two; a second fold is one of all")
+        fail("--twice and --checkpoints are both given: use only one, as --twice reads the whole journal")
     settings = ready_settings(brokers, prefix)
     with errors_in_one_line(NotCreated, NotStill, NewerState, UnfitCheckpoint, *registry_errors(settings)):
         opened = open_prefix(settings)
-        with console(stderr=True).status("folding") as status:
+        with console(stderr=True).status("reading the journal") as status:
             count = opened.domain.journal_partitions
             kept = None if checkpoints is None else Checkpoints(checkpoints)
-            found = verify_prefix(opened, lambda done: status.update(f"folded partition {done + 1} of {count}"), kept)
+            found = verify_prefix(opened, lambda done: status.update(f"read partition {done + 1} of {count}"), kept)
             again = hashes_of(opened) if twice else None
     if as_json:
         echo_json({"verification": found, "folded_again": again})
@@ -61,17 +61,17 @@ def verify(
 
 
 def _print(found: Verification, again: dict[str, str] | None) -> None:
-    typer.echo(f"{'topic':<10}{'held':>9}{'differ':>8}  sha256 of what the fold gives")
+    typer.echo(f"{'topic':<10}{'records':>9}{'differ':>8}  sha256 of the records computed again")
     for topic, digest in found.folded.items():
-        same = "" if again is None else "  folded again: the same" if again[topic] == digest else f"  {again[topic]}"
+        same = "" if again is None else "  second time: the same" if again[topic] == digest else f"  {again[topic]}"
         typer.echo(f"{topic:<10}{found.records[topic]:>9}{found.different[topic]:>8}  {digest}{same}")
     for topic, count in sorted(found.reworded.items()):
         typer.echo(f"{topic}: {count} reasons are worded as another release worded them")
     for each in found.differences[:_SHOWN_MAX]:
         typer.echo(f"{each.topic}-{each.partition} {each.key} #{each.position}")
-        typer.echo(f"  fold:  {each.folded}\n  topic: {each.held}")
+        typer.echo(f"  computed: {each.folded}\n  in topic: {each.held}")
     total = sum(found.different.values())
     if total > _SHOWN_MAX:
         typer.echo(f"and {total - _SHOWN_MAX} more")
     verdict = "no difference" if found.holds else f"{total} differences"
-    typer.echo(f"{found.journal} records of the journal folded: {verdict}")
+    typer.echo(f"{found.journal} records of the journal read: {verdict}")

@@ -13,11 +13,13 @@ from streams.cli.shared import Brokers, Prefix, errors_in_one_line, ready_settin
 def worker(
     brokers: Brokers = None,
     prefix: Prefix = None,
-    instance: Annotated[str | None, typer.Option(help="Stable name of this worker's slot.")] = None,
-    state_dir: Annotated[Path | None, typer.Option(help="Folder of the local state.")] = None,
-    web_port: Annotated[int | None, typer.Option(help="Port of health, metrics and profile pages.")] = None,
+    instance: Annotated[
+        str | None, typer.Option(help="Name of this worker: the same over restarts, and used by no other worker.")
+    ] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Folder for this worker's state.")] = None,
+    web_port: Annotated[int | None, typer.Option(help="Port for health, metrics and profile pages.")] = None,
 ) -> None:
-    """Run a worker until SIGTERM; every other setting comes from TOUCHSTREAM_* (see `touchstream settings`)."""
+    """Run a worker until SIGTERM. Other settings come from TOUCHSTREAM_* variables (see `touchstream settings`)."""
     settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
     from streams.fold.attempt import OF_LATER
     from streams.kafka.topics import WrongTopics

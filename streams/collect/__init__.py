@@ -1,1 +1,1 @@
-"""From what producers send to canonical touchpoints, keyed by customer."""
+"""Conversion of producers' records into canonical touchpoints, keyed by customer."""

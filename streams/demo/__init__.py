@@ -1,1 +1,1 @@
-"""Real servers on this machine, and the demonstration that runs on them."""
+"""The demo, and the real servers on this machine that it runs on."""

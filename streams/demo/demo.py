@@ -1,4 +1,4 @@
-"""The demo: real data through a real Kafka and a worker of ours, run after run, and what came out."""
+"""The demo: it replays real data through a real Kafka and a worker, run after run, and reports the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streams.demo.finished import Finished, write_summary
 from streams.demo.replaying import TooSlow, WorkerEnded, replayed
 from streams.demo.report.accounting import account_of, balances
 from streams.demo.report.reading import read_records
-from streams.demo.report.runs import HALF_YEAR, NAMES, lines_in, planned
+from streams.demo.report.runs import HALF_YEAR, NAMES, planned
 from streams.demo.report.table import show
 from streams.demo.servers.broker import Broker
 from streams.demo.servers.fetching import Unavailable
@@ -32,6 +32,7 @@ from streams.kafka.topics import WrongTopics
 from streams.operations.create import create_prefix
 from streams.replay.barrier import SilentStage
 from streams.replay.files.rows import ColumnFileError
+from streams.replay.files.sources import lines_in
 from streams.replay.outlet import Undeliverable
 from streams.settings import SettingsError, parse_worker
 from streams.topics import Topics
@@ -45,15 +46,15 @@ if TYPE_CHECKING:
     from streams.settings import WorkerSettings
 
 AfterRun = Callable[[str, str, str], None]
-"""(prefix, brokers, name of the run): called while the run's topics and its worker are still there."""
+"""(prefix, brokers, name of the run): called while the run's topics and its worker still exist."""
 
 
 class Failed(RuntimeError):
-    """The demo did not come through; the message says where."""
+    """The demo failed; the message says where."""
 
 
 _QUIET = {"log_level": "3"}
-"""Of librdkafka in this process: a warning between two progress bars helps nobody."""
+"""Settings of librdkafka in this process: a warning between two progress bars helps nobody."""
 _SHOP_SECONDS = 120.0
 _EXPECTED = (
     Failed,
@@ -72,7 +73,7 @@ _EXPECTED = (
 _INTERRUPTED = 130
 _LOG_WIDTH = 120
 _RUNNING = "running"
-"""File with the pids that KEEP left."""
+"""File with the pids of processes that `keep` left running."""
 FOLDERS = ("kafka", *NAMES)
 FILES = (HALF_YEAR, "shop.avro", "shop.truth.json", "shop.log", "summary.json", "report.html")
 
@@ -85,21 +86,21 @@ def run_demo(
     after_run: AfterRun | None = None,
     console: Console | None = None,
 ) -> int:
-    """Plays every run, writes summary.json and report.html into `out` and prints a table; what was in `out` goes.
+    """Play every run, write summary.json and report.html into `out` and print a table; clear `out` before.
 
-    With `keep` the broker and the last run's worker stay, and their addresses are printed. `brokers` is a cluster
-    of the caller's own instead of a broker started here. Exit code 0 where every account balances, else 1.
+    With `keep` the broker and the last run's worker stay, and their addresses are printed. `brokers` is a cluster of
+    the caller's own, in place of a broker started here. The exit code is 0 if every account balances, else 1.
 
-    What goes wrong is told in a sentence, with exit code 1; an interrupt ends what was started, with 130.
+    An error is shown in one sentence, with exit code 1. An interrupt ends everything that was started, with 130.
     """
     console = console or _console()
     try:
         return _play_all(out.resolve(), brokers, console, after_run or (lambda *_: None), keep=keep)
     except KeyboardInterrupt:
-        console.print("interrupted; everything that the demo had started has ended")
+        console.print("Interrupted. Everything that the demo had started has ended.")
         return _INTERRUPTED
     except _EXPECTED as error:
-        console.print(f"[bold red]the demo failed:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        console.print(f"[bold red]The demo failed:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 1
 
 
@@ -112,7 +113,7 @@ def _play_all(out: Path, brokers: str | None, console: Console, after_run: After
         problems = [f"{each.run.title}: {problem}" for each in finished for problem in balances(each.account)]
         _report(finished, out, console)
         for problem in problems:
-            console.print(f"[bold red]does not add up:[/] {problem}")
+            console.print(f"[bold red]Does not add up:[/] {problem}")
         if keep:
             stack.pop_all()
             demo.tell_addresses()
@@ -132,7 +133,7 @@ class _Demo:
         self._started = int(time.time())
         shop = out / f"shop{SUFFIX}"
         self.runs = planned(data_dir(), shop)
-        # written while the runs before it are played
+        # written while the earlier runs are played
         command = [sys.executable, "-m", "streams", "generate", str(shop)]
         self._shop = Server(command, out / "shop.log")
         stack.callback(self._shop.stop)
@@ -145,7 +146,9 @@ class _Demo:
             brokers = broker.bootstrap
         self._brokers = brokers
         self._console.print(f"Kafka at {brokers}")
-        self._console.print("settings of the demo: consent_default=granted, so who said nothing has consented")
+        self._console.print(
+            "Setting of the demo: consent_default=granted, so customers without a consent record get messages"
+        )
 
     def play(self, run: Run) -> Finished:
         if run.is_generated:
@@ -180,15 +183,15 @@ class _Demo:
             ("metrics", f"{worker.address}/metrics" if worker else ""),
             ("health", f"{worker.address}/health/ready" if worker else ""),
             ("report", str(self._out / "report.html")),
-            ("to end it", f"kill {' '.join(map(str, reversed(self._pids)))}"),
+            ("to stop it", f"kill {' '.join(map(str, reversed(self._pids)))}"),
         ):
             self._console.print(f"{name:>10}  {address}", soft_wrap=True, highlight=False)
 
     def _await_shop(self, run: Run) -> None:
-        with self._console.status("waiting for the generated shop"), suppress(DidNotStart):
+        with self._console.status("waiting for the simulated shop"), suppress(DidNotStart):
             self._shop.wait_until(lambda: not self._shop.running, _SHOP_SECONDS)
         if self._shop.exit_code != 0:
-            raise Failed(f"{run.title}: its file was not written:\n{self._shop.log_tail()}")
+            raise Failed(f"{run.title}: its file could not be written:\n{self._shop.log_tail()}")
 
 
 def _console() -> Console:
@@ -203,22 +206,24 @@ def _reading(settings: WorkerSettings) -> Callable[[str], Iterator[Message]]:
 def _report(finished: list[Finished], out: Path, console: Console) -> None:
     with console.status("writing the report"):
         write_summary(finished, out / "summary.json")
-        # matplotlib takes a second that a failed run need not wait for
+        # matplotlib needs a second, which a failed run need not wait
         from streams.demo.report.report import write_report  # noqa: PLC0415
 
         write_report(finished, out / "report.html")
     show(finished, console)
-    console.print(f"written: {out / 'summary.json'}, {out / 'report.html'}", soft_wrap=True, highlight=False)
+    console.print(f"Written: {out / 'summary.json'}, {out / 'report.html'}", soft_wrap=True, highlight=False)
 
 
 def _clear(out: Path) -> None:
-    """Takes away what an earlier demo left in `out`, and nothing else."""
+    """Remove the files of an earlier demo in `out`, and nothing else."""
     running = out / _RUNNING
     pids = [int(line) for line in running.read_text().split()] if running.is_file() else []
     alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     if alive:
         pids_text = " ".join(map(str, alive))
-        raise Failed(f"an earlier demo still runs in {out}: end it with `kill {pids_text}`, or use another folder")
+        raise Failed(
+            f"an earlier demo is still running in {out}: end it with `kill {pids_text}`, or use another folder"
+        )
     out.mkdir(parents=True, exist_ok=True)
     for name in (*FOLDERS, *FILES, _RUNNING):
         path = out / name

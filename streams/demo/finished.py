@@ -1,4 +1,4 @@
-"""A run that has been played to its end, and the summary of all of them."""
+"""A finished run, and the summary of all runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a run was, what its topics say, and how long the replay took until all was folded."""
+    """A run, its account from its topics, and how long the replay took until everything was processed."""
 
     run: Run
     prefix: str
@@ -35,7 +35,7 @@ class Finished:
 
 
 def write_summary(finished: Sequence[Finished], path: Path) -> None:
-    """JSON with an object for each run, by its name."""
+    """Write JSON with an object for each run, by its name."""
     runs = {each.run.name: _summary(each) for each in finished}
     ok = not any(balances(each.account) for each in finished)
     path.write_bytes(msgspec.json.format(msgspec.json.encode({"ok": ok, "runs": runs}), indent=2))

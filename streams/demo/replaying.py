@@ -1,4 +1,4 @@
-"""One run's replay with a progress bar, given up when it takes too long."""
+"""The replay of one run with a progress bar; it ends if it takes too long."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ RUN_SECONDS_MAX = 300.0
 
 
 class WorkerEnded(RuntimeError):
-    """The worker crashed during a run; the message holds the end of its log."""
+    """The worker crashed during a run; the message contains the end of its log."""
 
 
 class TooSlow(RuntimeError):
-    """A run that would not end; the message says how far it came and which stage has records left."""
+    """A run took too long; the message says how far it came and which stage has records left."""
 
 
 def replayed(run: Run, settings: WorkerSettings, worker: Worker, lines: int, console: Console) -> ReplaySummary:
-    """Plays the run at full speed, its drain included, until everything is folded.
+    """Play the run at full speed until everything is processed, with the days that time runs on after it.
 
     Raises:
-        WorkerEnded: it crashed.
-        TooSlow: after RUN_SECONDS_MAX.
+        WorkerEnded: the worker crashed.
+        TooSlow: it took longer than RUN_SECONDS_MAX.
         SilentStage: a stage did not move for a minute.
-        KeyboardInterrupt: as it came.
+        KeyboardInterrupt: it was interrupted.
     """
     kafka = {**settings.kafka, "bootstrap.servers": settings.brokers}
     give_up_at = time.monotonic() + RUN_SECONDS_MAX
@@ -73,4 +73,4 @@ def _said(run: Run, worker: Worker, step: Step) -> str:
         left = ", ".join(f"{stage} has {count:,} records left" for stage, count in lags.items())
     else:
         left = "the worker does not answer"
-    return f"{run.title}: not done after {RUN_SECONDS_MAX:.0f} s, at {iso_time(step.time_ms)} of its time: {left}"
+    return f"{run.title}: not finished after {RUN_SECONDS_MAX:.0f} s, at {iso_time(step.time_ms)} of its time: {left}"

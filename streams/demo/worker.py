@@ -1,13 +1,11 @@
-"""A worker of ours as a child process, and how far it has come."""
+"""A worker as a child process, and how far it has come."""
 
 from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import httpx
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -29,11 +27,11 @@ _POLL_SECONDS = 0.2
 
 
 class StillBusy(RuntimeError):
-    """The worker has not worked off its inputs; the message names the stage."""
+    """The worker has not finished its inputs; the message names the stage."""
 
 
 class Worker(HttpServer):
-    """Runs `touchstream worker` on a free port; its state and its log lie in `folder`."""
+    """A `touchstream worker` on a free port, with its state and its log in `folder`."""
 
     name = "worker"
     ready_path = "/health/ready"
@@ -56,21 +54,19 @@ class Worker(HttpServer):
         return ["env", *variables, sys.executable, "-m", "streams", "worker"]
 
     def lags(self) -> dict[str, int]:
-        """Records not yet processed, by stage; empty where it does not answer."""
+        """Return the records not yet processed, by stage; empty if the worker does not answer."""
         found: dict[str, int] = {}
-        with suppress(httpx.HTTPError):
-            answer = httpx.get(f"{self.address}/metrics", timeout=5.0, trust_env=False)
-            for family in text_string_to_metric_families(answer.text):
-                if family.name != "touchstream_lag_records":
-                    continue
-                for sample in family.samples:
-                    stage = STAGES.get(sample.labels["topic"].removeprefix(f"{self._settings.prefix}."), "")
-                    found[stage] = found.get(stage, 0) + int(sample.value)
+        for family in text_string_to_metric_families(self.page("/metrics", 5.0) or ""):
+            if family.name != "touchstream_lag_records":
+                continue
+            for sample in family.samples:
+                stage = STAGES.get(sample.labels["topic"].removeprefix(f"{self._settings.prefix}."), "")
+                found[stage] = found.get(stage, 0) + int(sample.value)
         return found
 
 
 def wait_until_idle(settings: WorkerSettings, domain: DomainSettings) -> None:
-    """Returns when no input has a record that the group has not committed; raises StillBusy after a minute."""
+    """Return when the group has committed every record of every input; raises StillBusy after a minute."""
     topics = Topics(settings.prefix)
     inputs = {
         topics.touchpoints: domain.touchpoint_partitions,
@@ -92,6 +88,6 @@ def wait_until_idle(settings: WorkerSettings, domain: DomainSettings) -> None:
 def _has_records_left(settings: WorkerSettings, consumer: Consumer, topic: str, partitions: int) -> bool:
     asked = [TopicPartition(topic, number) for number in range(partitions)]
     committed = {place.partition: max(place.offset, 0) for place in consumer.committed(asked, _ASK_SECONDS)}
-    # behind the last record a commit leaves its marker, which nobody has to work off
+    # after the last record there is a commit's marker, which nobody has to process
     left = read_committed(settings.brokers, topic, settings.kafka, start=committed)
     return next(left, None) is not None

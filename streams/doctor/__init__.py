@@ -1,1 +1,1 @@
-"""Looking a prefix and this machine over before something fails: each check says what it saw and what to do."""
+"""Checks of a prefix and this machine, made before something fails: each says what it saw and what to do."""

@@ -1,4 +1,4 @@
-"""The brokers: which version, and the settings that a worker rests on."""
+"""The brokers: their version, and the settings that a worker depends on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_brokers(cluster: Cluster) -> Iterator[Finding]:
 
 
 def judge_brokers(configs: Mapping[int, Mapping[str, str]], settings: WorkerSettings) -> Iterator[Finding]:
-    """By broker: its settings; what holds for some of them only is said with their numbers."""
+    """Judge the settings of each broker; a finding about only some brokers names them."""
     found: dict[Finding, list[str]] = {}
     for number, config in configs.items():
         for finding in judge_broker(config, settings):
@@ -46,17 +46,17 @@ def judge_brokers(configs: Mapping[int, Mapping[str, str]], settings: WorkerSett
 
 
 def broker_version(config: Mapping[str, str]) -> str:
-    """As far as it can be told: no request gives a broker's version, but each brought and took settings."""
+    """Return the version as far as it is known: no request returns it, but each version added and removed settings."""
     written = config.get("inter.broker.protocol.version")
     if written is not None:
         return f"Apache Kafka {written.partition('-')[0]}"
     if "group.streams.session.timeout.ms" in config:
         return "Apache Kafka 4.1 or newer"
-    return "Apache Kafka 4.0, or another kind" if config else "untold"
+    return "Apache Kafka 4.0, or another broker" if config else "unknown"
 
 
 def judge_broker(config: Mapping[str, str], settings: WorkerSettings) -> Iterator[Finding]:
-    """By the settings that a broker tells; one that it does not know is not judged."""
+    """Judge the settings that a broker reports; one that it does not know is left out."""
     if _CLEANUP_INTERVAL in config:
         yield _judge_cleanup(int(config[_CLEANUP_INTERVAL]), settings)
     if _RETENTION in config:
@@ -66,7 +66,11 @@ def judge_broker(config: Mapping[str, str], settings: WorkerSettings) -> Iterato
         ours = f"TOUCHSTREAM_TRANSACTION_TIMEOUT_MS={settings.transaction_timeout_ms}"
         seen = f"transaction.max.timeout.ms={longest}, {ours}"
         if settings.transaction_timeout_ms > int(longest):
-            yield fail("broker settings", f"{seen}: no transaction begins", "lower ours, or raise the brokers'")
+            yield fail(
+                "broker settings",
+                f"{seen}: transactions cannot begin",
+                "lower TOUCHSTREAM_TRANSACTION_TIMEOUT_MS, or raise the brokers' limit",
+            )
         else:
             yield ok("broker settings", seen)
     least, most = (config.get(f"group.{which}.session.timeout.ms") for which in ("min", "max"))
@@ -75,7 +79,11 @@ def judge_broker(config: Mapping[str, str], settings: WorkerSettings) -> Iterato
         if int(least) <= settings.session_timeout_ms <= int(most):
             yield ok("broker settings", seen)
         else:
-            yield fail("broker settings", f"{seen}: the group lets no worker in", "choose one between them")
+            yield fail(
+                "broker settings",
+                f"{seen}: workers cannot join the group",
+                "set TOUCHSTREAM_SESSION_TIMEOUT_MS between these limits",
+            )
 
 
 def _judge_cleanup(interval_ms: int, settings: WorkerSettings) -> Finding:
@@ -85,7 +93,7 @@ def _judge_cleanup(interval_ms: int, settings: WorkerSettings) -> Finding:
     wait_s = (settings.transaction_timeout_ms + interval_ms) / 1_000
     return warn(
         "broker settings",
-        f"{seen}: after a worker dies its readers wait up to {wait_s:.0f} s",
+        f"{seen}: after a worker dies, readers of its topics wait up to {wait_s:.0f} s",
         f"set it to {CLEANUP_INTERVAL_MS_MAX} in server.properties of each broker",
     )
 
@@ -96,6 +104,6 @@ def _judge_retention(minutes: int) -> Finding:
         return ok("broker settings", seen)
     return warn(
         "broker settings",
-        f"{seen}: after {minutes / _DAY_MINUTES:.0f} days without any worker none starts on the state",
-        f"set it above the longest stop, at least to {OFFSETS_RETENTION_MINUTES_MIN}",
+        f"{seen}: if no worker runs for {minutes / _DAY_MINUTES:.0f} days, offsets are lost and workers cannot start",
+        f"set it to longer than workers may ever be stopped, at least {OFFSETS_RETENTION_MINUTES_MIN}",
     )

@@ -1,4 +1,4 @@
-"""This machine's clock against those of the brokers, which stamp touchpoints."""
+"""This machine's clock compared with those of the brokers, which stamp touchpoints."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 30.0
 _PROBES = 3
-_ADVICE = "let chrony or another NTP client keep the clocks of workers and brokers"
+_ADVICE = "run chrony or another NTP client on workers and brokers"
 
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """How far our clock is ahead of a broker's, give or take the half of the way there and back."""
+    """How far our clock is ahead of a broker's; the error is half the time of the way there and back."""
 
     broker: int
     ahead_ms: float
@@ -36,14 +36,22 @@ class Skew:
 
 def check_clock(cluster: Cluster, now_ms: Callable[[], float] = lambda: time.time() * 1_000) -> Iterator[Finding]:
     if cluster.domain.clock != "wall":
-        yield ok("clock", "time comes from the records (clock marks)")
+        yield ok("clock", "not needed: time comes from the records (clock marks)")
     elif cluster.settings.guarantee != "exactly_once":
-        yield warn("clock", "not measured: that takes a transaction", "compare this machine's clock with the brokers'")
+        yield warn(
+            "clock",
+            "not measured, because that needs transactions (TOUCHSTREAM_GUARANTEE=exactly_once)",
+            "compare this machine's clock with the brokers' yourself",
+        )
     else:
         skews = _measure(cluster, now_ms)
         yield from map(judge, skews)
         if not skews:
-            yield warn("clock", f"not measured: no broker stamps {cluster.topics.touchpoints}", "mend the topic first")
+            yield warn(
+                "clock",
+                f"not measured, because no broker stamps records of {cluster.topics.touchpoints}",
+                "fix the topic first: see the findings about topics",
+            )
 
 
 def judge(skew: Skew) -> Finding:
@@ -53,15 +61,15 @@ def judge(skew: Skew) -> Finding:
     if off_ms - skew.error_ms <= MARGIN_MS:
         return ok("clock", seen)
     if skew.ahead_ms > 0:
-        return fail("clock", f"{seen}: time passes records that are on their way", _ADVICE)
-    return warn("clock", f"{seen}: timers come late", _ADVICE)
+        return fail("clock", f"{seen}: time may overtake records that are still on their way", _ADVICE)
+    return warn("clock", f"{seen}: timers fire late", _ADVICE)
 
 
 def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
-    """Of each broker that leads a partition of touchpoints.
+    """Measure the skew of each broker that leads a partition of touchpoints.
 
-    No request tells a broker's time, but LogAppendTime does. The probes are taken back with their transaction: who
-    reads committed records never sees them.
+    No request returns a broker's time, but LogAppendTime does. The probes' transaction is aborted, so readers of
+    committed records never see them.
     """
     topic = cluster.topics.touchpoints
     there = cluster.metadata.topics.get(topic)

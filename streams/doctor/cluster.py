@@ -1,4 +1,4 @@
-"""The cluster as the checks ask it."""
+"""The questions that checks ask of a cluster."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SOON = {
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Reads only; what is asked raises KafkaException."""
+    """A cluster to read from; its methods raise KafkaException."""
 
     settings: WorkerSettings
     domain: DomainSettings
@@ -59,7 +59,7 @@ class Cluster:
         ]
 
     def ends(self, places: Collection[PartitionId]) -> dict[PartitionId, tuple[int, int]]:
-        """By partition: the first offset, and the end of what is decided."""
+        """Return by partition the first offset and the end of closed transactions."""
         first = self._offsets(places, OffsetSpec.earliest())
         last = self._offsets(places, OffsetSpec.latest())
         return {place: (first[place], last[place]) for place in first}
@@ -72,7 +72,7 @@ class Cluster:
         return {(asked.topic, asked.partition): answer.result().offset for asked, answer in answers.items()}
 
     def committed(self) -> dict[PartitionId, int]:
-        """By input partition: where the group stands; negative where it has committed nothing."""
+        """Return by input partition the group's committed offset; negative where it has committed none."""
         asked = [TopicPartition(*place) for place in self.inputs]
         request = ConsumerGroupTopicPartitions(self.settings.prefix, asked)
 
@@ -101,7 +101,7 @@ class Cluster:
 
 
 def _patiently(ask: Callable[[], T]) -> T:
-    """Asks again while a coordinator is on its way, as it is for the first group of a new cluster."""
+    """Ask again while the coordinator is not ready yet, as for the first group of a new cluster."""
     give_up_at = time.monotonic() + _SECONDS
     while True:
         try:
@@ -118,6 +118,6 @@ def open_cluster(settings: WorkerSettings, domain: DomainSettings, metadata: Clu
 
 
 def _values(entries: Mapping[str, object]) -> dict[str, str]:
-    """Without those that a broker does not tell."""
+    """Return the values, without those that a broker does not report."""
     values = {name: getattr(entry, "value", None) for name, entry in entries.items()}
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""All checks, in the order in which one rests on another."""
+"""All checks, each after those that it depends on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHECKS: dict[str, Callable[[Cluster], Iterator[Finding]]] = {
     "topics": check_topics,
     "schemas": check_schemas,
     "group": check_group,
-    # last: the marker of its transaction would count as a lag
+    # last: the marker of its transaction would count as lag
     "clock": check_clock,
 }
 _REFUSED = {
@@ -41,7 +41,7 @@ _REFUSED = {
 
 
 def examine(settings: WorkerSettings) -> Iterator[Finding]:
-    """Findings as they come; what takes an answer from the brokers ends where none comes.
+    """Yield findings as they come; stop after the local checks if no broker answers.
 
     Raises:
         KafkaException: librdkafka does not know a setting.
@@ -53,7 +53,7 @@ def examine(settings: WorkerSettings) -> Iterator[Finding]:
         yield ok("brokers", f"{len(metadata.brokers)} at {settings.brokers}, cluster {metadata.cluster_id}")
         domain = read_domain(settings)
     except NoBroker as error:
-        yield fail("brokers", str(error), "see that they run and that address, protocol and password are theirs")
+        yield fail("brokers", str(error), "make sure that they run, and check address, protocol and password")
         return
     except NotCreated as error:
         seen, _, advice = str(error).partition(": ")
@@ -70,7 +70,7 @@ def _made(name: str, check: Callable[[Cluster], Iterator[Finding]], cluster: Clu
     except KafkaException as error:
         said: KafkaError = error.args[0]
         if said.code() in _REFUSED:
-            advice = "run doctor as a user with the grants of the role admin (`touchstream topics acls`)"
-            yield warn(name, f"this user may not look: {said.str()}", advice)
+            advice = "run doctor as a user with the rights of the role admin (`touchstream topics acls`)"
+            yield warn(name, f"this user may not read this: {said.str()}", advice)
         else:
-            yield fail(name, said.str(), "look at the brokers' log, and ask again")
+            yield fail(name, said.str(), "read the brokers' log, then run doctor again")

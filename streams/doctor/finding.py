@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """ok; warn: works, but not as it should; fail: a worker does not start, or does wrong."""
+    """ok; warn: it works, but not as it should; fail: a worker does not start, or works wrongly."""
 
     OK = "ok"
     WARN = "warn"
@@ -16,7 +16,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: what was seen and, unless it is in order, what to do."""
+    """The result of one check: what was seen and, unless it is in order, what to do."""
 
     check: str
     status: Status

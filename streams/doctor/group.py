@@ -1,4 +1,4 @@
-"""The workers' group: who is in it, and how far behind."""
+"""The workers' group: its members, and how far behind they are."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def check_group(cluster: Cluster) -> Iterator[Finding]:
     yield from _check_offsets(cluster, committed, ends)
     waiting = {place: end - max(committed.get(place, 0), low) for place, (low, end) in ends.items()}
     behind = max(waiting, key=waiting.__getitem__)
-    seen = f"{sum(waiting.values())} offsets not committed (markers of transactions count too)"
-    yield ok("lag", f"{seen}, most in {_named(behind)}: {waiting[behind]}")
+    seen = f"{sum(waiting.values())} records still to process (transaction markers count too)"
+    yield ok("lag", f"{seen}; the most are in {_named(behind)}: {waiting[behind]}")
 
 
 def _check_members(cluster: Cluster, group: ConsumerGroupDescription) -> Iterator[Finding]:
@@ -45,13 +45,17 @@ def _check_members(cluster: Cluster, group: ConsumerGroupDescription) -> Iterato
         yield warn(
             "group",
             f"{seen}; more than once: {', '.join(twice)}",
-            "give each worker a TOUCHSTREAM_INSTANCE of its own, or they fence each other; unless one has just died",
+            "give each worker its own TOUCHSTREAM_INSTANCE, or they stop each other; ignore this if one has just died",
         )
     elif group.state != ConsumerGroupState.STABLE or orphans:
-        without = f", without an owner: {', '.join(map(_named, orphans))}" if orphans else ""
-        yield warn("group", f"{seen}; {group.state.name.lower()}{without}", "a rebalance is under way: look again soon")
+        without = f", partitions without a worker: {', '.join(map(_named, orphans))}" if orphans else ""
+        yield warn(
+            "group",
+            f"{seen}; {group.state.name.lower()}{without}",
+            "partitions are being handed over: run doctor again soon",
+        )
     else:
-        yield ok("group", f"{seen}; every partition has an owner")
+        yield ok("group", f"{seen}; every partition has a worker")
 
 
 def _check_offsets(
@@ -65,14 +69,14 @@ def _check_offsets(
         if offset < 0 and changelog is not None and _has_records(cluster, changelog, place[1]):
             yield fail(
                 "offsets",
-                f"{_named(place)} has state in {changelog}, but the group has no offset: it has expired or was deleted",
-                "set it with kafka-consumer-groups.sh --reset-offsets to where it stood, or take another prefix",
+                f"{_named(place)} has state in {changelog}, but the group's offset has expired or was deleted",
+                "restore it with kafka-consumer-groups.sh --reset-offsets, or use another prefix",
             )
         if 0 <= offset < low:
             yield fail(
                 "offsets",
-                f"{_named(place)}: {low - offset} offsets were deleted before a worker had read them",
-                "keep the topic for longer than the longest stop",
+                f"{_named(place)}: {low - offset} records were deleted before a worker had read them",
+                "set the topic's retention to longer than workers may ever be stopped",
             )
 
 

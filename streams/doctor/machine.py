@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _MB = 1 << 20
 FREE_BYTES_MIN = 256 * _MB
 ROOM_BYTES = 1024 * _MB
-"""What compactions, write-ahead logs and growth want beside the state."""
+"""Room for compactions, write-ahead logs and growth, beside the state."""
 
 
 def check_settings(settings: WorkerSettings) -> Iterator[Finding]:
     yield ok(
         "settings",
         f"prefix {settings.prefix}, instance {settings.instance} ({settings.membership}), {settings.guarantee}, "
-        f"transactions end after {settings.transaction_timeout_ms} ms, memberships after {settings.session_timeout_ms}",
+        f"transaction timeout {settings.transaction_timeout_ms} ms, session timeout {settings.session_timeout_ms} ms",
     )
     if _is_loopback(settings.web_host) or settings.web_token:
         asked = "asks for the token" if settings.web_token else "no token"
@@ -36,7 +36,7 @@ def check_settings(settings: WorkerSettings) -> Iterator[Finding]:
     else:
         yield warn(
             "web",
-            f"{settings.web_host}:{settings.web_port} shows profiles and metrics to whoever asks",
+            f"{settings.web_host}:{settings.web_port} shows profiles and metrics to anyone",
             "set TOUCHSTREAM_WEB_TOKEN_FILE, or TOUCHSTREAM_WEB_HOST=127.0.0.1",
         )
     yield from _check_transport(settings)
@@ -55,9 +55,9 @@ def _check_transport(settings: WorkerSettings) -> Iterator[Finding]:
     elif kafka.get("enable.ssl.certificate.verification") == "false":
         yield warn(
             "transport",
-            f"{protocol} without a look at the brokers' certificate: anybody may answer in their place",
-            "name their authority in TOUCHSTREAM_KAFKA_SSL_CA_LOCATION and take "
-            "TOUCHSTREAM_KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION away",
+            f"{protocol} without checking the brokers' certificate: anyone could pretend to be a broker",
+            "name their certificate authority in TOUCHSTREAM_KAFKA_SSL_CA_LOCATION and remove "
+            "TOUCHSTREAM_KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION",
         )
     else:
         yield ok("transport", f"{protocol} to {settings.brokers}")
@@ -77,8 +77,8 @@ def check_disk(settings: WorkerSettings) -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own for what RocksDB reports
         yield fail(
             "state",
-            f"no state can be kept in {there}: {error}",
-            "let the worker's user write there, or name another folder in TOUCHSTREAM_STATE_DIR",
+            f"state cannot be stored in {there}: {error}",
+            "let the worker's user write there, or set TOUCHSTREAM_STATE_DIR to another folder",
         )
         return
     yield ok("state", f"RocksDB opens, writes and reads in {there}")
@@ -89,7 +89,7 @@ def _try_store(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as work:
         path = Path(work) / "store"
         store = RocksDBStore(path)
-        # a record begins with its due time; none
+        # a record begins with its due time; this one has none
         store.write([(b"key", bytes(16))], position=1)
         store.close()
         again = RocksDBStore(path)
@@ -101,18 +101,18 @@ def _try_store(folder: Path) -> None:
 
 def judge_room(folder: Path, *, free_bytes: int, state_bytes: int) -> Finding:
     seen = f"{_shown(free_bytes)} free in {folder}, the state takes {_shown(state_bytes)}"
-    advice = "make room, or name a larger disk in TOUCHSTREAM_STATE_DIR; the changelog brings the state there"
+    advice = "free some space, or set TOUCHSTREAM_STATE_DIR to a larger disk; the state is rebuilt there from Kafka"
     if free_bytes < FREE_BYTES_MIN:
         return fail("disk", seen, advice)
     if free_bytes < state_bytes + ROOM_BYTES:
-        return warn("disk", f"{seen}: too little to write all of it again", advice)
+        return warn("disk", f"{seen}: too little to write the whole state again", advice)
     return ok("disk", seen)
 
 
 def _size(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        # a running worker's compaction takes files away
+        # a running worker's compaction removes files
         with suppress(OSError):
             total += path.lstat().st_size
     return total

@@ -1,25 +1,23 @@
-"""How records are framed, and whether the registry holds what that takes."""
+"""How records are framed, and whether the registry holds the schemas for it."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from schemas.catalogue import RECORDS, raw_schema
+from schemas.catalogue import RECORDS
+from schemas.wire import RegistryUnusable
 from streams.doctor.finding import fail, ok, warn
 from streams.kafka.reader import read_committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from confluent_kafka.schema_registry import SchemaRegistryClient
-
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
+    from streams.kafka.registry import Registered
 
 _CONFLUENT = b"\x00"
 _LOOKED_AT = 20
-_NOT_FOUND = 404
 
 
 def check_schemas(cluster: Cluster) -> Iterator[Finding]:
@@ -28,11 +26,11 @@ def check_schemas(cluster: Cluster) -> Iterator[Finding]:
     elif _is_framed_by_a_registry(cluster):
         yield fail(
             "schemas",
-            f"the last records of {cluster.topics.journal} are framed with a registry's ids, and none is named",
+            f"the last records of {cluster.topics.journal} need a schema registry, but none is set",
             "set TOUCHSTREAM_REGISTRY_URL as it was for the workers that wrote them",
         )
     else:
-        yield ok("schemas", f"{len(RECORDS)} from the package, no registry (Avro's single-object encoding)")
+        yield ok("schemas", f"{len(RECORDS)} from the package, without a registry (Avro's single-object encoding)")
 
 
 def _is_framed_by_a_registry(cluster: Cluster) -> bool:
@@ -46,58 +44,38 @@ def _is_framed_by_a_registry(cluster: Cluster) -> bool:
 
 
 def _check_registry(cluster: Cluster) -> Iterator[Finding]:
-    # slow to import, and only where there is a registry
-    import httpx  # noqa: PLC0415
-    from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError  # noqa: PLC0415
-
-    from streams.kafka.registry import TIMEOUT_SECONDS, shown, subject_of  # noqa: PLC0415
-
     url = cluster.settings.registry_url
-    subjects = {name: subject_of(name, cluster.topics) for name in RECORDS}
     try:
-        with SchemaRegistryClient({"url": url, "timeout": TIMEOUT_SECONDS}) as client:
-            known = set(client.get_subjects())
-            registered = {name: subject for name, subject in subjects.items() if subject in known}
-            rules = {subject: _rule(client, subject, SchemaRegistryError) for subject in registered.values()}
-            unfit = [subject for name, subject in registered.items() if not _fits(client, subject, name)]
-    except (SchemaRegistryError, httpx.HTTPError) as error:
-        advice = "see that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
-        yield fail("schemas", f"registry {shown(url)}: {error}", advice)
+        # slow to import, and an extra: only where there is a registry
+        from streams.kafka.registry import registered, shown  # noqa: PLC0415
+    except RegistryUnusable as missing:
+        yield fail("schemas", str(missing), "install it in every place where a worker or a command of this prefix runs")
         return
-    yield from _judge(shown(url), subjects, rules, unfit)
-
-
-def _rule(client: SchemaRegistryClient, subject: str, unset: type[Exception]) -> str:
     try:
-        return str(client.get_compatibility(subject))
-    except unset as error:
-        if getattr(error, "http_status_code", None) != _NOT_FOUND:
-            raise
-        return "unset"
+        found = registered(url, cluster.topics)
+    except RegistryUnusable as error:
+        advice = "see that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
+        yield fail("schemas", str(error), advice)
+        return
+    yield from _judge(shown(url), found)
 
 
-def _fits(client: SchemaRegistryClient, subject: str, name: str) -> bool:
-    from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - only where there is a registry
-
-    return bool(client.test_compatibility(subject, Schema(json.dumps(raw_schema(name)), "AVRO")))
-
-
-def _judge(url: str, subjects: dict[str, str], rules: dict[str, str], unfit: list[str]) -> Iterator[Finding]:
-    missing = sorted(set(subjects.values()) - set(rules))
-    loose = sorted(subject for subject, rule in rules.items() if rule != "BACKWARD")
-    if unfit:
+def _judge(url: str, found: Registered) -> Iterator[Finding]:
+    loose = sorted(subject for subject, rule in found.rules.items() if rule != "BACKWARD")
+    if found.unfit:
         yield fail(
             "schemas",
-            f"registry {url} holds other schemas that ours do not fit: {', '.join(sorted(unfit))}",
+            f"registry {url} holds other schemas that ours do not fit: {', '.join(found.unfit)}",
             "this version cannot write there: take the version that registered them, or another prefix",
         )
-    if missing:
-        yield warn("schemas", f"registry {url} lacks {', '.join(missing)}", "a worker registers them when it starts")
+    if found.missing:
+        seen = f"registry {url} lacks {', '.join(found.missing)}"
+        yield warn("schemas", seen, "a worker registers them when it starts")
     if loose:
         yield warn(
             "schemas",
-            f"registry {url} does not hold to BACKWARD: {', '.join(loose)}",
-            "a worker sets it when it starts; find out who takes it away",
+            f"registry {url} does not have the compatibility BACKWARD for {', '.join(loose)}",
+            "start a worker: it sets it; then find out who changes it",
         )
-    if not (unfit or missing or loose):
-        yield ok("schemas", f"all {len(subjects)} in registry {url}, BACKWARD")
+    if not (found.unfit or found.missing or loose):
+        yield ok("schemas", f"all {len(found.rules)} in registry {url}, BACKWARD")

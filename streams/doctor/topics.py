@@ -1,4 +1,4 @@
-"""The prefix's topics, against what `topics create` makes."""
+"""The prefix's topics, compared with what `topics create` makes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from streams.doctor.finding import Finding
     from streams.topics import TopicSpec
 
-# of a topic with the brokers' own settings, before `topics create` set others
+# settings of a topic as brokers create it, before `topics create` sets others
 _DEFAULTS = {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}
-_CREATE = "`touchstream topics create` makes it"
+_CREATE = "create it with `touchstream topics create`"
 _ALTER = "set it with kafka-configs.sh --alter --entity-type topics"
 
 
@@ -34,14 +34,14 @@ def check_topics(cluster: Cluster) -> Iterator[Finding]:
             found.append(
                 fail(
                     "topics",
-                    f"{name} has {len(there[name].partitions)} partitions, {spec.partitions} are wanted",
-                    "the count is fixed for the life of a prefix: move to another prefix",
+                    f"{name} has {len(there[name].partitions)} partitions instead of {spec.partitions}",
+                    "the number is fixed once a prefix is created: move to another prefix",
                 )
             )
     configs = cluster.topic_configs(there)
     found += (finding for name, config in configs.items() for finding in judge_topic(wanted[name], config))
     found += judge_copies(cluster.metadata, sorted(there))
-    yield from found or [ok("topics", f"all {len(wanted)} of prefix {cluster.settings.prefix} are as they have to be")]
+    yield from found or [ok("topics", f"all {len(wanted)} of prefix {cluster.settings.prefix} are as they should be")]
 
 
 def judge_topic(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]:
@@ -54,13 +54,13 @@ def judge_topic(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]
     if largest is not None and int(config.get("max.message.bytes", largest)) < int(largest):
         yield fail(
             "topics",
-            f"{spec.name} has max.message.bytes={config['max.message.bytes']}: a larger record ends the worker",
+            f"{spec.name} has max.message.bytes={config['max.message.bytes']}: a larger record stops the worker",
             f"{_ALTER} to {largest}",
         )
     if config.get("unclean.leader.election.enable") == "true":
         yield warn(
             "topics",
-            f"{spec.name} has unclean.leader.election.enable=true: what was committed can be lost",
+            f"{spec.name} has unclean.leader.election.enable=true: committed records can be lost",
             f"{_ALTER} to false",
         )
 
@@ -71,15 +71,15 @@ def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Fin
             if int(config.get(setting, -1)) >= 0:
                 seen = f"{spec.name} has {setting}={config[setting]}"
                 if spec.name.endswith(".journal"):
-                    yield fail("topics", f"{seen}: the journal loses its beginning", f"{_ALTER} to -1")
+                    yield fail("topics", f"{seen}: the journal loses its oldest records", f"{_ALTER} to -1")
                 else:
-                    yield warn("topics", f"{seen}: old records go", f"{_ALTER} to -1, unless that is meant")
-    # a local state of that age goes on from the changelog, and must still see what was deleted since
+                    yield warn("topics", f"{seen}: old records are deleted", f"{_ALTER} to -1, unless you want that")
+    # a local state of that age continues from the changelog, and must still see the deletions since then
     tombstones_ms = int(config.get("delete.retention.ms", STATE_AGE_MS_MAX))
     if spec.name.endswith("-changelog") and tombstones_ms < STATE_AGE_MS_MAX:
         yield fail(
             "topics",
-            f"{spec.name} has delete.retention.ms={tombstones_ms}: what was deleted can come back",
+            f"{spec.name} has delete.retention.ms={tombstones_ms}: deleted state can come back",
             f"{_ALTER} to 86400000",
         )
 
@@ -92,6 +92,6 @@ def judge_copies(metadata: ClusterMetadata, names: Iterable[str]) -> Iterator[Fi
         if copies == 1:
             yield warn(
                 "topics",
-                f"{name} has one copy: it is gone with its broker",
-                "kafka-reassign-partitions.sh gives it more; `topics create --replication 3` for another prefix",
+                f"{name} has only one copy: if its broker is lost, so is the topic",
+                "add copies with kafka-reassign-partitions.sh; for a new prefix use `topics create --replication 3`",
             )

@@ -1,4 +1,4 @@
-"""Partitions come, are restored, and go."""
+"""Partitions of a worker: assigned, restored, given up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass
 class Assignment:
-    """The partitions of this worker. `lock` is the cycle's: partitions come and go between batches only."""
+    """The partitions of this worker. `lock` is the cycle's: partitions change only between batches."""
 
     settings: EngineSettings
     clients: Clients
@@ -56,11 +56,11 @@ class Assignment:
         return [partition for partition in self.partitions.values() if partition.ready]
 
     def numbers(self, source: Input) -> list[int]:
-        """Give the numbers of an input's ready partitions."""
+        """Return the numbers of an input's ready partitions."""
         return sorted(part.number for part in self.ready() if part.input is source)
 
     def add(self, tags: Mapping[PartitionId, int]) -> None:
-        """Begin to restore newly assigned, paused partitions; each is resumed when it is ready."""
+        """Begin to restore newly assigned partitions, which are paused; resume each when it is ready."""
         for (topic, number), tag in tags.items():
             partition = Partition(self._by_topic[topic], number, tag)
             self.partitions[partition.place] = partition
@@ -92,12 +92,12 @@ class Assignment:
             await self.crash(error)
 
     async def _commit_beginning(self, partition: Partition) -> None:
-        """Without transactions a crash in the first cycle would leave state without the offset it belongs to."""
+        """Commit offset 0: without transactions, a crash in the first cycle would leave state without an offset."""
         while self.settings.guarantee == "at_least_once" and not partition.cancelled.is_set():
             try:
                 await self.poller.commit({partition.place: 0})
             except MustAbort as error:
-                _log.warning("first offset not committed: tried again", error=str(error))
+                _log.warning("first offset not committed: trying again", error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 return
@@ -127,7 +127,7 @@ class Assignment:
             return True
 
     def end(self, places: Iterable[PartitionId]) -> list[asyncio.Task[None]]:
-        """End with partitions whose work is committed or dropped; the tasks still to wait for, off the lock."""
+        """End partitions whose work is committed or dropped; return the tasks to wait for without the lock."""
         tasks = []
         for place in places:
             partition = self.partitions.pop(place, None)

@@ -1,4 +1,4 @@
-"""One partition's fetched records, as one event of Faust."""
+"""The fetched records of one partition, as one event of Faust."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from state.overlay import Overlay
 
 GENERATION = 0
-"""Faust's generation of the assignment stays the same: the poller's tags tell what is stale."""
+"""Faust's generation of the assignment never changes: the poller's tags show which batches are stale."""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to be sent; partition -1 is chosen by murmur2 of the key, by chance without a key."""
+    """A record to send; partition -1 means: chosen by murmur2 of the key, or at random without a key."""
 
     topic: str
     key: bytes | None
@@ -35,8 +35,8 @@ class Output(msgspec.Struct, frozen=True, gc=False):
 class Batch:
     """Records of one partition in the order of their offsets; `next_offset` follows the last one.
 
-    Without records it says that the partition was read up to `next_offset`: what lay there was of
-    transactions, not of anyone's.
+    Without records it says that the partition was read up to `next_offset`: there were only records of transactions
+    themselves.
     """
 
     __slots__ = ("_process", "error", "messages", "next_offset", "outputs", "overlay", "partition", "topic")
@@ -56,10 +56,10 @@ class Batch:
         self.overlay = overlay
 
     def run(self) -> None:
-        """Hand the batch to its input's processor; what it yields is held until all of it has succeeded.
+        """Hand the batch to its input's processor; hold its outputs until the whole batch has succeeded.
 
-        What it raises is kept for the engine, which aborts and reads again: raised here it would end the
-        agent, and Faust takes seconds to start another.
+        An exception is kept for the engine, which aborts and reads again. Raised here, it would end the agent, and
+        Faust takes seconds to start another.
         """
         if self._process is None:
             raise RuntimeError(f"the batch of {self.topic}-{self.partition} was not handed out by the engine")
@@ -70,7 +70,7 @@ class Batch:
 
 
 class BatchSchema(faust.Schema[Any, Any]):
-    """Hands a batch through undecoded."""
+    """A schema that passes a batch on undecoded."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ANN401, ARG002 - as Faust has it
         return message.key
@@ -82,8 +82,8 @@ class BatchSchema(faust.Schema[Any, Any]):
 class BatchMessage(ConsumerMessage):
     """A batch on its way through Faust; `done` is resolved when the agent has finished with it."""
 
-    # The stream tells by `acked` that it is done with an event, inline and without calling the consumer: so
-    # it is a property here, and only the first telling counts.
+    # The stream sets `acked` when it has finished an event, without calling the consumer. So it is a property here,
+    # and only the first time counts.
     use_tracking = False
 
     def __init__(self, batch: Batch, done: Future[None]) -> None:

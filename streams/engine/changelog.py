@@ -1,4 +1,4 @@
-"""Changed state, as records of a compacted topic."""
+"""Changes of state, as records of a compacted topic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ChangelogWriter:
-    """Sends what the overlays froze and learns where each partition's changelog then ends.
+    """A sender of the overlays' frozen changes, which learns where each partition's changelog then ends.
 
     Only the last record of a partition asks for its delivery report: its offset is the checkpoint.
     """
@@ -39,7 +39,7 @@ class ChangelogWriter:
         self._transactions.send_last(last, lambda offset: self._ends.__setitem__(partition.place, offset + 1))
 
     def position(self, partition: Partition) -> int | None:
-        """Give, after a flush, the changelog position after what was written; None if nothing was."""
+        """Return, after a flush, the changelog position after the written records; None if there are none."""
         if partition.place not in self._awaited:
             return None
         return self._ends[partition.place]

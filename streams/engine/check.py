@@ -1,4 +1,4 @@
-"""A worker's inputs, looked at before it starts."""
+"""Check of a worker's inputs before it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_inputs(settings: EngineSettings, inputs: Iterable[Input]) -> None:
-    """Refuse to start where an input or its changelog is missing, or they differ in partitions."""
+    """Refuse to start if an input or its changelog is missing, or their partitions differ."""
     there = partition_counts(settings.brokers, client_config(settings))
     wanted: dict[str, int] = {}
     for source in inputs:

@@ -1,4 +1,4 @@
-"""What the engine reaches the world with; a simulation brings its own."""
+"""The engine's connections to the world; a simulation supplies its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Makers of Kafka's clients and of the thread that polls; the disk; a clock that moves forward; a process's end."""
+    """Factories of Kafka's clients and of the polling thread; the disk; a clock that only rises; a process's end."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer

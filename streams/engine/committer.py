@@ -1,4 +1,4 @@
-"""Commits and aborts: what becomes of the open cycle, also when something fails."""
+"""Commits and aborts: the end of the open cycle, also when something fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await work that a cancellation must not leave half done; the cancellation comes after it."""
+    """Await work that a cancellation must not leave half done; raise the cancellation after it."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():
@@ -43,10 +43,10 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 class Committer:
-    """Owns the open cycle and its transaction; every method is called with the cycle's lock held.
+    """The owner of the open cycle and its transaction; every method is called with the cycle's lock held.
 
-    `is_broken`: a batch may have been processed by half, so the cycle must not be committed. `is_dead`: the
-    worker is to end, and nothing is committed any more.
+    `is_broken`: a batch may be half processed, so the cycle must not be committed. `is_dead`: the worker is ending,
+    and nothing is committed any more.
     """
 
     def __init__(self, assignment: Assignment, on_committed: Callable[[], None]) -> None:
@@ -72,17 +72,17 @@ class Committer:
         """Make a processed batch part of the cycle; raises MustAbort or MustEnd."""
         partition.pending = batch.next_offset
         if batch.messages or outputs:
-            # set before sending: what is sent by half must be aborted
+            # set before sending: half of the outputs must not be committed
             self.is_broken = True
             self.cycle.add(len(batch.messages), len(outputs))
             self._transactions.send(outputs)
             self.is_broken = False
 
     async def on_failure(self, partition: Partition, batch: Batch, error: Exception) -> None:
-        """Abort and read again what a batch belonged to; one that fails again and again ends the worker."""
+        """Abort the batch's cycle and read it again; end the worker if the batch fails repeatedly."""
         partition.failures += 1
         _log.error(
-            "batch failed: aborted and read again",
+            "batch failed: cycle aborted and read again",
             topic=batch.topic,
             partition=batch.partition,
             first_offset=batch.messages[0].offset() if batch.messages else None,
@@ -97,7 +97,7 @@ class Committer:
         await asyncio.sleep(_BACKOFF_SECONDS * partition.failures)
 
     async def finish(self) -> None:
-        """Leave no cycle open, before partitions go or the worker ends."""
+        """Close the open cycle before partitions are given up or the worker ends."""
         if self.is_dead:
             with suppress(MustAbort, MustEnd):
                 await self._off_loop(self._transactions.leave)
@@ -107,7 +107,7 @@ class Committer:
             await self.close_cycle()
 
     async def drop(self, lost: Collection[PartitionId]) -> None:
-        """Abort without a look back at partitions that may already be another worker's."""
+        """Abort; do not rewind partitions that may already belong to another worker."""
         if self.is_dead:
             await self.finish()
         else:
@@ -133,7 +133,7 @@ class Committer:
                     partition.advance()
         except MustEnd as error:
             await self._assignment.crash(error)
-        except Exception as error:  # noqa: BLE001 - whatever keeps a cycle from its commit aborts it
+        except Exception as error:  # noqa: BLE001 - any exception before its commit aborts a cycle
             await self._on_commit_failure(error)
         else:
             self._adopt_commit()
@@ -173,7 +173,7 @@ class Committer:
         await asyncio.sleep(_BACKOFF_SECONDS)
 
     async def _abort(self, without: Collection[PartitionId] = ()) -> None:
-        """Undo the open cycle and read its records again, but not those of the partitions `without`."""
+        """Undo the open cycle and read its records again, except those of the partitions `without`."""
         try:
             await self._off_loop(self._transactions.abort)
         except (MustAbort, MustEnd) as error:

@@ -1,4 +1,4 @@
-"""The commit cycle: what belongs together, and the order in which it becomes durable."""
+"""The commit cycle: what is committed together, and in which order it becomes durable."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
 
 COMMITS_SHARE_MAX = 0.25
-"""Of the time while records wait, what commits may take: where brokers are slow, cycles become longer."""
+"""Largest share of the time for commits while records wait: with slow brokers, cycles become longer."""
 STRETCHED_SECONDS_MAX = 1.0
 IDLE_SHARE_MAX = 0.75
-"""Of the time while none wait: what is waited for more records delays those that are there."""
+"""The same while no records wait: time spent waiting for more records delays those that are there."""
 
 _GENERATION = slice(7, 11)
-"""Where librdkafka's written group metadata, `CGMDv2:`, has the generation: 4 bytes, little-endian."""
+"""Position of the generation in librdkafka's group metadata, `CGMDv2:`: 4 bytes, little-endian."""
 
 
 class Cycle:
-    """What has been processed since the last commit, over all inputs; `commit_s`: how long that took, in seconds."""
+    """Work since the last commit, over all inputs; `commit_s`: how long that commit took, in seconds."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self.commit_s = 0.0
@@ -53,7 +53,7 @@ class Cycle:
         self.outputs += outputs
 
     def seconds_left(self, *, idle: bool) -> float:
-        """Until the commit is due: `idle` says that nothing else waits to be processed."""
+        """Return the seconds until the commit is due; `idle` says that no other record waits."""
         if self._opened_s is None:
             return self._interval_s
         if self.records + self.outputs >= self._records_max:
@@ -77,18 +77,18 @@ def make_durable(
     group_metadata: Callable[[], bytes],
     commit_plain: Callable[[Mapping[PartitionId, int]], None],
 ) -> None:
-    """Make a cycle durable whose effects were all sent; blocks. The one place with the order, and its reason.
+    """Make a cycle durable after its effects were sent; blocks. This is the one place with the order and its reasons.
 
-    1. effects are sent, into an open transaction (the caller has done so);
-    2. then the changelog: the same transaction, so a state and the effects that led to it are one;
-    3. flush: all are at the brokers, and the changelog's end is known;
-    4. the offsets of the input join the transaction: a record's effects and its being done are one;
+    1. effects are sent into an open transaction (the caller has done so);
+    2. then the changelog, in the same transaction: so state and the effects with it are one;
+    3. flush: all records are at the brokers, and the changelog's end is known;
+    4. the input's offsets join the transaction: so a record's effects and the mark that it is done are one;
     5. commit: from here on it has happened, for everyone who reads committed;
-    6. only then the local store, with the changelog's end. A crash before 5 undoes all of it and the records
-       come again; one between 5 and 6 leaves a store that is behind, and the changelog brings the rest. The
-       other way round a store would hold what never happened, and nothing could tell.
+    6. only then the local store, with the changelog's end. A crash before 5 undoes everything, and the records come
+       again. A crash between 5 and 6 leaves a store that is behind, and the changelog supplies the rest. In the other
+       order, a store could hold changes that never happened, and nothing would show it.
 
-    MustAbort before 5 leaves everything as it was. What fails in 6 is MustEnd: a restart restores.
+    MustAbort before 5 leaves everything as it was. A failure in 6 is MustEnd: a restart restores the store.
     """
     _joined(group_metadata())
     changelog = ChangelogWriter(transactions)
@@ -97,7 +97,7 @@ def make_durable(
         changelog.write(partition)
     transactions.flush()
     if transactions.exactly_once:
-        # asked again: others may have joined meanwhile, and an earlier generation would be refused
+        # asked again: others may have joined meanwhile, and brokers would refuse an earlier generation
         transactions.commit(_offsets(partitions), _joined(group_metadata()))
     else:
         commit_plain({place: moved.after for place, moved in _offsets(partitions).items()})
@@ -108,19 +108,19 @@ def make_durable(
                 end = changelog.position(partition)
                 partition.overlay.committed(partition.overlay.store.position if end is None else end)
     except Exception as error:
-        raise MustEnd(f"committed, but the local state cannot be written: {error}") from error
+        raise MustEnd(f"the cycle is committed, but the local state cannot be written: {error}") from error
 
 
 def _offsets(partitions: Collection[Partition]) -> dict[PartitionId, Moved]:
-    # Every partition gets an offset with its first cycle, so that state never stands without one. And effects
-    # of no record need at least one: with it the group's generation is checked, which fences a worker that
-    # lost its partitions.
+    # Every partition gets an offset with its first cycle, so that there is no state without one. Effects without a
+    # record need at least one offset too: with it the brokers check the group's generation, which fences a worker
+    # that lost its partitions.
     moved = [part for part in partitions if part.reached != part.committed]
     return {part.place: Moved(part.committed, part.reached) for part in moved or list(partitions)[:1]}
 
 
 def _joined(group_metadata: bytes) -> bytes:
-    # a broker takes the offsets of one who is no member and fences nobody
+    # a broker accepts offsets from a client that is not a member, and fences nobody
     if int.from_bytes(group_metadata[_GENERATION], "little", signed=True) < 0:
         raise MustAbort("this worker is not a member of its group")
     return group_metadata

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Disk(Protocol):
-    """Stores by the path of their directory."""
+    """The disk, with stores by the path of their directory."""
 
     def open(self, path: Path) -> Store:
-        """Open a store, or make it; StateUnreadable if it is damaged."""
+        """Open a store, or create it; StateUnreadable if it is damaged."""
         ...
 
     def age_ms(self, path: Path) -> int:
-        """Tell how long ago anything in it was written."""
+        """Return the time since anything in it was last written."""
         ...
 
     def destroy(self, path: Path) -> None:
@@ -29,12 +29,12 @@ class Disk(Protocol):
         ...
 
     def set_aside(self, path: Path) -> Path:
-        """Rename a store that cannot be read; the new path."""
+        """Rename a store that cannot be read; return the new path."""
         ...
 
 
 class LocalDisk:
-    """RocksDB's directories."""
+    """The local disk with RocksDB's directories."""
 
     def open(self, path: Path) -> Store:
         return RocksDBStore(path)

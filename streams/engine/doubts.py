@@ -30,11 +30,11 @@ class Doubts(logging.Handler):
         self._clock_s = clock_s
 
     def note(self) -> None:
-        """A call failed, or is to be made again."""
+        """Note that a call failed, or has to be made again."""
         self.any = True
 
     def clear(self) -> None:
-        """A new producer refuses what is late."""
+        """Forget all signs: a new producer refuses late requests."""
         self.any = False
 
     @contextmanager

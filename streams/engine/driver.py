@@ -1,4 +1,4 @@
-"""The engine as a transport of Faust, which keeps the app's life, its agents, timers and web pages."""
+"""The engine as a transport of Faust, which keeps the app's life cycle, agents, timers and web pages."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _FLUSH_SECONDS = 10.0
 
 
 class NoFlowControl(FlowControlEvent):
-    """Lets batches flow again after a rebalance as they are.
+    """Flow control that keeps the agents' queues over a rebalance.
 
-    Faust would empty the agents' queues, and the engine wait for ever for the batch that it had just put in. Which
-    batches are stale the poller's tags tell.
+    Faust would empty them, and the engine would wait for ever for the batch that it had just put in. The poller's tags
+    show which batches are stale.
     """
 
     def clear(self) -> None: ...
 
 
 class Tables(TableManager):
-    """None: the engine keeps the state. So there are none to wait a second for, as Faust does at a start."""
+    """No tables, because the engine keeps the state; so the start does not wait a second for them, as Faust does."""
 
     async def on_start(self) -> None:
         await self._update_channels()
@@ -74,7 +74,7 @@ class App(faust.App):
 
 
 class Fetcher(FaustFetcher):
-    """Runs the engine for as long as Faust lets records flow."""
+    """A fetcher that runs the engine for as long as Faust lets records flow."""
 
     @Service.task
     async def _fetcher(self) -> None:
@@ -146,7 +146,7 @@ class Consumer(ConsumerFacade):
 
 
 class Producer(FaustProducer):
-    """For what Faust itself may send; the effects of records go through the engine's transactions."""
+    """A producer for what Faust itself may send; effects of records go through the engine's transactions."""
 
     _kafka: KafkaProducer | None = None
 
@@ -190,7 +190,7 @@ class Producer(FaustProducer):
             await asyncio.to_thread(self._kafka.flush, _FLUSH_SECONDS)
 
     async def create_topic(self, topic: str, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's own
-        raise NotImplementedError(f"topics are made explicitly, not by Faust: {topic}")
+        raise NotImplementedError(f"topics are created by a command, not by Faust: {topic}")
 
     def key_partition(self, topic: str, key: bytes) -> TP:  # noqa: ARG002 - Faust's own
         return TP(topic, 0)
@@ -221,8 +221,8 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
 ) -> App:
     """Make an app that reads `inputs`, without agents: attach one to `batches(app, input)` for each.
 
-    `on_committed` is called after the commit of each cycle that sent something. The topics must be there when
-    it starts (`streams.kafka.topics`). A processor that needs the `status` is given it before.
+    `on_committed` is called after the commit of each cycle that sent something. The topics must exist when it starts
+    (`streams.kafka.topics`). A processor that needs the `status` gets it beforehand.
     """
     app = App(
         name,
@@ -245,5 +245,5 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
 
 
 def batches(app: faust.App, source: Input) -> Any:  # noqa: ANN401 - Faust's TopicT takes part in its decorators
-    """Give the channel that an agent of `source` is attached to."""
+    """Return the channel for an agent of `source`."""
     return app.topic(source.topic, schema=BatchSchema(), acks=False, maxsize=1)

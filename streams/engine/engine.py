@@ -1,4 +1,4 @@
-"""The event loop's side: hands out batches, closes cycles, and lets partitions come and go."""
+"""The engine on the event loop: it hands out batches, closes cycles, and takes partitions and gives them up."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
 
 _IDLE_SECONDS = 0.5
-"""From one look to the next where nothing woke us: what is to be done at once wakes us."""
+"""Time from one check to the next if nothing wakes us; urgent work does."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Host(Protocol):
-    """What runs the agents."""
+    """The program that runs the agents."""
 
     async def deliver(self, batch: Batch) -> None:
-        """Give a batch to its agent; returns when the agent is done with it, raises what it raised."""
+        """Give a batch to its agent; return when the agent has finished it, or raise what it raised."""
         ...
 
     async def on_assigned(self, places: Collection[PartitionId]) -> None:
-        """Learn all the partitions that this worker owns now."""
+        """Learn all partitions that this worker owns now."""
         ...
 
     async def crash(self, error: BaseException) -> None: ...
 
 
 class OutOfOrder(Exception):
-    """A batch that does not continue where the last one ended: going on would lose or double records."""
+    """A batch does not continue where the last one ended: going on would lose or repeat records."""
 
 
 class Engine:
@@ -77,7 +77,7 @@ class Engine:
         self._started = False
 
     async def start(self, host: Host) -> None:
-        """Fence the slot's earlier worker and start to poll; call `subscribe` then."""
+        """Fence the slot's earlier worker and start to poll; call `subscribe` after it."""
         self._host = host
         self._lock, self._wake, self._moved = asyncio.Lock(), asyncio.Event(), asyncio.Event()
         consumer = self._clients.consumer(consumer_config(self.settings))
@@ -102,15 +102,15 @@ class Engine:
         self._started = True
 
     async def subscribe(self, topics: Collection[str]) -> None:
-        """Join the group; every topic must be one of the inputs'."""
+        """Join the group; every topic must be that of an input."""
         await self._poller.subscribe(topics)
 
     async def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Work until told to stop; a cancellation leaves the open cycle to `stop`."""
+        """Work until `is_stopping`; a cancellation leaves the open cycle to `stop`."""
         cycle = self._committer.cycle
         while not is_stopping():
             await self._wait()
-            # first: what is learnt while a cycle is closed is looked at once more
+            # cleared first: news that arrives while a cycle is closed causes another check
             self._wake.clear()
             while self._chunks and not is_stopping():
                 chunk = self._chunks.popleft()
@@ -154,7 +154,7 @@ class Engine:
 
     def _is_wanted(self) -> bool:
         ready = self._assignment.ready()
-        # a position that passed nothing but a transaction's marker is committed too: others wait for it
+        # a position that only passed a transaction's marker is committed too: others wait for it
         return any(part.pending not in {None, part.committed} for part in ready) or (
             bool(ready) and any(source.processor.wants_cycle() for source in self.inputs)
         )
@@ -179,7 +179,7 @@ class Engine:
                 with suppress(MustAbort, MustEnd):
                     self._committer.adopt(partition, batch, batch.outputs)
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an agent raises rewinds
+        except Exception as error:  # noqa: BLE001 - any exception of an agent rewinds
             await to_the_end(self._committer.on_failure(partition, batch, error))
 
     async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
@@ -191,7 +191,7 @@ class Engine:
             await self.on_failed(error)
 
     async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:
-        """Finish the cycle, or drop it when the partitions may already be another worker's."""
+        """Finish the cycle, or drop it if the partitions may already belong to another worker."""
         _log.info("partitions revoked", places=_named(places), lost=lost)
         async with self._lock:
             await (self._committer.drop(places) if lost else self._committer.finish())
@@ -204,7 +204,7 @@ class Engine:
         self._wake.set()
 
     async def on_failed(self, error: BaseException) -> None:
-        """End the worker: what happened leaves it no safe way on."""
+        """End the worker: it cannot continue safely."""
         self._committer.is_dead = True
         self._clients.end_soon()
         _log.critical("worker ends", exc_info=error)
@@ -235,24 +235,24 @@ class Engine:
             try:
                 standing = await asyncio.to_thread(offsets.ask, topic)
             except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
-                _log.warning("where the group stands is unknown", topic=topic, error=str(error))
+                _log.warning("committed offsets of the group are unknown", topic=topic, error=str(error))
                 await asyncio.sleep(ASK_SECONDS)
             else:
                 watcher.looked(standing)
                 self._wake.set()
 
     async def _claim(self, unowned: Unowned) -> None:
-        """Have what nobody owns shared out again."""
+        """Have partitions without an owner assigned again."""
         before: set[PartitionId] = set()
         while True:
             await asyncio.sleep(self.settings.session_timeout_ms / 1_000)
             try:
                 found = await asyncio.to_thread(unowned.ask)
             except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
-                _log.warning("the group's owners are unknown", error=str(error))
+                _log.warning("owners of the group's partitions are unknown", error=str(error))
                 continue
             if found & before:
-                _log.warning("partitions without an owner: joining anew", places=_named(found))
+                _log.warning("partitions without an owner: joining the group again", places=_named(found))
                 await self._poller.rejoin()
                 found = set()
             before = found
@@ -265,9 +265,9 @@ def _named(places: Iterable[PartitionId]) -> list[str]:
 def _check_order(partition: Partition, batch: Batch) -> None:
     name = f"{batch.topic}-{batch.partition}"
     if not partition.ready:
-        raise OutOfOrder(f"{name}: records came before it was restored")
+        raise OutOfOrder(f"{name}: records arrived before it was restored")
     if batch.messages and batch.messages[0].offset() < partition.position:
         raise OutOfOrder(
             f"{name}: record {batch.messages[0].offset()} came after {partition.position} was reached:"
-            " the topic was made anew under the same group, or its offset is beyond the topic's end"
+            " either the topic was deleted and created again, or the group's offset is beyond the topic's end"
         )

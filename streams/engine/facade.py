@@ -1,4 +1,4 @@
-"""What Faust's consumer declares and the engine does in its own way, or not at all."""
+"""Methods of Faust's consumer that the engine replaces, or does not need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ConsumerFacade(Consumer):
-    """Lets Faust's conductor, tables and recovery go through their motions without an effect on fetching."""
+    """A consumer on which Faust's conductor, tables and recovery have no effect."""
 
     async def commit(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - Faust's own
         return True
@@ -41,7 +41,7 @@ class ConsumerFacade(Consumer):
         return partition
 
     async def create_topic(self, topic: str, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Faust's own
-        raise NotImplementedError(f"topics are made explicitly, not by Faust: {topic}")
+        raise NotImplementedError(f"topics are created by a command, not by Faust: {topic}")
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""How often a process that folds looks for garbage."""
+"""How often a process that folds collects garbage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _GENERATIONS = 20
 
 
 def collect_rarely() -> None:
-    """To be called once all is imported."""
-    # modules and classes never die: the collector need not look at them again. Cached state is bounded
-    # and frozen, so collections may be rare; each costs in proportion to all that lives. A cycle that holds fewer
-    # young objects than this ends without one: most of what it made is gone with its commit.
+    """Make garbage collections rare; call it once everything is imported."""
+    # modules and classes live as long as the process: the collector need not check them again. Cached state is
+    # bounded and frozen, so collections may be rare; each costs in proportion to all live objects. A cycle with fewer
+    # young objects than this ends without a collection: its commit frees most of them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, _GENERATIONS, _GENERATIONS)

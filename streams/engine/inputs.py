@@ -1,4 +1,4 @@
-"""What is attached to the engine: an input topic and the processor of its records."""
+"""Inputs of the engine: a topic and the processor of its records."""
 
 from __future__ import annotations
 
@@ -15,46 +15,45 @@ if TYPE_CHECKING:
 
 
 class Processor(Protocol):
-    """The work on one input: no I/O, all on the event loop, state only through the overlays it is given.
+    """The work on one input: no I/O, all on the event loop, state only through the overlays that it gets.
 
-    What it yields is sent in one transaction with the input's offsets. Between `dropped` and the next
-    `process` the same records come again.
+    Its outputs are sent in one transaction with the input's offsets. After `dropped` the same records come again.
     """
 
     def process(self, batch: Batch) -> Iterable[Output]:
-        """Work off one partition's records; may be called several times in a cycle."""
+        """Process one partition's records; may be called several times in a cycle."""
         ...
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Say what is said once a cycle, before its commit; `partitions` are those owned and restored."""
+        """Yield the outputs of a whole cycle, before its commit; `partitions` are those owned and restored."""
         ...
 
     def wants_cycle(self) -> bool:
-        """Ask for a cycle although no record has come; asked when something was learnt, and twice a second."""
+        """Return whether a cycle is needed although no record came; called after news, and twice a second."""
         ...
 
     def committed(self) -> None:
-        """Adopt what was pending: the cycle is durable."""
+        """Adopt pending changes: the cycle is durable."""
         ...
 
     def dropped(self) -> None:
-        """Forget what is pending: the cycle was aborted."""
+        """Forget pending changes: the cycle was aborted."""
         ...
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
-        """Begin with a partition; its state, if the input has one, is restored."""
+        """Begin with a partition; its state, if the input has any, is restored."""
         ...
 
     def revoked(self, partition: int) -> None:
-        """End with a partition; nothing of it is pending any more."""
+        """End with a partition; none of its changes is pending any more."""
         ...
 
 
 class Watcher(Protocol):
-    """Wants to know how far the group as a whole has come in an input; on the event loop."""
+    """An observer of how far the group as a whole has come in an input; on the event loop."""
 
     def wants_look(self) -> bool:
-        """Say whether the brokers are to be asked; what it knows then is older than the answer."""
+        """Return whether to ask the brokers; whatever it knows at this call is older than the answer."""
         ...
 
     def looked(self, standing: GroupOffsets) -> None:
@@ -64,7 +63,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A topic that is read; with `changelog` and `codec` its processor has state by partition."""
+    """A topic to read; with `changelog` and `codec` its processor has state by partition."""
 
     topic: str
     processor: Processor

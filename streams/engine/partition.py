@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Partition:
-    """From its assignment to its revocation; `ready` once its state is restored.
+    """A partition from its assignment to its revocation; `ready` once its state is restored.
 
     `committed` is the group's offset (-1: none yet), `pending` the one that the open cycle has reached.
     """
@@ -38,12 +38,12 @@ class Partition:
 
     @property
     def position(self) -> int:
-        """The offset of the next record to process; -1 if it is the topic's first and none was committed."""
+        """Return the offset of the next record to process; -1 if it is the topic's first and none was committed."""
         return self.committed if self.pending is None else self.pending
 
     @property
     def reached(self) -> int:
-        """What the open cycle will commit; 0, before all records, where there is nothing yet."""
+        """Return the offset that the open cycle will commit; 0 before the first record."""
         return max(self.position, 0)
 
     def advance(self) -> None:

@@ -38,14 +38,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):
-    """Told on the event loop what the thread has met."""
+    """The receiver, on the event loop, of what the thread meets."""
 
     async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         """Take over paused partitions; `Poller.resume` each when it is ready."""
         ...
 
     async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:
-        """Finish with the partitions; they are given up when this returns, also if it raises."""
+        """Finish with the partitions; they are given up when this returns or raises."""
         ...
 
     def on_chunk(self, chunk: Sequence[Tagged]) -> None:
@@ -58,18 +58,17 @@ class Listener(Protocol):
 class Poller:
     """One consumer of a group on a thread of its own.
 
-    A partition's tag changes whenever what was fetched of it before is no longer what comes next: at an
-    assignment and at a rewind. Both happen on the thread, between two fetches, so a batch whose tag is the
-    present one continues where the last one ended.
+    A partition's tag changes at an assignment and at a rewind: then records fetched earlier are not the next ones.
+    Both happen on the thread, between two fetches. So a batch with the present tag continues where the last one ended.
 
-    `_handed` is where each partition's fetching has to go on. librdkafka pauses what we keep during a
-    rebalance and resumes by its own count. Before 2.13.2 that is one too far when consume() has returned an
-    end of partition, so that a record would be skipped; it may be too low when the pause met a fetch under
+    `_handed` is the offset at which each partition's fetching has to continue. During a rebalance librdkafka pauses
+    the partitions that we keep, and resumes by its own count. Before 2.13.2 that count is one too high when consume()
+    has returned an end of partition: a record would be skipped. It may be too low when the pause met a fetch under
     way. So each rebalance ends with a seek to our count.
 
-    `_members` is as whom we were given each partition. A coordinator that has forgotten us may let a static
-    member in again under a new id, and librdkafka then keeps what it had, though others owned it meanwhile:
-    the next generation would let us commit on top of theirs. So nothing is committed across such a gap.
+    `_members` is the id under which we got each partition. A coordinator that has forgotten us may admit a static
+    member again under a new id. librdkafka then keeps its partitions, though others owned them meanwhile, and would
+    let us commit over their offsets. So nothing is committed across such a gap.
     """
 
     def __init__(self, consumer: Consumer, records_max: int, listener: Listener) -> None:
@@ -93,7 +92,7 @@ class Poller:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Leave the group, after the listener has been told of the revocation."""
+        """Leave the group, after the listener has dealt with the revocation."""
         self._quit.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
@@ -105,13 +104,13 @@ class Poller:
         return self._tags.get((batch.topic, batch.partition)) == tag
 
     def group_metadata(self) -> bytes:
-        """The membership as librdkafka writes it down; may be called on any thread.
+        """Return the membership as librdkafka writes it; may be called on any thread.
 
-        Raises MustAbort if it is not that under which every partition was assigned.
+        Raises MustAbort if any partition was assigned under another membership.
         """
         metadata: bytes = self._consumer.consumer_group_metadata()
         if set(self._members.values()) - {_member(metadata)}:
-            raise MustAbort("this worker's membership was interrupted: its partitions may have been another's")
+            raise MustAbort("this worker's membership was interrupted: others may have owned its partitions")
         return metadata
 
     async def subscribe(self, topics: Iterable[str]) -> None:
@@ -119,7 +118,7 @@ class Poller:
         await self._call(self._subscribe)
 
     async def rejoin(self) -> None:
-        """Leave the group, a static member too, and join it again: so everything is shared out anew."""
+        """Leave the group, as a static member too, and join it again, so that all partitions are assigned again."""
 
         def rejoin() -> None:
             self._consumer.unsubscribe()
@@ -136,7 +135,7 @@ class Poller:
         )
 
     async def resume(self, place: PartitionId, tag: int) -> None:
-        """Let a partition's records come, unless it was assigned anew since it had this tag."""
+        """Let a partition's records come, unless it was assigned again since it had this tag."""
 
         def resume() -> None:
             if self._tags[place] == tag:
@@ -145,7 +144,7 @@ class Poller:
         await self._call(resume)
 
     async def rewind(self, offsets: Mapping[PartitionId, int]) -> None:
-        """Fetch again from these offsets; one below 0 is the beginning."""
+        """Fetch again from these offsets; an offset below 0 is the beginning."""
         await self._call(lambda: self._rewind(offsets))
 
     async def commit(self, offsets: Mapping[PartitionId, int]) -> None:
@@ -163,7 +162,7 @@ class Poller:
         await self._call(commit)
 
     def _rewind(self, offsets: Mapping[PartitionId, int]) -> None:
-        # one step for the fetches of this thread: what comes after the seek bears the new tag
+        # one step for the fetches of this thread: records after the seek have the new tag
         for place, offset in offsets.items():
             self._handed[place] = offset if offset >= 0 else OFFSET_BEGINNING
             self._consumer.seek(TopicPartition(*place, self._handed[place]))
@@ -188,7 +187,7 @@ class Poller:
             self._serve_commands()
 
     def step(self, wait_s: float) -> None:
-        """Serve commands, then fetch if there is room; waits up to `wait_s` for room and as long for records."""
+        """Serve commands, then fetch if there is room; wait up to `wait_s` for room and as long for records."""
         self._serve_commands()
         self._poll(wait_s)
 
@@ -223,7 +222,7 @@ class Poller:
         if place in self._owned and first.error() is None:
             self._handed[place] = first.offset() + 1
         rest: list[Message] = self._consumer.consume(self._records_max - 1, 0)
-        # consume() may have served a rebalance, and that a rewind: then the first message will come again
+        # consume() may have served a rebalance with a rewind: then the first message will come again
         return [first, *rest] if self._tags.get(place) == tag else rest
 
     def _chunk(self, messages: Iterable[Message]) -> list[Tagged]:

@@ -1,4 +1,4 @@
-"""Bringing a partition's local state to where the group's committed offset says it was."""
+"""Restoring a partition's local state to the group's committed offset."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _log = structlog.get_logger(__name__)
 
 
 class OffsetMissing(Exception):
-    """State without the offset that it belongs to: a person has to decide."""
+    """There is state without its offset: a person has to decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A partition's state as of `committed` (-1: the group has none), and how many records were read."""
+    """A partition's state at `committed` (-1: the group has none), and how many records were read."""
 
     store: Store | None
     committed: int
@@ -50,7 +50,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """Which partition is to be restored, with what; `on_progress` is told its share from 0 to 1."""
+    """Which partition is to be restored, with what; `on_progress` learns its share from 0 to 1."""
 
     settings: EngineSettings
     clients: Clients
@@ -71,10 +71,10 @@ class Restoration:
 def restore(wanted: Restoration) -> Restored | None:
     """Restore a partition; blocks, and gives None once it is cancelled.
 
-    The order matters: (1) the committed offset, stable, so that every transaction which moves it is decided;
-    (2) then the changelog's end, read uncommitted, behind which nothing of those transactions can lie; (3)
-    then its committed records up to there. The position also counts what lies between records: control
-    records and what compaction has taken away.
+    The order matters. (1) First the committed offset, stable, so that every transaction which moves it is closed.
+    (2) Then the changelog's end, read uncommitted: no record of those transactions can come after it. (3) Then its
+    committed records up to there. The position also counts offsets between records: control records, and records
+    that compaction has removed.
     """
     settings, source, number = wanted.settings, wanted.source, wanted.number
     committed = _committed(wanted)
@@ -103,7 +103,7 @@ def restore(wanted: Restoration) -> Restored | None:
             raise OffsetMissing(
                 f"{source.topic}-{number} has state in {source.changelog}, but group {settings.group} has no"
                 " committed offset: it was deleted or has expired. Starting at the beginning would count every"
-                " record twice; set the group's offset, or begin with a new prefix"
+                " record twice. Set the group's offset, or use a new prefix"
             )
     return None if committed is None else Restored(store, committed, records)
 
@@ -117,7 +117,9 @@ def _committed(wanted: Restoration) -> int | None:
             except KafkaException as error:
                 if error.args[0].fatal():
                     raise
-                _log.warning("committed offset asked again", topic=place[0], partition=place[1], error=str(error))
+                _log.warning(
+                    "no committed offset yet: asking again", topic=place[0], partition=place[1], error=str(error)
+                )
     return None
 
 
@@ -131,7 +133,7 @@ def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int)
     if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
         return store
     _log.warning(
-        "state does not fit its changelog: rebuilt",
+        "local state does not fit its changelog: rebuilding it",
         path=str(path),
         position=store.position,
         changelog_low=low,

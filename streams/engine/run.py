@@ -1,4 +1,4 @@
-"""Running an app as a process of its own, until SIGTERM or a crash."""
+"""Running an app as a process, until SIGTERM or a crash."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class _Worker(faust.Worker):
         collect_rarely()
 
     async def _sentinel_task(self) -> None:
-        # mode waits a second here before it closes the loop; all that we started has ended
+        # mode waits a second here before it closes the loop, but everything that we started has ended
         await asyncio.sleep(0)
 
 
 def run(app: App) -> NoReturn:
-    """Run `app` here; leaves logging as it is. Exits with 0 after SIGTERM or SIGINT, else with 1."""
+    """Run `app` in this process, with logging as it is. Exit with 0 after SIGTERM or SIGINT, else with 1."""
     worker = _Worker(app, quiet=True, override_logging=False)
     worker.spinner = None
     worker.execute_from_commandline()

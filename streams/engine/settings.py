@@ -1,4 +1,4 @@
-"""The engine's settings, and what they make of a worker's clients."""
+"""The engine's settings, and those of a worker's Kafka clients."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STATE_AGE_MS_MAX = 20 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`transactional_id` and `state_dir` belong to a worker's slot: stable over restarts, shared with none.
+    """Settings of the engine. `transactional_id` and `state_dir` are a worker's own, and the same over restarts.
 
-    `client` passes librdkafka's own settings (SASL, TLS, ...) to every client; those on which exactly-once
-    rests stay ours. A local state not written for `state_age_ms_max` is rebuilt; keep it below the
-    changelogs' delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts what a
-    cycle reads and what it sends.
+    `client` passes librdkafka's own settings (SASL, TLS, ...) to every client, but those that exactly-once needs stay
+    ours. A local state not written for `state_age_ms_max` is rebuilt. Keep that below the changelogs'
+    delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts the records that a cycle
+    reads and sends.
     """
 
     brokers: str
@@ -46,13 +46,13 @@ class EngineSettings:
         if self.transaction_timeout_ms >= self.session_timeout_ms:
             raise ValueError(
                 f"transaction_timeout_ms is {self.transaction_timeout_ms}: it must be below session_timeout_ms"
-                f" ({self.session_timeout_ms}), or a dead worker's transaction outlives its membership"
+                f" ({self.session_timeout_ms}), or a dead worker's transaction lasts longer than its membership"
             )
 
 
 def client_config(settings: EngineSettings) -> ClientConfig:
-    """Configure what every client of a worker shares."""
-    # by it an operator, and `touchstream doctor`, tell a group's members apart
+    """Return the settings that all clients of a worker share."""
+    # operators and `touchstream doctor` recognise a group's members by it
     return {
         "client.id": settings.transactional_id,
         **RECONNECT,
@@ -64,7 +64,7 @@ def client_config(settings: EngineSettings) -> ClientConfig:
 def consumer_config(settings: EngineSettings) -> ClientConfig:
     """Configure the group's consumer."""
     config: ClientConfig = {
-        # after a queue was full librdkafka would wait a second before it fetches again
+        # after a full queue librdkafka would wait a second before it fetches again
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 50,
         "queued.min.messages": 20_000,
@@ -86,14 +86,14 @@ def consumer_config(settings: EngineSettings) -> ClientConfig:
 
 
 def asker_config(settings: EngineSettings) -> ClientConfig:
-    """Configure a consumer that only asks: where partitions end, with open transactions, and where the group stands."""
+    """Configure a consumer that only asks for ends, open transactions included, and for committed offsets."""
     return {**reader_config(settings.brokers, settings.client, settings.group), "isolation.level": "read_uncommitted"}
 
 
 def producer_config(settings: EngineSettings) -> ClientConfig:
     """Configure the worker's one producer."""
     config: ClientConfig = {
-        # a flush does not wait for it; without it requests would be many and small
+        # a flush does not wait for it; without it there would be many small requests
         "linger.ms": 50,
         "batch.size": 1 << 20,
         "queue.buffering.max.messages": 1_000_000,

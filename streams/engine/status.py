@@ -1,4 +1,4 @@
-"""What the engine tells of itself, for health, metrics and processors."""
+"""The engine's status, for health, metrics and processors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Status:
-    """Read at any time, on the event loop. Times are unix seconds, 0 before the first."""
+    """The status, which may be read at any time on the event loop. Times are unix seconds, 0 before the first."""
 
     def __init__(self) -> None:
         self.joined = False
@@ -32,29 +32,29 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """A member of the group, every assigned partition restored."""
+        """Return whether the worker is in the group and every assigned partition is restored."""
         return self.joined and all(partition.ready for partition in self.partitions.values())
 
     @property
     def polled_s(self) -> float:
-        """When the poller last came round, with or without records."""
+        """Return when the poller last polled, with or without records."""
         return self.poller.polled_s if self.poller else 0.0
 
     @property
     def unsent(self) -> int:
-        """Records handed to the producer that the brokers have not taken yet."""
+        """Return how many records the producer has that the brokers have not yet accepted."""
         return self.transactions.unsent if self.transactions else 0
 
     @property
     def positions(self) -> dict[PartitionId, int]:
-        """The offset of the next record to process, by ready partition; what the open cycle did is counted."""
+        """Return the offset of the next record to process, by ready partition; the open cycle's work counts."""
         return {place: part.position for place, part in self.partitions.items() if part.ready}
 
     def is_owner_of(self, topic: str, partition: int) -> bool:
         return (topic, partition) in self.partitions
 
     def lags(self) -> Mapping[PartitionId, int]:
-        """By owned (topic, partition): records not yet processed, as of the last look at its end."""
+        """Return by owned (topic, partition) the records not yet processed, by its end when last asked."""
         return {
             place: max(0, self.ends[place].offset - max(part.position, 0))
             for place, part in self.partitions.items()
@@ -62,7 +62,7 @@ class Status:
         }
 
     def restored(self) -> Mapping[PartitionId, float]:
-        """By owned (topic, partition) with state: the share restored, 0 to 1."""
+        """Return by owned (topic, partition) with state the share restored, 0 to 1."""
         return {
             place: 1.0 if part.ready else self.shares.get(place, 0.0)
             for place, part in self.partitions.items()

@@ -1,4 +1,4 @@
-"""The worker's producer and its transactions; errors are named after what they ask for."""
+"""The worker's producer and its transactions; errors are named after what they demand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Moved(NamedTuple):
 
 
 class Transactions:
-    """Sends outputs, in one transaction after another. All but `send` block: call them off the event loop.
+    """A sender of outputs, one transaction after another. All methods but `send` block: call them off the event loop.
 
     **No transaction may meet an old end.** Up to EndTxn v4, which is what librdkafka speaks, a transaction is named
     by its producer's id and epoch alone, and both stay the same from one transaction to the next. A request to end
@@ -80,7 +80,7 @@ class Transactions:
 
     @property
     def unsent(self) -> int:
-        """Records that the brokers have not taken yet."""
+        """Return how many records the brokers have not yet accepted."""
         return len(self._producer)
 
     def start(self) -> None:
@@ -88,12 +88,12 @@ class Transactions:
         if not self.exactly_once:
             return
         with suppress(KafkaException):
-            # without a connection librdkafka would look for the coordinator only half a second later
+            # without a connection librdkafka would look for the coordinator half a second later
             self._producer.list_topics(timeout=_CALL_SECONDS)
         self._call(self._producer.init_transactions, INIT_SECONDS_MAX)
 
     def begin(self) -> None:
-        """Open a transaction unless one is open; local, does not block."""
+        """Open a transaction unless one is open; it is local and does not block."""
         if not self._open:
             self._failed = None
             if self.exactly_once:
@@ -101,7 +101,7 @@ class Transactions:
             self._open = True
 
     def send(self, outputs: Iterable[Output]) -> None:
-        """Hand records to the producer; raises MustAbort if one is refused, say because it is too large."""
+        """Hand records to the producer; raises MustAbort if one is refused, for example because it is too large."""
         self.begin()
         produce = self._producer.produce
         for output in outputs:
@@ -145,13 +145,13 @@ class Transactions:
         return MustEnd(text) if reason.fatal() else MustAbort(text)
 
     def flush(self) -> None:
-        """Wait until the brokers have what was sent; serves every delivery report."""
+        """Wait until the brokers have all records sent; serve every delivery report."""
         until = time.monotonic() + CALL_SECONDS_MAX
         while self._call(self._producer.flush, _CALL_SECONDS):
             if time.monotonic() > until:
-                raise MustAbort(f"{len(self._producer)} records not delivered in {CALL_SECONDS_MAX:.0f} s")
+                raise MustAbort(f"{len(self._producer)} records were not delivered in {CALL_SECONDS_MAX:.0f} s")
         if self._failed is not None:
-            raise MustAbort(f"not delivered: {self._failed}")
+            raise MustAbort(f"a record was not delivered: {self._failed}")
 
     def commit(self, offsets: Mapping[PartitionId, Moved], group_metadata: bytes) -> None:
         """Commit what was sent together with the offsets of the input.
@@ -198,7 +198,7 @@ class Transactions:
                     raise MustEnd(f"whether a cycle was committed cannot be found out: {refused}") from refused
 
     def close_plain(self) -> None:
-        """Note, without transactions, that what was sent is acknowledged."""
+        """Note, without transactions, that all records sent are acknowledged."""
         self._open = False
 
     def abort(self) -> None:
@@ -238,6 +238,6 @@ class Transactions:
                 if not error.retriable():
                     raise MustAbort(str(error)) from raised
                 if time.monotonic() > until:
-                    # whether it was committed is unknown: only a new producer can find out
+                    # whether it was committed is unknown, and only a new producer can find out
                     raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {error}") from raised
                 _log.warning("transaction retried", call=getattr(function, "__name__", ""), error=str(error))

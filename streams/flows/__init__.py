@@ -1,1 +1,1 @@
-"""Flows: their definition, their progress by customer and the decisions they make."""
+"""Flows: their language, customers' progress in them and the decisions that they make."""

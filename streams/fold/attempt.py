@@ -25,7 +25,7 @@ RAISED = "raised"
 OF_LATER = (NewerState, FlowError, SettingsError)
 """A later release wrote the state or the settings, so no restart helps."""
 MUST_STOP = (*OF_LATER, StateUnreadable, RegistryUnusable)
-"""Not the fault of the record: whoever folds has to stop, and the record stays."""
+"""Not the fault of the record: a process that folds has to stop, and the record stays."""
 
 
 class Folded:

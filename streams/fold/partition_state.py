@@ -48,7 +48,7 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def now_ms(self) -> int | None:
-        """The least progress of all inputs; None until each has sent its own."""
+        """Return the least progress of all inputs; None until each has sent its own."""
         least = min(self.progress, default=-1)
         return least if least >= 0 else None
 

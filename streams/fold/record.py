@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_of_customer(self) -> bool:
-        """Whether it changes one profile only, so that it can be set aside without harm to others."""
+        """Return whether it changes one profile only, so that it can be set aside without harm to others."""
         return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
 
 

@@ -1,1 +1,1 @@
-"""What all customers together show: KPIs, anomalies, clusters and cuts."""
+"""Results over all customers: KPIs, anomalies, clusters and cuts."""

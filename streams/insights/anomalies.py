@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 DETECTOR = "seasonal-pot"
 WATCHED = ("orders", "revenue_minor")
 WARMUP_HOURS = 168
-# back in range for so long ends an incident
+# an incident ends after this long back in range
 QUIET_HOURS = 6
 QUIET_SCORE = 0.5
 REFRACTORY_MS = 6 * HOUR_MS
-# what has lasted so long is how things are now
+# after this long an incident counts as normal
 INCIDENT_HOURS_MAX = 14 * 24
 
 
@@ -48,7 +48,7 @@ class Observation(NamedTuple):
 def observe(
     detector: Detector, kpi: str, time_ms: int, value: float, zone: ZoneInfo
 ) -> tuple[Detector, Anomaly | None]:
-    """Take in the hour that starts at `time_ms`; hours come in order. Scored before it is learnt."""
+    """Take in the hour that starts at `time_ms`, in order; score it before learning it."""
     if detector.season is None or detector.high is None or detector.low is None:
         return _warmed(detector, time_ms, value, zone), None
     warm = Warm(detector.season, detector.high, detector.low)
@@ -119,7 +119,7 @@ def _within(detector: Detector, incident: Incident, warm: Warm, now: Observation
 
 
 def _would_show(warm: Warm, incident: Incident, seen: Surprise) -> bool:
-    """Whether an hour can speak against the incident: at night nothing can be missing."""
+    """Return whether an hour can end the incident: at night too little is expected to notice a lack."""
     if incident.raised.direction == "high":
         return True
     return seen.expected > warm.low.alarm * season.deviation_of(warm.season)

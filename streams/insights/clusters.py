@@ -25,7 +25,7 @@ LIBRARY = f"river {river_version}"
 HALFLIFE = 0.01
 WARMUP_ROWS = 500
 K_MIN, K_MAX = 4, 8
-# a batch run whose inertia is this much lower shows that learning online went astray
+# if a batch run's inertia is this much lower, online learning went wrong
 WORSE_MAX = 1.10
 CHALLENGER_ROWS_MIN = 100
 
@@ -46,13 +46,13 @@ def vector_of(row: Row) -> tuple[float, ...]:
 
 
 def gathered(warmup: Warmup | None, rows: Sequence[Row]) -> Warmup:
-    """Add rows to what a start is made of; the last ones stay where there are too many."""
+    """Add rows for a start; keep the last ones if there are too many."""
     vectors = (warmup.vectors if warmup else ()) + tuple(vector_of(row) for row in rows)
     return Warmup(vectors[-_WARMUP_ROWS_MAX:])
 
 
 def started(warmup: Warmup, time_ms: int) -> Clusters | None:
-    """Start clusters on at least WARMUP_ROWS rows, their number chosen by silhouette; None: too few rows, or alike."""
+    """Start clusters on at least WARMUP_ROWS rows, with a number chosen by silhouette; None: too few different rows."""
     raw = np.array(warmup.vectors[-_SILHOUETTE_ROWS_MAX:])
     if len(raw) < WARMUP_ROWS:
         return None
@@ -61,7 +61,7 @@ def started(warmup: Warmup, time_ms: int) -> Clusters | None:
         return None
     mean, scale = _scales(raw)
     centres = kmeans.choose_k((raw - mean) / scale, range(K_MIN, k_max + 1), _seed(time_ms))
-    # number 1 are those who spend most
+    # number 1 spends most
     centres = centres[np.argsort(-centres[:, FEATURES.index("log1p_spend")], kind="stable")]
     return Clusters(
         library=LIBRARY,
@@ -77,17 +77,17 @@ def started(warmup: Warmup, time_ms: int) -> Clusters | None:
 
 
 def restored(clusters: Clusters) -> cluster.KMeans:
-    """River's learner as it was when the snapshot was taken: it goes on bit for bit."""
+    """Return River's learner in the state of the snapshot, from which it continues bit for bit."""
     learner: cluster.KMeans = cluster.KMeans(n_clusters=len(clusters.centres), halflife=HALFLIFE, seed=0)
     for index, centre in enumerate(clusters.centres):
-        # features are named by numbers: River adds up over a set of names, and the order of a set of
-        # strings differs from process to process, so sums would too
+        # features are named by numbers: River sums over a set of names. The order of a set of strings differs from
+        # process to process, and so would the sums
         learner.centers[index].update(enumerate(centre))
     return learner
 
 
 def learnt(clusters: Clusters, rows: Sequence[Row]) -> Clusters:
-    """Learn rows one by one, in the order given."""
+    """Learn rows one by one, in the given order."""
     learner = restored(clusters)
     for row in rows:
         point = standardised(vector_of(row), clusters.mean, clusters.scale)
@@ -102,7 +102,7 @@ def challenged(clusters: Clusters, rows: Sequence[Row], time_ms: int) -> Challen
     """Compare with a batch k-means on the week's panel, in its own units; restart from it if it is much better."""
     if len(rows) < CHALLENGER_ROWS_MIN:
         return Challenged(clusters, restarted=False)
-    # the least hashes are a sample by chance that every run draws alike
+    # the lowest hashes are a random sample that is the same in every run
     sample = sorted(rows, key=lambda row: (row.customer_hash, row.slot_ms))[:_CHALLENGER_ROWS_MAX]
     raw = np.array([vector_of(row) for row in sample])
     mean, scale = _scales(raw)
@@ -130,7 +130,7 @@ def numbered(clusters: Clusters) -> Clusters:
 
 
 def model_of(clusters: Clusters, rows: Sequence[Row], version: str, time_ms: int) -> ClusterModel:
-    """What is published, with the week's panel counted by cluster."""
+    """Return the model to publish, with the week's panel counted by cluster."""
     size = [0] * len(clusters.centres)
     if rows:
         points = (np.array([vector_of(row) for row in rows]) - clusters.mean) / np.array(clusters.scale)
@@ -150,7 +150,7 @@ def model_of(clusters: Clusters, rows: Sequence[Row], version: str, time_ms: int
 
 def _scales(raw: Points) -> tuple[Points, Points]:
     scale = raw.std(axis=0)
-    # a feature that is the same for all says nothing, whatever it is divided by
+    # a feature that is the same for all has no effect, whatever it is divided by
     return raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0)  # noqa: PLR2004 - rounding
 
 

@@ -16,15 +16,15 @@ Four: TypeAlias = tuple[int, int, int, int]
 
 
 def cut_values(values: Sequence[int]) -> Four:
-    """Cut k is the least value with a share strictly below it of at least k/5, k = 1..4.
+    """Return the cuts: cut k is the least value with a share strictly below it of at least k/5, k = 1..4.
 
-    Where no value has that many below it, the cut is one above the greatest: nobody of the panel reaches it.
+    If no value has that many below it, the cut is one above the greatest, so that nobody of the panel reaches it.
     """
     ordered = sorted(values)
     total = len(ordered)
     found = []
     for k in range(1, 5):
-        # the first value of the upper part may be one of equals that reach into the lower part
+        # values equal to the first one of the upper part may be in the lower part too
         at = -(-k * total // 5)
         value = ordered[min(at, total - 1)]
         if 5 * bisect_left(ordered, value) < k * total:
@@ -34,7 +34,7 @@ def cut_values(values: Sequence[int]) -> Four:
 
 
 def held(published: Four, values: Sequence[int], dead_band: float) -> Four:
-    """Cuts of `values`, but a published cut whose rank among them is within `dead_band` (a share) of k/5 stays.
+    """Return cuts of `values`, but keep a published cut whose rank among them is within `dead_band` (a share) of k/5.
 
     The rank of a cut is the share strictly below it. With a dead band of 0 no cut stays.
     """
@@ -59,7 +59,7 @@ def turned(values: Four) -> Four:
 def panel_cuts(
     version: str, time_ms: int, rows: Sequence[Row], published: CutsModel | None, dead_band: float
 ) -> CutsModel:
-    """Cuts of a panel of at least one row, close to the published ones in the sense of `held`."""
+    """Return the cuts of a panel of at least one row; `held` keeps those close to the published ones."""
     later = [-row.recency_ms for row in rows]
     orders = [row.orders for row in rows]
     spend = [row.monetary_minor for row in rows]
@@ -73,7 +73,7 @@ def panel_cuts(
 
 
 def alike(one: CutsModel, other: CutsModel) -> bool:
-    """Whether both score every customer alike."""
+    """Return whether both give every customer the same scores."""
     return (one.recency_ms, one.frequency, one.monetary_minor) == (
         other.recency_ms,
         other.frequency,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def local(time_ms: int, zone: ZoneInfo) -> datetime:
-    """Give the time on the wall in `zone`."""
+    """Return the local time in `zone`."""
     return datetime.fromtimestamp(time_ms // 1000, zone)
 
 
@@ -21,26 +21,26 @@ def _midnight_ms(day: date, zone: ZoneInfo) -> int:
 
 
 def day_start_ms(time_ms: int, zone: ZoneInfo) -> int:
-    """Local midnight at or before `time_ms`."""
+    """Return the local midnight at or before `time_ms`."""
     return _midnight_ms(local(time_ms, zone).date(), zone)
 
 
 def next_day_ms(time_ms: int, zone: ZoneInfo) -> int:
-    """Local midnight strictly after `time_ms`."""
+    """Return the local midnight strictly after `time_ms`."""
     return _midnight_ms(local(time_ms, zone).date() + timedelta(days=1), zone)
 
 
 def next_monday_ms(time_ms: int, zone: ZoneInfo) -> int:
-    """Monday 00:00 strictly after `time_ms`."""
+    """Return the Monday 00:00 strictly after `time_ms`."""
     day = local(time_ms, zone).date()
     return _midnight_ms(day + timedelta(days=7 - day.weekday()), zone)
 
 
 def iso_date(time_ms: int, zone: ZoneInfo) -> str:
-    """Local date, as 2011-06-06."""
+    """Return the local date, such as 2011-06-06."""
     return local(time_ms, zone).date().isoformat()
 
 
 def slot_hour_ms(slot_ms: int) -> int:
-    """End of the hour (end - 1 h, end] that holds `slot_ms`: complete as soon as time has come to its end."""
+    """Return the end of the hour (end - 1 h, end] with `slot_ms`: it is complete when time has come to its end."""
     return -(-slot_ms // HOUR_MS) * HOUR_MS

@@ -1,4 +1,4 @@
-"""What folding facts leads to, as data."""
+"""Effects of folding facts, as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class InsightEffects:
-    """Records to be sent, in order, and integers to be added to meters; filled by one fold.
+    """Records to send, in order, and integers to add to meters; one fold fills it.
 
     `broadcast` goes to every journal partition, in order.
     `stocks` holds (name, by) -> total of each stock that changed.

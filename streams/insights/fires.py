@@ -1,4 +1,4 @@
-"""Fire watch: in its first two weeks a flow's messages of each day against what a backtest expected."""
+"""Fire watch: a flow's messages a day, compared with a backtest's in the flow's first two weeks."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SIGMAS = 3
 def watch_days(
     state: Partition, before_ms: int | None, to_ms: int | None, settings: DomainSettings, effects: InsightEffects
 ) -> None:
-    """Judges the days that have closed: those from `before_ms` on, up to `to_ms`.
+    """Judge the days that have closed, from `before_ms` on up to `to_ms`.
 
-    The day that a version was published on is not whole, and is left out. A deviation below that of a Poisson process
-    of this rate is no evidence that the flow is so regular.
+    The day of a version's publication is not whole, and is left out. The deviation is at least that of a Poisson
+    process with this rate, as a smaller one does not prove that the flow is so regular.
     """
     held: Fires | None = state.get(FIRES)
     watched: dict[str, tuple[int, Expected, bool]] = {}
@@ -102,7 +102,7 @@ def _judged(fire: Fire, day: _Day, expected: Expected, effects: InsightEffects) 
 
 
 def _over(fire: Fire, day_ms: int, effects: InsightEffects) -> Fire:
-    """What is no longer watched is no longer off."""
+    """Clear the anomaly of a flow that is no longer watched."""
     if fire.raised is None:
         return fire
     effects.anomalies.append(replace(fire.raised, status="cleared", time_ms=day_ms))

@@ -1,4 +1,4 @@
-"""One record of the facts topic: counts and panel rows are added, then what became complete is concluded."""
+"""Fold of one record of the facts topic: add counts and panel rows, then conclude complete hours and weeks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from schemas.journal import Configured
     from streams.insights.windows import ClosedHour
 
-# totals are named by the code but for segments and the like, so they stay few
+# apart from segments and the like, the code names totals, so there are few
 STOCKS_MAX = 1_000
 
 
@@ -54,7 +54,7 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
     """Take in the settings that decide from here on.
 
     Raises:
-        SettingsError: they cannot be used.
+        SettingsError: they are wrong.
     """
     _parsed(record.settings)
     state.put(SETTINGS, Settings(record.settings), 0)
@@ -65,7 +65,7 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
     """Fold one record of facts; the order of records of different journal partitions does not matter.
 
     Raises:
-        NotConfigured: no settings were folded yet.
+        NotConfigured: no settings were folded before.
         ValueError: the record names a journal partition that the settings do not have.
     """
     held: Settings | None = state.get(SETTINGS)
@@ -95,7 +95,7 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
 
 
 def open_anomalies(state: Partition) -> list[Anomaly]:
-    """Give what was raised and not cleared, for gauges that are set again when the partition is assigned."""
+    """Return anomalies raised and not cleared, for gauges that are set again when the partition is assigned."""
     detectors: list[Detector | None] = [state.get(detector_key(kpi)) for kpi in WATCHED]
     fires: Fires | None = state.get(FIRES)
     inputs: Inputs | None = state.get(INPUTS)
@@ -108,19 +108,19 @@ def open_anomalies(state: Partition) -> list[Anomaly]:
 
 
 def versions(state: Partition) -> dict[str, str | None]:
-    """Version last published of each kind of model."""
+    """Return the last published version of each kind of model."""
     cuts: Cuts | None = state.get(CUTS)
     clusters: Clusters | None = state.get(CLUSTERS)
     return {"cuts": cuts.model.version if cuts else None, "clusters": clusters.version if clusters else None}
 
 
 def stocks(state: Partition) -> dict[tuple[str, str], int]:
-    """Totals of the facts that are not by hour, by (name, by)."""
+    """Return totals of facts without an hour, by (name, by)."""
     held: Stocks | None = state.get(STOCKS)
     return {_named(key): total for key, total in held.totals.items()} if held else {}
 
 
-# the text changes with a record of settings, and is parsed for every record of facts
+# the text changes only with a record of settings, but is needed for every record of facts
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> DomainSettings:
     return parse_domain(text)

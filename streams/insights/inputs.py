@@ -1,7 +1,7 @@
-"""Silence: a type of touchpoint that published flows rely on has stopped coming in.
+"""Silence: a type of touchpoint that published flows rely on has stopped arriving.
 
-Without orders every cart looks abandoned. How many were due in an hour is what came in the same hour of the last two
-weeks, the lesser of the two; an hour of a week that is not known had none.
+Without orders every cart looks abandoned. The number due in an hour is the lesser of those in the same hour of the last
+two weeks. An hour of an unknown week had none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DUE_MIN = 20
 def watch_inputs(
     state: Partition, hours: Iterable[ClosedHour], settings: DomainSettings, effects: InsightEffects
 ) -> None:
-    """Judges hours that have closed, in order: an anomaly stands until one comes in, or no flow relies on it."""
+    """Judge closed hours, in order; an anomaly lasts until such a touchpoint arrives, or no flow relies on it."""
     held: Inputs = state.get(INPUTS) or Inputs({})
     types = dict(held.types)
     names = sorted({name for flow in settings.flows for name in relied_on(flow)})
@@ -45,7 +45,7 @@ def watch_inputs(
 
 
 def relied_on(flow: Mapping[str, Any]) -> set[str]:
-    """As Flow.relied_on, of a document."""
+    """Return the same as Flow.relied_on, for a document."""
     return {*flow.get("relies_on", ()), flow["goal"]["event"], flow["entry"].get("event")} - {None}
 
 

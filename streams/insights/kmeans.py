@@ -1,7 +1,7 @@
 """Batch k-means on small panels: the start of the online clusters, and their challenger.
 
-Points are arrays of shape (rows, features), standardised by the caller. Distances avoid BLAS, whose sums
-depend on the number of threads: the same points give the same centres.
+Points are arrays of shape (rows, features), standardised by the caller. Distances avoid BLAS, whose sums depend on the
+number of threads, so that the same points give the same centres.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _ROUNDS_MAX = 100
 
 
 def distances(points: Points, centres: Points, metric: str = "sqeuclidean") -> Points:
-    """Distances of shape (rows, centres); squared ones unless `metric` is "euclidean"."""
+    """Return distances of shape (rows, centres), squared unless `metric` is "euclidean"."""
     return cast("Points", cdist(points, centres, metric))
 
 
 def labels_of(points: Points, centres: Points) -> Labels:
-    """Index of each row's nearest centre."""
+    """Return the index of each row's nearest centre."""
     labels: Labels = distances(points, centres).argmin(axis=1)
     return labels
 
 
 def inertia_of(points: Points, centres: Points) -> float:
-    """Sum of squared distances to the nearest centre."""
+    """Return the sum of squared distances to the nearest centre."""
     return float(distances(points, centres).min(axis=1).sum())
 
 
 def fit(points: Points, k: int, seed: int) -> Points:
-    """k-means++ (Arthur, Vassilvitskii 2007) and Lloyd's rounds, the best of several starts.
+    """Fit by k-means++ (Arthur, Vassilvitskii 2007) and Lloyd's rounds, the best of several starts.
 
     Returns:
         Centres of shape (k, features), in ascending order of their coordinates.
@@ -52,7 +52,7 @@ def fit(points: Points, k: int, seed: int) -> Points:
 
 
 def silhouette(points: Points, labels: Labels, apart: Points | None = None) -> float:
-    """Mean silhouette (Rousseeuw 1987), -1..1; quadratic in rows. `apart`: their distances, if known."""
+    """Return the mean silhouette (Rousseeuw 1987), -1..1; quadratic in rows. `apart`: their distances, if known."""
     apart = distances(points, points, "euclidean") if apart is None else apart
     kinds, own = np.unique(labels, return_inverse=True)
     if len(kinds) == 1:
@@ -71,7 +71,7 @@ def silhouette(points: Points, labels: Labels, apart: Points | None = None) -> f
 
 
 def choose_k(points: Points, choices: Sequence[int], seed: int) -> Points:
-    """Centres for the number of clusters with the best silhouette; the smaller of two equally good."""
+    """Return centres for the number of clusters with the best silhouette; of two equally good, the smaller."""
     apart = distances(points, points, "euclidean")
     best, best_score = None, -np.inf
     for k in choices:
@@ -85,7 +85,7 @@ def choose_k(points: Points, choices: Sequence[int], seed: int) -> Points:
 
 
 def matched(old: Points, new: Points) -> dict[int, int]:
-    """Pair centres one to one (Kuhn 1955) so that they lie closest on the whole: index in `new` -> index in `old`."""
+    """Pair centres one to one (Kuhn 1955) with the least total distance: index in `new` -> index in `old`."""
     olds, news = linear_sum_assignment(distances(old, new))
     return {int(index): int(before) for before, index in zip(olds, news, strict=True)}
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Formula(NamedTuple):
-    """(`plus` - `minus`) / `over`, of counts; without `over` a sum."""
+    """(`plus` - `minus`) / `over` of counts; without `over` a sum."""
 
     name: str
     plus: str
@@ -26,7 +26,7 @@ class Fraction(NamedTuple):
     denominator: int
 
 
-# a rate of one hour can leave 0..1, where what it counts began in the hour before
+# a rate of one hour can be outside 0..1, if the things it counts began in the hour before
 FORMULAS = (
     Formula("orders", "orders"),
     Formula("revenue_minor", "revenue_minor"),
@@ -41,13 +41,13 @@ SUMS = frozenset(formula.name for formula in FORMULAS if formula.over is None)
 COUNTED = frozenset(
     name for formula in FORMULAS for name in (formula.plus, formula.minus, formula.over) if name is not None
 ) | {"messages", "flow_inputs"}
-"""Facts that windows keep; the messages of each flow and what flows rely on are watched, not published."""
+"""Facts that windows keep; messages of flows and types that flows rely on are only watched, not published."""
 
 
 def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:
-    """KPIs of a window from its counts under `name|by`, under `name|by`.
+    """Return the KPIs of a window from its counts, both by `name|by`.
 
-    Every formula is there for all; a dimension has only the sums that were counted by it.
+    All formulas exist for the whole; a dimension has only the sums that were counted by it.
     """
     result: dict[str, Fraction] = {}
     for name, plus, minus, over in FORMULAS:

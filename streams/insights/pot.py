@@ -1,7 +1,7 @@
 """Peaks over threshold: how large a residual must be to be an alarm (SPOT, Siffer et al. 2017).
 
-Excesses over a high quantile follow a generalised Pareto distribution; its parameters come from their first
-two moments (Hosking, Wallis 1987), which a few dozen peaks bear better than likelihood does.
+Excesses over a high quantile follow a generalised Pareto distribution. Its parameters come from their first two moments
+(Hosking, Wallis 1987), which work better than likelihood with a few dozen peaks.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from streams.insights.state import Tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# chance of an alarm at one observation of one side
+# probability of an alarm at one observation, on one side
 RISK = 1e-4
 PEAK_SHARE = 0.1
 PEAKS_MAX = 200
-# below this many deviations an alarm is not worth anyone's attention, whatever the fit says
+# fewer deviations are not worth anyone's attention, whatever the fit says
 ALARM_MIN = 5.0
 _SHAPE_MIN, _SHAPE_MAX = -0.3, 0.3
 _SHAPE_FLAT = 1e-6
 
 
 def started(values: Sequence[float]) -> Tail:
-    """Tail of the greatest `values` (standardised residuals, the side of interest turned upwards)."""
+    """Return the tail of the greatest `values` (standardised residuals, the side of interest turned upwards)."""
     ordered = sorted(values)
     threshold = ordered[len(ordered) - ceil(PEAK_SHARE * len(ordered)) - 1]
     peaks = tuple(value - threshold for value in values if value > threshold)
@@ -35,7 +35,7 @@ def started(values: Sequence[float]) -> Tail:
 
 
 def learnt(tail: Tail, value: float) -> Tail:
-    """Take in a value that was no alarm."""
+    """Take in a value that was not an alarm."""
     seen = tail.seen + 1
     if value <= tail.threshold:
         return Tail(tail.threshold, tail.peaks, tail.peaks_seen, seen, tail.alarm)
@@ -45,7 +45,7 @@ def learnt(tail: Tail, value: float) -> Tail:
 
 
 def _alarm(threshold: float, peaks: Sequence[float], share: float) -> float:
-    """Quantile of chance RISK."""
+    """Return the quantile of probability RISK."""
     if len(peaks) < 2 or share <= RISK:  # noqa: PLR2004 - a variance needs two
         return max(threshold, ALARM_MIN)
     mean = sum(peaks) / len(peaks)

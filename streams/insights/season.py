@@ -1,7 +1,7 @@
-"""What to expect of an hour: level + hour of the day + day of the week, of the square root of a KPI.
+"""Expectation of an hour: level + hour of the day + day of the week, of the square root of a KPI.
 
-The square root makes the spread of counts the same by day and by night. Residuals that follow each other
-are alike; what is left after the last one's share is taken out (an AR(1) process) is nearly independent.
+The square root makes the spread of counts the same by day and by night. Successive residuals are similar. Without the
+last one's share (an AR(1) process) they are nearly independent.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SPREAD_RATE = 0.005
 _HOURS, _WEEKDAYS = 24, 7
 _VARIANCE_MIN = 1e-4
 _PHI_MIN, _PHI_MAX = -0.5, 0.9
-# residuals are learnt up to so many deviations, or hours that come close to an alarm would soon be usual;
-# the variance of a normal variable limited so is this much of its own
+# residuals are learnt up to this many deviations, or hours close to an alarm would soon count as usual;
+# limited in this way, a normal variable keeps this share of its variance
 _LIMIT = 2.0
 _LIMITED_SHARE = 0.92
-# in an incident the level follows by so many deviations at most: what stays becomes normal, in a week or two
+# in an incident the level follows by at most this many deviations: a lasting change is normal in a week or two
 _LIMIT_INCIDENT = 2.0
 
 
@@ -44,7 +44,7 @@ class Surprise(NamedTuple):
 
 
 def started(observations: Sequence[tuple[int, float]], zone: ZoneInfo) -> tuple[Season, list[float]]:
-    """Fit means to (hour, value) pairs of at least a week; also gives their own whitened scores."""
+    """Fit means to (hour, value) pairs of at least a week; also return their own whitened scores."""
     roots = [(time_ms, sqrt(max(value, 0.0))) for time_ms, value in observations]
     level = sum(root for _, root in roots) / len(roots)
     places = [_place(time_ms, zone) for time_ms, _ in roots]
@@ -53,7 +53,7 @@ def started(observations: Sequence[tuple[int, float]], zone: ZoneInfo) -> tuple[
     rest = [value - hours[hour] for value, (hour, _) in zip(rest, places, strict=True)]
     weekdays = _means([weekday for _, weekday in places], rest, _WEEKDAYS)
     rest = [value - weekdays[weekday] for value, (_, weekday) in zip(rest, places, strict=True)]
-    # the means took up so many degrees of freedom
+    # the means use this many degrees of freedom
     free = max(len(rest) - _HOURS - _WEEKDAYS, 1)
     variance = max(sum(value * value for value in rest) / free, _VARIANCE_MIN)
     covariance = sum(one * other for one, other in pairwise(rest)) / free
@@ -66,7 +66,7 @@ def started(observations: Sequence[tuple[int, float]], zone: ZoneInfo) -> tuple[
 
 
 def surprise(season: Season, time_ms: int, value: float, zone: ZoneInfo) -> Surprise:
-    """Score before learning."""
+    """Score an observation, before learning it."""
     hour, weekday = _place(time_ms, zone)
     expected = max(season.level + season.hours[hour] + season.weekdays[weekday], 0.0)
     residual = sqrt(max(value, 0.0)) - expected
@@ -76,7 +76,7 @@ def surprise(season: Season, time_ms: int, value: float, zone: ZoneInfo) -> Surp
 
 
 def learnt(season: Season, time_ms: int, residual: float, zone: ZoneInfo) -> Season:
-    """Take in an hour in range."""
+    """Take in an hour that is in range."""
     spread = sqrt(season.variance)
     residual = min(max(residual, -_LIMIT * spread), _LIMIT * spread)
     hour, weekday = _place(time_ms, zone)
@@ -95,12 +95,12 @@ def tolerated(season: Season, time_ms: int, residual: float) -> Season:
     most = _LIMIT_INCIDENT * sqrt(season.variance)
     residual = min(max(residual, -most), most)
     level = season.level + LEVEL_RATE * residual
-    # what was odd is not a reason to expect the next hour to be odd
+    # an odd hour is no reason to expect the next one to be odd
     return Season(level, season.hours, season.weekdays, season.variance, season.covariance, 0.0, time_ms)
 
 
 def deviation_of(season: Season) -> float:
-    """Give the standard deviation of whitened residuals, on the square-root scale."""
+    """Return the standard deviation of whitened residuals, on the square-root scale."""
     return _deviation(season)
 
 
@@ -118,7 +118,7 @@ def _means(places: Sequence[int], values: Sequence[float], count: int) -> tuple[
 
 
 def _moved(parts: tuple[float, ...], at: int, by: float) -> tuple[tuple[float, ...], float]:
-    """Move one part and keep their mean at 0; the mean taken away belongs to the level."""
+    """Move one part and keep their mean at 0; return the removed mean, which belongs to the level."""
     mean = by / len(parts)
     return tuple(part - mean + by if index == at else part - mean for index, part in enumerate(parts)), mean
 

@@ -29,11 +29,11 @@ class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
 
 
 class Clock(msgspec.Struct, frozen=True, array_like=True, tag="clock"):
-    """How far time has come, and what has been done by it.
+    """How far time has come, and how far windows and models have followed it.
 
     `spoken_ms` and `complete_ms`: first and last complete_to_ms of each journal partition, None before it
-    spoke. `hour_ms`, `day_ms`, `slot_ms`, `tick_ms`: next hour and day to close, next slot hour to learn, next
-    tick; None before the first. `..._kept_ms`: the oldest that is still held. `busy_ms`: last closed hour with facts.
+    reported. `hour_ms`, `day_ms`, `slot_ms`, `tick_ms`: next hour and day to close, next slot hour to learn, next
+    tick; None before the first. `..._kept_ms`: the oldest that is still kept. `busy_ms`: last closed hour with facts.
     """
 
     spoken_ms: tuple[int | None, ...] = ()
@@ -51,13 +51,13 @@ class Clock(msgspec.Struct, frozen=True, array_like=True, tag="clock"):
 
 
 class Stocks(msgspec.Struct, frozen=True, array_like=True, tag="stocks"):
-    """Totals of the facts that are not by hour, under `name|by`."""
+    """Totals of facts without an hour, by `name|by`."""
 
     totals: dict[str, int]
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True, tag="window"):
-    """Counts of one hour or day under `name|by`; `revisions` of the KPIs that were corrected."""
+    """Counts of one hour or day by `name|by`; `revisions` of corrected KPIs."""
 
     counts: dict[str, int]
     closed: bool = False
@@ -77,7 +77,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
-    """Panel rows of one hour, in the order in which they came."""
+    """Panel rows of one hour, in the order of arrival."""
 
     rows: tuple[Row, ...]
 
@@ -89,16 +89,16 @@ class Cuts(msgspec.Struct, frozen=True, array_like=True, tag="cuts"):
 
 
 class Warmup(msgspec.Struct, frozen=True, array_like=True, tag="warmup"):
-    """Feature vectors gathered before there are clusters."""
+    """Feature vectors collected before there are clusters."""
 
     vectors: tuple[tuple[float, ...], ...]
 
 
 class Clusters(msgspec.Struct, frozen=True, array_like=True, tag="clusters"):
-    """Snapshot of the clusters that are being learnt.
+    """Snapshot of the clusters, which are learnt online.
 
-    `centres` are standardised by `mean` and `scale`; `numbers` name `reference`, the centres (not standardised)
-    as they were last published; `learnt` counts rows since then.
+    `centres` are standardised by `mean` and `scale`. `numbers` belong to `reference`, the centres (not standardised)
+    when last published. `learnt` counts rows since then.
     """
 
     library: str
@@ -124,7 +124,7 @@ class Tail(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Season(msgspec.Struct, frozen=True, array_like=True):
-    """What is expected of an hour, on the square-root scale, and how far it is usually missed."""
+    """The expectation of an hour, on the square-root scale, and the usual error."""
 
     level: float
     hours: tuple[float, ...]
@@ -136,7 +136,7 @@ class Season(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Incident(msgspec.Struct, frozen=True, array_like=True):
-    """An anomaly that was raised and not cleared; `quiet_hours` in range since."""
+    """An anomaly raised and not cleared; `quiet_hours` in range since."""
 
     raised: Anomaly
     hours: int
@@ -144,7 +144,7 @@ class Incident(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
-    """One KPI's detector: `warmup` holds (hour, value) until there is a season."""
+    """The detector of one KPI; `warmup` holds (hour, value) until there is a season."""
 
     warmup: tuple[tuple[int, float], ...] = ()
     season: Season | None = None
@@ -155,7 +155,7 @@ class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
 
 
 class Fire(msgspec.Struct, frozen=True, array_like=True):
-    """A flow whose messages are watched: days judged so far, and the anomaly that stands."""
+    """A flow whose messages are watched: days judged so far, and the open anomaly."""
 
     version: int
     days: int = 0
@@ -163,13 +163,13 @@ class Fire(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fires(msgspec.Struct, frozen=True, array_like=True, tag="fires"):
-    """Flows that were published with an expectation, by id; state of version 1 had none."""
+    """Flows published with an expectation, by id; state of version 1 had none."""
 
     flows: dict[str, Fire]
 
 
 class Input(msgspec.Struct, frozen=True, array_like=True):
-    """A type of touchpoint that flows rely on: since when none came, how many were due, the anomaly that stands."""
+    """A type of touchpoint that flows rely on: when it stopped, how many were due since, and the open anomaly."""
 
     since_ms: int = 0
     due: int = 0
@@ -177,7 +177,7 @@ class Input(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Inputs(msgspec.Struct, frozen=True, array_like=True, tag="inputs"):
-    """By type; state of version 2 had none."""
+    """Inputs by type; state of version 2 had none."""
 
     types: dict[str, Input]
 

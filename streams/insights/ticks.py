@@ -1,4 +1,4 @@
-"""Panel rows, learnt hour by hour; and ticks, at which what was learnt is published."""
+"""Panel rows, which are learnt hour by hour, and weekly ticks, which publish models."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 CODEC = "json"
-# well below the size limit of a record, which is 1 MB by default
+# well below the size limit of a record, by default 1 MB
 CHUNK_BYTES_MAX = 500_000
 MILLION = 1_000_000
 
 
 class Published(NamedTuple):
-    """What a tick says of one kind, and the model if it is new."""
+    """One kind of model at a tick, and the model if it is new."""
 
     ticked: TickedModel
     model: CutsModel | ClusterModel | None = None
@@ -39,7 +39,7 @@ class Published(NamedTuple):
 
 
 def add_panel(state: Partition, clock: Clock, panel: Iterable[PanelRow], effects: InsightEffects) -> Clock:
-    """Keep rows until their hour is complete; those of an hour that was learnt already are counted and left."""
+    """Keep rows until their hour is complete; only count those of an hour that was already learnt."""
     by_hour: dict[int, list[Row]] = {}
     for row in panel:
         hour_ms = slot_hour_ms(row.slot_ms)
@@ -71,7 +71,7 @@ def advance(
     """Learn the hours and publish at the ticks that `complete_to_ms` has passed, in order of time."""
     tick_ms = clock.tick_ms
     if tick_ms is None:
-        # a replay may first be heard of at its first barrier, which is a Monday and waits for its tick
+        # the first time of a replay may be that of its first barrier: a Monday that waits for its tick
         first_ms = min(spoken for spoken in clock.spoken_ms if spoken is not None)
         tick_ms = next_monday_ms(first_ms - 1, settings.zone)
     while tick_ms <= complete_to_ms:
@@ -112,7 +112,7 @@ def _learn_rows(state: Partition, rows: list[Row], hour_ms: int) -> None:
 
 
 def _clusters(state: Partition) -> Clusters | None:
-    """Snapshot that can be learnt on: one of other features is of no use any more."""
+    """Return the snapshot if it has the present features; others are useless."""
     clusters: Clusters | None = state.get(CLUSTERS)
     return clusters if clusters is not None and clusters.features_version == FEATURES_VERSION else None
 
@@ -137,7 +137,7 @@ def _tick(state: Partition, clock: Clock, tick_ms: int, settings: DomainSettings
 
 
 def _panel(state: Partition, clock: Clock, tick_ms: int) -> list[Row]:
-    """Rows whose slot lies in the 168 h up to and including the tick, in the order of learning."""
+    """Return rows with a slot in the 168 h up to and including the tick, in the order of learning."""
     if clock.slot_ms is None:
         return []
     rows: list[Row] = []
@@ -159,7 +159,7 @@ def _publish_cuts(state: Partition, rows: list[Row], tick_ms: int, version: str,
         reason = f"the panel has {len(rows)} rows, {settings.panel_rows_min} are needed"
         return _same(CUTS_KIND, before.version if before else None, reason)
     else:
-        # cuts of the settings are no measurement, so nothing holds on to them
+        # cuts of the settings are not measured, so they are not kept
         measured = None if before is None or before.version == FIXED else before
         model = panel_cuts(version, tick_ms, rows, measured, settings.cuts_dead_band)
         if measured is not None and settings.cuts_dead_band > 0 and alike(measured, model):
@@ -203,14 +203,14 @@ def _announce(published: Published, model: CutsModel | ClusterModel, tick_ms: in
 
 
 def _share_ppm(state: Partition, customers_max: int) -> int:
-    """Share that keeps about `customers_max` of the customers known by now: their number does not wait for the tick."""
+    """Return the share that gives about `customers_max` of the customers known now, who may be newer than the tick."""
     stocks: Stocks | None = state.get(STOCKS)
     customers = stocks.totals.get("customers_ordered|", 0) if stocks else 0
     return MILLION if customers <= customers_max else customers_max * MILLION // customers
 
 
 def _forget(state: Partition, clock: Clock, until_ms: int) -> Clock:
-    """Drop the hours that lie before every panel to come."""
+    """Drop hours that no future panel needs."""
     if clock.slot_ms is None:
         return clock
     hour_ms = clock.slot_kept_ms

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from streams.insights.state import Clock, Partition
     from streams.settings import DomainSettings
 
-# how long a closed window can be corrected, and how long a shop without facts gets windows of nothing
+# how long a closed window can be corrected, and how long a shop without facts gets empty windows
 KEPT_MS = 35 * 24 * HOUR_MS
-# dimensions come from outside, so a window holds so many of them and no more
+# dimensions come from outside, so a window holds only this many
 COUNTS_MAX = 256
 
 
@@ -34,12 +34,12 @@ class WindowKey(NamedTuple):
 
     @property
     def stored(self) -> bytes:
-        """The key of its counts in the state."""
+        """Return the key of its counts in the state."""
         return hour_key(self.start_ms) if self.grain == "hour" else day_key(self.start_ms)
 
 
 class ClosedHour(NamedTuple):
-    """An hour as it was when it closed."""
+    """An hour at its closing."""
 
     start_ms: int
     kpis: dict[str, Fraction]
@@ -49,9 +49,9 @@ class ClosedHour(NamedTuple):
 def add_counts(
     state: Partition, clock: Clock, counts: Iterable[Count], zone: ZoneInfo, effects: InsightEffects
 ) -> Clock:
-    """Add the hourly counts to their hour and day; closed ones are corrected.
+    """Add hourly counts to their hour and day; correct closed ones.
 
-    A day gets whole hours by their start, so in a zone that is off by half an hour its border is too.
+    A day consists of whole hours by their start, so in a time zone with half an hour its border is off by that.
     """
     by_hour: dict[int, dict[str, int]] = {}
     for count in counts:
@@ -76,7 +76,7 @@ def add_counts(
 def close_windows(
     state: Partition, clock: Clock, complete_to_ms: int, settings: DomainSettings, effects: InsightEffects
 ) -> tuple[Clock, list[ClosedHour]]:
-    """Close, in order, what ends early enough before `complete_to_ms`, and forget what is too old to correct."""
+    """Close, in order, windows that end early enough before `complete_to_ms`, and forget those too old to correct."""
     closed: list[ClosedHour] = []
     if clock.hour_ms is None or clock.day_ms is None:
         return clock, closed
@@ -103,7 +103,7 @@ def close_windows(
 
 
 def _started(clock: Clock, hour_ms: int, zone: ZoneInfo) -> Clock:
-    """Let the first window to close be the first with facts, whatever order they come in."""
+    """Make the first window with facts the first to close, whatever the order of facts."""
     if clock.closing or (clock.hour_ms is not None and clock.hour_ms <= hour_ms):
         return clock
     day_ms = day_start_ms(hour_ms, zone)
@@ -139,7 +139,7 @@ def _add(state: Partition, key: WindowKey, added: Mapping[str, int], effects: In
 def _correct(
     window_key: WindowKey, window: Window | None, counts: Mapping[str, int], effects: InsightEffects
 ) -> dict[str, int]:
-    # a window that was passed over without facts, or lies before the first, was never told of
+    # a window without facts, or before the first one, was never published
     before = measured(window.counts) if window else {}
     revisions = dict(window.revisions) if window else {}
     for key, fraction in measured(counts).items():

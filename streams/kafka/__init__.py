@@ -1,1 +1,1 @@
-"""Asking brokers and a registry, apart from the commit cycle."""
+"""Requests to brokers and a registry, apart from the commit cycle."""

@@ -1,4 +1,4 @@
-"""What librdkafka is told, whoever uses it."""
+"""Settings of librdkafka for all its users."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PATIENT_SECONDS = 30.0
 
 RETRY_BACKOFF_MS = 250
 """After about so long librdkafka repeats a request that was not answered; `Transactions` says who relies on it."""
-# librdkafka would look for a broker that is back up to ten seconds later, as Kafka's own clients do not
+# librdkafka would notice a broker that is back up to ten seconds late, unlike Kafka's own clients
 RECONNECT: ClientConfig = {"reconnect.backoff.max.ms": 1_000}
 
 
 def reader_config(brokers: str, client: Mapping[str, str], group: str = "touchstream-reader") -> ClientConfig:
-    """Configure a consumer that joins no group and reads what is committed; `group` is for `committed()`."""
+    """Configure a consumer that joins no group and reads committed records; `group` is for `committed()`."""
     return {
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 10,

@@ -1,4 +1,4 @@
-"""Where partitions end, asked of the brokers at intervals."""
+"""The ends of partitions, asked of the brokers at intervals."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ ASK_SECONDS = 0.5
 
 
 class EndOffsets:
-    """Asks for the ends of owned partitions with a consumer that has joined no group; blocks."""
+    """The ends of owned partitions, asked with a consumer that has joined no group; blocks."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
     def ask(self, places: Collection[PartitionId]) -> dict[PartitionId, End]:
-        """Give all, or raise KafkaException. The clock is read first: no record before it lies beyond the end."""
+        """Return all ends, or raise KafkaException. The clock is read first: no earlier record is beyond the end."""
         asked_ms = int(time.time() * 1_000)
         return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
 
 
 def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[PartitionId, int]:
-    """Ask where partitions end, in one request a broker; blocks, raises KafkaException.
+    """Return the ends of partitions, with one request for each broker; blocks, raises KafkaException.
 
-    A consumer that reads uncommitted is told of open transactions' records too: they will have to be waited for.
+    For a consumer that reads uncommitted, the end includes records of open transactions; callers have to wait for them.
     """
-    # sorted: librdkafka writes a topic down anew with each run of its partitions
+    # sorted: librdkafka repeats a topic for each run of its partitions
     wanted = [TopicPartition(*place, OFFSET_END) for place in sorted(places)]
     answers = consumer.offsets_for_times(wanted, timeout=ANSWER_SECONDS)
     for answer in answers:
-        # what is left of a first attempt, though a second was answered
+        # the error of a first attempt may remain, although a second was answered
         if answer.error is not None:
             raise KafkaException(answer.error)
     return {(answer.topic, answer.partition): answer.offset for answer in answers}

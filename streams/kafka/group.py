@@ -1,4 +1,4 @@
-"""How far the group as a whole has come in a topic, whoever owns its partitions."""
+"""The offsets that a group as a whole has committed in a topic, on all workers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
 LOOK_SECONDS = 0.1
-"""From one look to the next at most while one is wanted: other workers commit too."""
+"""Longest time between two requests while an answer is wanted: other workers commit too."""
 
 
 class GroupOffsetsReader:
-    """Asks the brokers where the group of a consumer stands; blocks.
+    """The committed offsets of a consumer's group, asked of the brokers; blocks.
 
-    The consumer has not joined its group, and reads uncommitted: an offset that a pending transaction will move is
-    given as it still is, which is too low and right here. librdkafka's admin client has the same question, but ends
-    the process when the group's coordinator is away for long (librdkafka #3663, #4605).
+    The consumer has not joined its group, and reads uncommitted. An offset that an open transaction will move is given
+    as it still is, which is too low and right here. librdkafka's admin client has the same request, but it ends the
+    process when the group's coordinator is away for long (librdkafka #3663, #4605).
     """
 
     def __init__(self, consumer: Consumer) -> None:
@@ -30,7 +30,7 @@ class GroupOffsetsReader:
         self._partitions: dict[str, list[int]] = {}
 
     def ask(self, topic: str) -> GroupOffsets:
-        """Give committed offsets, and then the ends; raises KafkaException."""
+        """Return committed offsets, and the ends asked after them; raises KafkaException."""
         if topic not in self._partitions:
             self._partitions[topic] = list(self._consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions)
         places = [(topic, number) for number in self._partitions[topic]]

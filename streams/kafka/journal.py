@@ -1,4 +1,4 @@
-"""Journal records as they lie in Kafka, or in any reader of it."""
+"""Journal records as messages of Kafka, or of anything that reads like it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 COPIED = "copied"
-"""Header of what was copied from another prefix (its offset there), and of outputs that repeat what was said there."""
+"""Header of records copied from another prefix (their offset there), and of outputs that repeat outputs from there."""
 
 
 def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
-    """Facts to add one to for a record that could not be folded; the accounts of touchpoints then balance.
+    """Return facts to increase by one for a record that could not be folded, so that touchpoints' accounts balance.
 
-    By its headers, which only touchpoints have, so that it may also be one that cannot be read.
+    It looks at headers, which only touchpoints have, so the record need not be readable.
     """
     names = {name for name, _ in readable_headers(message)}
     if "received_at_ms" not in names:
@@ -42,10 +42,10 @@ def reader(wire: Wire) -> Callable[[Message], Record]:
 
 
 def read_record(message: Message, wire: Wire) -> Record:
-    """The record in a message of the journal.
+    """Read the record in a message of the journal.
 
     Raises:
-        WireError: the value is no record of ours.
+        WireError: the value is not one of our records.
     """
     raw = message.value() or b""
     key = message.key()
@@ -62,7 +62,7 @@ def read_record(message: Message, wire: Wire) -> Record:
 
 
 def announced_ms(record: Record) -> int:
-    """To when time has come by a record; -1: it says nothing of time."""
+    """Return the time that a record shows to have come; -1: it says nothing about time."""
     if record.received_ms:
         return record.received_ms
     if isinstance(record.value, Progress):

@@ -1,4 +1,4 @@
-"""Offsets, and where they hold."""
+"""Offsets, and the partitions that they belong to."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ class GroupOffsets(NamedTuple):
     committed: Mapping[int, int]
     """The group's; 0 where it has none."""
     ends: Mapping[int, int]
-    """Asked after the committed ones were known; of open transactions too."""
+    """Asked after the committed offsets; they include open transactions."""

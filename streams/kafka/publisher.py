@@ -1,4 +1,4 @@
-"""Records written by a command, apart from the workers."""
+"""Records that a command writes, apart from the workers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BYTES_MAX = 8 << 20
-"""Of one transaction, about: it holds up those who read committed."""
+"""About the size of one transaction, which blocks readers of committed records while it is open."""
 _ANSWER_SECONDS = 60.0
 _FULL_SECONDS = 0.01
 
 
 class Publisher:
-    """Writes all of a transaction or nothing; with the guarantee `at_least_once` each record by itself, in order.
+    """A writer of transactions, all or nothing; with the guarantee `at_least_once`, of single records, in order.
 
-    Its transactional id is stable (`command_id`): an earlier publisher of the name is fenced, and what it left open is
-    undone, before this one is made.
+    Its transactional id is stable (`command_id`). An earlier publisher of the name is fenced, and its open transaction
+    aborted, before this one is made.
     """
 
     def __init__(self, settings: WorkerSettings, name: str) -> None:
@@ -53,7 +53,7 @@ class Publisher:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is sent within is written when this ends, or not at all if it raises."""
+        """Write the records sent inside when the block ends, or none of them if it raises."""
         if self._is_transactional:
             self._producer.begin_transaction()
         try:
@@ -74,7 +74,7 @@ class Publisher:
         value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """Sends a record; KafkaException if it, or an earlier one, is refused."""
+        """Send a record; KafkaException if it, or an earlier one, is refused."""
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, headers=list(headers), on_delivery=_delivered)
@@ -89,13 +89,13 @@ class Publisher:
             self._producer.commit_transaction(_ANSWER_SECONDS)
 
     def flush(self) -> None:
-        """Returns when the brokers have what was sent; KafkaException if they do not take it."""
+        """Return when the brokers have all records sent; KafkaException if they refuse one."""
         if self._producer.flush(_ANSWER_SECONDS):
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"not taken in {_ANSWER_SECONDS:.0f} s"))  # noqa: SLF001 - its name
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no acceptance in {_ANSWER_SECONDS:.0f} s"))  # noqa: SLF001 - its name
 
 
 def in_chunks(items: Iterable[T], bytes_of: Callable[[T], int], items_max: int) -> Iterator[list[T]]:
-    """Groups what is to be sent into transactions' worth, in order; one ends with the item that fills it."""
+    """Group items into one chunk for each transaction, in order; a chunk ends with the item that fills it."""
     chunk: list[T] = []
     size = 0
     for item in items:
@@ -109,6 +109,6 @@ def in_chunks(items: Iterable[T], bytes_of: Callable[[T], int], items_max: int) 
 
 
 def _delivered(error: KafkaError | None, _: Message) -> None:
-    # what a report raises comes out of poll() and flush()
+    # an exception of this callback comes out of poll() and flush()
     if error is not None:
         raise KafkaException(error)

@@ -1,4 +1,4 @@
-"""Reading a topic's committed records from a start to its present end."""
+"""A topic's committed records, read from a start to the topic's present end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RECORDS_MAX = 5_000
 
 
 class TopicMissing(Exception):
-    """A topic that was to be read is not there."""
+    """A topic to read does not exist."""
 
 
 def read_committed(
@@ -29,10 +29,9 @@ def read_committed(
     partitions: Collection[int] | None = None,
     start: Mapping[int, int] | None = None,
 ) -> Iterator[Message]:
-    """Give the records between `start` (offset by partition; else the beginning) and the end at the call.
+    """Yield the records between `start` (offset by partition; else the beginning) and the end at the call.
 
-    The end is that of what is decided: behind a transaction that is still open nothing is read. Order holds
-    within a partition.
+    Nothing after the start of an open transaction is read. Records are in order within a partition.
     """
     consumer = Consumer(reader_config(brokers, client or {}))
     try:
@@ -54,7 +53,7 @@ def _read(consumer: Consumer, ends: dict[int, int]) -> Iterator[Message]:
         for message in [first, *consumer.consume(_RECORDS_MAX, 0)]:
             number, offset, error = message.partition(), message.offset(), message.error()
             if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                # the client looks for its group's coordinator though it joins none: nobody needs a grant for that
+                # the client looks for its group's coordinator although it joins no group: nobody needs a right for that
                 continue
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
                 raise KafkaException(error)

@@ -1,15 +1,26 @@
-"""The wire with a Confluent-compatible schema registry behind it."""
+"""The wire with a Confluent-compatible schema registry behind it.
+
+The only module that imports the registry's client, which the extra `registry` brings. Import it only where a registry
+is named: that takes a while, and raises RegistryUnusable where the extra is not installed.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import httpx
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 from schemas.catalogue import RECORDS, raw_schema
 from schemas.wire import RegistryUnusable, Wire
+
+try:
+    import httpx
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+except ModuleNotFoundError as missing:
+    raise RegistryUnusable(
+        f"TOUCHSTREAM_REGISTRY_URL is set, and the registry's client needs {missing.name}, which is not installed: "
+        "pip install 'touchstream[registry]'"
+    ) from missing
 
 if TYPE_CHECKING:
     from streams.topics import Topics
@@ -18,8 +29,8 @@ TIMEOUT_SECONDS = 10.0
 _NOT_FOUND = 404
 _UNKNOWN_MAX = 1_000
 
-# topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed the
-# record's full name stands in it
+# topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed, the
+# subject contains the record's full name
 _ALONE = {
     "trigger": "triggers",
     "decision": "decisions",
@@ -37,11 +48,23 @@ _INPUT = {"touchpoint", "mark"}
 _REVOCATION = "revocation"
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a registry holds of our schemas."""
+
+    missing: tuple[str, ...]
+    """Subjects without a schema."""
+    rules: dict[str, str]
+    """By subject: the rule of compatibility, or `unset`."""
+    unfit: tuple[str, ...]
+    """Subjects whose schema ours does not fit."""
+
+
 def registry_wire(url: str, topics: Topics) -> Wire:
-    """Register every record's schema, BACKWARD compatible, and give a wire that frames with the ids.
+    """Register every record's schema, BACKWARD compatible, and return a wire that frames with the ids.
 
     Raises:
-        RegistryUnusable: with the registry's own words.
+        RegistryUnusable: the message contains the registry's own.
     """
     registry = _Registry(url)
     with registry.client() as client:
@@ -49,14 +72,34 @@ def registry_wire(url: str, topics: Topics) -> Wire:
     return Wire(ids, registry.schema_of)
 
 
+def registered(url: str, topics: Topics) -> Registered:
+    """Look at every record's subject, and change nothing.
+
+    Raises:
+        RegistryUnusable: with the registry's own words.
+    """
+    subjects = {name: subject_of(name, topics) for name in RECORDS}
+    try:
+        with _Registry(url).client() as client:
+            known = set(client.get_subjects())
+            there = {name: subject for name, subject in subjects.items() if subject in known}
+            return Registered(
+                missing=tuple(sorted(set(subjects.values()) - known)),
+                rules={subject: _rule(client, subject) for subject in there.values()},
+                unfit=tuple(sorted(subject for name, subject in there.items() if not _fits(client, subject, name))),
+            )
+    except (SchemaRegistryError, httpx.HTTPError) as error:
+        raise RegistryUnusable(f"registry {shown(url)}: {error}") from error
+
+
 def shown(url: str) -> str:
-    """The address without the user and password that may stand in it."""
+    """Return the address without a user and password."""
     scheme, mark, rest = url.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def subject_of(name: str, topics: Topics) -> str:
-    """Where a record's schema is registered."""
+    """Return the subject under which a record's schema is registered."""
     if name in _ALONE:
         return f"{getattr(topics, _ALONE[name])}-value"
     topic = topics.triggers if name == _REVOCATION else topics.touchpoints if name in _INPUT else topics.journal
@@ -76,7 +119,7 @@ class _Registry:
         self._unknown: set[int] = set()
 
     def client(self) -> SchemaRegistryClient:
-        # one for each errand: they are few, and an idle one would hold a connection
+        # one for each request: they are few, and an idle client would keep a connection
         return SchemaRegistryClient({"url": self._url, "timeout": TIMEOUT_SECONDS})
 
     def register(self, client: SchemaRegistryClient, subject: str, name: str) -> int:
@@ -94,7 +137,7 @@ class _Registry:
         return number
 
     def schema_of(self, number: int) -> tuple[str, dict[str, Any]]:
-        """Give the record name and the writer's schema of an id; LookupError if the id is none of our records."""
+        """Return the record name and the writer's schema of an id; LookupError if it is not one of our records."""
         if number in self._unknown:
             raise LookupError("not in the registry")
         try:
@@ -121,3 +164,16 @@ def _is_known(client: SchemaRegistryClient, subject: str) -> bool:
         if error.http_status_code == _NOT_FOUND:
             return False
         raise
+
+
+def _rule(client: SchemaRegistryClient, subject: str) -> str:
+    try:
+        return str(client.get_compatibility(subject))
+    except SchemaRegistryError as error:
+        if error.http_status_code == _NOT_FOUND:
+            return "unset"
+        raise
+
+
+def _fits(client: SchemaRegistryClient, subject: str, name: str) -> bool:
+    return bool(client.test_compatibility(subject, Schema(json.dumps(raw_schema(name)), "AVRO")))

@@ -1,4 +1,4 @@
-"""Topics are made explicitly, and their partitions counted before a worker starts."""
+"""Topics: created explicitly, and their partitions counted before a worker starts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class WrongTopics(Exception):
-    """Topics that are missing or have another number of partitions than they must have."""
+    """Topics are missing, or have the wrong number of partitions."""
 
 
 def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None) -> list[str]:
-    """Make those that are missing and check the others' partitions; the names of those made.
+    """Create missing topics and check the others' partitions; return the names of those created.
 
-    Raises WrongTopics where a topic cannot be made or has another count.
+    Raises WrongTopics if a topic cannot be created or has another number of partitions.
     """
     admin = AdminClient({**(client or {}), "bootstrap.servers": brokers})
     wanted = {spec.name: spec for spec in specs}
@@ -36,7 +36,7 @@ def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str,
             made.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise WrongTopics(f"topic {name} cannot be made: {error.args[0].str()}") from error
+                raise WrongTopics(f"topic {name} cannot be created: {error.args[0].str()}") from error
             there = _counts(admin)
     check_counts({name: spec.partitions for name, spec in wanted.items() if name in there}, there)
     return made
@@ -45,16 +45,14 @@ def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str,
 def check_counts(wanted: Mapping[str, int], there: Mapping[str, int]) -> None:
     """Compare partition counts by topic; raises WrongTopics with every difference."""
     wrong = [
-        f"topic {name} has {there[name]} partitions, {count} are wanted"
-        if name in there
-        else f"topic {name} is missing"
+        f"topic {name} has {there[name]} partitions instead of {count}" if name in there else f"topic {name} is missing"
         for name, count in wanted.items()
         if there.get(name) != count
     ]
     if wrong:
         raise WrongTopics(
-            "; ".join(wrong) + ". The count is fixed for the life of a prefix; `touchstream topics create` makes"
-            " what is missing"
+            "; ".join(wrong) + ". `touchstream topics create` creates missing topics; the number of partitions is fixed"
+            " once a prefix is created"
         )
 
 

@@ -1,7 +1,7 @@
-"""Partitions of a stable group that nobody owns.
+"""Partitions of a stable group that no worker owns.
 
-A static member may leave some: in a cooperative rebalance it gives up partitions first, and joins again to have them
-shared out. If it ends in between, its next life is let in without a rebalance, and they are nobody's for good.
+A static member may leave some. In a cooperative rebalance it first gives up partitions, then joins again to have them
+shared out. If it ends in between, it later rejoins without a rebalance, and nobody ever owns these partitions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Unowned:
-    """Asks the brokers who owns what in a group; blocks."""
+    """The partitions without an owner in a group, asked of the brokers; blocks."""
 
     def __init__(self, admin: AdminClient, group: str, topics: Collection[str]) -> None:
         self._admin = admin
@@ -28,9 +28,9 @@ class Unowned:
         self._topics = topics
 
     def ask(self) -> set[PartitionId]:
-        """Give what nobody owns, nothing of a group that is about to change; raises KafkaException.
+        """Return the partitions without an owner, or none if the group is changing; raises KafkaException.
 
-        Between the two halves of a rebalance a group is stable too: only what is found twice counts.
+        A group also looks stable between the two halves of a rebalance: only partitions found twice count.
         """
         # deprecated for describe_consumer_groups(), which ends the process when the group's coordinator is away for
         # longer than an answer may take (librdkafka #4605)
@@ -48,7 +48,7 @@ class Unowned:
 
 
 def _assigned(written: bytes) -> Iterator[PartitionId]:
-    """Read what a member was assigned, as Kafka's ConsumerProtocolAssignment, of any version, begins."""
+    """Read a member's partitions from a ConsumerProtocolAssignment of Kafka; every version begins alike."""
     reader = BytesIO(written)
 
     def number(size: int) -> int:

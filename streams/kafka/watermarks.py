@@ -1,4 +1,4 @@
-"""Where a partition begins and ends."""
+"""The beginning and the end of a partition."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PAUSE_SECONDS = 0.1
 
 
 def watermarks(consumer: Consumer, place: PartitionId) -> tuple[int, int]:
-    """Give the first offset and the end: of what is decided for a consumer that reads committed, else of all.
+    """Return the first offset and the end; for a consumer that reads committed, the end of closed transactions.
 
-    Asks again while the partition has no leader, as just after it was made.
+    It asks again while the partition has no leader, as just after its creation.
     """
     until = time.monotonic() + _SECONDS_MAX
     while True:

@@ -1,1 +1,1 @@
-"""The journal folded without workers: verify, backtest, stories."""
+"""Folding of a journal without workers: verify, backtest, stories."""

@@ -1,4 +1,4 @@
-"""A journal's past folded with other flows: the same fold, effects kept and nothing appended."""
+"""Folding of a journal's past with other flows: the same fold, but effects are kept and nothing is appended."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ if TYPE_CHECKING:
     from streams.offline.journal import Journal
 
 _COMMIT_EVERY = 50_000
-"""Records; as many changed profiles at most are kept decoded beside the cache."""
+"""Records; at most as many changed profiles are kept decoded beside the cache."""
 
 
 class Folded(NamedTuple):
-    """What a backtest went through."""
+    """The part of the journal that a backtest folded."""
 
     records: int
     begin_ms: int
-    """The first time from the trial's own on that a record told; 0: none did."""
+    """The first time of a record in the trial; 0: there was none."""
     end_ms: int
-    """The last one, at most the trial's end."""
+    """The last time, at most the trial's end."""
 
 
 class Trial(NamedTuple):
-    """Flows that are tried, as if they had been published at a time of the past."""
+    """Flows to try, as if they had been published at a time in the past."""
 
     flows: tuple[Mapping[str, JsonValue], ...]
     from_ms: int
     to_ms: int
-    """The journal is folded until all before it has happened."""
+    """The journal is folded until everything before this time has happened."""
     is_alone: bool = False
-    """Without the published flows of other ids, which otherwise go on beside them."""
+    """Without the published flows of other ids, which otherwise run beside them."""
 
     def settings(self, published: str) -> str:
-        """Settings that were published, with the flows as they are tried."""
+        """Return published settings with the flows to try."""
         domain = parse_domain(published)
         tried = {flow["id"] for flow in self.flows}
         others = () if self.is_alone else tuple(flow for flow in domain.flows if flow["id"] not in tried)
-        # how others stand stays; what is tried is live, for everybody
+        # other flows keep their state; a flow to try is live for everybody
         states = {} if self.is_alone else {name: each for name, each in domain.flow_states.items() if name not in tried}
         return domain.model_copy(update={"flows": (*others, *self.flows), "flow_states": states}).model_dump_json()
 
@@ -76,16 +76,16 @@ class Past(NamedTuple):
 
 
 def backtest(past: Past, trial: Trial, tried: Sendings, published: Sendings | None = None) -> Folded:
-    """Fills `tried`, and `published` with what the published flows do in the same period.
+    """Fill `tried`, and `published` with what the published flows do in the same period.
 
-    Devices are folded first, in all partitions: what one hands over to its user (Absorbed) has been in other flows
-    than the journal has it. Everything else in the journal is the same whatever flows there are.
+    Devices are folded first, in all partitions. A profile that a device hands over to its user (Absorbed) has been in
+    other flows than in the journal. Everything else in the journal is the same whatever flows there are.
 
-    Each partition begins at its last checkpoint before the trial, where there is one.
+    Each partition begins at its last checkpoint before the trial, if there is one.
 
     Raises:
         NewerState: a later release wrote the journal.
-        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+        UnfitCheckpoint: a checkpoint is damaged, or belongs to another journal.
     """
     absorbed: dict[tuple[str, str], Absorbed] = {}
     records, begin_ms, end_ms = 0, trial.to_ms, 0
@@ -98,7 +98,7 @@ def backtest(past: Past, trial: Trial, tried: Sendings, published: Sendings | No
             try:
                 record = read_record(message, past.wire)
             except WireError:
-                continue  # a dead letter then, and now
+                continue  # it was a dead letter, and is one again
             half.fold(record)
             if half.is_over:
                 break
@@ -107,19 +107,19 @@ def backtest(past: Past, trial: Trial, tried: Sendings, published: Sendings | No
 
 
 class _Begun:
-    """What had been folded before the trial, where checkpoints tell."""
+    """The starts of halves: checkpoints taken before the trial, or nothing."""
 
     def __init__(self, checkpoints: Checkpoints | None, from_ms: int) -> None:
         self.starts = {} if checkpoints is None else checkpoints.starts(from_ms)
         self._checkpoints = checkpoints
         self._from_ms = from_ms
         self._found: set[int] = set()
-        """Partitions in which the checkpoint's record stands."""
+        """Partitions in which the checkpoint's record was found."""
 
     def half(
         self, partition: int, messages: Iterable[Message], *, of_devices: bool
     ) -> tuple[MemoryStore, Iterable[Message]]:
-        """The state that half of a partition begins with, and its records behind that."""
+        """Return the state with which half of a partition begins, and the records after it."""
         if self._checkpoints is None:
             return MemoryStore(), messages
         start = self._checkpoints.last(
@@ -136,7 +136,7 @@ class _Begun:
 
 
 class _Half:
-    """Half of a partition: by the published flows, and from the trial's time on by those tried."""
+    """Half of a partition: folded with the published flows, and from the trial's time on with those to try."""
 
     def __init__(
         self,
@@ -155,10 +155,10 @@ class _Half:
         self.begin_ms = trial.to_ms
         self.end_ms = 0
         self.is_over = False
-        """All before the trial's end has happened."""
+        """Everything before the trial's end has happened."""
 
     def fold(self, record: Record) -> None:
-        """Folds the next record."""
+        """Fold the next record."""
         told = record.received_ms or announced_ms(record)
         if told >= self._trial.from_ms:
             if self._branches[-1] is self._published:
@@ -171,7 +171,7 @@ class _Half:
             self.is_over = self._branches[-1].has_come_to(self._trial.to_ms)
 
     def _begin(self) -> None:
-        """The flows are published: what was due and has not been decided yet is decided by them."""
+        """Publish the flows to try: they decide whatever was due and is not decided yet."""
         state = self._published.state(is_copied=self._is_compared)
         tried = _Tried(state, self._tried, self._trial, self._absorbed)
         if self._published.settings:
@@ -180,7 +180,7 @@ class _Half:
 
 
 class _Branch:
-    """A fold as the journal has it."""
+    """A fold with the flows that the journal has."""
 
     def __init__(self, store: MemoryStore, sendings: Sendings) -> None:
         self._store = store
@@ -190,7 +190,7 @@ class _Branch:
         self._folded = 0
 
     def fold(self, record: Record) -> None:
-        """Folds a record; one that wakes idle customers wakes them all."""
+        """Fold a record; one that wakes idle customers wakes all of them."""
         is_waking = self._step(record)
         while is_waking:
             is_waking = self._step(Record("", Wake(0), b"", 0, 0))
@@ -230,21 +230,21 @@ class _Branch:
                 self._sendings.merge(record.value.source, record.key)
 
     def _handed_over(self, user: str, absorbed: Absorbed) -> None:
-        """A device's profile goes to its user: by the journal's own record, unless other flows made it."""
+        """Note a device's profile on its way to its user; the journal has its own record of it."""
 
     def has_come_to(self, time_ms: int) -> bool:
-        """Whether all before that time has happened."""
+        """Return whether everything before that time has happened."""
         complete_ms = self._fold.complete_to_ms()
         return complete_ms is not None and complete_ms >= time_ms - 1
 
     @property
     def settings(self) -> str:
-        """In force; empty: none yet."""
+        """Return the current settings; empty: none yet."""
         partition: PartitionState | None = self._overlay.get(PARTITION_KEY)
         return partition.settings if partition is not None else ""
 
     def state(self, *, is_copied: bool) -> MemoryStore:
-        """What another fold may go on from, instead of this one or beside it."""
+        """Return the state from which another fold may continue, instead of this one or beside it."""
         self._commit()
         if not is_copied:
             return self._store
@@ -258,7 +258,7 @@ class _Branch:
 
 
 class _Tried(_Branch):
-    """A fold of the same journal with other flows."""
+    """A fold of the same journal with the flows to try."""
 
     def __init__(
         self, store: MemoryStore, sendings: Sendings, trial: Trial, absorbed: dict[tuple[str, str], Absorbed]
@@ -266,7 +266,7 @@ class _Tried(_Branch):
         super().__init__(store, sendings)
         self._trial = trial
         self._absorbed = absorbed
-        """By (device, user): what was handed over by this fold."""
+        """By (device, user): the profile that this fold handed over."""
 
     def fold(self, record: Record) -> None:
         value = record.value

@@ -1,4 +1,4 @@
-"""What a backtest found, for people and machines: figures, and one HTML page."""
+"""The result of a backtest, for people and machines: figures, and one HTML page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from streams.offline.sendings import Sendings
 
 NOTES = (
-    "The messages were never sent: nobody answered to them. What came after them came after those sent then.",
-    "A goal counts where its event came within the flow's window after a message; it might have come without it.",
+    "These messages were never sent, so no customer could react to them. Customers reacted to the messages sent then.",
+    "A goal counts if its event came within the flow's window after a message. It might have come without it.",
 )
 _REASONS_MAX = 20
 _CUSTOMERS_MAX = 10
@@ -29,7 +29,7 @@ _TEMPLATE = "backtest.html.j2"
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why candidates got this outcome."""
+    """A reason for an outcome, and how many decisions had it."""
 
     outcome: str
     reason: str
@@ -41,12 +41,12 @@ class FlowFigures(msgspec.Struct, frozen=True):
 
     flow_id: str
     version: int | None
-    """None: it is not among the flows tried."""
+    """None: it is not one of the flows to try."""
     sends: int
     published_sends: int | None
-    """Of the published flow of this id; None: not compared."""
+    """Messages of the published flow with this id; None: not compared."""
     customers: int
-    """Reached by it."""
+    """Customers that it reached."""
     goal: str
     goal_window: str
     goals: int
@@ -60,7 +60,7 @@ class FlowFigures(msgspec.Struct, frozen=True):
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """Customers whom both flows wrote to."""
+    """Customers who got messages from both flows."""
 
     flow_id: str
     other_flow_id: str
@@ -76,47 +76,47 @@ class CustomerChange(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The flows tried beside the published ones."""
+    """The flows to try, compared with the published ones."""
 
     customers_gained: int
-    """Reached, and not by the published flows."""
+    """Customers reached now, but not by the published flows."""
     customers_lost: int
     customers_more: int
-    """Reached by both, with more messages."""
+    """Customers reached by both, with more messages now."""
     customers_fewer: int
     most: tuple[CustomerChange, ...]
     """Greatest differences first."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The whole; times are ISO 8601 in UTC."""
+    """The whole report; times are ISO 8601 in UTC."""
 
     begin: str
     end: str
     zone: str
     records: int
-    """Of the journal, folded."""
+    """Records of the journal that were folded."""
     sends: int
     customers: int
-    """Reached by any flow."""
+    """Customers reached by any flow."""
     flows: tuple[FlowFigures, ...]
-    """Those with the greatest change, or else the most messages, first."""
+    """Flows with the greatest change, or else the most messages, first."""
     overlap: tuple[Overlap, ...]
     fatigue: dict[int, int]
     """Customers by number of messages."""
     changes: Changes | None
     failures: int
-    """Records and timers whose code raised."""
+    """Records and timers for which the code failed."""
     notes: tuple[str, ...] = NOTES
 
     @property
     def days(self) -> dict[str, int]:
-        """Messages by day, of those with any."""
+        """Return messages by day, without days that have none."""
         return dict(sorted(sum((Counter(flow.days) for flow in self.flows), Counter[str]()).items()))
 
 
 def report(folded: Folded, tried: Sendings, published: Sendings | None = None) -> Report:
-    """The figures of a backtest."""
+    """Return the figures of a backtest."""
     before = None if published is None else _sends_of(published)
     sends = _sends_of(tried)
     ids = sorted({*tried.flows, *sends, *(before or {})})
@@ -189,7 +189,7 @@ def _changes(tried: Sendings, published: Sendings) -> Changes:
 
 
 def html_page(found: Report) -> str:
-    """The report as one page with everything in it."""
+    """Return the report as one self-contained page."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -1,4 +1,4 @@
-"""The folded state of a journal partition at one of its records, in a file: a fold may go on from there."""
+"""The folded state of a journal partition at one of its records, in a file from which a fold may continue."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ _WHOLE = b""
 
 
 class UnfitCheckpoint(Exception):
-    """The message names the file, and what is wrong with it."""
+    """A checkpoint cannot be used; the message names the file, and what is wrong with it."""
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A record of a journal partition, the last that was folded."""
+    """The last folded record of a journal partition."""
 
     partition: int
     offset: int
     digest: str
     """Of the record."""
     end: int
-    """Offset behind the last record that was read; in between lies what was set aside."""
+    """Offset after the last record that was read; records in between were set aside."""
     announced_ms: int = msgspec.field(name="told_ms")  # stored under the name that it had first
-    """The latest time that a record had told; -1: none had."""
+    """The latest time of a record; -1: there was none."""
 
 
 class Checkpoint(NamedTuple):
-    """A fold at a place of its journal."""
+    """A fold at one place in its journal."""
 
     place: Position
     values: dict[str, int]
-    """By topic: values that it had given."""
+    """By topic: how many values it had made."""
     sums: Sums
     state: MemoryStore
 
@@ -71,13 +71,13 @@ class _Whole(msgspec.Struct, frozen=True):
 
 
 class Checkpoints:
-    """Files in a folder, of one prefix; kept as long as its journal."""
+    """The files of one prefix in a folder; keep them as long as its journal."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def starts(self, before_ms: int) -> dict[int, int]:
-        """By partition: the offset of the last checkpoint that was taken before any record told this time.
+        """Return by partition the offset of the last checkpoint taken before any record had this time.
 
         Raises:
             UnfitCheckpoint: a file cannot be read.
@@ -89,10 +89,10 @@ class Checkpoints:
     def last(
         self, partition: int, before_ms: int = 1 << 62, is_wanted: Callable[[bytes], bool] = lambda _: True
     ) -> Checkpoint | None:
-        """The partition's last checkpoint that was taken before any record told this time; of its state what is wanted.
+        """Return the partition's last checkpoint before any record had this time, with the wanted part of its state.
 
         Raises:
-            UnfitCheckpoint: a file cannot be read, or is not as it was written.
+            UnfitCheckpoint: a file cannot be read, or was changed.
         """
         found = self._found(partition, before_ms)
         if found is None:
@@ -102,7 +102,7 @@ class Checkpoints:
         with _refused(path):
             state.write((pair for pair in _digested(pairs, digest) if is_wanted(pair[0])), whole.place.offset)
         if digest.hexdigest() != whole.digest:
-            raise UnfitCheckpoint(f"{path}: its state is not as it was written; delete the file")
+            raise UnfitCheckpoint(f"{path}: its state was changed after it was written; delete the file")
         sums = Sums(Counter(dict(whole.counts)), Counter(dict(whole.panel)))
         return Checkpoint(whole.place, whole.values, sums, state)
 
@@ -116,7 +116,7 @@ class Checkpoints:
         return None
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Adds a file."""
+        """Write a file."""
         self._folder.mkdir(parents=True, exist_ok=True)
         place, sums, state = checkpoint.place, checkpoint.sums, checkpoint.state
         digest = xxh3_128()
@@ -130,7 +130,7 @@ class Checkpoints:
 
 
 def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message]:
-    """The records behind a checkpoint's, which `messages` begin with.
+    """Return the records after that of a checkpoint, with which `messages` begin.
 
     Raises:
         UnfitCheckpoint: they begin with another record.
@@ -142,7 +142,7 @@ def going_on(messages: Iterable[Message], start: Checkpoint) -> Iterator[Message
 
 
 def divided(messages: Iterable[Message], place: Position) -> tuple[bool, Iterator[Message]]:
-    """Whether the first of them is the record at this place, and the records behind it."""
+    """Return whether the first message is the record at this place, and the records after it."""
     rest = iter(messages)
     first = next(rest, None)
     if first is None:
@@ -152,20 +152,20 @@ def divided(messages: Iterable[Message], place: Position) -> tuple[bool, Iterato
 
 
 def of_another_journal(place: Position) -> UnfitCheckpoint:
-    """What is wrong where the record at this place is not to be found."""
+    """Return the error for a checkpoint whose record is not in the journal."""
     return UnfitCheckpoint(
-        f"the checkpoint of partition {place.partition} at offset {place.offset} is of another journal: "
-        "that record is not there, or not the same"
+        f"the checkpoint of partition {place.partition} at offset {place.offset} belongs to another journal: "
+        "its record is missing there, or different"
     )
 
 
 def digest_of(message: Message) -> str:
-    """xxh3-128 (hex) of key and value."""
+    """Return xxh3-128 (hex) of key and value."""
     return xxh3_128_hexdigest(repr((message.key(), message.value())).encode())
 
 
 def _digested(pairs: Iterable[tuple[bytes, bytes]], digest: xxh3_128) -> Iterator[tuple[bytes, bytes]]:
-    """Them as they are; the digest has taken in what has gone by."""
+    """Yield the pairs as they are, and add each to the digest."""
     for key, value in pairs:
         digest.update(b"".join((len(key).to_bytes(8, "big"), key, len(value).to_bytes(8, "big"), value)))
         yield key, value
@@ -182,4 +182,4 @@ def _refused(path: Path) -> Iterator[None]:
     except ContainerError as error:
         raise UnfitCheckpoint(str(error)) from None
     except (StopIteration, msgspec.DecodeError) as error:
-        raise UnfitCheckpoint(f"{path}: no checkpoint of this release: {error}") from None
+        raise UnfitCheckpoint(f"{path}: not a checkpoint of this release: {error}") from None

@@ -1,4 +1,4 @@
-"""A journal as a backtest reads it: in two halves, what concerns devices and all else."""
+"""A journal as a backtest reads it: in two halves, the records of devices and all others."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _DEVICE = DEVICE.encode()
 
 
 class Journal(Protocol):
-    """A journal, wherever it lies."""
+    """A journal, in Kafka or in a file."""
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """Each partition twice: all partitions' records of devices, then their others; those without a key in both.
+        """Yield each partition twice: first all partitions' records of devices, then the others.
 
-        From the offset in `starts` on, where there is one; each half is to be read before the next is asked for.
+        Records without a key are in both. A half begins at the offset in `starts`, if there is one. Read each half
+        before asking for the next.
         """
         ...
 
 
 def is_in(key: bytes | None, *, of_devices: bool) -> bool:
-    """Whether what stands under this key concerns that half."""
+    """Return whether records with this key belong to that half."""
     return key is None or key.startswith(_DEVICE) is of_devices

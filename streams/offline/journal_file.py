@@ -1,4 +1,4 @@
-"""A journal in an Avro object container file, in two halves as a backtest reads them: no Kafka is needed."""
+"""A journal in an Avro object container file, in two halves as a backtest reads them, without Kafka."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHEMA = fastavro.parse_schema(
     {
         "type": "record",
         "name": _NAME,
-        "doc": "A record of the journal as it lies in Kafka; the value is Avro in single-object encoding.",
+        "doc": "A record of the journal as in Kafka; the value is Avro in single-object encoding.",
         "fields": [
             {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
             {"name": "partition", "type": "int"},
@@ -39,7 +39,7 @@ _SCHEMA = fastavro.parse_schema(
 
 
 class FileRecord:
-    """Asked as a Kafka message is."""
+    """A record with the methods of a Kafka message."""
 
     __slots__ = ("_read",)
 
@@ -70,22 +70,22 @@ class FileRecord:
 
 
 class JournalFile:
-    """What `write_journal` wrote."""
+    """A file that `write_journal` wrote."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """See Journal.
+        """Yield the halves; see Journal.
 
         Raises:
-            ContainerError: not to be read, no journal, damaged, or not half after half and partition after partition.
+            ContainerError: the file cannot be read, is not a journal, is damaged, or has its partitions in disorder.
         """
         met: list[tuple[bool, int]] = []
         for half, own in groupby(read_blocks(self._path, _SCHEMA, _NAME, _as_read), _half):
             is_of_devices, partition = half
             if half in met or (met and is_of_devices > met[-1][0]):
-                message = f"{self._path}: partition {partition} begins twice, or its devices late; write it anew"
+                message = f"{self._path}: partition {partition} is out of order; export the journal again"
                 raise ContainerError(message)
             met.append(half)
             start = starts.get(partition, 0)
@@ -100,9 +100,9 @@ def _as_read(read: Any) -> Any:  # noqa: ANN401 - as fastavro reads
 
 
 def write_journal(path: Path, journal: Journal, wire: Wire = SINGLE_OBJECT) -> int:
-    """Writes a journal and returns how many records it has.
+    """Write a journal and return its number of records.
 
-    Values are decoded by `wire`, so that whoever reads them needs no registry.
+    `wire` decodes the values, so that a reader needs no registry.
     """
     count = 0
 

@@ -1,4 +1,4 @@
-"""A journal partition folded again, from the beginning and over state in memory: what its topics should hold."""
+"""Folding of a journal partition again, over state in memory: what its topics should hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMPARED = tuple(dict.fromkeys(name for name in TOPIC_OF.values() if name != "dead_letters"))
 COMPACTED = "profiles"
-"""Of this topic only the last value of a key is compared: the broker may have taken away the others."""
+"""Of this topic only the last value of a key is compared: the broker may have removed the others."""
 
 _COMMIT_EVERY = 10_000
 
@@ -35,19 +35,19 @@ Sequences: TypeAlias = dict[bytes, list[bytes | None]]
 
 @dataclass(slots=True)
 class Contents:
-    """What one partition of the journal makes of each topic."""
+    """The contents of each topic that one partition of the journal makes."""
 
     topics: dict[str, Sequences] = field(default_factory=lambda: {name: {} for name in COMPARED})
     sums: Sums = field(default_factory=Sums)
     records: int = 0
-    """Of the journal."""
+    """Records of the journal."""
     place: Position | None = None
-    """Of the last record that was folded; None: there was none."""
+    """The last folded record; None: there was none."""
     state: MemoryStore = field(default_factory=MemoryStore)
-    """After it."""
+    """The state after it."""
 
     def hold(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Takes in the next value of a key."""
+        """Take in the next value of a key."""
         sequences = self.topics[topic]
         if topic == COMPACTED:
             sequences[key] = [value]
@@ -58,14 +58,14 @@ class Contents:
 def refold(
     messages: Iterable[Message], wire: Wire, set_aside: Collection[int] = (), start: Checkpoint | None = None
 ) -> Contents:
-    """Folds one partition's records, given in the order of their offsets; `wire` encodes as the worker's did.
+    """Fold one partition's records in the order of their offsets; `wire` encodes as the worker's did.
 
-    `set_aside` are offsets that became dead letters: not folded then, though the code may have been mended since.
-    With a checkpoint `messages` begin with its record; topics are then what later ones make of them, sums those of all.
+    `set_aside` are offsets that became dead letters: they were not folded, though the code may be fixed by now. With a
+    checkpoint, `messages` begin with its record. Then topics hold what later records make, and sums those of all.
 
     Raises:
         NewerState: a later release wrote the journal.
-        UnfitCheckpoint: the checkpoint is of another journal.
+        UnfitCheckpoint: the checkpoint belongs to another journal.
     """
     contents = Contents()
     latest_ms, last, end = -1, None, 0

@@ -1,4 +1,4 @@
-"""What one set of flows sent to whom, and what became of the other candidates, over a period."""
+"""Messages that one set of flows sent in a period, and the outcomes of all candidates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REASON_VARIES = {"entered", "sent"}
 
 
 class Sending(msgspec.Struct, gc=False):
-    """A message that was decided, and not taken back."""
+    """A message that was decided and not withdrawn."""
 
     flow_id: str
     candidate_id: str
@@ -29,19 +29,19 @@ class Sending(msgspec.Struct, gc=False):
 
 
 class Sendings:
-    """Gathered while a journal is folded; times are those of the customers' clocks."""
+    """Messages and outcomes, collected while a journal is folded; times are those of the customers' clocks."""
 
     def __init__(self, from_ms: int, to_ms: int) -> None:
-        """From on, until before to."""
+        """Collect from `from_ms` until just before `to_ms`."""
         self.from_ms = from_ms
         self.to_ms = to_ms
         self.of_customers: dict[str, list[Sending]] = {}
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """By (flow, outcome)."""
         self.reasons: Counter[tuple[str, str, str]] = Counter()
-        """By (flow, outcome, sentence), of those whose sentence says more than the outcome."""
+        """By (flow, outcome, sentence), for outcomes whose sentence says more."""
         self.failures: list[str] = []
-        """Tracebacks of what the code of flows raised."""
+        """Tracebacks of exceptions of flows' code."""
         self.flows: dict[str, Flow] = {}
         """As last published."""
         self.zone = "UTC"
@@ -49,16 +49,16 @@ class Sendings:
         self._goals: dict[str, dict[str, int]] = {}
 
     def publish(self, flows: Mapping[str, Flow], zone: str) -> None:
-        """These flows hold from here on, and days are those of this IANA time zone."""
+        """Use these flows from here on, and days of this IANA time zone."""
         self.zone = zone
         for key, flow in flows.items():
             if key != flow.id:
-                continue  # a version in the shadow of another sends nothing
+                continue  # a shadow version sends nothing
             self.flows[key] = flow
             self._goals.setdefault(flow.goal.event, {})[flow.id] = flow.goal.window_ms
 
     def take(self, outputs: Iterable[tuple[str, msgspec.Struct | None]]) -> None:
-        """What the fold of one record emitted."""
+        """Take in what the fold of one record emitted."""
         for customer, output in outputs:
             if isinstance(output, Decision):
                 if output.outcome == "revoked":
@@ -74,7 +74,7 @@ class Sendings:
         if outcome not in _REASON_VARIES:
             self.reasons[flow_id, outcome, decision.reason] += 1
         if outcome == "sent":
-            # the trigger may come later: it waits for what came in before it
+            # the trigger may come later, as it waits for records that came in before it
             sending = Sending(flow_id, decision.candidate_id, decision.time_ms)
             self.of_customers.setdefault(customer, []).append(sending)
 
@@ -84,7 +84,7 @@ class Sendings:
             self.of_customers[customer] = kept
 
     def note(self, customer: str, event: Touchpoint) -> None:
-        """A touchpoint that was folded: it may be what a message was for."""
+        """Take in a folded touchpoint, which may be the goal of a message."""
         windows = self._goals.get(event.type)
         if windows is None or event.time_ms >= self.to_ms:
             return
@@ -94,6 +94,6 @@ class Sendings:
                 sending.goal_ms = event.time_ms
 
     def merge(self, device: str, user: str) -> None:
-        """A device turned out to be a user's: what was sent to it was sent to him."""
+        """Move a device's messages to its user, who turned out to be the same customer."""
         if device in self.of_customers:
             self.of_customers.setdefault(user, []).extend(self.of_customers.pop(device))

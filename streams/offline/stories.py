@@ -1,4 +1,4 @@
-"""Stories: what flows are expected to send to customers who do this and that, played on the fold in memory."""
+"""Stories: what customers do and which messages flows then send, played on the fold in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 FOLDER = "stories"
-"""Beside the flow files: their stories, by the same names."""
+"""Folder of stories beside the flow files, with the same names."""
 _LASTS_MS = 400 * DAY_MS
 
 
@@ -40,7 +40,7 @@ def _parse_time(value: object) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is not None:
-        raise ValueError("allowed are times where the shop is, such as 2026-03-02 10:00")
+        raise ValueError("write a local time of the shop, such as 2026-03-02 10:00")
     return time
 
 
@@ -98,7 +98,7 @@ class Stories(Part):
 
 
 class Played(NamedTuple):
-    """A story, and what came out otherwise than it says; nothing: it is true."""
+    """A story and how the result differs from it; no differences: it passed."""
 
     file: str
     story: str
@@ -106,7 +106,7 @@ class Played(NamedTuple):
 
 
 def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
-    """Files of stories beside the flow files of a folder, by name.
+    """Return the files of stories beside the flow files of a folder, by name.
 
     Raises:
         FlowError: there are none.
@@ -118,12 +118,12 @@ def story_files(folder: Path | Traversable) -> list[Path | Traversable]:
         else []
     )
     if not files:
-        raise FlowError(f"{beside}: no stories; they are YAML files in a folder {FOLDER} beside the flow files")
+        raise FlowError(f"{beside}: no stories found; put YAML files in a folder {FOLDER} beside the flow files")
     return files
 
 
 def read_stories(file: Path | Traversable) -> Stories:
-    """What a file of stories holds.
+    """Read a file of stories.
 
     Raises:
         FlowError: the file cannot be used.
@@ -132,11 +132,11 @@ def read_stories(file: Path | Traversable) -> Stories:
 
 
 def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
-    """Each story of a file, played with flows of that folder; no one is held out.
+    """Play each story of a file with flows of that folder, without a control group.
 
     Raises:
         FlowError: the file, or a flow that it names, cannot be used.
-        SettingsError: its settings cannot be.
+        SettingsError: its settings are wrong.
     """
     stories = read_stories(file)
     documents = [read_document(folder / f"{flow_id}.yaml") | {"holdout_percent": 0} for flow_id in stories.flows]
@@ -164,7 +164,7 @@ def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator
         came = sent[number] if number < len(sent) else {}
         said = expected[number] if number < len(expected) else {}
         if not said or any(came.get(name) != value for name, value in said.items()):
-            yield f"message {number + 1}: expected {_listed(said, said)}; came {_listed(came, said or came)}"
+            yield f"message {number + 1}: expected {_listed(said, said)}, but got {_listed(came, said or came)}"
             yield from (f"  {line}" for line in _receipts(shop.decisions, zone))
             return
 
@@ -194,16 +194,16 @@ def _local(time_ms: int, zone: ZoneInfo) -> str:
 
 
 def touchpoints(story: Story, zone: ZoneInfo, where: str) -> list[Touchpoint]:
-    """What is given, in the order of the file, at times of the zone.
+    """Return the given touchpoints, in the order of the file, at times of the zone.
 
     Raises:
-        FlowError: it is no touchpoint; the message begins with `where`.
+        FlowError: one is not a touchpoint; the message begins with `where`.
     """
     return [_touchpoint(given, number, zone, where) for number, given in enumerate(story.given)]
 
 
 def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchpoint:
-    """Of the user 1 unless it says otherwise, with an id of its own."""
+    """Return the touchpoint, by the user 1 unless it says otherwise, with an id of its own."""
     fields = given.model_extra or {}
     who = {} if fields.keys() & {"user_id", "anonymous_id", "email_hash"} else {"user_id": "1"}
     time_ms = round(given.at.replace(tzinfo=zone).timestamp() * 1000)
@@ -221,7 +221,7 @@ def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchp
 
 
 def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN401 - pieces of a document
-    """The path of the first name that a touchpoint has not taken."""
+    """Return the path of the first name that the touchpoint does not have."""
     if isinstance(given, dict):
         parts = [(given[name], taken.get(name), f"{path}.{name}", name in taken) for name in given]
     elif isinstance(given, list):
@@ -236,7 +236,7 @@ def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN
 
 
 class _Shop:
-    """One journal partition in memory, and what it said."""
+    """One journal partition in memory, and the messages and decisions that it made."""
 
     def __init__(self, settings: DomainSettings) -> None:
         self._partition = Partition(settings)

@@ -1,4 +1,4 @@
-"""Facts of one journal partition, added up."""
+"""Sums of the facts of one journal partition."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Sums:
-    """What the facts of one journal partition add up to."""
+    """The sums of the facts of one journal partition."""
 
     counts: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     """By (name, hour_ms, by)."""
     panel: Counter[PanelRow] = field(default_factory=Counter)
 
     def add(self, facts: Facts) -> None:
-        """Adds one record of the topic."""
+        """Add one record of the topic."""
         for count in facts.counts:
             self.counts[count.name, count.hour_ms, count.by] += count.value
         self.panel.update(facts.panel)

@@ -1,4 +1,4 @@
-"""Whether topics hold what their journal makes of them, byte by byte."""
+"""Comparison of topics with what their journal makes, byte by byte."""
 
 from __future__ import annotations
 
@@ -29,38 +29,38 @@ FACTS = "facts"
 _REASONED = Decision, Trigger, Revocation
 """What says its reason in a sentence, which a release may word otherwise than the one before."""
 DIFFERENCES_MAX = 100
-"""Described one by one; further ones are only counted."""
+"""So many differences are described; further ones are only counted."""
 
 
 class Records(Protocol):
-    """A prefix's topics, wherever they lie: one partition's committed records in the order of their offsets."""
+    """The topics of a prefix, in Kafka or elsewhere: committed records of a partition in the order of offsets."""
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterable[Message]:
-        """From the record with the offset `start` on; `topic` is its name without the prefix."""
+        """Yield records from the offset `start` on; `topic` is its name without the prefix."""
         ...
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One value that is not what the fold gives; None: there is none."""
+    """A value that differs from what the fold gives; None: there is none."""
 
     topic: str
     partition: int
     key: str
     position: int
-    """Among the values of the key, from 0."""
+    """Position among the values of the key, from 0."""
     folded: str | None
     held: str | None
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What a comparison found; hashes are sha256 over keys in order, each with its values in order."""
+    """The result of a comparison; hashes are sha256 over keys in order, each with its values in order."""
 
     journal: int
     """Records folded."""
     records: dict[str, int]
     """By topic: records held (of compacted topics keys, of facts records)."""
     different: dict[str, int]
-    """By topic: values that differ, are missing or too many."""
+    """By topic: values that differ, are missing or superfluous."""
     differences: tuple[Difference, ...]
     folded: dict[str, str]
     """Hash by topic of what the fold gives."""
@@ -71,12 +71,12 @@ class Verification(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """No difference."""
+        """Return whether there is no difference."""
         return not any(self.different.values())
 
 
 def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
-    """Hash by topic of what the journal gives, folded once into empty state."""
+    """Return by topic the hash of what the journal gives when it is folded once into empty state."""
     digests = _Digests()
     letters = set_aside(records, wire)
     for partition in range(partitions):
@@ -91,14 +91,14 @@ def verify(
     on_partition: Callable[[int], None] = lambda _: None,
     checkpoints: Checkpoints | None = None,
 ) -> Verification:
-    """Folds each of the journal's partitions anew and compares with what the topics hold.
+    """Fold each partition of the journal again and compare the result with the topics.
 
-    `on_partition` is told each partition that is done. With checkpoints each begins at its last one, and what the
-    topics held until there is not compared again; one more is written where they hold what the fold gives.
+    `on_partition` is called with each finished partition. With checkpoints, a partition begins at its last one, and
+    earlier values are not compared again. If the topics are right, a new checkpoint is written.
 
     Raises:
-        WireError: a record of facts is none of ours.
-        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+        WireError: a record of facts is not one of ours.
+        UnfitCheckpoint: a checkpoint is damaged, or belongs to another journal.
     """
     facts, facts_records = _held_sums(records, wire)
     folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
@@ -110,7 +110,7 @@ def verify(
         folded = refold(journal, wire, letters[partition], start)
         held = _held_contents(records, partition, facts.pop(partition, Sums()), start)
         if start is not None:
-            # what other customers' public profiles were stood there before
+            # public profiles of other customers were there before
             profiles, known = held.topics[COMPACTED], folded.topics[COMPACTED]
             held.topics[COMPACTED] = {key: values for key, values in profiles.items() if key in known}
         report.journal += folded.records
@@ -135,7 +135,7 @@ def verify(
 
 
 def set_aside(records: Records, wire: Wire) -> defaultdict[int, set[int]]:
-    """By journal partition: offsets that became dead letters of the fold."""
+    """Return by journal partition the offsets that became dead letters of the fold."""
     found: defaultdict[int, set[int]] = defaultdict(set)
     for message in records.read("dead_letters", 0):
         letter = wire.decode(message.value() or b"")
@@ -165,7 +165,7 @@ def _held_contents(records: Records, partition: int, sums: Sums, start: Checkpoi
 
 
 def _values(folded: Contents, start: Checkpoint | None) -> dict[str, int]:
-    """By topic: values from the journal's beginning on; of the compacted one all may still be there, or few."""
+    """Return by topic the number of values from the journal's beginning on, without the compacted topic."""
     before = {} if start is None else start.values
     return {
         topic: before.get(topic, 0) + sum(map(len, sequences.values()))
@@ -236,7 +236,7 @@ def _masked(record: Decision | Trigger | Revocation) -> Decision | Trigger | Rev
 def _unequal(
     folded: list[bytes | None], held: list[bytes | None]
 ) -> Iterator[tuple[int, tuple[bytes | None, bytes | None]]]:
-    """Positions where the values differ; a missing value is None, as a tombstone that was compacted away is."""
+    """Yield positions where the values differ; a missing value is None, as is a tombstone removed by compaction."""
     if folded == held:
         return
     for position in range(max(len(folded), len(held))):
@@ -250,7 +250,7 @@ def _at(values: list[bytes | None], position: int) -> bytes | None:
 
 
 class _Digests:
-    """Gathers hashes of sequences by key, so that no more than one partition's values are held."""
+    """Hashes of sequences by key, so that only one partition's values are in memory."""
 
     def __init__(self) -> None:
         self._of_keys: dict[str, list[tuple[bytes, int, bytes]]] = {name: [] for name in COMPARED}
@@ -278,10 +278,10 @@ def _flat(found: Iterable[tuple[bytes, int, bytes]]) -> Iterator[bytes]:
 
 
 def _digest(values: Iterable[bytes | None]) -> bytes:
-    """Of values in order; each with its length, so that no two sequences run together."""
+    """Return the digest of values in order, each with its length, so that different sequences never look the same."""
     digest = sha256()
     for value in values:
-        # no value is told from an empty one
+        # None differs from an empty value
         digest.update((-1 if value is None else len(value)).to_bytes(8, "big", signed=True))
         digest.update(value or b"")
     return digest.digest()

@@ -1,4 +1,4 @@
-"""What each principal must be allowed to do where the brokers have an authorizer."""
+"""Rights that each role needs on brokers with an authorizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Acl:
-    """Operations on a resource, as kafka-acls.sh names both; Read and Write let describe it too."""
+    """Operations on a resource, both as kafka-acls.sh names them; Read and Write include Describe."""
 
     resource: Literal["topic", "group", "transactional-id", "cluster"]
     name: str
@@ -21,7 +21,7 @@ class Acl:
     is_prefixed: bool = False
 
     def command(self, principal: str) -> str:
-        """The line for kafka-acls.sh, without the brokers' address."""
+        """Return the arguments for kafka-acls.sh, without the brokers' address."""
         resource = "--cluster" if self.resource == "cluster" else f"--{self.resource} {self.name}"
         pattern = " --resource-pattern-type prefixed" if self.is_prefixed else ""
         operations = " ".join(f"--operation {each}" for each in self.operations)
@@ -29,7 +29,7 @@ class Acl:
 
 
 def acls(prefix: str) -> Mapping[str, Sequence[Acl]]:
-    """By role: all that it needs, and no more; a prefix that begins like this one is not reached by it."""
+    """Return by role all rights that it needs, and no others: none reaches a prefix that begins like this one."""
     topics = Topics(prefix)
     worker, admin = ("Read", "Write"), ("Create", "Read", "Write", "DescribeConfigs")
     return {

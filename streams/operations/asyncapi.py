@@ -1,4 +1,4 @@
-"""What others write to a prefix and read from it, as an AsyncAPI 3.0 document (asyncapi.com/docs/reference)."""
+"""The topics that others write and read, as an AsyncAPI 3.0 document (asyncapi.com/docs/reference)."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from streams.settings import DomainSettings
 from streams.topics import specs
 
 _ABOUT = """\
-Values are Avro. A record begins with the two bytes C3 01 and the eight of its schema's fingerprint (Avro's
-single-object encoding; x-single-object-header of each message has all ten), and then is the plain binary form. Where
-the workers have a schema registry it begins with 00 and the registry's four-byte id instead. Keys are UTF-8,
-partitioned by murmur2 (librdkafka: partitioner=murmur2_random).
+Values are Avro in the single-object encoding: the two bytes C3 01, the eight bytes of the schema's fingerprint, then
+Avro's binary form. x-single-object-header of each message has these ten bytes. Where the workers have a schema
+registry, a value begins with 00 and the registry's four-byte id instead. Keys are UTF-8 and partitioned by murmur2
+(librdkafka: partitioner=murmur2_random).
 
-Effects are written in transactions: read with isolation.level=read_committed. Ids derive from causes, so that a
-record that comes again (where the guarantee is at_least_once) has the id that it had. Records with the header
-`copied` repeat, after `touchstream repartition`, what the prefix before it said.
+Records are written in transactions: read with isolation.level=read_committed. With the guarantee at_least_once a
+record may come twice. Then it has the same id, because ids derive from causes. After `touchstream repartition`,
+records with the header `copied` repeat records of the earlier prefix.
 
-Times are milliseconds since 1970 UTC, on the prefix's clock; money is in minor units of a currency."""
+Times are milliseconds since 1970 UTC, by the prefix's clock. Money is in minor units of a currency, such as cents."""
 
 _TRIGGERS = """\
-Messages to be sent to customers: a subscriber sends each by its `channel`, not before `due_ms` and not after
-`expires_ms`, and one `trigger_id` once; not at all if a revocation of that id, under the same key, comes before it is
-due. What becomes of a message comes back as touchpoints (email_delivered, email_opened, email_clicked, ...) with the
-trigger_id as message.message_id, and flow_id, flow_version and arm as the trigger has them.
-deploy/examples/subscriber.py does all of it."""
+Messages to send to customers. A subscriber sends each by its `channel`, not before `due_ms` and not after
+`expires_ms`. It sends each `trigger_id` once. It does not send a message at all if a revocation of its id, under the
+same key, arrives before the message is due. Answers to a message come back as touchpoints (email_delivered,
+email_opened, email_clicked, ...). Their message.message_id is the trigger_id, and their flow_id, flow_version and arm
+are those of the trigger. deploy/examples/subscriber.py does all of this."""
 
 
 class _Channel(NamedTuple):
     topic: str
     action: Literal["send", "receive"]
-    """As touchstream sees it."""
+    """What touchstream does with it."""
     records: tuple[str, ...]
-    """By their schema files."""
+    """Names of their schema files."""
     key: str
     about: str
 
@@ -48,7 +48,7 @@ _CHANNELS = (
         "receive",
         ("touchpoint", "mark"),
         "u:<user_id>, a:<anonymous_id>, o:<order_id> of a guest, e:<email_hash> or s:<channel> of spend; a mark: none.",
-        "What customers do. One event_id is folded once for each customer, however often it is written.",
+        "Things that customers did or received. Each event_id counts once for each customer, even if it is repeated.",
     ),
     _Channel("triggers", "send", ("trigger", "revocation"), _CUSTOMER, _TRIGGERS),
     _Channel(
@@ -56,50 +56,51 @@ _CHANNELS = (
         "send",
         ("decision",),
         _CUSTOMER,
-        "Every yes and no to a candidate of a flow, with reason and evidence. Of one candidate_id one record is final.",
+        "Every decision to send a message of a flow or not, with its reason and evidence. "
+        "Each candidate_id has exactly one final record.",
     ),
     _Channel(
         "segments",
         "send",
         ("segment_changed",),
         _CUSTOMER,
-        "Moves to another RFM segment, by an event or by time alone.",
+        "Customers who moved to another RFM segment, by an event or because time passed.",
     ),
     _Channel(
         "profiles",
         "send",
         ("profile",),
         _CUSTOMER,
-        "The last record of a key holds; one without a value withdraws the profile, which another has taken in.",
+        "The last record of a key is the current one. A record without a value: the profile was merged into another.",
     ),
     _Channel(
         "credits",
         "send",
         ("credit",),
         _CUSTOMER,
-        "Rows of the attribution ledger: their sum holds, none is overwritten.",
+        "Rows of the attribution ledger. Add them up: none is ever overwritten.",
     ),
     _Channel(
         "kpis",
         "send",
         ("kpi",),
         "name|grain|by",
-        "Figures of closed windows; of one window the highest revision holds.",
+        "KPIs of hours, days and weeks that have closed. The highest revision of a window is the current one.",
     ),
-    _Channel("anomalies", "send", ("anomaly",), "kpi", "KPIs that leave their expected range, and that come back."),
-    _Channel("models", "send", ("model",), "kind", "Models as published; the last record of a key holds."),
+    _Channel("anomalies", "send", ("anomaly",), "kpi", "KPIs that leave their expected range, or return to it."),
+    _Channel("models", "send", ("model",), "kind", "Published models. The last record of a key is the current one."),
     _Channel(
         "dead_letters",
         "send",
         ("dead_letter",),
-        "That of the record which could not be used.",
-        "Records that could not be used, as they came, unhashed addresses among them: restrict who may read it.",
+        "The key of the record that could not be used.",
+        "Records that could not be used, as they arrived. They may contain e-mail addresses: restrict who reads them.",
     ),
 )
 
 
 def document() -> dict[str, Any]:
-    """The document as a mapping; schemas and topic settings are those of this release."""
+    """Return the document as a mapping; schemas and topic settings are those of this release."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -120,19 +121,19 @@ def document() -> dict[str, Any]:
         "operations": {channel.topic: _operation(channel) for channel in _CHANNELS},
         "components": {
             "messages": {name: _message(name, channel.key) for channel in _CHANNELS for name in channel.records},
-            "parameters": {"prefix": {"description": "TOUCHSTREAM_PREFIX, which begins the names of all topics."}},
+            "parameters": {"prefix": {"description": "TOUCHSTREAM_PREFIX, the start of every topic's name."}},
         },
     }
 
 
 def document_text() -> str:
-    """YAML of the document, as deploy/asyncapi.yaml holds it."""
+    """Return the YAML of the document, as deploy/asyncapi.yaml has it."""
     return yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _value: object) -> bool:
-        return True  # a schema that stands in two places is written twice
+        return True  # a schema that is used in two places is written twice
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

@@ -1,4 +1,4 @@
-"""The first word with the brokers: whether one answers, and if not, what keeps it from us."""
+"""The first contact with the brokers: whether one answers, and if none does, why."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _REFUSALS = {KafkaError._AUTHENTICATION, KafkaError._SSL}  # noqa: SLF001 - thei
 
 
 class NoBroker(Exception):
-    """No broker answers, or none lets us in; the message says where, why and which settings decide."""
+    """No broker answers, or none accepts us; the message says where, why and which settings matter."""
 
 
 def ask_brokers(settings: WorkerSettings) -> ClusterMetadata:
-    """Give what the cluster consists of.
+    """Return the cluster's brokers and topics.
 
     Raises:
         NoBroker: after twelve seconds, or soon when the connection is refused for its password or certificate.
@@ -45,8 +45,8 @@ def ask_brokers(settings: WorkerSettings) -> ClusterMetadata:
         # after the first, another broker may still let us in
         if refusal is not None and number > 0:
             raise NoBroker(
-                f"no broker at {settings.brokers} lets us in: {refusal.str()} "
-                "(TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL, ..._SASL_*, ..._SSL_*)"
+                f"no broker at {settings.brokers} accepts the connection: {refusal.str()} "
+                "(check TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL, ..._SASL_*, ..._SSL_*)"
             )
     raise NoBroker(
         f"no broker answers at {settings.brokers} (--brokers or TOUCHSTREAM_BROKERS): {_seen(errors, settings.kafka)}"
@@ -58,7 +58,7 @@ def _seen(errors: Sequence[KafkaError], kafka: Mapping[str, str]) -> str:
     if said:
         return said[0]
     if not errors:
-        return f"nothing came in {sum(_ASKS_SECONDS):.0f} s"
-    # librdkafka has no word of its own for it
+        return f"no answer in {sum(_ASKS_SECONDS):.0f} s"
+    # librdkafka has no message of its own for it
     protocol = kafka.get("security.protocol", "PLAINTEXT")
-    return f"the connection is closed at once; does that port speak {protocol} (TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL)?"
+    return f"the connection is closed at once; does that port use {protocol} (TOUCHSTREAM_KAFKA_SECURITY_PROTOCOL)?"

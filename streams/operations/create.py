@@ -1,4 +1,4 @@
-"""A prefix is made: its topics, and the settings that decide as the first record of each partition."""
+"""Creation of a prefix: its topics, and the settings that decide as the first record of each partition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings, WorkerSettings
 
 BROKERS_DEFAULT = -1
-"""As a replication factor: the brokers' default.replication.factor."""
+"""A replication factor that means the brokers' default.replication.factor."""
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
 _KEY = b"domain"
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001 - its name
@@ -32,7 +32,7 @@ _HEADERS = tuple(single_object_header(schema) for schema in [*released_schemas("
 
 
 class NotCreated(Exception):
-    """A prefix without topics or settings; the message says which command makes them."""
+    """A prefix without topics or settings; the message says which command creates them."""
 
 
 class CannotChange(Exception):
@@ -40,12 +40,12 @@ class CannotChange(Exception):
 
 
 class PublishedMeanwhile(Exception):
-    """Another command began to publish while this one did; nothing of this one's is written."""
+    """Another command began to publish at the same time; this one wrote nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What was done: names of the topics made, whether settings were published, and those that hold now."""
+    """The result: names of the topics created, whether settings were published, and the settings now valid."""
 
     topics: tuple[str, ...]
     configured: bool
@@ -55,19 +55,19 @@ class Created:
 def create_prefix(
     settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT, *, keeps_flows: bool = False
 ) -> Created:
-    """Makes missing topics and publishes `domain` where it differs from what was published last; may be repeated.
+    """Create missing topics and publish `domain` if it differs from what was published last; may be repeated.
 
-    With `keeps_flows` the flows stay as they stand, where some were published.
+    With `keeps_flows` published flows stay as they are.
 
     Raises:
-        CannotChange: another clock or number of partitions than the prefix has.
-        WrongTopics: a topic cannot be made, or is there with another number of partitions.
+        CannotChange: the prefix has another clock or number of partitions.
+        WrongTopics: a topic cannot be created, or exists with another number of partitions.
         PublishedMeanwhile: run it again.
-        KafkaException: no broker answers, or the records were not taken.
+        KafkaException: no broker answers, or the brokers refused the records.
     """
     _in_force(settings, domain)
     made = make_topics(settings, domain, replication)
-    # from here on nobody else publishes; somebody may have since the look before
+    # from here on nobody else publishes; somebody may have done so since the check above
     publisher, now_ms = _publisher(settings), _now_ms()
     published = _in_force(settings, domain)
     if keeps_flows and published is not None:
@@ -81,13 +81,13 @@ def create_prefix(
 
 
 def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:
-    """Makes those that are missing; their names. WrongTopics as `create_prefix`."""
+    """Create missing topics and return their names. WrongTopics as `create_prefix`."""
     wanted = [replace(spec, replication=replication) for spec in specs(settings.prefix, domain)]
     return create_topics(settings.brokers, wanted, settings.kafka)
 
 
 def read_domain(settings: WorkerSettings) -> DomainSettings:
-    """The settings published last.
+    """Return the settings published last.
 
     Raises:
         NotCreated: the prefix has no topics, or no settings in them.
@@ -98,27 +98,27 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
     if published is None:
         raise NotCreated(
             f"prefix {settings.prefix} has no topics or no settings at {settings.brokers}: "
-            f"make them with `touchstream topics create --prefix {settings.prefix}`"
+            f"create them with `touchstream topics create --prefix {settings.prefix}`"
             + (", or allow this user to see them (`touchstream topics acls`)" if settings.kafka else "")
         )
     journal = Topics(settings.prefix).journal
     count = counts.get(journal)
     if count is None:
         raise NotCreated(
-            f"topic {journal} is missing: make it with `touchstream topics create --prefix {settings.prefix}`;"
-            " what it held is lost"
+            f"topic {journal} is missing: create it with `touchstream topics create --prefix {settings.prefix}`;"
+            " the records it held are lost"
         )
     if count != published.journal_partitions:
         raise NotCreated(
-            f"topic {journal} has {count} partitions, its settings say {published.journal_partitions}: "
-            "`touchstream repartition` has not finished; run it again"
+            f"topic {journal} has {count} partitions, but its settings say {published.journal_partitions}: "
+            "`touchstream repartition` did not finish; run it again"
         )
     return published
 
 
 def _published(settings: WorkerSettings, there: Collection[str]) -> DomainSettings | None:
     topics = Topics(settings.prefix)
-    # a prefix made by 0.1 has them in its journal only, which may be long
+    # a prefix of release 0.1 has them only in its journal, which may be long
     for topic in (topics.settings, topics.journal):
         last = _last_published(settings, topic) if topic in there else None
         if last is not None:
@@ -147,15 +147,15 @@ def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings)
         before, after = getattr(published, name), getattr(wanted, name)
         if before != after:
             raise CannotChange(
-                f"prefix {prefix}: {name} is {before!r} and cannot become {after!r}; "
-                "it is fixed for the life of a prefix: use another prefix"
+                f"prefix {prefix}: {name} is {before!r} and cannot become {after!r}, "
+                "because it is fixed once a prefix is created; use another prefix"
             )
 
 
 def change_settings(
     settings: WorkerSettings, changed: Callable[[DomainSettings, int], DomainSettings]
 ) -> tuple[DomainSettings, DomainSettings]:
-    """Publishes what `changed` makes of the settings in force and the time; those before and after, which may be equal.
+    """Publish what `changed` makes of the current settings and the time; return both, which may be equal.
 
     Raises:
         NotCreated: as `read_domain`.
@@ -170,7 +170,7 @@ def change_settings(
 
 
 def publish(settings: WorkerSettings, domain: DomainSettings) -> None:
-    """Publishes the settings whatever is in force. PublishedMeanwhile: run it again."""
+    """Publish the settings, whatever the current ones are. PublishedMeanwhile: run it again."""
     _publish(_publisher(settings), settings.prefix, domain, _now_ms())
 
 
@@ -179,15 +179,16 @@ def _now_ms() -> int:
 
 
 def _publisher(settings: WorkerSettings) -> Publisher:
-    """To be made before the settings in force are read: of two at once it fences the earlier, who then writes nothing.
+    """Make a publisher; do so before reading the current settings.
 
-    So none overwrites what it has not read. Without transactions nothing keeps two apart.
+    Of two commands at once, the later one fences the earlier, which then writes nothing. So none overwrites settings
+    that it has not read. Without transactions nothing prevents that.
     """
     return Publisher(settings, "topics-create")
 
 
 def _publish(publisher: Publisher, prefix: str, domain: DomainSettings, now_ms: int) -> None:
-    """One record in each journal partition, in facts and in settings, all or none; read without a registry."""
+    """Write one record to each journal partition, to facts and to settings, all or none, without a registry."""
     topics = Topics(prefix)
     value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), now_ms))
     try:
@@ -200,6 +201,6 @@ def _publish(publisher: Publisher, prefix: str, domain: DomainSettings, now_ms: 
         if error.args[0].code() not in _FENCED:
             raise
         raise PublishedMeanwhile(
-            f"prefix {prefix}: another command began to publish settings at the same time; nothing was written: "
-            "see what it did (`touchstream flows list`), and run this one again"
+            f"prefix {prefix}: another command published settings at the same time, so this one wrote nothing. "
+            "Check the other's result (`touchstream flows list`), then run this one again"
         ) from None

@@ -1,4 +1,4 @@
-"""Dead letters of a prefix: which there are, and which have been brought back."""
+"""Dead letters of a prefix: which there are, and which have been retried."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from streams.operations.prefix import Prefix
 
 BEHIND_THE_DOOR = frozenset({"fold", "insights"})
-"""Stages whose records have no plain addresses any more; those of the others are as they came."""
+"""Stages whose records no longer contain plain e-mail addresses; records of other stages are as they arrived."""
 
 
 class Letter(NamedTuple):
-    """A dead letter where it lies."""
+    """A dead letter and its place in the topic."""
 
     position: int
     """Offset in dead-letters."""
     time_ms: int
     """When it was written, by the brokers."""
     retried_ms: int | None
-    """When it was brought back."""
+    """When it was retried; None: not yet."""
     held: DeadLetter
 
     @property
     def source(self) -> str:
-        """Where the record came from, for people."""
+        """Return where the record came from, for people."""
         held = self.held
         if held.source_partition < 0:
             return f"{held.source_topic}@{held.source_offset}"
@@ -39,7 +39,7 @@ class Letter(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which letters are asked for; what is not given restricts nothing."""
+    """Which letters are wanted; a field that is not given restricts nothing."""
 
     positions: frozenset[int] = frozenset()
     reason: str | None = None
@@ -56,15 +56,17 @@ class Wanted(NamedTuple):
 
 
 def read_letters(prefix: Prefix, wanted: Wanted) -> Iterator[Letter]:
-    """The letters that there are at the call, oldest first.
+    """Yield the letters that exist at the call, oldest first.
 
     Raises:
-        NotCreated: the prefix was made by an earlier release, without a topic for what is brought back.
+        NotCreated: an earlier release created the prefix, without a topic for retries.
     """
     settings = prefix.settings
     retries = Topics(settings.prefix).retries
     if retries not in partition_counts(settings.brokers, settings.kafka):
-        raise NotCreated(f"topic {retries} is missing: make it with `touchstream topics create`, settings as they are")
+        raise NotCreated(
+            f"topic {retries} is missing: create it with `touchstream topics create`, with the same settings as before"
+        )
     retried: dict[int, int] = {}
     for message in prefix.read("retries", 0):
         mark = prefix.wire.decode_as(Retried, message.value() or b"")

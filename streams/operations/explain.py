@@ -1,4 +1,4 @@
-"""Everything that the topics of a prefix say of one customer, and why."""
+"""Everything that the topics of a prefix say about one customer, and why."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class NotACustomer(ValueError):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A move to another segment, and what it means."""
+    """A change of segment, and a sentence that explains it."""
 
     change: SegmentChanged
     sentence: str
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """`profile` None: nothing is public of this key, or another customer has taken it in (`is_withdrawn`)."""
+    """`profile` None: nothing about this key is public, or it was merged into another customer (`is_withdrawn`)."""
 
     customer: str
     profile: ProfileView | None
@@ -48,25 +48,25 @@ class Explanation(msgspec.Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        """The topics do not know this customer."""
+        """Return whether the topics hold nothing about this customer."""
         return self.profile is None and not (self.is_withdrawn or self.segments or self.decisions or self.credits)
 
 
 def customer_key(text: str) -> str:
-    """`u:ID` and `a:ID` as they are; a bare id is a user's.
+    """Return a customer's key: `u:ID` and `a:ID` as they are, a bare id as a user's.
 
     Raises:
-        NotACustomer: empty, or of a kind without a profile.
+        NotACustomer: it is empty, or of a kind without a profile.
     """
     if is_customer(text) and len(text) > len(USER):
         return text
     if not text or text[1:2] == ":":
-        raise NotACustomer(f"customer {text!r}: allowed are u:USER_ID, a:ANONYMOUS_ID or a bare user id")
+        raise NotACustomer(f"customer {text!r}: write u:USER_ID, a:ANONYMOUS_ID or a bare user id")
     return USER + text
 
 
 def explain(prefix: Prefix, customer: str) -> Explanation:
-    """What the topics hold of a customer, committed; reads one partition of each from its beginning."""
+    """Return what the topics hold about a customer, committed; read one partition of each from its beginning."""
     partition = partition_of(customer, prefix.domain.journal_partitions)
     values = list(_values(prefix, "profiles", partition, customer))
     last = values[-1] if values else None
@@ -96,12 +96,12 @@ def _values(prefix: Prefix, topic: str, partition: int, customer: str) -> Iterat
 def _records(prefix: Prefix, topic: str, partition: int, customer: str, kind: type[T]) -> Iterator[T]:
     for value in _values(prefix, topic, partition, customer):
         record = None if value is None else prefix.wire.decode(value)
-        if isinstance(record, kind):  # revocations lie among the triggers
+        if isinstance(record, kind):  # there are revocations among the triggers
             yield record
 
 
 def _cuts(prefix: Prefix, partition: int, versions: Iterable[str]) -> dict[str, CutsModel]:
-    """The versions asked for; from the journal where compaction has taken them out of `models`."""
+    """Return the versions asked for; from the journal where compaction has removed them from `models`."""
     wanted = set(versions)
     fixed = prefix.domain.cuts_fixed
     found = {}

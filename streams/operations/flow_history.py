@@ -1,4 +1,4 @@
-"""A customer's way through one flow, told in sentences from its receipts."""
+"""A customer's history in one flow, in sentences made from its decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def flow_story(flow_id: str, decisions: Iterable[Decision], triggers: Iterable[Trigger]) -> tuple[str, ...]:
-    """A sentence for each receipt, in order, and where he stands now; nothing: he was never a candidate of the flow."""
+    """Return a sentence for each decision, in order, and the customer's present place; empty: they were never in it."""
     receipts = [decision for decision in decisions if decision.flow_id == flow_id]
     messages = {(each.flow_version, each.step, each.decided_ms): each for each in triggers if each.flow_id == flow_id}
     told = [
@@ -37,7 +37,7 @@ _HAPPENED = {
     "deferred": "{} waits",
     "exited": "left before {}",
     "too_old": "did not enter",
-    "revoked": "{} was taken back",
+    "revoked": "{} was withdrawn",
 }
 
 
@@ -45,7 +45,7 @@ def _happened(receipt: Decision) -> str:
     step, outcome, evidence = receipt.step, receipt.outcome, receipt.evidence
     if outcome == "entered":
         due_ms = evidence.get("due_ms")
-        return f"went on with {step}" if due_ms is None else f"entered: {step} is due {shown_time(int(due_ms))}"
+        return f"continued with {step}" if due_ms is None else f"entered: {step} is due {shown_time(int(due_ms))}"
     told = _HAPPENED.get(outcome, "{} was not sent: " + outcome.replace("_", " ")).format(step)
     until_ms = evidence.get("quiet_until_ms") if outcome == "deferred" else None
     return told if until_ms is None else f"{told} until {shown_time(int(until_ms))}"
@@ -58,5 +58,5 @@ def _standing(receipts: list[Decision]) -> Iterator[str]:
     waiting = [receipt for receipt in receipts if receipt.candidate_id not in final and receipt.outcome != "revoked"]
     outcomes = [receipt.outcome for receipt in receipts]
     sent = outcomes.count("sent") - outcomes.count("revoked")
-    where = f"he waits for {waiting[-1].step}" if waiting else "he is not in it"
+    where = f"they are waiting for {waiting[-1].step}" if waiting else "they are not in this flow"
     yield f"Messages sent: {sent}; now {where}."

@@ -1,4 +1,4 @@
-"""The journal of a prefix on Kafka, as far as the workers have folded it: verified, backtested, copied into a file."""
+"""The journal of a prefix on Kafka, as far as workers have folded it: to verify, to backtest, to copy into a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class NotStill(Exception):
-    """Workers committed while topics were read: stop them, or wait until they have nothing to do."""
+    """Workers committed while topics were read: stop them, or wait until they have nothing left to do."""
 
 
 class FoldedPrefix:
-    """The prefix with its journal cut off where the workers' committed offsets stand."""
+    """The prefix, with its journal cut off at the workers' committed offsets."""
 
     def __init__(self, prefix: Prefix) -> None:
         self.ends = prefix.folded_to()
@@ -38,7 +38,7 @@ class FoldedPrefix:
         return self._prefix.read(topic, partition, start)
 
     def is_still(self) -> bool:
-        """Whether no record has been folded since; offsets also move past the markers of transactions."""
+        """Return whether no record has been folded since; offsets also move past transaction markers."""
         now = zip(self.ends, self._prefix.folded_to(), strict=True)
         return not any(
             next(iter(self.journal(partition, before, after)), None)
@@ -47,7 +47,7 @@ class FoldedPrefix:
         )
 
     def journal(self, partition: int, start: int, end: int) -> Iterator[Message]:
-        """Records of one partition between two offsets."""
+        """Yield the records of one partition between two offsets."""
         messages = self._prefix.read("journal", partition, start)
         return takewhile(lambda message: (message.offset() or 0) < end, messages)
 
@@ -55,36 +55,36 @@ class FoldedPrefix:
 def verify_prefix(
     prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None, checkpoints: Checkpoints | None = None
 ) -> Verification:
-    """Folds the journal of a prefix again, from the last checkpoints on, and compares; writes only further ones.
+    """Fold the journal of a prefix again from the last checkpoints on, and compare; write only new checkpoints.
 
     Raises:
-        NotStill: a worker committed meanwhile, so that journal and topics were read at different times.
-        UnfitCheckpoint: a checkpoint is damaged, or of another journal.
+        NotStill: a worker committed meanwhile, so journal and topics were read at different times.
+        UnfitCheckpoint: a checkpoint is damaged, or belongs to another journal.
     """
     folded = FoldedPrefix(prefix)
     found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition, checkpoints)
     if not folded.is_still():
         raise NotStill(
-            f"workers of prefix {prefix.settings.prefix} committed meanwhile: "
-            "stop them, or wait until they have nothing to do, and verify again"
+            f"workers of prefix {prefix.settings.prefix} committed while topics were read: "
+            "stop them, or wait until they have nothing left to do, and verify again"
         )
     return found
 
 
 def hashes_of(prefix: Prefix) -> dict[str, str]:
-    """Hash by topic of what the journal gives, folded once more into empty state."""
+    """Return by topic the hash of what the journal gives when it is folded once more into empty state."""
     return fold_hashes(FoldedPrefix(prefix), prefix.domain.journal_partitions, prefix.wire)
 
 
 class PrefixJournal:
-    """As far as the workers have folded it, without what they set aside."""
+    """The journal as far as workers have folded it, without the records that they set aside."""
 
     def __init__(self, prefix: Prefix) -> None:
         self._folded = FoldedPrefix(prefix)
         self._letters = set_aside(prefix, prefix.wire)
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """See Journal."""
+        """Yield the halves; see Journal."""
         for of_devices in (True, False):
             for partition, end in enumerate(self._folded.ends):
                 records = self._records(partition, starts.get(partition, 0), end)
@@ -102,5 +102,5 @@ def _of_half(messages: Iterable[Message], *, of_devices: bool) -> Iterator[Messa
 
 
 def export_journal(prefix: Prefix, path: Path) -> int:
-    """Writes the journal, as far as it has been folded, to a file that needs no registry; how many records it has."""
+    """Write the journal, as far as it has been folded, to a file without a registry; return its number of records."""
     return write_journal(path, PrefixJournal(prefix), prefix.wire)

@@ -1,4 +1,4 @@
-"""A prefix on Kafka, opened to be read: its settings, its wire format, its topics."""
+"""A prefix on Kafka, open for reading: its settings, its wire format, its topics."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Reads committed records only, and joins no group."""
+    """A prefix to read; it reads committed records only and joins no group."""
 
     settings: WorkerSettings
     domain: DomainSettings
     wire: Wire
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
-        """Records of one partition from an offset to its present end; `topic` as named in `streams.topics.NAMES`."""
+        """Yield records of one partition from an offset to its present end; `topic` is a name of `streams.topics`."""
         name, begin = getattr(Topics(self.settings.prefix), topic), {partition: start} if start else None
         return read_committed(self.settings.brokers, name, self.settings.kafka, [partition], begin)
 
     def folded_to(self) -> tuple[int, ...]:
-        """By journal partition: the offset that the workers have committed; 0 before their first."""
+        """Return by journal partition the offset that workers have committed; 0 before the first commit."""
         journal = Topics(self.settings.prefix).journal
         asked = [TopicPartition(journal, number) for number in range(self.domain.journal_partitions)]
-        # of the workers' group, without joining it: it waits for transactions that are being decided
+        # of the workers' group, without joining it; the answer waits for open transactions
         consumer = Consumer(reader_config(self.settings.brokers, self.settings.kafka, self.settings.prefix))
         try:
             return tuple(max(place.offset, 0) for place in consumer.committed(asked, timeout=PATIENT_SECONDS))
@@ -49,26 +49,26 @@ class Prefix:
 
 
 def open_prefix(settings: WorkerSettings) -> Prefix:
-    """The prefix that the settings name, framed as its workers frame.
+    """Open the prefix that the settings name, with the wire format of its workers.
 
     Raises:
         NotCreated: it has no topics, or no settings in them.
-        RegistryUnusable: the registry does not answer.
+        RegistryUnusable: the registry does not answer, or its client is not installed.
     """
     domain = read_domain(settings)
     if settings.registry_url:
-        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and seldom used
+        from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and an extra
 
         return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
     return Prefix(settings, domain, SINGLE_OBJECT)
 
 
 def partition_of(customer: str, partitions: int) -> int:
-    """Journal partition of a customer, as every Kafka client with murmur2 has it."""
+    """Return a customer's journal partition, the same as in every Kafka client with murmur2."""
     return partition_of_key(customer.encode(), partitions)
 
 
 def partition_of_key(key: bytes, partitions: int) -> int:
-    """The same, of a customer's key."""
+    """Return the same for a customer's key."""
     hashed: int = murmur2(key) & 0x7FFFFFFF
     return hashed % partitions

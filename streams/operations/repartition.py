@@ -1,4 +1,4 @@
-"""A journal copied into a new prefix with more partitions, to be folded there as it was here."""
+"""Copy of a journal into a new prefix with more partitions, where it folds to the same results."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from streams.settings import WorkerSettings
 
 _RECORDS_MAX = 5_000
-"""Of one transaction."""
+"""Records in one transaction."""
 _TAIL = 64
 _OFFSET_BYTES = 8
 
 
 class CannotRepartition(Exception):
-    """The message says what is in the way, and what is allowed."""
+    """It cannot be done now; the message says why and what to do."""
 
 
 class _Record(NamedTuple):
-    """A record to be copied, and into which partitions."""
+    """A record to copy, and the partitions to copy it into."""
 
     offset: int
     parts: Iterable[int]
@@ -51,7 +51,7 @@ class _Record(NamedTuple):
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """What this call wrote; an earlier one that was interrupted may have written more."""
+    """What this call wrote; an interrupted earlier call may have written more."""
 
     journal: int
     dead_letters: int
@@ -60,20 +60,20 @@ class Copied(msgspec.Struct, frozen=True):
 def repartition(
     source: Prefix, target: WorkerSettings, partitions: int, on_partition: Callable[[int], None] = lambda _: None
 ) -> Copied:
-    """Copies the journal of a prefix at rest into that of `target`; may be killed, and repeated until it returns.
+    """Copy the journal of a prefix at rest into that of `target`; may be killed, and repeated until it returns.
 
-    Each new partition is a part of one old one, in its order: each customer's records, among all that has no customer.
-    So every record meets what it met before.
+    Each new partition holds, in order, a subset of one old partition's customers and every record without a customer.
+    So every record is folded into the same state as before.
 
     Raises:
-        CannotRepartition: another number of partitions, the prefix works, or `target` is in use.
-        SettingsError: more partitions than a prefix may have.
-        WrongTopics: `target` has topics with other partitions.
+        CannotRepartition: the number of partitions does not fit, workers run, or `target` is in use.
+        SettingsError: a prefix may not have that many partitions.
+        WrongTopics: `target` has topics with another number of partitions.
     """
     before = source.domain.journal_partitions
     if partitions <= before or partitions % before:
         raise CannotRepartition(
-            f"{partitions} partitions: allowed are multiples of the present {before}, as {2 * before} or {3 * before}"
+            f"{partitions} partitions: use a multiple of the present {before}, such as {2 * before} or {3 * before}"
         )
     _check_rest(source)
     domain = parse_domain(source.domain.model_copy(update={"journal_partitions": partitions}).model_dump_json())
@@ -92,7 +92,7 @@ def repartition(
 
 
 def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range, records: Iterable[_Record]) -> int:
-    """Sends what an interrupted call has not; a copy's header has the offset that it had."""
+    """Send what an interrupted call did not; the header of a copy holds the record's original offset."""
     name = getattr(Topics(target.prefix), topic)
     reached = {number: _reached(target, name, number) for number in parts}
     count = 0
@@ -108,7 +108,7 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
 
 
 def _records(source: Prefix, number: int, parts: range, left_out: Collection[int]) -> Iterator[_Record]:
-    """What was folded of a journal partition, and where it belongs now: what has no customer, everywhere."""
+    """Yield the folded records of a journal partition and where they go; records without a customer go everywhere."""
     for message in source.read("journal", number):
         offset, key = message.offset() or 0, message.key()
         if offset in left_out:
@@ -116,14 +116,14 @@ def _records(source: Prefix, number: int, parts: range, left_out: Collection[int
         to: Iterable[int] = parts
         if key is not None:
             of_key = partition_of_key(key, parts.stop)
-            # one that lies where it does not belong is folded where it lies
+            # a record in a partition where it does not belong is folded there all the same
             to = (of_key if of_key in parts else parts.start,)
         headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
         yield _Record(offset, to, key, message.value(), headers)
 
 
 def _letters(source: Prefix, target: WorkerSettings, partitions: int) -> Iterator[_Record]:
-    """What was not brought back, its source named as in the new prefix: there it can be."""
+    """Yield letters that were not retried, with their source as the new prefix names it: there they can be retried."""
     here, there = Topics(source.settings.prefix), Topics(target.prefix)
     for letter in read_letters(source, Wanted()):
         held = letter.held
@@ -138,7 +138,7 @@ def _letters(source: Prefix, target: WorkerSettings, partitions: int) -> Iterato
 
 
 def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings, times: int) -> None:
-    """Insights go on from where they were: each new partition has come as far as the one that it is a part of."""
+    """Copy the state of insights: each new partition has come as far as the old one that it is a part of."""
     codec, held = InsightCodec(), dict[bytes, bytes]()
     for message in source.read("insights_changelog", 0):
         key, value = message.key() or b"", message.value()
@@ -150,7 +150,7 @@ def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings,
         spoken, complete = clock.spoken_ms * times, clock.complete_ms * times
         held[CLOCK] = codec.encode(CLOCK, msgspec.structs.replace(clock, spoken_ms=spoken, complete_ms=complete))
     topics = Topics(target.prefix)
-    # a worker refuses state without the offset that it belongs to
+    # a worker refuses state without its offset
     start = ConsumerGroupTopicPartitions(target.prefix, [TopicPartition(topics.facts, 0, 0)])
     admin = AdminClient({**target.kafka, "bootstrap.servers": target.brokers})
     for answer in admin.alter_consumer_group_offsets([start], request_timeout=PATIENT_SECONDS).values():
@@ -161,22 +161,24 @@ def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings,
 
 
 def _reached(target: WorkerSettings, topic: str, number: int) -> int:
-    """Offset of the last record copied into a partition; -1 before the first.
+    """Return the offset of the last record copied into a partition; -1 before the first.
 
     Raises:
-        CannotRepartition: the last record is no copy.
+        CannotRepartition: the last record is not a copy.
     """
     last = _last(target, topic, number)
     if last is None:
         return -1
     copied = dict(last.headers() or ()).get(COPIED)
     if copied is None:
-        raise CannotRepartition(f"prefix {target.prefix} is in use, or made already: {topic} has more than copies")
+        raise CannotRepartition(
+            f"prefix {target.prefix} is in use, or was finished before: {topic} holds records that are not copies"
+        )
     return int.from_bytes(copied, "big")
 
 
 def _last(target: WorkerSettings, topic: str, number: int) -> Message | None:
-    """The last committed record; the markers of transactions, which lie behind it, are none."""
+    """Return the last committed record; transaction markers after it do not count."""
     back = _TAIL
     consumer = Consumer(reader_config(target.brokers, target.kafka))
     try:
@@ -195,14 +197,14 @@ def _last(target: WorkerSettings, topic: str, number: int) -> Message | None:
 
 
 def _check_rest(source: Prefix) -> None:
-    """What was collected is folded, and nobody goes on."""
+    """Check that everything collected is folded and that no worker runs."""
     settings, topics = source.settings, Topics(source.settings.prefix)
     admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
     asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
     members = len(asked[settings.prefix].result().members)
     if members:
         raise CannotRepartition(
-            f"{members} workers of prefix {settings.prefix} run: let them work off everything, then stop them"
+            f"{members} workers of prefix {settings.prefix} are running: let them finish all records, then stop them"
         )
     counts = partition_counts(settings.brokers, settings.kafka)
     places = [
@@ -219,6 +221,6 @@ def _check_rest(source: Prefix) -> None:
         start = {place.partition: max(place.offset, 0)}
         if next(read_committed(settings.brokers, place.topic, settings.kafka, [place.partition], start), None):
             raise CannotRepartition(
-                f"{place.topic}-{place.partition} has records from offset {start[place.partition]} on that are not "
-                "worked off: start the workers, let them, then stop them"
+                f"{place.topic}-{place.partition} has unprocessed records from offset {start[place.partition]} on: "
+                "start the workers, let them finish, then stop them"
             )

@@ -1,4 +1,4 @@
-"""Dead letters brought back, each once: its record goes where it came from, together with a mark that it went."""
+"""Retry of dead letters, each once: the record goes back to its topic, together with a mark that it was retried."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from streams.operations.prefix import Prefix
 
 _RECORDS_MAX = 500
-"""Of one transaction: it holds up the readers of the journal."""
+"""Records in one transaction, which blocks readers of the journal while it is open."""
 
 
 class CannotRetry(Exception):
-    """The record cannot be brought back; the message says what to do instead."""
+    """The record cannot be retried; the message says what to do instead."""
 
 
 class Outgoing(NamedTuple):
-    """A record on its way back."""
+    """A record to write."""
 
     topic: str
     partition: int
@@ -41,19 +41,19 @@ class Outgoing(NamedTuple):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A letter that stays, and why."""
+    """A letter that cannot be retried, and why."""
 
     position: int
     reason: str
 
 
 class Retries(msgspec.Struct, frozen=True):
-    """What became of the letters that were asked for."""
+    """What happened to the letters that were wanted."""
 
     brought_back: dict[str, int]
     """By topic: records written."""
     before: int
-    """Brought back by an earlier call."""
+    """Letters that an earlier call retried."""
     refused: tuple[Refusal, ...]
 
     @property
@@ -62,13 +62,13 @@ class Retries(msgspec.Struct, frozen=True):
 
 
 def retry(prefix: Prefix, wanted: Wanted) -> Retries:
-    """Brings back the letters that are wanted and were not before; may be repeated, and killed at any time.
+    """Retry the wanted letters that were not retried before; may be repeated, and killed at any time.
 
     Raises:
         NotCreated: as `read_letters`.
-        KafkaException: the brokers do not take it, or another retry runs; what is not committed is not done.
+        KafkaException: the brokers refuse it, or another retry runs; what is not committed is not done.
     """
-    # made before marks are read: it ends an earlier retry, and what that one committed is there to be read
+    # made before marks are read: it ends an earlier retry, so that all marks it committed are there to read
     publisher = Publisher(prefix.settings, "dead-letters-retry")
     brought: Counter[str] = Counter()
     refused: list[Refusal] = []
@@ -92,12 +92,12 @@ def retry(prefix: Prefix, wanted: Wanted) -> Retries:
 
 
 def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
-    """What is written to bring a letter back.
+    """Return the record to write for a retry.
 
-    A record that was forwarded begins its way anew: its hops end with the letter, which was the end of that way.
+    A forwarded record starts again with no hops, because the way that it counted ended with the letter.
 
     Raises:
-        CannotRetry: nothing can, or must.
+        CannotRetry: no record can be written, or none may be.
     """
     held, topics = letter.held, Topics(prefix.settings.prefix)
     if held.source_topic.startswith(TIMER):
@@ -106,13 +106,15 @@ def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
         unparked = prefix.wire.encode(Unparked(held.source_topic.removeprefix(TIMER)))
         return Outgoing(topics.journal, partition, key, unparked)
     if held.stage == "replay":
-        raise CannotRetry(f"line {held.source_offset} of the file {held.source_topic}: mend the file and replay it")
+        raise CannotRetry(
+            f"it is line {held.source_offset} of the file {held.source_topic}: fix the file and replay it"
+        )
     if held.source_topic not in {topics.touchpoints, topics.journal, topics.facts}:
-        raise CannotRetry(f"it came from {held.source_topic}, which is no input of this prefix")
+        raise CannotRetry(f"it came from {held.source_topic}, which is not an input of this prefix")
     if NOT_WHOLE in held.detail:
-        raise CannotRetry("its record was too large to be kept whole: the producer has to send it again")
+        raise CannotRetry("its record was too large to keep in full: the producer must send it again")
     if held.key is None and held.source_topic != topics.touchpoints:
-        raise CannotRetry("it is of the partition, not of a customer, and what followed it has taken its place")
+        raise CannotRetry("it concerns a whole partition, not a customer, and later records have replaced it")
     headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
     return Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
 

@@ -1,4 +1,4 @@
-"""The settings that decide, put together for publication: a YAML file, variables, flow files."""
+"""The settings that decide, combined for publication: a YAML file, variables, flow files."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _STATES = "flow_states"
 def configured(
     file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
 ) -> DomainSettings:
-    """What is to be published: `file` first, TOUCHSTREAM_DOMAIN_* variables over it, then the flows.
+    """Return the settings to publish: those of `file`, overridden by TOUCHSTREAM_DOMAIN_* variables, and the flows.
 
-    `flows` are files, or folders of them; without any, those of `file`, else those that come with the product.
+    `flows` are files or folders of them. Without any, the flows are those of `file`, or else the product's.
 
     Raises:
         SettingsError: a value is not allowed; the message names the file and the path in it, or the variable.
@@ -37,7 +37,9 @@ def configured(
     values = {} if file is None else _read_settings(file)
     texts = domain_variables(environment)
     if _STATES in {*values, *texts}:
-        raise SettingsError(f"{_STATES} is given: it is no setting, but what `touchstream flows publish|pause` writes")
+        raise SettingsError(
+            f"{_STATES} is given, but only `touchstream flows publish`, `pause` and `resume` write it; leave it out"
+        )
     paths = tuple(flows)
     if paths:
         values["flows"] = read_flows(paths)
@@ -57,7 +59,7 @@ def configured(
 def names_flows(
     file: Path | None = None, flows: Iterable[Path] = (), environment: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether what `configured` puts together says which flows are to be published."""
+    """Return whether the sources of `configured` name the flows to publish."""
     values = {} if file is None else _read_settings(file)
     return any(flows) or "flows" in {*values, *domain_variables(environment)}
 
@@ -66,21 +68,21 @@ def _read_settings(file: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}; --settings takes a YAML file") from None
+        raise SettingsError(f"{file}: {error.strerror}; --settings needs a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: no YAML: {error}") from None
+        raise SettingsError(f"{file}: not valid YAML: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise SettingsError(f"{file}: holds {type(values).__name__}; allowed is a mapping of {_allowed()}")
+        raise SettingsError(f"{file}: it holds a {type(values).__name__}; it must be a mapping of {_allowed()}")
     return values
 
 
 def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
-    """What flow files, or folders of them, hold, each checked.
+    """Return the documents of flow files, or of folders of them, each checked.
 
     Raises:
-        FlowError: one cannot be used; the message names it.
+        FlowError: a file cannot be used; the message names it.
     """
     documents = []
     for file in files_of(paths):
@@ -90,7 +92,7 @@ def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
 
 
 def _value_of(text: str) -> JsonValue:
-    """A variable's text; what is written as a JSON object or list is one."""
+    """Return a variable's text, or its value if it is written as a JSON object or list."""
     if text[:1] not in {"{", "["}:
         return text
     try:
@@ -107,7 +109,7 @@ def _explain(item: Any, file: Path | None, texts: Mapping[str, str]) -> str:  # 
     else:
         place = f"{file}: {'.'.join([first, *rest])}"
     if item["type"] == "extra_forbidden" and not rest:
-        return f"{place} is {item['input']!r}: no such setting; allowed: {_allowed()}"
+        return f"{place} is {item['input']!r}: there is no such setting; the settings are {_allowed()}"
     return f"{place} is {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
 
 

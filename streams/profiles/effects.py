@@ -93,7 +93,7 @@ class Effects:
 
     @property
     def counts(self) -> dict[CountKey, int]:
-        """The sum to add to each fact."""
+        """Return the sum to add to each fact."""
         return added_up(Counter(self.ones), self.increments)
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
@@ -102,7 +102,7 @@ class Effects:
 
     @property
     def is_of_flows_only(self) -> bool:
-        """Whether nobody asks for credit, segments and public profiles."""
+        """Return whether nobody asks for credit, segments and public profiles."""
         return False
 
 

@@ -30,7 +30,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def counts(self) -> bool:
-        """Whether the order counts: a fully refunded one does not, one that was free from the start does."""
+        """Return whether the order counts: a fully refunded one does not, one that was free from the start does."""
         return self.refunded_minor < self.total_minor or self.refunded_minor == 0
 
 
@@ -151,7 +151,7 @@ class PendingMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def goes_ms(self) -> int:
-        """When the message goes out; what happened from then on does not take it back."""
+        """Return when the message goes out; what happened from then on does not take it back."""
         return max(self.trigger.decided_ms, self.trigger.due_ms)
 
 

@@ -1,1 +1,1 @@
-"""From files into topics, and from a journal back into the same results."""
+"""Replay of files into the topics of a prefix whose time the replay sets."""

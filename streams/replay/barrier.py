@@ -1,4 +1,4 @@
-"""Waiting for the workers at a tick, and saying which stage is silent when they do not come."""
+"""Waiting for the workers at a tick; if they do not come, the error says which stage is silent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SINGLE_OBJECT = b"\xc3\x01"
 
 
 class SilentStage(RuntimeError):
-    """No stage moved for a minute; `stage` is worker, collect, profiles or insights: the first that is behind."""
+    """No stage moved for a minute; `stage` is the first that is behind: worker, collect, profiles or insights."""
 
     def __init__(self, stage: str, message: str) -> None:
         super().__init__(message)
@@ -38,10 +38,10 @@ class SilentStage(RuntimeError):
 
 
 class Barrier:
-    """Follows the journal and the facts, read committed, from where `arm` found them."""
+    """A follower of committed records of the journal and the facts, from their ends at `arm`."""
 
     def __init__(self, target: Target, silent_seconds: float = SILENT_SECONDS) -> None:
-        # the workers' own group, never joined: only so can its committed offsets be read
+        # the workers' own group, which it never joins: its committed offsets are needed
         self._consumer = Consumer(
             {
                 **target.kafka,
@@ -50,7 +50,7 @@ class Barrier:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 5,
-                # other requests wait behind a fetch that waits
+                # other requests wait while a fetch waits
                 "fetch.wait.max.ms": 50,
             }
         )
@@ -72,16 +72,16 @@ class Barrier:
         self._consumer.close()
 
     def reached_ms(self) -> int | None:
-        """How far an earlier replay brought this prefix; None where nothing was folded yet."""
+        """Return the time that an earlier replay reached in this prefix; None if nothing was folded yet."""
         low, high = watermarks(self._consumer, (self._facts, 0))
         self._consumer.assign([TopicPartition(self._facts, 0, max(low, high - _TAIL_RECORDS))])
-        # what is above the last committed record is control records: an empty poll ends it
+        # after the last committed record there are only control records: an empty poll ends it
         while high > low and (message := self._consumer.poll(1.0)) is not None:
             self._note(message)
         return max(self._complete.values(), default=None)
 
     def arm(self) -> None:
-        """Marks the present ends; call it before writing the mark that is waited for."""
+        """Note the present ends; call it before writing the mark to wait for."""
         ends = []
         for topic, partitions in ((self._journal, self._partitions), (self._facts, range(1))):
             for partition in partitions:
@@ -91,15 +91,15 @@ class Barrier:
         self._consumer.assign(ends)
 
     def wait_for_tick(self, tick_ms: int, meanwhile: Callable[[], None]) -> None:
-        """Returns when every journal partition holds the ModelTick of that time; raises SilentStage."""
+        """Return when every journal partition holds the ModelTick of that time; raises SilentStage."""
         self._wait(lambda: self._all(self._ticked, self._partitions, tick_ms), tick_ms, meanwhile)
 
     def wait_for_fold(self, time_ms: int, meanwhile: Callable[[], None]) -> None:
-        """Returns when every journal partition is folded up to that time; raises SilentStage."""
+        """Return when every journal partition is folded up to that time; raises SilentStage."""
         self._wait(lambda: self._all(self._complete, self._partitions, time_ms), time_ms, meanwhile)
 
     def wait_for_end(self, end_ms: int, meanwhile: Callable[[], None]) -> None:
-        """Returns when all is folded up to that time and insights has read it; raises SilentStage."""
+        """Return when all is folded up to that time and insights has read it; raises SilentStage."""
         self._wait(lambda: self._all(self._complete, self._partitions, end_ms), end_ms, meanwhile)
         self._wait(self._insights_has_read, end_ms, meanwhile)
 
@@ -114,7 +114,7 @@ class Barrier:
                 raise self._silence(time_ms)
 
     def _note(self, message: Message) -> bool:
-        """Takes in one record; whether something moved forward."""
+        """Take in one record; return whether a stage moved forward."""
         value = message.value()
         if message.error() is not None or value is None:
             return False
@@ -156,20 +156,22 @@ class Barrier:
             message = f"no worker is in the group {self._group}: start one with `touchstream worker`"
             return SilentStage("worker", message)
         for stage, reached, partitions, said in (
-            ("collect", self._collected, self._inputs, "what was collected of input partition"),
-            ("profiles", self._complete, self._partitions, "facts of journal partition"),
+            ("collect", self._collected, self._inputs, "input partition"),
+            ("profiles", self._complete, self._partitions, "journal partition"),
         ):
             behind = [each for each in partitions if not self._all(reached, range(each, each + 1), time_ms)]
             if behind:
-                last = f"last {iso_time(reached[behind[0]])}" if behind[0] in reached else "none came"
-                return self._said(stage, f"{said} {behind[0]} did not reach {at}, {last}")
-        return self._said("insights", f"every partition reached {at}, but its ModelTick or its offsets did not come")
+                last = f"it is at {iso_time(reached[behind[0]])}" if behind[0] in reached else "nothing came from it"
+                return self._said(stage, f"{said} {behind[0]} did not reach {at}: {last}")
+        return self._said(
+            "insights", f"every partition reached {at}, but the models or the offsets for that time did not come"
+        )
 
     def _said(self, stage: str, detail: str) -> SilentStage:
-        return SilentStage(stage, f"{stage} is silent for {self._silent_seconds:.0f} s: {detail}")
+        return SilentStage(stage, f"the stage {stage} has been silent for {self._silent_seconds:.0f} s: {detail}")
 
     def _workers(self) -> bool:
-        # kept in hand: a client that is collected fails what it was asked
+        # kept in a variable: a client that is garbage collected fails its requests
         admin = AdminClient(self._kafka)
         try:
             asked = admin.describe_consumer_groups([self._group], request_timeout=ANSWER_SECONDS)

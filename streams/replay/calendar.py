@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MarkDue:
-    """A mark to write; at a tick the replay waits until the week's models are out."""
+    """A mark to write; at a tick the replay waits until the week's models are published."""
 
     time_ms: int
     is_tick: bool
 
 
 class Calendar:
-    """Gives every mark once; the first is the full hour at or before the replay's first event."""
+    """A source of all marks, each once; the first is the full hour at or before the replay's first event."""
 
     def __init__(self, first_ms: int, zone: ZoneInfo) -> None:
         self._zone = zone
@@ -31,7 +31,7 @@ class Calendar:
         self.last_ms = self._hour_ms - 1
 
     def until(self, time_ms: int) -> Iterator[MarkDue]:
-        """Marks not yet given, up to and including `time_ms`; each counts as given when it is taken."""
+        """Yield marks not yet given, up to and including `time_ms`."""
         while (due_ms := min(self._hour_ms, self._tick_ms)) <= time_ms:
             is_tick = due_ms == self._tick_ms
             if due_ms == self._hour_ms:

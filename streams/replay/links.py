@@ -1,4 +1,4 @@
-"""When a replay's devices turn out to be users', and how long that keeps the journal's partitions together."""
+"""Links of devices to users in a replay, which must reach the user's partition before time moves on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Links:
-    """Takes in touchpoints in the order of time; remembers each device's last user."""
+    """A memory of each device's last user; it takes in touchpoints in the order of time."""
 
     def __init__(self) -> None:
         self._user_of: dict[int, int] = {}
@@ -19,7 +19,7 @@ class Links:
         self._was_told = False
 
     def note(self, touchpoint: Touchpoint) -> None:
-        """A device told with a user links the two, unless it was told with him last."""
+        """Note that a touchpoint links its device and user, unless this user was the device's last one."""
         if not touchpoint.anonymous_id or not touchpoint.user_id:
             return
         device, user = hash_64(touchpoint.anonymous_id), hash_64(touchpoint.user_id)
@@ -28,7 +28,7 @@ class Links:
             self._is_told = True
 
     def are_under_way(self) -> bool:
-        """Asked once before each mark: whether links told before the last mark may still be on their way."""
+        """Return whether links noted before the last mark may still be under way; call it once before each mark."""
         are_under_way = self._was_told
         self._was_told, self._is_told = self._is_told, False
         return are_under_way

@@ -1,4 +1,4 @@
-"""Where a replay writes: touchpoints by customer, marks to every partition, refused lines to the dead letters."""
+"""The sink of a replay: touchpoints by customer, marks to every partition, refused lines to the dead letters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _OURS: dict[str, str | int | bool] = {
     "linger.ms": 20,
     "compression.type": "lz4",
-    # bounds what a replay faster than its broker keeps in memory
+    # limits the memory of a replay that is faster than its broker
     "queue.buffering.max.messages": 50_000,
     "queue.buffering.max.kbytes": 65_536,
 }
 _FIXED: dict[str, str | int | bool] = {
     # a mark must not overtake the touchpoints before it
     "enable.idempotence": True,
-    # the customer's partition is that of every other client, in any language
+    # every other client, in any language, chooses the same partition for a customer
     "partitioner": "murmur2_random",
 }
 _POLL_EVERY = 500
@@ -37,11 +37,11 @@ _RAW_BYTES_MAX = 500_000
 
 
 class Undeliverable(RuntimeError):
-    """The broker did not take a record; the message says which topic and why."""
+    """The broker refused a record; the message says which topic and why."""
 
 
 class Outlet:
-    """Not for several threads. Nothing is known to be written before `flush` returned."""
+    """The sink, for one thread. Records are certainly written only when `flush` has returned."""
 
     def __init__(self, target: Target) -> None:
         self._producer = Producer({**_OURS, **target.kafka, **_FIXED})
@@ -53,7 +53,7 @@ class Outlet:
         self._sent = 0
 
     def touchpoint(self, key: bytes, touchpoint: Touchpoint) -> bool:
-        """Sends it; False, and not sent, where it is larger than a record may be."""
+        """Send it; return False, and do not send it, if it is larger than a record may be."""
         value = self._wire.encode(touchpoint)
         if len(value) > TOUCHPOINT_BYTES_MAX:
             return False
@@ -82,17 +82,17 @@ class Outlet:
         self._send(self._dead_letters, file.encode(), self._wire.encode(letter))
 
     def serve(self, seconds: float = 0.0) -> None:
-        """Gives the client time for its deliveries; raises Undeliverable if one failed."""
+        """Give the client time for its deliveries; raises Undeliverable if one failed."""
         self._producer.poll(seconds)
         if self._failure:
             raise Undeliverable(self._failure)
 
     def flush(self) -> None:
-        """Returns when everything sent is written; raises Undeliverable."""
+        """Return when everything sent is written; raises Undeliverable."""
         left = self._producer.flush(_FLUSH_SECONDS)
         self.serve()
         if left:
-            message = f"{self._touchpoints}: {left} records not taken by the broker in {_FLUSH_SECONDS:.0f} s"
+            message = f"{self._touchpoints}: the broker did not accept {left} records in {_FLUSH_SECONDS:.0f} s"
             raise Undeliverable(message)
 
     def _send(self, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:

@@ -1,4 +1,4 @@
-"""A past, replayed: touchpoints in the order of time, the clock's marks between them, a halt at each week's tick."""
+"""Replay of the past: touchpoints in the order of time, marks of time between them, a halt at each week's tick."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAP_SECONDS = 0.2
 
 
 class ReplayError(ValueError):
-    """A replay that cannot be; the message says why and what is possible."""
+    """The replay is not possible; the message says why and what is possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's name, for the dead letters, and what is in it, in the order of time."""
+    """A file's name, for dead letters, and its contents in the order of time."""
 
     name: str
     mapped: Iterable[Mapped]
@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a replay stands; `waiting` while it halts for the workers."""
+    """The progress of a replay; `waiting` while it halts for the workers."""
 
     time_ms: int
     touchpoints: int
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(slots=True)
 class ReplaySummary:
-    """What a replay wrote, by file; times are those of the records, seconds those of the wall."""
+    """What a replay wrote, by file; times are those of the records, seconds those of a clock on the wall."""
 
     files: dict[str, Accounting] = field(default_factory=dict)
     touchpoints: int = 0
@@ -71,9 +71,10 @@ class ReplaySummary:
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """`speed` is times real time, None as fast as it goes; `drain_ms` of its time follow the last touchpoint.
+    """Options of a replay; `speed` is a multiple of real time, None means as fast as possible.
 
-    With `barriers` off nothing is awaited, and results depend on how far the workers have come.
+    After the last touchpoint, time runs on for `drain_ms`. Without `barriers` the replay does not wait, and results
+    depend on how far the workers have come.
     """
 
     speed: float | None = None
@@ -88,18 +89,18 @@ def replay(
     options: ReplayOptions | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> ReplaySummary:
-    """Writes the sources, one after another; `on_step` is called a few times a second.
+    """Write the sources, one after another; call `on_step` a few times a second.
 
-    An interrupt (Ctrl-C) ends it early: what was sent is written, and the summary says so.
+    An interrupt (Ctrl-C) ends it early: what was sent stays written, and the summary says so.
 
     Raises:
-        ReplayError: the prefix has no clock of marks, or has come further than the sources begin.
+        ReplayError: the prefix does not have the clock `marks`, or its time is already after the sources' beginning.
         SilentStage: the workers did not follow.
-        Undeliverable: the broker did not take a record.
+        Undeliverable: the broker refused a record.
     """
     clock = target.domain.clock
     if clock != "marks":
-        message = f"prefix {target.prefix}: its clock is {clock!r}; a replay needs a prefix with the clock 'marks'"
+        message = f"prefix {target.prefix}: its clock is {clock!r}, but a replay needs a prefix with the clock 'marks'"
         raise ReplayError(message)
     with _Replay(target, options or ReplayOptions(), on_step) as run:
         try:
@@ -147,11 +148,11 @@ class _Replay:
             self._report(waiting=False)
 
     def drain(self) -> None:
-        """Lets the time run on, so that timers fire and windows close, and waits until all is folded."""
+        """Let time run on, so that timers fire and windows close, and wait until all is folded."""
         if self._calendar is None or self.summary.last_ms is None:
             return
         end_ms = max(self.summary.last_ms + self._options.drain_ms, self._calendar.last_ms + 1)
-        # the last mark is a time that no worker has heard of before we listen for it
+        # no worker knows the time of the last mark before we listen for it
         self._marks_until(end_ms - 1)
         self._pace(end_ms)
         self._mark_and_wait(end_ms, self._barrier.wait_for_end)
@@ -185,7 +186,7 @@ class _Replay:
         if reached_ms is not None and reached_ms > first_ms:
             reached, begins = iso_time(reached_ms), iso_time(first_ms)
             message = (
-                f"prefix {self._target.prefix} has come to {reached}, and the replay begins at {begins}: "
+                f"the replay of prefix {self._target.prefix} begins at {begins}, but its time is already {reached}: "
                 "use another prefix, or later touchpoints"
             )
             raise ReplayError(message)
@@ -218,10 +219,10 @@ class _Replay:
             self.summary.waited_seconds += time.monotonic() - began
 
     def _follow_links(self) -> None:
-        """Waits, where devices were linked to users, until all before the last mark is folded.
+        """Wait, if devices were linked to users, until everything before the last mark is folded.
 
-        What a device did goes to its user through the journal, which takes milliseconds of the wall: in a replay,
-        hours. The device's timers would fire before it is told that its user ordered.
+        A device's records go to its user through the journal. That takes real milliseconds, which are hours in a
+        replay. The device's timers would fire before it learns that its user ordered.
         """
         if not self._links.are_under_way() or not self._options.barriers:
             return

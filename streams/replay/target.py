@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`kafka` holds librdkafka's settings, among them bootstrap.servers; `domain` is what the prefix was made with."""
+    """A prefix to write to. `kafka` has librdkafka's settings with bootstrap.servers; `domain` is the prefix's own."""
 
     kafka: Mapping[str, str] = field(repr=False)
     prefix: str

@@ -1,1 +1,1 @@
-"""A simulated shop: who its customers are, what they do, and what is true of it."""
+"""A simulated shop: its customers, what they do, and its true figures."""

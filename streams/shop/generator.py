@@ -1,4 +1,4 @@
-"""A shop that never was, with everything known about it: touchpoints in the order of time, and the truth."""
+"""A simulated shop about which everything is known: touchpoints in the order of time, and the truth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Shop", "ShopParameters"]
 
 
 class Shop:
-    """To be run once, by `touchpoints` or `mapped`; `truth` is whole when they are exhausted.
+    """A shop to run once, by `touchpoints` or `mapped`; `truth` is complete when they are exhausted.
 
     Equal parameters give equal touchpoints: every choice comes from one generator seeded with `seed`.
     """
@@ -42,7 +42,7 @@ class Shop:
         self._marketer = Marketer(parameters, self._random, self._people, self._visits, self._schedule, self.truth)
 
     def touchpoints(self) -> Iterator[Touchpoint]:
-        """In the order of time; a repeat comes right after its first, with the same event id."""
+        """Yield touchpoints in the order of time; a repeat follows its original directly, with the same event id."""
         for hour_ms in range(self._parameters.start_ms, self._parameters.end_ms, HOUR_MS):
             self._hour(hour_ms)
             yield from self._recorded(hour_ms + HOUR_MS)
@@ -52,12 +52,12 @@ class Shop:
                 self.truth.customers[customer.user_id] = customer.hidden
 
     def mapped(self) -> Iterator[MappedTouchpoint]:
-        """For a replay: each touchpoint is a line of the account."""
+        """Yield touchpoints for a replay, each as one line of the account."""
         for touchpoint in self.touchpoints():
             yield MappedTouchpoint(touchpoint, 1)
 
     def _hour(self, hour_ms: int) -> None:
-        """Plans the visits that begin in the hour, which come as a Poisson process."""
+        """Plan the visits that begin in the hour, as a Poisson process."""
         self._marketer.work(hour_ms)
         visits_per_order = self._parameters.visits_per_order
         orders = self._parameters.orders_per_hour * self._parameters.busyness(hour_ms)

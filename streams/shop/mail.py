@@ -1,4 +1,4 @@
-"""What the shop does of its own: a mail each week, and money for advertising each day."""
+"""The shop's marketing: a newsletter each week, and spending on advertising each day."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CLICK_COST_MINOR = {"paid_search": 32, "paid_social": 21, "affiliate": 55}
 
 
 class Marketer:
-    """Asked once an hour what there is to do."""
+    """The shop's marketer, who works once an hour."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one shop
         self, parameters: ShopParameters, random: Random, people: People, visits: Visits, plan: Schedule, truth: Truth

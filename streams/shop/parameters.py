@@ -1,4 +1,4 @@
-"""What a simulated shop is made of; the same parameters make the same touchpoints."""
+"""Parameters of a simulated shop; the same parameters make the same touchpoints."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ WEEKDAY_SHARES = (1.05, 1.00, 0.97, 1.00, 0.95, 0.92, 1.08)
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        message = f"{name!r} is no IANA time zone; allowed are names such as Europe/Berlin or UTC"
+        message = f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC"
         raise ValueError(message)
     return name
 
 
 class Outage(BaseModel):
-    """Hours in which only a `share` of the orders is recorded, as if the tracking were broken; days count from 0."""
+    """Hours in which only a `share` of the orders is recorded, because the tracking is broken; days count from 0."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +59,7 @@ class Outage(BaseModel):
 
 
 class ShopParameters(BaseModel):
-    """`orders_per_hour` is the mean of a daytime hour; shares are of 1; times of day are those of `time_zone`."""
+    """Parameters; `orders_per_hour` is the mean of a daytime hour, shares are from 0 to 1, times are of `time_zone`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,7 +83,7 @@ class ShopParameters(BaseModel):
     def _outages_inside(self) -> ShopParameters:
         late = [outage for outage in self.outages if outage.day >= self.days]
         if late:
-            message = f"outages begin on day {late[0].day}, the shop has days 0 to {self.days - 1}"
+            message = f"an outage begins on day {late[0].day}, but the shop has only days 0 to {self.days - 1}"
             raise ValueError(message)
         return self
 
@@ -101,7 +101,7 @@ class ShopParameters(BaseModel):
 
     @property
     def outages_ms(self) -> list[tuple[int, int, float]]:
-        """(first instant, first one after, share recorded) of each outage."""
+        """Return (first instant, first one after, share recorded) of each outage."""
         begins = [self._midnight_ms(outage.day) + outage.hour * HOUR_MS for outage in self.outages]
         return [
             (begin, begin + outage.hours * HOUR_MS, outage.share)
@@ -109,11 +109,11 @@ class ShopParameters(BaseModel):
         ]
 
     def recorded_share(self, time_ms: int) -> float:
-        """Share of the orders of that instant that the shop's tracking records."""
+        """Return the share of orders that the shop's tracking records at that time."""
         return min((share for begin, end, share in self.outages_ms if begin <= time_ms < end), default=1.0)
 
     def busyness(self, time_ms: int) -> float:
-        """The shop's activity at that instant, 1 being a daytime hour."""
+        """Return the shop's activity at that time; 1 is a daytime hour."""
         local = datetime.fromtimestamp(time_ms / 1000, self.zone)
         return HOUR_SHARES[local.hour] * WEEKDAY_SHARES[local.weekday()]
 

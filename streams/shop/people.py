@@ -1,4 +1,4 @@
-"""Customers with a hidden process of buying, their devices, and the articles of the shop."""
+"""Customers with a hidden buying process, their devices, and the articles of the shop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from streams.shop.parameters import ShopParameters
 
-# rates and chances to go for good, as of the BG/NBD model (Fader, Hardie, Lee 2005)
+# rates and chances of leaving for ever, as in the BG/NBD model (Fader, Hardie, Lee 2005)
 _RATE_SHAPE, _RATE_MIN, _RATE_MAX = 0.8, 0.05, 4.0
 _GONE_A, _GONE_B = 0.8, 4.0
 _DEVICES_MAX = 3
@@ -25,7 +25,7 @@ _CATEGORIES = ("kitchen", "garden", "toys", "books", "lighting", "textiles", "st
 
 @dataclass(slots=True, eq=False)
 class Customer:
-    """`seen` once the shop knows him by name; `remembered` are devices on which he is logged in."""
+    """A customer; `seen` once the shop knows their name; `remembered` are devices on which they are logged in."""
 
     user_id: str
     hidden: HiddenCustomer
@@ -40,7 +40,7 @@ class Customer:
 
 
 class People:
-    """The customers; whoever is gone is never met again."""
+    """All customers; one who has left never comes back."""
 
     def __init__(self, parameters: ShopParameters, random: Random) -> None:
         self._random = random
@@ -52,7 +52,7 @@ class People:
             self.arrive()
 
     def arrive(self) -> Customer:
-        """Someone who was not there before."""
+        """Return a new customer."""
         number = len(self.everyone) + 1
         rate = min(_RATE_MAX, max(_RATE_MIN, self._random.gammavariate(_RATE_SHAPE, 1.0)))
         user_id = f"c{number:06d}"
@@ -71,7 +71,7 @@ class People:
         return customer
 
     def someone(self, time_ms: int) -> Customer | None:
-        """One of those present who is not in the shop already, the likelier the more often he buys."""
+        """Return a customer who is not in the shop now, more likely one who buys often."""
         for _ in range(_TRIES_MAX):
             if not self._present:
                 return None
@@ -85,12 +85,12 @@ class People:
         return None
 
     def perhaps_leaves(self, customer: Customer, time_ms: int) -> None:
-        """After a purchase some never come back."""
+        """Decide whether a customer leaves for ever after a purchase."""
         if self._random.random() < customer.gone_share and customer.hidden.gone_ms is None:
             customer.hidden.gone_ms = time_ms
 
     def device_of(self, customer: Customer) -> str:
-        """The device of his next visit, seldom a new one."""
+        """Return the device of their next visit, rarely a new one."""
         is_new = len(customer.devices) < _DEVICES_MAX and self._random.random() < _NEW_DEVICE_SHARE
         if is_new or not customer.devices:
             customer.devices.append(self.new_device())
@@ -103,7 +103,7 @@ class People:
 
 
 def stocked(parameters: ShopParameters, random: Random) -> list[Product]:
-    """The articles of the shop; prices in minor units."""
+    """Return the articles of the shop, with prices in minor units."""
     return [
         Product(
             sku=f"sku-{number:04d}",

@@ -1,4 +1,4 @@
-"""Touchpoints that will happen, given out in the order of time."""
+"""Planned touchpoints, returned in the order of time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCE = "simulated shop"
 
 
 class Schedule:
-    """Gives each touchpoint its event id, in the order of planning."""
+    """Planned touchpoints, with event ids in the order of planning."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -22,13 +22,13 @@ class Schedule:
         self._count = 0
 
     def plan(self, kind: str, time_ms: int, **fields: Any) -> None:  # noqa: ANN401 - fields of a touchpoint
-        """A touchpoint of that type at that time."""
+        """Plan a touchpoint of that type at that time."""
         self._count += 1
         event_id = f"shop-{self._seed}-{self._count}"
         touchpoint = Touchpoint(event_id=event_id, source=SOURCE, type=kind, time_ms=time_ms, **fields)
         heapq.heappush(self._planned, (time_ms, self._count, touchpoint))
 
     def before(self, time_ms: int) -> Iterator[Touchpoint]:
-        """Those earlier than that, each once."""
+        """Yield touchpoints earlier than that, each once."""
         while self._planned and self._planned[0][0] < time_ms:
             yield heapq.heappop(self._planned)[2]

@@ -1,4 +1,4 @@
-"""What is true of a simulated shop, to hold results against."""
+"""The true figures of a simulated shop, to compare results with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ REMINDER_MS = 2 * 3_600_000
 class AbandonedCart(msgspec.Struct, gc=False):
     """A visit that put something into a cart and did not order.
 
-    `user_id` where the visit, or an earlier login on the device, tells. `ordered_soon`: the same person ordered
-    within two hours of the last add. `lost_order`: he did order, but the tracking was broken.
+    `user_id` is known if the visit, or an earlier login on the device, shows it. `ordered_soon`: the same person
+    ordered within two hours of the last add. `lost_order`: they did order, but the tracking was broken.
     """
 
     session_id: str
@@ -25,7 +25,7 @@ class AbandonedCart(msgspec.Struct, gc=False):
 
 
 class OutageTruth(msgspec.Struct, frozen=True, gc=False):
-    """Hours in which orders were made but hardly recorded."""
+    """Hours in which few of the orders were recorded."""
 
     start_ms: int
     end_ms: int
@@ -33,14 +33,14 @@ class OutageTruth(msgspec.Struct, frozen=True, gc=False):
 
 
 class HiddenCustomer(msgspec.Struct, gc=False):
-    """The hidden process: how often he buys beside others, and from when on never again."""
+    """The hidden process of a customer: how often they buy, compared with others, and when they leave for ever."""
 
     rate: float
     gone_ms: int | None = None
 
 
 class Truth(msgspec.Struct):
-    """Counts are those of recorded touchpoints, repeats counted apart; money is in minor units."""
+    """The truth. Counts are those of recorded touchpoints, with repeats apart; money is in minor units."""
 
     parameters: dict[str, object]
     outages: list[OutageTruth]
@@ -61,7 +61,7 @@ class Truth(msgspec.Struct):
     customers: dict[str, HiddenCustomer] = msgspec.field(default_factory=dict)
 
     def count(self, touchpoint: Touchpoint) -> None:
-        """Takes in a touchpoint that is recorded for the first time."""
+        """Take in a touchpoint that is recorded for the first time."""
         self.touchpoints += 1
         self.by_type[touchpoint.type] = self.by_type.get(touchpoint.type, 0) + 1
         order, user = touchpoint.order, touchpoint.user_id
@@ -81,5 +81,5 @@ class Truth(msgspec.Struct):
                 users.append(user)
 
     def to_json(self) -> bytes:
-        """UTF-8, keys sorted; the same truth gives the same bytes."""
+        """Return UTF-8 with sorted keys; the same truth gives the same bytes."""
         return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1) + b"\n"

@@ -1,4 +1,4 @@
-"""One visit to the shop: how the customer came, what he looked at, and how it ended."""
+"""One visit to the shop: how the customer came, what they looked at, and how it ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COUNTRIES = ("DE", "DE", "DE", "AT", "CH", "NL")
 
 @dataclass(slots=True)
 class _Visit:
-    """`known` once both ids go with what he does."""
+    """A visit; `known` once touchpoints have both ids."""
 
     session_id: str
     device: str
@@ -54,7 +54,7 @@ class _Visit:
 
 
 class Visits:
-    """Plans whole visits; the truth of carts is kept on the way."""
+    """A planner of whole visits, which also records the truth about carts."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one shop
         self,
@@ -78,7 +78,7 @@ class Visits:
         self.paid_visits: dict[str, int] = {}
 
     def buy(self, start_ms: int) -> None:
-        """A visit that ends with an order, by someone new or someone known."""
+        """Plan a visit that ends with an order, by a new or a known customer."""
         is_new = self._random.random() < self._parameters.new_customer_share
         customer = self._people.arrive() if is_new else self._people.someone(start_ms) or self._people.arrive()
         visit = self._enter(customer, start_ms)
@@ -92,7 +92,7 @@ class Visits:
         self._people.perhaps_leaves(customer, visit.now_ms)
 
     def browse(self, start_ms: int) -> None:
-        """A visit that ends without one, by a customer or by a stranger; some leave a cart behind."""
+        """Plan a visit without an order, by a customer or a stranger; some leave a cart behind."""
         wants = self._random.random() < _CUSTOMER_BROWSES_SHARE
         customer = self._people.someone(start_ms) if wants else None
         visit = self._enter(customer, start_ms)
@@ -130,7 +130,7 @@ class Visits:
                 "ad_clicked", visit.now_ms, channel=channel, marketing=marketing, country=country, **visit.who
             )
         elif channel == "email" and customer is not None:
-            # the link in the mail says whose it is
+            # the link in the mail identifies the customer
             campaign = Marketing(campaign_id=(customer.message_id or "").rpartition("/")[0], utm_medium="email")
             who = {**visit.who, "user_id": customer.user_id, "email_hash": customer.email_hash}
             message = Message(message_id=customer.message_id)
@@ -159,7 +159,7 @@ class Visits:
         return list(cart.values())
 
     def _log_in(self, visit: _Visit, customer: Customer) -> None:
-        """From here on both ids are told; whoever is new signs up."""
+        """Send both ids from here on; a new customer signs up."""
         visit.known = True
         if not customer.seen:
             customer.seen = True

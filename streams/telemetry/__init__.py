@@ -1,1 +1,1 @@
-"""What a worker tells of itself: metrics and logs."""
+"""Metrics and logs of a worker."""

@@ -1,4 +1,4 @@
-"""Two things that prometheus_client does not bring: a gauge held for several scrapes, and a limit on label values."""
+"""Two parts that prometheus_client lacks: a gauge held for several scrapes, and a limit on label values."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Bounded:
 
 
 class HeldGauge(Collector):
-    """By KPI: 1 while one of its anomalies is open, and for at least `held_s` after each was raised; else 0.
+    """A gauge by KPI: 1 while an anomaly is open, and for at least `held_s` after each was raised; otherwise 0.
 
-    So an anomaly that a replay opens and closes within a second is seen by several scrapes. Nothing is shown
-    before `restore` and after `withdraw`. `clock` gives seconds and never goes back.
+    So several scrapes see an anomaly that a replay opens and closes within a second. Nothing is shown before
+    `restore` and after `withdraw`. `clock` returns seconds and never goes back.
     """
 
     def __init__(self, name: str, text: str, clock: Callable[[], float], held_s: float = HELD_S) -> None:
@@ -51,23 +51,23 @@ class HeldGauge(Collector):
         self._held_until: dict[str, float] = {}
 
     def know(self, kpis: Iterable[str]) -> None:
-        """KPIs shown as 0 before their first anomaly."""
+        """Show these KPIs as 0 before their first anomaly."""
         self._kpis.update(kpis)
 
     def restore(self, active: Iterable[tuple[str, str]]) -> None:
-        """Show the incidents (kpi, by) that the state holds open, and no other."""
+        """Show the incidents (kpi, by) that are open in the state, and no others."""
         self._open = set(active)
         self._kpis.update(kpi for kpi, _ in self._open)
         self._shown = True
 
     def withdraw(self) -> None:
-        """Another worker shows them from now on."""
+        """Show nothing: another worker shows them from now on."""
         self._shown = False
         self._open.clear()
         self._held_until.clear()
 
     def opened(self, kpi: str, by: str) -> None:
-        """An incident that this worker itself has raised."""
+        """Show an incident that this worker itself has raised."""
         self._shown = True
         self._kpis.add(kpi)
         self._open.add((kpi, by))
@@ -77,7 +77,7 @@ class HeldGauge(Collector):
         self._open.discard((kpi, by))
 
     def values(self) -> dict[str, float]:
-        """KPI to 1 or 0, none while withdrawn."""
+        """Return 1 or 0 by KPI; empty while withdrawn."""
         if not self._shown:
             return {}
         now_s = self._clock()

@@ -1,4 +1,4 @@
-"""Logs: structlog and the standard library's loggers alike, one JSON object a line on stderr, no secret in them."""
+"""Logs of structlog and of the standard library: one JSON object a line on stderr, without secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "(hidden)"
-# what SASL and TLS call their secrets, and what people call theirs
+# names of secrets in SASL and TLS, and names that people use
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|credential|private|jaas|ssl[._]key[._]pem", re.IGNORECASE)
 _SECRET_IN_TEXT = re.compile(
     r"(?i)(bearer\s+|(?:passw(?:or)?d|secret|token|credentials?)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&}]+)"
@@ -70,7 +70,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], fmt: Literal[
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Values under a secret's name become `(hidden)`, however deep, and so does what follows such a name in a text."""
+    """Replace values under a secret's name by `(hidden)`, at any depth, and also after such a name in a text."""
     for key, value in event.items():
         event[key] = HIDDEN if _SECRET_KEY.search(str(key)) else _redacted(value)
     return event

@@ -1,8 +1,8 @@
-"""Every metric of a worker, with what its rise means and what to do about it.
+"""All metrics of a worker; a comment says what a rise means and what to do about it.
 
 Amounts are minor units of the reporting currency. Counters (`_total`) count what this worker committed since it
-started: sum them over workers. What the facts' owner alone knows (stock, KPIs, anomalies, models) is shown by that
-worker only: take the maximum. No label names a customer.
+started: sum them over workers. Only the owner of the facts shows stock, KPIs, anomalies and models: take the maximum
+over workers. No label names a customer.
 """
 
 from __future__ import annotations
@@ -27,45 +27,45 @@ COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class EngineStatus(Protocol):
-    """What the engine tells of itself, at any time, on the event loop. Times are unix seconds, 0 before the first."""
+    """The engine's status, at any time, on the event loop. Times are unix seconds, 0 before the first."""
 
     @property
     def ready(self) -> bool:
-        """A member of the group, every assigned partition restored."""
+        """Return whether the worker is in the group and every assigned partition is restored."""
 
     @property
     def polled_s(self) -> float:
-        """When the poller last came round, with or without records."""
+        """Return when the poller last polled, with or without records."""
 
     @property
     def committed_s(self) -> float:
-        """When the last commit succeeded."""
+        """Return when the last commit succeeded."""
 
     @property
     def commits(self) -> int:
-        """Cycles committed since the start."""
+        """Return how many cycles were committed since the start."""
 
     @property
     def aborts(self) -> int:
-        """Cycles aborted since the start."""
+        """Return how many cycles were aborted since the start."""
 
     @property
     def unsent(self) -> int:
-        """Records handed to the producer that the brokers have not taken yet."""
+        """Return how many records the producer has that the brokers have not yet accepted."""
 
     @property
     def restore_s(self) -> float:
-        """How long the last restore of a partition took."""
+        """Return how long the last restore of a partition took."""
 
     def lags(self) -> Mapping[tuple[str, int], int]:
-        """By owned (topic, partition): records not yet processed."""
+        """Return by owned (topic, partition) the records not yet processed."""
 
     def restored(self) -> Mapping[tuple[str, int], float]:
-        """By owned (topic, partition) with state: the share restored, 0 to 1."""
+        """Return by owned (topic, partition) with state the share restored, 0 to 1."""
 
 
 class Metrics:
-    """All metrics of one worker, in a registry of their own. `clock`: seconds for what is held."""
+    """All metrics of one worker, in a registry of their own; `clock` gives seconds for held gauges."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
@@ -84,79 +84,81 @@ class Metrics:
         return Gauge(f"touchstream_{name}", text, labels, registry=self.registry)
 
     def _declare_flow(self) -> None:
-        # Follows the producers. Flat while they send: look at the lag and at /health/ready.
-        self.collected = self._counter("touchpoints_collected", "Records taken from the touchpoints topic")
-        # Falls behind `collected` by what collect refused, and by nothing else.
+        # Rises with what producers send. Flat while they send: check the lag and /health/ready.
+        self.collected = self._counter("touchpoints_collected", "Records read from the touchpoints topic")
+        # Lower than `collected` only by the records that collect refused.
         self.journalled = self._counter("touchpoints_journalled", "Touchpoints written to the journal")
-        # A rise: a producer sends what cannot be used. The reason says what, the dead-letters topic has the bytes.
+        # A rise: a producer sends unusable records. The reason says why, the dead-letters topic has the bytes.
         self.dead_letters = self._counter("dead_letters", "Records that could not be used", "stage", "reason")
-        # Follows `journalled`, later where a device's records are forwarded to its user.
-        self.folded = self._counter("folded", "Touchpoints folded at their final profile")
-        # A rise: a producer retries, or a file is sent twice. Harmless, each counts once; ask the producer.
-        self.duplicates = self._counter("duplicates", "Touchpoints seen before")
+        # Follows `journalled`; later for a device's records, which are forwarded to its user.
+        self.folded = self._counter("folded", "Touchpoints processed in their final profile")
+        # A rise: a producer retries, or a file was sent twice. It does no harm, as each counts once; ask the producer.
+        self.duplicates = self._counter("duplicates", "Touchpoints that arrived again")
 
     def _declare_effects(self) -> None:
-        # What subscribers send. A jump without more entries: a changed flow file; pause the flow while you look.
-        self.triggers = self._counter("triggers", "Messages to be sent", "flow")
-        # Where the no's come from. Many `capped` or `too_old`: see the flow's limits, and the delay of events.
-        self.decisions = self._counter("decisions", "Records about candidates of flows", "flow", "outcome")
-        # A wave on Mondays is new cuts; a wave on another day is an import, or a fault upstream.
+        # Messages that subscribers send. A jump without more entries: a flow file changed; pause the flow and check it.
+        self.triggers = self._counter("triggers", "Messages to send", "flow")
+        # Why messages were not sent. Many `capped` or `too_old`: check the flow's limits, and the delay of events.
+        self.decisions = self._counter("decisions", "Decisions about possible messages of flows", "flow", "outcome")
+        # A wave on Mondays comes from new boundaries. A wave on another day: an import, or a fault in the data sent.
         self.segment_changes = self._counter("segment_changes", "Customers who entered a segment", "segment")
-        # Credit follows revenue. More `direct`: touches arrive without a channel, look at the mapping of campaigns.
+        # Credit follows revenue. More `direct`: touches arrive without a channel; check the mapping of campaigns.
         self.credited = self._counter("credited_minor", "Revenue credited to a channel", "model", "channel")
-        # A rise: refunds. Above a fifth of what is credited, look at the shop's returns before blaming a channel.
-        self.reversed = self._counter("reversed_minor", "Credit taken back after refunds", "model", "channel")
+        # A rise: refunds. Above a fifth of the credit, check the shop's returns before you blame a channel.
+        self.reversed = self._counter("reversed_minor", "Credit reversed after refunds", "model", "channel")
 
     def _declare_shop(self) -> None:
-        # The shop's trade as folded here. Down while `collected` is steady: the events of checkout are missing.
-        self.orders = self._counter("orders", "Orders folded")
-        # As orders; up without orders: look for a price error.
-        self.revenue = self._counter("revenue_minor", "Revenue of the orders folded")
-        # The shop's returns.
-        self.refunds = self._counter("refunds_minor", "Refunds folded")
-        # The last closed window, corrected as late facts come; nan: no such window yet, or nothing to divide by.
+        # Orders that this worker processed. Down while `collected` is steady: checkout events are missing.
+        self.orders = self._counter("orders", "Orders processed")
+        # Follows orders. A rise without more orders: look for a price error.
+        self.revenue = self._counter("revenue_minor", "Revenue of the orders processed")
+        # A rise: the shop has more returns.
+        self.refunds = self._counter("refunds_minor", "Refunds processed")
+        # The last closed window, corrected when late facts come; nan: no such window yet, or division by zero.
         self.kpi = self._gauge("kpi", "KPI of the last closed window", "kpi", "grain")
-        # Stands still: a partition's facts do not come, see the event time of the partitions.
+        # Does not move: a partition's facts do not arrive; check the event time of the partitions.
         self.kpi_window = self._gauge(
-            "kpi_window_timestamp_seconds", "Start of the window shown, of the shop's time", "kpi", "grain"
+            "kpi_window_timestamp_seconds", "Start of the window shown, in the shop's time", "kpi", "grain"
         )
-        # Incidents raised. More than a few a day on one KPI: its season changed, or its source is broken.
+        # Incidents raised. More than a few a day on one KPI: its usual pattern changed, or its source is broken.
         self.anomalies = self._counter("anomalies", "Anomalies raised", "kpi")
 
     def _declare_stock(self, clock: Callable[[], float]) -> None:
-        # 1: a KPI is off, alert KpiAnomaly fires; the anomalies topic has the observed and the expected value.
+        # 1: a KPI left its range, and KpiAnomaly fires; the anomalies topic has the observed and the expected value.
         self.anomaly_active = HeldGauge(
-            "touchstream_anomaly_active", "1 while a KPI is off, held for several scrapes", clock
+            "touchstream_anomaly_active", "1 while a KPI is outside its expected range, held for several scrapes", clock
         )
         self.registry.register(self.anomaly_active)
-        # The base by value. A growing At Risk or Hibernating wants a win-back, not an engineer.
+        # Customers by value. If At Risk or Hibernating grows, the shop needs a win-back, not an engineer.
         self.customers = self._gauge("customers", "Customers now in a segment", "segment")
-        # Groups by behaviour; a cluster that empties is renamed or merged at the next tick.
+        # Customers by behaviour; a cluster without customers is renamed or merged at the next weekly tick.
         self.cluster_customers = self._gauge("cluster_customers", "Customers now in a cluster", "cluster")
         # Above 0: a customer left a flow, or entered it, without a record in decisions; alert ReceiptsMissing.
         self.candidates_unaccounted = self._counter(
-            "candidates_unaccounted", "Candidates of flows that came or went without a receipt"
+            "candidates_unaccounted", "Possible messages of flows that began or ended without a decision record"
         )
-        # Candidates that wait for their time. Only ever up: the journal's time stands still.
-        self.decisions_open = self._gauge("decisions_open", "Candidates of flows without a final record")
+        # Possible messages that wait for their time. Only ever up: the journal's time does not advance.
+        self.decisions_open = self._gauge("decisions_open", "Possible messages of flows without a final decision")
         # Records on their way from a device's profile to its user's. Above 0 for minutes: a worker is missing.
-        self.forwards_open = self._gauge("forwards_open", "Records forwarded and not yet received")
-        # 1 for the version in force of each kind; a version older than a week: a tick did not come.
-        self.model = self._gauge("model_info", "Version of each model in force", "kind", "version")
+        self.forwards_open = self._gauge("forwards_open", "Records forwarded to another profile and not yet received")
+        # 1 for the current version of each kind. A version older than a week: a weekly tick did not come.
+        self.model = self._gauge("model_info", "Current version of each model", "kind", "version")
 
     def _declare_worker(self) -> None:
-        # Which group, slot and version run here.
+        # The group, instance and version that run here.
         self.worker = Info("touchstream_worker", "This worker", registry=self.registry)
-        # 1 on wall time. 0: a replay whose own time may be years ago; its delay means nothing.
-        self.wall_clock = self._gauge("wall_clock", "1 where the journal's time is wall time")
-        # How far a journal partition is complete. Far behind now: one input partition is stuck and holds all up.
+        # 1 on wall time. 0: a replay whose own time may be years ago, so its delay means nothing.
+        self.wall_clock = self._gauge("wall_clock", "1 if the journal's time is wall time")
+        # How far a journal partition is complete. Far in the past: one input partition is stuck and delays all.
         self.event_time = self._gauge(
             "event_time_seconds", "Unix time up to which a journal partition is complete", "partition"
         )
-        # A second or two. More: a journal partition has a lag or no owner, and timers everywhere wait for it, so that
-        # nobody is written to whose withdrawal still lies in it.
+        # A second or two is usual. More: a journal partition has a lag or no owner. Timers everywhere wait for it,
+        # because it may still hold a customer's withdrawal of consent.
         self.time_held_back = self._gauge(
-            "time_held_back_seconds", "Collected time that waits until all of it is folded", "partition"
+            "time_held_back_seconds",
+            "How far time waits for records that are collected but not yet processed",
+            "partition",
         )
         # Up to 50 ms is usual. Slow commits: the brokers are busy, or a transaction coordinator is moving.
         self.commit_seconds = Histogram(
@@ -168,7 +170,7 @@ class Metrics:
         self.registry.register(_Engine(status))
 
     def withdraw_insights(self) -> None:
-        """The facts have gone to another worker, which shows what they say."""
+        """Withdraw what facts show, because another worker owns them now."""
         self.anomaly_active.withdraw()
         for gauge in (self.customers, self.cluster_customers, self.kpi, self.kpi_window, self.model):
             gauge.clear()
@@ -176,36 +178,36 @@ class Metrics:
             alone.set(0)
 
     def text(self) -> bytes:
-        """Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
 class _Engine(Collector):
-    """The engine's state at the moment of a scrape: a partition that has left leaves no series behind."""
+    """The engine's state at the moment of a scrape, so that a partition given up leaves no series."""
 
     def __init__(self, status: EngineStatus) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
         status = self._status
-        # Flat with a lag: nothing gets through; the log names the batch or the broker.
+        # Flat with a lag: nothing is processed; the log names the batch or the broker.
         yield CounterMetricFamily("touchstream_commits", "Cycles committed", value=status.commits)
-        # A few at a rebalance. A steady rise: the log says whether a broker or a record is to blame.
+        # A few at a rebalance are usual. A steady rise: the log names the broker or the record at fault.
         yield CounterMetricFamily("touchstream_aborts", "Cycles aborted", value=status.aborts)
-        # 0 for long: a restore that does not end, or no seat in the group.
+        # 0 for long: a restore does not end, or the worker is not in the group.
         yield _gauge("touchstream_ready", "1 while this worker is restored and in the group", status.ready)
-        # Stands still: the poller hangs; the worker loses its partitions, and a restart helps.
-        yield _gauge("touchstream_polled_timestamp_seconds", "Last round of the poller", status.polled_s)
-        # Stands still with a lag: as commits.
+        # Does not move: the poller hangs. The worker loses its partitions; restart it.
+        yield _gauge("touchstream_polled_timestamp_seconds", "Time of the last poll", status.polled_s)
+        # Does not move with a lag: see commits.
         yield _gauge("touchstream_committed_timestamp_seconds", "Last commit", status.committed_s)
-        # Minutes: local state was lost, or is far behind; keep the state's folder over restarts.
+        # Minutes: local state was lost, or is far behind. Keep the state folder over restarts.
         yield _gauge("touchstream_restore_seconds", "Duration of the last restore", status.restore_s)
-        # Stays high: the brokers do not take what is sent. A cycle has a bound, so the worker waits with it.
-        yield _gauge("touchstream_unsent_records", "Records sent that the brokers have not taken yet", status.unsent)
+        # Stays high: the brokers do not accept records fast enough, and the worker waits for them.
+        yield _gauge("touchstream_unsent_records", "Records that the brokers have not yet accepted", status.unsent)
         lags = status.lags()
-        # Grows: more comes than is worked off; add workers, up to the number of partitions.
+        # Grows: more arrives than is processed. Add workers, up to the number of partitions.
         yield _by_partition("touchstream_lag_records", "Records not yet processed", lags)
-        # Below 1: being restored; its customers wait.
+        # Below 1: the partition is being restored, and its customers wait.
         yield _by_partition("touchstream_restored_ratio", "Share of the state restored", status.restored())
         # Uneven for long: a worker is missing, or there are more workers than partitions.
         yield _gauge("touchstream_partitions_owned", "Input partitions owned", len(lags))

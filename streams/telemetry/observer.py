@@ -1,4 +1,4 @@
-"""Committed records become metrics: one table from a record's type to what it moves."""
+"""Metrics from committed records: one table from a record's type to the metrics that it changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLUSTER = "cluster="
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Label values that show as 0 before they are first counted, so that no panel and no alert starts blind."""
+    """Label values that show as 0 before they are first counted, so that panels and alerts have them from the start."""
 
     segments: tuple[str, ...] = ()
     flows: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Known:
 
 
 def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Mapping[str, tuple[str, ...]]) -> Known:
-    """Label values that follow from the settings; `reasons` of dead letters by stage."""
+    """Return label values that follow from the settings; `reasons` are those of dead letters by stage."""
     segments = (NO_ORDER, UNSCORED, *GRID_SEGMENTS) if domain.rfm_profile == "grid" else (NO_ORDER, UNSCORED)
     return Known(
         segments=segments,
@@ -61,7 +61,7 @@ def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Map
 
 @dataclass(frozen=True, slots=True)
 class InsightSnapshot:
-    """What the state of insights says at an assignment. `stock`: sums of the facts without an hour, by (name, by)."""
+    """The state of insights at an assignment. `stock`: sums of the facts without an hour, by (name, by)."""
 
     stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
     anomalies: tuple[tuple[str, str], ...] = ()  # (kpi, by) of the open incidents
@@ -70,7 +70,7 @@ class InsightSnapshot:
 
 
 class Observer:
-    """Feeds `metrics` from what was committed; called on the event loop only."""
+    """A feeder of `metrics` from committed records; called on the event loop only."""
 
     def __init__(self, metrics: Metrics, known: Known) -> None:
         self._metrics = metrics
@@ -80,7 +80,7 @@ class Observer:
         self._flow = Bounded()
         self._windows: dict[tuple[str, str], int] = {}  # start_ms of the window shown, by (kpi, grain)
         self._versions: dict[str, str] = {}  # by kind of model
-        # of the records that come by the thousand: (counter, labels) -> what one commit adds
+        # for frequent records: (counter, labels) -> what one commit adds
         self._sums: Tally[tuple[Any, ...]] = Tally()
         self._counters: dict[str, Counter] = {
             "folded": metrics.folded,
@@ -104,7 +104,7 @@ class Observer:
         self._show_zeros()
 
     def observe_committed(self, records: Iterable[msgspec.Struct]) -> None:
-        """Count the records of one commit; types without a metric are passed over."""
+        """Count the records of one commit; skip types without a metric."""
         self._sums.clear()
         for record in records:
             handler = self._table.get(type(record))
@@ -114,7 +114,7 @@ class Observer:
             counter.labels(*labels).inc(value)
 
     def observe_journalled(self, count: int) -> None:
-        """`count` touchpoints were written to the journal; those refused come as dead letters."""
+        """Count touchpoints written to the journal; refused ones come as dead letters."""
         self._metrics.collected.inc(count)
         self._metrics.journalled.inc(count)
 
@@ -122,12 +122,12 @@ class Observer:
         self._metrics.commit_seconds.observe(duration_s)
 
     def observe_held_back(self, by_partition: Mapping[int, int]) -> None:
-        """How far the time of journal partitions is behind what was collected, in ms of the prefix's time."""
+        """Show how far the time of journal partitions is behind the collected time, in ms of the prefix's time."""
         for partition, held_ms in by_partition.items():
             self._metrics.time_held_back.labels(str(partition)).set(held_ms / 1000)
 
     def show_insights(self, held: InsightSnapshot) -> None:
-        """This worker holds the facts now: show what its state says, whatever was shown before."""
+        """Show what the state says, as this worker owns the facts now."""
         metrics = self._metrics
         self.withdraw_insights()
         metrics.anomaly_active.restore(held.anomalies)
@@ -144,7 +144,7 @@ class Observer:
         self.show_stock(held.stock)
 
     def show_stock(self, stock: Mapping[tuple[str, str], int]) -> None:
-        """After a commit of insights: the sums of the facts without an hour, by (name, by)."""
+        """Show, after a commit of insights, the sums of the facts without an hour, by (name, by)."""
         metrics, in_clusters = self._metrics, 0
         for (name, by), value in stock.items():
             if name != "customers":
@@ -160,15 +160,15 @@ class Observer:
         metrics.forwards_open.set(sent - received)
 
     def withdraw_insights(self) -> None:
-        """The facts have gone to another worker."""
+        """Withdraw what facts show, because another worker owns them now."""
         self._windows.clear()
         self._versions.clear()
         self._metrics.withdraw_insights()
 
     def withdraw_partition(self, partition: int) -> None:
-        """A journal partition has gone to another worker, which shows how far it is complete."""
+        """Withdraw how far a journal partition is complete, because another worker owns it now."""
         for gauge in (self._metrics.event_time, self._metrics.time_held_back):
-            with suppress(KeyError):  # it may have gone before its first facts
+            with suppress(KeyError):  # it may have been given up before its first facts
                 gauge.remove(str(partition))
 
     def _show_zeros(self) -> None:
@@ -214,7 +214,7 @@ class Observer:
             self._metrics.event_time.labels(str(facts.partition)).set(facts.complete_to_ms / 1000)
         for count in facts.counts:
             counter = self._counters.get(count.name)
-            # a counter only rises; the facts that take away (a merge found a duplicate) show in the KPIs
+            # a counter only rises; negative facts (a merge found a duplicate) show in the KPIs
             if counter is not None and not count.by and count.value > 0:
                 counter.inc(count.value)
 

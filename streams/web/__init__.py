@@ -1,1 +1,1 @@
-"""What the worker answers over HTTP: its health, a profile, an explanation."""
+"""Pages of the worker over HTTP: health, metrics, profiles."""

@@ -1,4 +1,4 @@
-"""What a worker answers over HTTP: is it alive, is it ready, what does it measure, what does it know of a customer."""
+"""A worker's pages over HTTP: is it alive, is it ready, its metrics, and a customer's profile."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ BEARER = "Bearer "
 
 
 class NotOwned(Exception):
-    """Another worker holds the customer's journal partition."""
+    """Another worker owns the customer's journal partition."""
 
     def __init__(self, partition: int) -> None:
-        super().__init__(f"journal partition {partition} is held by another worker of the group")
+        super().__init__(f"another worker of the group owns journal partition {partition}")
         self.partition = partition
 
 
@@ -44,9 +44,9 @@ def register(
 ) -> None:
     """Put the pages on Faust's web server, before it starts.
 
-    With a token every page, Faust's own too, but /health/live answers 401 without `Authorization: Bearer <token>`.
-    `lookup` takes a customer's key, `u:<user_id>` and its kin, and gives the public view of the profile, None where
-    there is none; raises NotOwned where another worker holds it.
+    With a token every page except /health/live, also Faust's own, answers 401 without `Authorization: Bearer <token>`.
+    `lookup` takes a customer's key, such as `u:<user_id>`, and returns the public view of the profile, or None. It
+    raises NotOwned if another worker owns it.
     """
 
     async def live(_request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ def register(
 
 
 def authorised(header: str | None, token: str) -> bool:
-    """Whether an Authorization header carries the token; takes as long for a wrong one as for the right one."""
+    """Return whether an Authorization header has the token, in the same time for a wrong one as for the right one."""
     if not token:
         return True
     given = header.removeprefix(BEARER) if header and header.startswith(BEARER) else ""
@@ -79,12 +79,12 @@ def authorised(header: str | None, token: str) -> bool:
 
 
 def guard(token: str) -> Middleware:
-    """Middleware that lets only bearers of the token pass, and anybody to /health/live."""
+    """Return middleware that admits only bearers of the token, and anyone to /health/live."""
 
     @web.middleware
     async def ask_for_token(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path != LIVE and not authorised(request.headers.get("Authorization"), token):
-            refusal = {"error": "this page asks for Authorization: Bearer <token>"}
+            refusal = {"error": "this page needs the header Authorization: Bearer <token>"}
             return web.json_response(refusal, status=401, headers={"WWW-Authenticate": "Bearer"})
         return await handler(request)
 
@@ -98,5 +98,5 @@ def _profile(customer: str, lookup: Callable[[str], dict[str, Any] | None]) -> w
         answer = {"error": str(elsewhere), "partition": elsewhere.partition}
         return web.json_response(answer, status=421)
     if found is None:
-        return web.json_response({"error": "no profile under this key; keys look like u:<user_id>"}, status=404)
+        return web.json_response({"error": "there is no profile with this key; keys look like u:<user_id>"}, status=404)
     return web.json_response(found)

@@ -1,4 +1,4 @@
-"""When a worker may be sent work, and else why not."""
+"""Whether a worker is ready for work, and if not, why."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ COMMIT_AGE_MAX_S = 60.0
 
 
 def unready_reason(status: EngineStatus, now_s: float) -> str | None:
-    """None: ready. Else one sentence. `now_s` is unix time.
+    """Return None if the worker is ready, or else one sentence. `now_s` is unix time.
 
-    A worker without records commits nothing, so an old commit counts only where there is a lag.
+    A worker without records commits nothing, so an old commit matters only if there is a lag.
     """
     behind = {f"{topic}/{partition}": share for (topic, partition), share in status.restored().items() if share < 1}
     if behind:
         return "restoring " + ", ".join(f"{name} ({share:.0%})" for name, share in sorted(behind.items()))
     if not status.ready:
-        return "no seat in the group yet"
+        return "not a member of the group yet"
     poll_age_s = now_s - status.polled_s
     if poll_age_s > POLL_AGE_MAX_S:
-        return f"the poller has not come round for {poll_age_s:.0f} s"
+        return f"the poller has not polled for {poll_age_s:.0f} s"
     lag = sum(status.lags().values())
     commit_age_s = now_s - status.committed_s
     if lag > 0 and status.commits > 0 and commit_age_s > COMMIT_AGE_MAX_S:
-        return f"{lag} records wait and the last commit was {commit_age_s:.0f} s ago"
+        return f"{lag} records wait, but the last commit was {commit_age_s:.0f} s ago"
     return None

@@ -185,7 +185,7 @@ def test_orders_and_revenue_of_each_hour_are_the_shops(trade: Trade) -> None:
         assert {at: value for at, (_, value) in told[name].items() if value} == expected
 
 
-def test_each_customers_orders_and_spend_are_his(trade: Trade) -> None:
+def test_each_customers_orders_and_spend_are_their_own(trade: Trade) -> None:
     """Orders taken back whole do not count, what was paid back is taken off."""
     totals: dict[str, dict[str, int]] = defaultdict(dict)
     for each in {each.event_id: each for each in trade.touchpoints}.values():
@@ -200,7 +200,7 @@ def test_each_customers_orders_and_spend_are_his(trade: Trade) -> None:
     assert not any(orders for user, (orders, _) in shown.items() if user not in expected)
 
 
-def test_each_customer_has_the_devices_on_which_he_was_known(trade: Trade) -> None:
+def test_each_customer_has_the_devices_on_which_they_were_known(trade: Trade) -> None:
     expected: dict[str, set[str]] = defaultdict(set)
     for device, users in trade.truth.devices.items():
         for user in users:
@@ -221,7 +221,7 @@ def test_every_cart_that_was_left_is_decided_about_two_hours_later(trade: Trade)
     found = matched(trade.truth, decisions, past)
     assert len(found.pairs) > 0.9 * len(trade.truth.abandoned)
     assert all(0 <= each.time_ms - cart.last_add_ms - REMINDER_MS < HOUR_MS for each, cart in found.pairs)
-    # two carts of one who was known on one device only are one when the other device is found to be his
+    # two carts of a customer known on one device become one when the other device is found to be theirs
     united = {past.by_id[each.cause].session_id for each in decisions if each.evidence.get("event") == "merge"}
     unexplained = [
         cart
@@ -233,7 +233,7 @@ def test_every_cart_that_was_left_is_decided_about_two_hours_later(trade: Trade)
     assert not any(cart.ordered_soon for _, cart in found.pairs)
 
 
-def test_who_left_no_cart_is_reminded_of_none_but_where_two_share_a_device(trade: Trade) -> None:
+def test_a_customer_who_left_no_cart_is_reminded_of_none_but_where_two_share_a_device(trade: Trade) -> None:
     past = Past(trade.touchpoints)
     found = matched(trade.truth, trade.place.records("decisions", Decision), past)
     for decision in found.without_cart:

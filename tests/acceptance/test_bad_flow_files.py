@@ -31,15 +31,15 @@ WAYS: list[tuple[dict[str, Any], str]] = [
     ({"class": "nice"}, "class is 'nice'"),
     ({"entry": {"event": "signup"}}, "entry.event is 'signup'"),
     ({"entry": {"segment": ["Champion"]}}, "there is no segment 'Champion'"),
-    ({"entry": {"event": "signed_up", "segment": ["Lost"]}}, "an entry is an event, a segment or a date"),
+    ({"entry": {"event": "signed_up", "segment": ["Lost"]}}, "an entry needs exactly one of event, segment and date"),
     ({"entry": {"event": "signed_up", "condition": {"field": "order", "at_least": 1}}}, "entry.condition is"),
     ({"entry": {"event": "signed_up", "condition": {"field": "orders"}}}, "a condition needs at_least, at_most"),
     ({"needs": {"condition": {"field": "event.channel", "is": ["email"]}}}, "needs.condition"),
     ({"reentry": "often"}, "reentry is 'often'"),
     ({"wait": {"for": "2 hours"}}, "wait.for is '2 hours'"),
-    ({"wait": {"after": "2h"}}, "wait.after is '2h': not a field; allowed are for, restarts"),
+    ({"wait": {"after": "2h"}}, "wait.after is '2h': there is no such field; the fields here are for, restarts"),
     ({"channel": "fax"}, "channel is 'fax'"),
-    ({"channel": None}, "a flow has a channel, or channels in order, one of the two"),
+    ({"channel": None}, "a flow needs either channel or channels"),
     ({"expires_after": "-1h"}, "expires_after is '-1h'"),
     ({"quiet_hours": {"from": "25:00", "to": "08:00"}}, "quiet_hours.from is '25:00'"),
     ({"quiet_hours": {"from": "08:00", "to": "08:00"}}, "no hour is quiet"),
@@ -53,12 +53,12 @@ WAYS: list[tuple[dict[str, Any], str]] = [
     ({"relies_on": ["signed_up"]}, "relies_on lacks order_completed"),
     ({"steps": []}, "steps is []"),
     ({"steps": [{"name": "a", "do": "send"}]}, "steps[0].do is 'send'"),
-    ({"steps": [LIVES, LIVES]}, "the names of steps differ"),
+    ({"steps": [LIVES, LIVES]}, "give each step its own name"),
     ({"steps": [{**LIVES, "next": "b"}]}, "a leads to 'b'"),
     ({"steps": [{"name": "w", "do": "wait"}, LIVES]}, "steps[0].for is missing"),
     ({"steps": [{"name": "w", "do": "split", "arms": HALVES}, LIVES]}, "the percent of its arms add up to 90"),
     ({"running_customers": "leave"}, "running_customers is 'leave'"),
-    ({"prio": 3}, "prio is 3: not a field"),
+    ({"prio": 3}, "prio is 3: there is no such field"),
     ({"send_time": "noon"}, "send_time is 'noon'"),
 ]
 
@@ -91,7 +91,8 @@ def test_a_bad_flow_file_is_refused_with_a_message_that_names_the_place(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("id: [", "not YAML"), ("- welcome", "holds list"), ("!!python/object:os.system {}", "not YAML")]
+    ("text", "said"),
+    [("id: [", "not valid YAML"), ("- welcome", "it holds a list"), ("!!python/object:os.system {}", "not valid YAML")],
 )
 def test_what_is_no_flow_at_all_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "flow.yaml"

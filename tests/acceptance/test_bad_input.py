@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import fastavro
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
 from schemas.catalogue import raw_schema
 from schemas.journal import Wake
@@ -20,11 +19,14 @@ from schemas.outputs import DeadLetter, ProfileView
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from tests.support.outcomes import Outcome, read_outcome
+from tests.support.producing import a_producer
 from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import DAY_MS, START_MS, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from confluent_kafka import Producer
 
 pytestmark = pytest.mark.acceptance
 
@@ -120,11 +122,10 @@ def _large() -> bytes:
 
 def send_with_bad(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
     """Each bad record between good ones, in partition 0; also the number of good orders."""
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "message.max.bytes": 7 << 20, "linger.ms": 0})
     offsets: list[int] = []
     at = START_MS if place.domain.clock == "marks" else int(time.time() * 1000)
 
-    def produce(value: bytes | None, key: bytes) -> None:
+    def produce(producer: Producer, value: bytes | None, key: bytes) -> None:
         producer.produce(
             place.topics.touchpoints,
             value,
@@ -135,11 +136,11 @@ def send_with_bad(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
         )
 
     sent = []
-    produce(encode(an_order(at, user="first")), b"good")
-    for number, each in enumerate(bad):
-        produce(each.value, f"bad {number}".encode() + b"\xff")
-        produce(encode(an_order(at + number, user=f"good-{number % 5}")), b"good")
-    assert producer.flush(30.0) == 0
+    with a_producer(place.settings.brokers, message_max_bytes=7 << 20, linger_ms=0) as producer:
+        produce(producer, encode(an_order(at, user="first")), b"good")
+        for number, each in enumerate(bad):
+            produce(producer, each.value, f"bad {number}".encode() + b"\xff")
+            produce(producer, encode(an_order(at + number, user=f"good-{number % 5}")), b"good")
     for number, each in enumerate(bad):
         sent.append(Sent(each, f"bad {number}".encode() + b"\xff", offsets[1 + 2 * number]))
     return sent, 1 + len(bad)

@@ -1,4 +1,4 @@
-"""Nobody is written to after he withdrew, although his withdrawal lies in a partition that nobody works on."""
+"""Nobody gets a message after a withdrawal, although it is in a partition that nobody works on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.outputs import DeadLetter, Decision, Trigger
 from schemas.touchpoint import Mark
 from streams.kafka.config import reader_config
 from streams.operations.prefix import partition_of
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until
 from tests.support.world import HOUR_MS, START_MS, a_touchpoint, an_add, an_order
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pydantic import JsonValue
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,12 +39,11 @@ FOLLOWED = 10
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow: dict[str, JsonValue] = {**a_reminder(), "holdout_percent": 0}
-    return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(flow,))
+    return make_place(kafka, prefix, tmp_path, touchpoint_partitions=1, journal_partitions=4, flows=(a_flow(),))
 
 
 def owned(worker: AWorker) -> set[tuple[str, int]]:
-    """Input partitions of a worker, as it tells of them."""
+    """Input partitions of a worker, as it reports them."""
     text = httpx.get(f"{worker.address}/metrics", trust_env=False, timeout=5).text
     return {
         (sample.labels["topic"], int(sample.labels["partition"]))
@@ -80,7 +78,7 @@ def stopped(worker: AWorker) -> Iterator[None]:
 
 
 def names(place: Place, kind: str, partitions: set[int]) -> Iterator[str]:
-    """Names whose keys of that kind lie in these partitions of the journal; those of addresses are hashes."""
+    """Names whose keys of that kind are in these partitions of the journal; those of addresses are hashes."""
     for number in itertools.count():
         name = sha256(b"%d" % number).hexdigest() if kind == "e" else f"{kind}{number}"
         if partition_of(f"{kind}:{name}", place.domain.journal_partitions) in partitions:
@@ -110,7 +108,7 @@ def wait_until_quiet(place: Place) -> None:
 def test_no_mail_follows_a_withdrawal_that_waits_in_a_partition_without_a_worker(
     place: Place, *, has_own_record: bool
 ) -> None:
-    """The worker that owns the partitions of addresses and devices stands still while the other goes on.
+    """The worker that owns the partitions of addresses and devices stops while the other goes on.
 
     Time comes to the other's partitions by a day, and some customers come back. If it came as soon as it was
     collected, or if what they do let their reminders out, these would go out before the withdrawals and orders have

@@ -7,9 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
-from confluent_kafka import Producer
 
 from schemas import wire
 from schemas.outputs import Revocation, Trigger
@@ -17,7 +15,9 @@ from schemas.touchpoint import Message, Product, Touchpoint
 from streams.collect.keys import key_of
 from streams.demo.servers.places import PROJECT
 from streams.demo.servers.server import Server
+from tests.support.effects import a_trigger
 from tests.support.flows import a_reminder
+from tests.support.producing import a_producer
 from tests.support.running import Place, a_worker, make_place
 from tests.support.watching import until
 from tests.support.world import HOUR_MS
@@ -25,24 +25,12 @@ from tests.support.world import HOUR_MS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import msgspec
+
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 SOON_MS = 8_000
 """Longer than it takes to read what was written, and to be killed."""
-TRIGGER = Trigger(
-    "trigger",
-    "u:1",
-    "email",
-    "abandoned_cart",
-    1,
-    "treatment",
-    "reminder",
-    0,
-    0,
-    0,
-    "So it is.",
-    user_id="1",
-)
 
 
 @pytest.fixture
@@ -67,17 +55,14 @@ def sent(place: Place) -> list[dict[str, Any]]:
 
 
 def write(place: Place, topic: str, key: str, *records: msgspec.Struct) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for record in records:
-        producer.produce(topic, wire.encode(record), key)
-    assert producer.flush(10) == 0
+    with a_producer(place.settings.brokers) as producer:
+        for record in records:
+            producer.produce(topic, wire.encode(record), key)
 
 
-def a_trigger(name: str, due_in_ms: int = 0, expires_in_ms: int = HOUR_MS, channel: str = "email") -> Trigger:
+def due(name: str, due_in_ms: int = 0, expires_in_ms: int = HOUR_MS, channel: str = "email") -> Trigger:
     now_ms = time.time_ns() // 1_000_000
-    return msgspec.structs.replace(
-        TRIGGER, trigger_id=name, channel=channel, due_ms=now_ms + due_in_ms, expires_ms=now_ms + expires_in_ms
-    )
+    return a_trigger(trigger_id=name, channel=channel, due_ms=now_ms + due_in_ms, expires_ms=now_ms + expires_in_ms)
 
 
 def ids(place: Place) -> list[str]:
@@ -85,22 +70,24 @@ def ids(place: Place) -> list[str]:
 
 
 def test_it_sends_what_is_due_and_neither_expired_nor_revoked_once_and_after_a_kill_too(place: Place) -> None:
-    write(place, place.topics.triggers, "u:1", a_trigger("first"))
+    write(place, place.topics.triggers, "u:1", due("first"))
     subscriber = the_subscriber(place)
     try:
         until(lambda: ids(place) == ["first"], "it is there")
-        now, late = a_trigger("now"), a_trigger("late", due_in_ms=-2, expires_in_ms=-1)
-        soon, revoked = a_trigger("soon", due_in_ms=SOON_MS), a_trigger("revoked", due_in_ms=SOON_MS)
-        taken_back = Revocation("revoked", "u:1", "abandoned_cart", "email", "He has ordered.", revoked.due_ms - 1)
+        now, late = due("now"), due("late", due_in_ms=-2, expires_in_ms=-1)
+        soon, revoked = due("soon", due_in_ms=SOON_MS), due("revoked", due_in_ms=SOON_MS)
+        taken_back = Revocation(
+            "revoked", "u:1", "abandoned_cart", "email", "The customer has ordered.", revoked.due_ms - 1
+        )
         write(place, place.topics.triggers, "u:1", now, soon, revoked, late, now, taken_back)
         until(lambda: ids(place) == ["first", "now"], "what is due is sent")
     finally:
         subscriber.kill()
-    write(place, place.topics.triggers, "u:1", now, soon, late, a_trigger("push", channel="push"))
+    write(place, place.topics.triggers, "u:1", now, soon, late, due("push", channel="push"))
     subscriber = the_subscriber(place)
     try:
         until(lambda: {"soon", "push"} < set(ids(place)), "what waited at the kill, and what came since, is sent")
-        write(place, place.topics.triggers, "u:1", soon, a_trigger("end"))
+        write(place, place.topics.triggers, "u:1", soon, due("end"))
         until(lambda: "end" in ids(place), "the last one is sent")
     finally:
         subscriber.stop()

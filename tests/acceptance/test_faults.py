@@ -13,13 +13,18 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.flows.language.files import library_documents
 from streams.kafka.config import reader_config
-from streams.operations.folded_journal import verify_prefix
-from streams.operations.prefix import open_prefix
 from streams.replay.files.columns import map_file
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from streams.replay.replayer import ReplayOptions, Source, replay
 from streams.shop.generator import Shop, ShopParameters
+from tests.support.claims import (
+    DEVICES,
+    assert_balanced,
+    assert_nothing_twice,
+    assert_prefix_is_nowhere,
+    assert_verified,
+)
 from tests.support.files import real_file
 from tests.support.outcomes import ORDERED, Outcome, differing, logged_in, read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, play, wait_worked_off
@@ -31,8 +36,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
 QUICK = ShopParameters(seed=11, start=date(2025, 9, 4), days=3, orders_per_hour=8, customers=200, outages=())
-DEVICES = ShopParameters(seed=13, start=date(2025, 9, 6), days=4, orders_per_hour=6, customers=150, outages=())
-"""A weekend and two days: what a linked device did after Monday's tick has to be forwarded."""
 SLOW = ShopParameters(seed=12, start=date(2025, 9, 4), days=14, orders_per_hour=30, customers=2_000, outages=())
 KILLED_AT = (0.15, 0.5, 0.85)
 """Shares of the touchpoints that were in the journal, or on their way, when the worker was killed."""
@@ -100,30 +103,6 @@ def assert_equal(calm: Outcome, killed: Outcome) -> None:
     assert killed.panel == calm.panel
     assert killed.accounting() == calm.accounting()
     assert killed.letters == calm.letters
-
-
-def assert_nothing_twice(outcome: Outcome) -> None:
-    assert [what for what, times in outcome.ids.items() if times > 1] == []
-
-
-def assert_balanced(outcome: Outcome, sent: int) -> None:
-    account = outcome.accounting()
-    assert account["touchpoints"] == sent
-    assert account["touchpoints"] == account["journalled"] + account["collect_letters"]
-    assert account["journalled"] == account["folded"] + account["duplicates"] + account["fold_dead_letters"]
-    assert account["forwards_sent"] == account["forwards_received"]
-
-
-def assert_prefix_is_nowhere(outcome: Outcome, place: Place) -> None:
-    name = place.settings.prefix.encode()
-    for topic in ORDERED:
-        assert not [key for key, values in outcome.values[topic].items() if any(name in value for value in values)]
-
-
-def assert_verified(place: Place) -> None:
-    found = verify_prefix(open_prefix(place.settings))
-    assert found.holds, found.differences[:5]
-    assert found.folded == found.held
 
 
 def test_three_kills_leave_every_output_as_a_calm_run_has_it(kafka: str, prefix: str, tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from schemas.insights import Anomaly
 from schemas.outputs import Trigger
 from schemas.touchpoint import Product, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
-from streams.__main__ import app
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source
+from tests.support.commands import run
+from tests.support.flows import a_bare_flow
 from tests.support.running import Place, a_worker, make_place, play
 from tests.support.watching import Watch, is_watchable, until, watched
 
@@ -41,20 +41,7 @@ MANY = 160
 NIGHT_MS, OPEN_MS = 2 * HOUR_MS, 18 * HOUR_MS
 OVERNIGHT_MS = 6 * HOUR_MS
 """After its last cart a day closes, and the next has not opened."""
-FLOW: dict[str, Any] = {
-    "id": "cart_help",
-    "version": 1,
-    "owner": "customer-care",
-    "goal": {"event": "order_completed", "window": "1d"},
-    "stage": "any",
-    "priority": 50,
-    "class": "promotional",
-    "entry": {"event": "product_added"},
-    "wait": {"for": "1h"},
-    "channel": "email",
-    "expires_after": "3d",
-    "steps": [{"name": "help", "do": "trigger"}],
-}
+FLOW = a_bare_flow("cart_help", "product_added", wait={"for": "1h"}, expires_after="3d")
 PAST, AS_BEFORE, AFTERWARDS = range(10), range(10, 15), range(16, 18)
 
 
@@ -87,11 +74,7 @@ class Watched(NamedTuple):
     watch: Watch | None
 
     def run(self, *arguments: str) -> str:
-        environment = {
-            "TOUCHSTREAM_BROKERS": self.place.settings.brokers,
-            "TOUCHSTREAM_PREFIX": self.place.settings.prefix,
-        }
-        done = CliRunner().invoke(app, arguments, env=environment)
+        done = run(*arguments, **self.place.variables)
         assert done.exit_code == 0, done.output
         return done.output
 

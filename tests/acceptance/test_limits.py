@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.outputs import Trigger
-from schemas.touchpoint import Product, Touchpoint
 from streams.fold.fold import WAKES_MAX
 from streams.fold.partition_state import JournalCodec
+from tests.support.flows import a_flow
 from tests.support.running import a_worker, make_place, send
 from tests.support.watching import until
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
@@ -24,25 +24,17 @@ CARTS = 3 * WAKES_MAX + 500
 
 
 def test_timers_due_at_once_are_worked_off_in_order_without_an_aborted_cycle(
-    kafka: str, prefix: str, tmp_path: Path, abandoned_cart: dict[str, object]
+    kafka: str, prefix: str, tmp_path: Path
 ) -> None:
-    soon = {**abandoned_cart, "wait": {"for": "10s"}, "holdout_percent": 0}
-    place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[soon])
+    place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[a_flow(wait={"for": "10s"})])
     now_ms = time.time_ns() // 1_000_000
-    send(place, (an_event(number, now_ms + number) for number in range(CARTS)))
+    send(place, (an_add(now_ms + number, user=str(number)) for number in range(CARTS)))
     time.sleep(CARTS / 1_000 + 10)  # every timer is due before the worker hears of the first
     with a_worker(place) as worker:
         until(lambda: len(place.records("triggers", Trigger)) == CARTS, "every timer has fired", 90)
         assert "cycle aborted" not in worker.log.read_text()
     due_ms = [each.due_ms for each in place.records("triggers", Trigger)]
     assert due_ms == sorted(due_ms)
-
-
-def an_event(number: int, time_ms: int) -> Touchpoint:
-    mug = Product(sku="mug", price_minor=900, quantity=1)
-    return Touchpoint(
-        event_id=f"add-{number}", type="product_added", time_ms=time_ms, user_id=str(number), products=(mug,)
-    )
 
 
 @pytest.mark.parametrize(("orders", "bytes_max"), [(False, 16_384), (True, 524_288)])

@@ -17,6 +17,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.operations.folded_journal import hashes_of, verify_prefix
 from streams.operations.prefix import Prefix
 from tests.support.files import real_file
+from tests.support.flows import a_reminder
 from tests.support.retail import CURRENCY, DAY_MS, SEGMENTS, ZONE, batch_cuts, batch_segment, customer_hash
 from tests.support.retail_run import first_weeks, replayed
 
@@ -47,12 +48,11 @@ def ran(
     kafka: str,
     retail_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    abandoned_cart: dict[str, object],
 ) -> Iterator[Ran]:
     is_whole = request.param == "whole file"
     folder = tmp_path_factory.mktemp("online-retail")
     path = retail_file if is_whole else first_weeks(retail_file, folder / "six_weeks.csv")
-    with replayed(kafka, path, folder, abandoned_cart, is_whole=is_whole) as found:
+    with replayed(kafka, path, folder, a_reminder(), is_whole=is_whole) as found:
         print(f"\n{found.summary}")  # noqa: T201
         yield found
 
@@ -68,7 +68,7 @@ def test_orders_spend_and_last_order_of_every_customer_are_those_of_the_batch(ra
 
 def test_scores_and_segment_follow_from_the_cuts_that_the_profile_names(ran: Ran) -> None:
     shown = {who: (view.r, view.f, view.m, view.segment) for who, view in ran.views.items()}
-    # time alone has brought everyone across each cut by the end, wherever his own last record lies
+    # by the end time has brought everyone across each cut, in whatever partition
     expected = {
         who: batch_segment(figures, ran.end_ms, ran.cuts.get(ran.views[who].cuts_version, {}))
         for who, figures in ran.batch.customers().items()
@@ -79,7 +79,7 @@ def test_scores_and_segment_follow_from_the_cuts_that_the_profile_names(ran: Ran
 def test_eight_days_after_the_last_order_everyone_is_scored_by_recent_cuts(ran: Ran) -> None:
     named = Counter(view.cuts_version for view in ran.views.values() if view.orders)
     print(f"\nprofiles by the cuts that they name: {dict(named)}")  # noqa: T201
-    # cuts of a tick reach a customer at his weekly slot, so the last two ticks' are in use
+    # cuts of a tick reach a customer at their weekly slot, so those of the last two ticks are in use
     assert all(ran.cuts[version]["time_ms"] > ran.end_ms - 2 * WEEK_MS for version in named)
 
 

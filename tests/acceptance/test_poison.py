@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 from typer.testing import CliRunner
 
 from schemas.outputs import DeadLetter, Decision
@@ -22,8 +22,9 @@ from streams.operations.folded_journal import verify_prefix
 from streams.operations.prefix import open_prefix
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.outcomes import read_outcome
+from tests.support.producing import produce
 from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -48,9 +49,9 @@ streams.processors.collecting.collect = with_a_bug(
     streams.processors.collecting.collect, lambda value, *_: b"poison at the door" in (value or b""))
 streams.fold.fold.fold_touchpoint = with_a_bug(
     streams.fold.fold.fold_touchpoint,
-    lambda *given: "poison in the fold" in (getattr(each, "source", "") for each in given))
+    lambda before, changes, arrival, at: arrival.event.source == "poison in the fold")
 streams.fold.timers.flow_due = with_a_bug(
-    streams.fold.timers.flow_due, lambda *given: "u:cart" in given)
+    streams.fold.timers.flow_due, lambda profile, run, flows, at: at.customer == "u:cart")
 """
 DIES = """
 import os, signal
@@ -110,8 +111,7 @@ def account(place: Place, summary: ReplaySummary) -> Account:
 
 
 def poisoned(kafka: str, prefix: str, folder: Path) -> tuple[Place, ReplaySummary]:
-    flow = a_reminder()
-    place = make_place(kafka, prefix, folder, flows=[{**flow, "holdout_percent": 0}])
+    place = make_place(kafka, prefix, folder, flows=[a_flow()])
     broken = ABrokenWorker(place)
     with broken:
         summary = play(place, Source("shop", [MappedTouchpoint(event, 1) for event in story()]))
@@ -202,9 +202,7 @@ def test_what_never_came_through_the_door_is_shown_only_on_demand(kafka: str, pr
     place = make_place(kafka, prefix, tmp_path)
     address = "anna@example.com"
     with a_worker(place):
-        producer = Producer({"bootstrap.servers": kafka})
-        producer.produce(place.topics.touchpoints, json.dumps({"email": address}), address.encode())
-        assert producer.flush(30.0) == 0
+        produce(kafka, place.topics.touchpoints, json.dumps({"email": address}).encode(), address.encode())
         wait_worked_off(place)
     (letter,) = listed(place)
     position = str(letter["position"])
@@ -222,8 +220,8 @@ def test_a_line_of_a_file_is_not_brought_back_but_says_what_to_do(kafka: str, pr
     with publisher.transaction():
         publisher.send(place.topics.dead_letters, 0, None, encode(letter))
     said = command(place, "retry", "--all")
-    assert "0 stays: line 7 of the file clicks.csv: mend the file and replay it" in said
-    assert "brought back: none" in said
+    assert "0 cannot be retried: it is line 7 of the file clicks.csv: fix the file and replay it" in said
+    assert "retried: none" in said
 
 
 def test_a_position_without_a_letter_is_told_in_one_line(kafka: str, prefix: str, tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""Progress does not overtake: nobody's timer fires while his purchase still lies in an input partition."""
+"""Progress does not overtake: no customer's timer fires while their purchase is still in an input partition."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Mark, Touchpoint
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import HOUR_MS, MINUTE_MS, START_MS, a_touchpoint, an_add, an_order
 
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pydantic import JsonValue
 
 pytestmark = pytest.mark.acceptance
 
 HELD_BACK, CAUGHT_UP = 0, 1
-"""Input partitions; each customer has all his records in one of them."""
+"""Input partitions; each customer has all records in one of them."""
 BUYERS = [f"buyer-{number}" for number in range(20)]
 LEAVERS = [f"leaver-{number}" for number in range(20)]
 OTHERS = [f"other-{number}" for number in range(20)]
@@ -31,8 +30,8 @@ BACKLOG = 40_000
 WAIT_SECONDS = 6
 
 
-def the_flow(wait: str) -> dict[str, JsonValue]:
-    return {**a_reminder(), "wait": {"for": wait, "restarts": True}, "holdout_percent": 0}
+def the_flow(wait: str) -> dict[str, Any]:
+    return a_flow(wait={"for": wait, "restarts": True})
 
 
 def marks(hours: Iterable[int]) -> list[Mark]:
@@ -44,7 +43,7 @@ def carts(users: list[str], at_ms: int = START_MS + 1) -> list[Touchpoint]:
 
 
 def views(count: int, at_ms: int) -> Iterable[Touchpoint]:
-    """What lies before the purchases, of people who have nothing in their carts."""
+    """Touchpoints before the purchases, by people who have nothing in their carts."""
     return (a_touchpoint("page_viewed", at_ms, user=f"visitor-{number % 997}") for number in range(count))
 
 
@@ -99,7 +98,7 @@ def test_marks_that_were_all_written_do_not_overtake_a_backlog(kafka: str, prefi
 
 
 def test_the_clock_on_the_wall_waits_for_a_backlog(kafka: str, prefix: str, tmp_path: Path) -> None:
-    """Carts, a backlog and purchases lie in one partition for longer than the flow waits; the other one is empty.
+    """Carts, a backlog and purchases are in one partition for longer than the flow waits; the other one is empty.
 
     An empty partition has come to the present, so with the latest progress for the least one the worker's first
     cycle would tell a time at which every cart's wait is over, and the buyers' purchases wait behind the backlog.
@@ -113,7 +112,7 @@ def test_the_clock_on_the_wall_waits_for_a_backlog(kafka: str, prefix: str, tmp_
     send(place, (an_order(now_ms, user=user) for user in BUYERS), HELD_BACK)
     send(place, carts(OTHERS, now_ms), CAUGHT_UP)
     took = time.monotonic() - began
-    assert took < WAIT_SECONDS, f"the purchases came {took:.1f} s after the carts: the test tells nothing"
+    assert took < WAIT_SECONDS, f"the purchases came {took:.1f} s after the carts: the test proves nothing"
     time.sleep(WAIT_SECONDS + 2 - took)
     with a_worker(place, batch_records_max=200, commit_interval_ms=20):
         give_up_at = time.monotonic() + 60

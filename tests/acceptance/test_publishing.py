@@ -1,4 +1,4 @@
-"""Flows are published, paused and changed while a real shop goes on: its journal tells it all again."""
+"""Flows are published, paused and changed while a real shop runs; its journal reproduces everything."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
-from confluent_kafka import Producer
-from typer.testing import CliRunner
 
 from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
-from schemas.touchpoint import Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
-from streams.__main__ import app
 from streams.collect.keys import key_of
 from streams.flows.language.arms import SHADOW
 from streams.flows.language.assignment import is_of_canary
@@ -28,11 +24,15 @@ from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from streams.replay.files.sources import open_source
 from streams.replay.replayer import Source
+from tests.support.commands import run as command
 from tests.support.files import real_file
+from tests.support.flows import UNCAPPED, a_bare_flow
+from tests.support.producing import a_producer
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
 from tests.support.running import Place, a_worker, make_place, play
 from tests.support.watching import until
+from tests.support.world import an_add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,25 +51,19 @@ PUBLISHED, PAUSED, RESUMED, REPLACED = (
 FIRST = 40
 """Customers; enough to be in every partition."""
 SHARE = 40.0
-THANKS: dict[str, Any] = {
-    "id": "thanks",
-    "version": 1,
-    "owner": "customer-care",
-    "goal": {"event": "order_completed", "window": "14d"},
-    "stage": "any",
-    "priority": 50,
-    "class": "promotional",
-    "entry": {"event": "order_completed"},
-    "wait": {"for": "6h"},
-    "channel": "email",
-    "expires_after": "3d",
-    "caps": {"per_channel_hours": 0, "per_week": 100},
-    "steps": [
+THANKS = a_bare_flow(
+    "thanks",
+    "order_completed",
+    goal={"event": "order_completed", "window": "14d"},
+    wait={"for": "6h"},
+    expires_after="3d",
+    caps=UNCAPPED,
+    steps=[
         {"name": "thanks", "do": "trigger"},
         {"name": "weeks", "do": "wait", "for": "18d"},
         {"name": "idea", "do": "trigger"},
     ],
-}
+)
 SECOND = THANKS | {"version": 2, "channel": "sms", "running_customers": "finish"}
 THIRD = THANKS | {"version": 3, "channel": "push", "wait": {"for": "1h"}, "running_customers": "finish"}
 
@@ -79,13 +73,10 @@ class Commands:
 
     def __init__(self, place: Place, folder: Path) -> None:
         self._folder = folder
-        self._environment = {
-            "TOUCHSTREAM_BROKERS": place.settings.brokers,
-            "TOUCHSTREAM_PREFIX": place.settings.prefix,
-        }
+        self._environment = place.variables
 
     def __call__(self, *arguments: str) -> str:
-        done = CliRunner().invoke(app, ["flows", *arguments], env=self._environment)
+        done = command("flows", *arguments, **self._environment)
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -189,7 +180,7 @@ def test_a_share_of_the_customers_gets_the_new_version_and_the_others_keep_their
     assert min(Counter(item.flow_version for item in begun).values()) > 3, "few order in the week before Christmas"
 
 
-def test_who_is_in_the_older_version_finishes_it(ran: Ran) -> None:
+def test_a_customer_in_the_older_version_finishes_it(ran: Ran) -> None:
     late = [item for item in ran.triggers if item.decided_ms >= REPLACED + 2 * DAY_MS]
     assert {(item.flow_version, item.step, item.channel) for item in late} == {
         (1, "idea", "email"),
@@ -245,18 +236,14 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
 
 
 def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> None:
-    """Another customer fills his cart every twentieth of a second."""
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    mug = Product(sku="mug", price_minor=900, quantity=1)
-    while not is_over.wait(0.05):
-        number = len(sent)
-        add = Touchpoint(
-            event_id=f"add-{number}", type="product_added", time_ms=_now_ms(), user_id=str(number), products=(mug,)
-        )
-        producer.produce(place.topics.touchpoints, encode(add), key_of(add))
-        producer.poll(0)
-        sent.append(f"u:{number}")
-    assert producer.flush(10) == 0
+    """Another customer fills a cart every twentieth of a second."""
+    with a_producer(place.settings.brokers) as producer:
+        while not is_over.wait(0.05):
+            number = len(sent)
+            add = an_add(_now_ms(), user=str(number))
+            producer.produce(place.topics.touchpoints, encode(add), key_of(add))
+            producer.poll(0)
+            sent.append(f"u:{number}")
 
 
 def _reached(place: Place) -> set[str]:

@@ -1,4 +1,4 @@
-"""A worker that was killed comes back by what lies on its disk, and without the disk by the changelog."""
+"""A killed worker recovers from its disk, and without the disk from the changelog."""
 
 from __future__ import annotations
 

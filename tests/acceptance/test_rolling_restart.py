@@ -8,13 +8,13 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
 
 from schemas.wire import encode
 from streams.collect.keys import key_of
 from streams.flows.language.files import library_documents
-from tests.acceptance.test_faults import assert_balanced, assert_nothing_twice, assert_verified
+from tests.support.claims import assert_balanced, assert_nothing_twice, assert_verified
 from tests.support.outcomes import read_outcome
+from tests.support.producing import a_producer
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import a_touchpoint, an_add, an_order
 
@@ -32,7 +32,7 @@ RESTARTS = 4
 
 
 def an_event(number: int) -> Touchpoint:
-    """Of a customer who views on his phone, logs in to fill his cart, and orders."""
+    """Touchpoints of a customer who views on a phone, logs in to fill a cart, and orders."""
     now_ms, who, phone = int(time.time() * 1000), str(number % CUSTOMERS), f"phone-{number % CUSTOMERS}"
     match number // CUSTOMERS % 3:
         case 0:
@@ -43,14 +43,13 @@ def an_event(number: int) -> Touchpoint:
 
 
 def send_until(stopped: Event, place: Place) -> list[Touchpoint]:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
     sent: list[Touchpoint] = []
-    while not stopped.wait(PAUSE_SECONDS):
-        for number in range(len(sent), len(sent) + BURST):
-            sent.append(an_event(number))
-            producer.produce(place.topics.touchpoints, encode(sent[-1]), key_of(sent[-1]))
-        producer.poll(0)
-    assert producer.flush(30.0) == 0
+    with a_producer(place.settings.brokers) as producer:
+        while not stopped.wait(PAUSE_SECONDS):
+            for number in range(len(sent), len(sent) + BURST):
+                sent.append(an_event(number))
+                producer.produce(place.topics.touchpoints, encode(sent[-1]), key_of(sent[-1]))
+            producer.poll(0)
     return sent
 
 

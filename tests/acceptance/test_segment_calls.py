@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
 from schemas.outputs import Credit, ProfileView
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
 from schemas.wire import encode
 from streams.collect.addresses import address_hash
+from tests.support.producing import a_producer
 from tests.support.running import Place, a_worker, make_place, wait_worked_off
 from tests.support.world import START_MS
 
@@ -79,10 +79,9 @@ CANONICAL = [
 
 
 def send(place: Place, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers})
-    for value in values:
-        producer.produce(place.topics.touchpoints, value, b"u:7")
-    assert producer.flush(20.0) == 0
+    with a_producer(place.settings.brokers) as producer:
+        for value in values:
+            producer.produce(place.topics.touchpoints, value, b"u:7")
 
 
 def test_a_track_call_and_a_canonical_record_in_one_topic_become_the_same_touchpoint(

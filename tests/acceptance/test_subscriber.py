@@ -20,7 +20,7 @@ from streams.demo.servers.registry import Registry
 from streams.kafka.registry import registry_wire
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import Source, replay
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
@@ -36,7 +36,7 @@ CUSTOMERS = 30
 
 
 def left_carts() -> list[MappedTouchpoint]:
-    """Every customer puts two mugs into his cart; every third buys them within the hour."""
+    """Every customer puts two mugs into a cart; every third buys them within the hour."""
     touchpoints = [an_add(START_MS + n, user=f"user-{n}", sku="mug", price_minor=900) for n in range(CUSTOMERS)]
     touchpoints += [an_order(START_MS + HOUR_MS + n, user=f"user-{n}") for n in range(0, CUSTOMERS, 3)]
     return [MappedTouchpoint(each, 1) for each in touchpoints]
@@ -44,12 +44,11 @@ def left_carts() -> list[MappedTouchpoint]:
 
 @pytest.fixture
 def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
-    flow = {**a_reminder(), "holdout_percent": 0}
-    return make_place(kafka, prefix, tmp_path, flows=(flow,))
+    return make_place(kafka, prefix, tmp_path, flows=(a_flow(),))
 
 
 def read_triggers(place: Place) -> Iterator[Message]:
-    """As any subscriber would: a group of his own, read committed, until everyone who left a cart was told."""
+    """Read like any subscriber: with its own group, read committed, until everyone who left a cart got a message."""
     consumer = Consumer(
         {
             "bootstrap.servers": place.settings.brokers,

@@ -29,7 +29,7 @@ CUTS = {
     "frequency": [2, 3, 4, 5],
     "monetary_minor": [2_000, 3_000, 4_000, 5_000],
 }
-"""Who has bought n times for 10.00 scores n in both F and M, up to 5."""
+"""A customer who has bought n times for 10.00 scores n in both F and M, up to 5."""
 LAST = {n: datetime(2026, 3, 12 + n, 9 + n, 20, tzinfo=ZONE) for n in range(1, 6)}
 """When the customer with n orders buys for the last time. Two weeks later the clocks go forward."""
 PATHS: dict[int, tuple[str, list[tuple[int, str]]]] = {
@@ -77,7 +77,7 @@ def place(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.mark.parametrize("n", PATHS)
-def test_who_stops_buying_changes_segment_on_the_right_days_without_an_event(place: Place, n: int) -> None:
+def test_a_customer_who_stops_buying_changes_segment_on_the_right_days_without_an_event(place: Place, n: int) -> None:
     customer, last_ms = f"u:stops-after-{n}", ms(LAST[n])
     at_last, later = PATHS[n]
     changes = [change for who, change in place.keyed("segments", SegmentChanged) if who == customer]
@@ -100,10 +100,10 @@ def test_who_stops_buying_changes_segment_on_the_right_days_without_an_event(pla
     assert max(each.time_ms for each in own) == last_ms
 
 
-def test_who_goes_on_buying_stays_a_champion(place: Place) -> None:
+def test_a_customer_who_goes_on_buying_stays_a_champion(place: Place) -> None:
     changes = [change for who, change in place.keyed("segments", SegmentChanged) if who == "u:faithful"]
     assert [change.after for change in changes] == ["New", "Potential Loyalist", "Champions", "Loyal"]
-    # the last is of the drain: three days after his last order
+    # the last one is in the time after the replay: three days after their last order
     assert day(changes[-1].time_ms) == day(ms(max(LAST.values())) + 33 * DAY_MS)
 
 

@@ -12,7 +12,7 @@ from streams.demo.servers.places import bench_dir
 from tests.bench import floor
 from tests.bench.yardstick.checking import WrongOutput, check_outputs
 from tests.bench.yardstick.measure import make_topics, stamps_of, start
-from tests.integration.engine_bench import stop, wait_until
+from tests.support.engine_bench import stop, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

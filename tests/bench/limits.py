@@ -26,7 +26,7 @@ from tests.bench.product import stage
 from tests.bench.recovery import PARTITIONS, bare, counted, fill, peak_mb, ready, wait
 from tests.bench.results import Figure, keep
 from tests.bench.sending import BURST, touchpoint
-from tests.support.flows import a_reminder
+from tests.support.flows import a_flow
 from tests.support.running import AWorker, Place, make_place, wait_worked_off
 from tests.support.world import World, an_add
 
@@ -43,7 +43,7 @@ HOT_RECORDS = 150_000
 PATIENCE_SECONDS = 1_800.0
 IDLE_SECONDS = 20.0
 SETTLING_SECONDS = 10.0
-FLOWS = ({**a_reminder(), "holdout_percent": 0},)
+FLOWS = (a_flow(),)
 DAY_MS = 86_400_000
 
 

@@ -16,6 +16,7 @@ from streams.replay.files.mapping import load_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CUSTOMERS = 20_000
 DAYS = 30
@@ -48,12 +49,15 @@ class Visit(NamedTuple):
     """Touchpoints to come."""
 
 
+def clickstream_file() -> Path:
+    """The recorded hours, among the real data; it may be absent."""
+    return data_dir() / "rees46" / "2019-10-01_first_hours.csv.gz"
+
+
 def clickstream(count: int) -> Iterator[Touchpoint]:
     """`count` touchpoints of the real file, again and again three hours later, with other customers each time."""
-    path = data_dir() / "rees46" / "2019-10-01_first_hours.csv.gz"
-    recorded = [
-        mapped.touchpoint for mapped in map_file(path, load_mapping("rees46")) if isinstance(mapped, MappedTouchpoint)
-    ]
+    mapped_file = map_file(clickstream_file(), load_mapping("rees46"))
+    recorded = [mapped.touchpoint for mapped in mapped_file if isinstance(mapped, MappedTouchpoint)]
     for number in range(count):
         round_, place = divmod(number, len(recorded))
         event = recorded[place]

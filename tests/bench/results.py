@@ -13,7 +13,7 @@ OUT = Path("build/bench")
 
 
 class Figure(NamedTuple):
-    """One measured value beside the floor that was taken in the same run; the unit stands in the name."""
+    """One measured value beside the floor that was taken in the same run; the name has the unit."""
 
     name: str
     value: float

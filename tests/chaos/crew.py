@@ -107,7 +107,7 @@ class Slot:
 
 
 def _last_words(log: Path) -> str:
-    """What stands last in a log besides its records."""
+    """The end of a log besides its records."""
     lines = log.read_text("utf-8", "replace").splitlines()
     return next((line for line in reversed(lines) if line and line[0] != "{"), "it said nothing")
 
@@ -178,6 +178,6 @@ class Crew:
         return sum((slot.codes for slot in self.slots), Counter())
 
     def logged(self, text: str) -> int:
-        """How often a text stands in the logs of all lives."""
+        """How often a text is in the logs of all lives."""
         logs = [log for slot in self.slots for log in slot.folder.glob("*.log")]
         return sum(log.read_text("utf-8", "replace").count(text) for log in logs)

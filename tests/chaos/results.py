@@ -20,7 +20,7 @@ RUNS = FOLDER / "runs.jsonl"
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """`recovery_s`: until every partition had committed anew; None where the next fault came before that."""
+    """`recovery_s`: until every partition had committed again; None if the next fault came before that."""
 
     kind: str
     at_s: float

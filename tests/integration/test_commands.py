@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from schemas.outputs import SegmentChanged, Trigger
@@ -17,6 +16,7 @@ from streams.demo.worker import Worker, wait_until_idle
 from streams.flows.language.files import LIBRARY, flow_files, load_flow
 from streams.operations.prefix import Prefix, open_prefix
 from streams.settings import parse_worker
+from tests.support.producing import produce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,8 +82,8 @@ def first(prefix: Prefix, topic: str, kind: type[Any]) -> Any:
 def test_the_journal_folded_again_makes_what_the_topics_hold(run: Run) -> None:
     result = run("verify", "--twice")
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("folded again: the same") == 6
-    assert result.stdout.splitlines()[-1].endswith("records of the journal folded: no difference")
+    assert result.stdout.count("second time: the same") == 6
+    assert result.stdout.splitlines()[-1].endswith("records of the journal read: no difference")
 
 
 @pytest.mark.usefixtures("replayed")
@@ -91,7 +91,7 @@ def test_what_was_verified_is_not_folded_again(run: Run, tmp_path: Path) -> None
     folder = str(tmp_path / "checkpoints")
     first, second = run("verify", "--checkpoints", folder), run("verify", "--checkpoints", folder)
     assert first.exit_code == second.exit_code == 0, second.output
-    assert second.stdout.splitlines()[-1] == "0 records of the journal folded: no difference"
+    assert second.stdout.splitlines()[-1] == "0 records of the journal read: no difference"
     assert len(list((tmp_path / "checkpoints").iterdir())) == 4
     refused = run("verify", "--checkpoints", folder, "--twice")
     assert (refused.exit_code, "--twice and --checkpoints" in refused.stderr) == (2, True)
@@ -122,7 +122,7 @@ def test_a_customer_is_explained(run: Run, replayed: Prefix) -> None:
     assert f"v{trigger.flow_version} {trigger.step} was sent. {trigger.reason} By {trigger.channel}" in way.stdout
     assert "Messages sent: " in way.stdout.splitlines()[-1]
     never = run("explain", trigger.customer, "--flow", "never_published")
-    assert (never.exit_code, never.stdout.count("has no receipt of a flow never_published")) == (1, 1)
+    assert (never.exit_code, never.stdout.count("has no decision of flow never_published")) == (1, 1)
 
 
 def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replayed: Prefix) -> None:
@@ -136,9 +136,9 @@ def test_a_customer_is_explained_under_the_cuts_that_were_used(run: Run, replaye
     sentence = next(
         each["sentence"] for each in explained["segments"] if each["change"]["change_id"] == change.change_id
     )
-    assert f"under {change.cuts_version}, that is, last order" in sentence
+    assert f"under {change.cuts_version}. That means: last order" in sentence
     assert explained["profile"]["customer"] == change.customer
-    assert any(f"These are the cuts {explained['profile']['cuts_version']}" in why for why in explained["why"])
+    assert any(f"These boundaries are {explained['profile']['cuts_version']}" in why for why in explained["why"])
 
 
 def test_flows_of_several_kinds_have_decided(replayed: Prefix) -> None:
@@ -160,7 +160,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
     same = run("flows", "diff")
     assert (same.exit_code, same.stdout) == (
         0,
-        f"prefix {run.variables['TOUCHSTREAM_PREFIX']}: published as in these files\n",
+        f"prefix {run.variables['TOUCHSTREAM_PREFIX']}: no difference to these files\n",
     )
     for file in flow_files(LIBRARY):
         text = file.read_text(encoding="utf-8").replace("priority: 40", "priority: 41")
@@ -170,7 +170,7 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
         1,
         [
             "abandoned_browse: priority: 40 would become 41",
-            "abandoned_browse: version stays 3: give the change a version of its own",
+            "abandoned_browse: version stays 3: raise it, as each change needs its own version",
         ],
     )
 
@@ -178,14 +178,14 @@ def test_files_are_compared_with_what_is_published(run: Run, tmp_path: Path) -> 
 @pytest.mark.usefixtures("replayed")
 def test_an_unknown_customer_is_told_with_exit_code_1(run: Run) -> None:
     result = run("explain", "nobody")
-    assert (result.exit_code, "knows no such customer" in result.stdout) == (1, True)
+    assert (result.exit_code, "there is no such customer" in result.stdout) == (1, True)
 
 
 @pytest.mark.usefixtures("replayed")
 def test_a_past_that_is_over_is_not_replayed_again(run: Run, shop: Path) -> None:
     result = run("replay", str(shop))
     assert result.exit_code == 2
-    assert "has come to" in result.stderr
+    assert "but its time is already" in result.stderr
     assert "use another prefix, or later touchpoints" in result.stderr
 
 
@@ -194,18 +194,17 @@ def test_a_prefix_with_the_brokers_clock_takes_no_replay(run: Run, shop: Path) -
     assert run("topics", "create", "--prefix", prefix, clock="wall").exit_code == 0
     result = run("replay", str(shop), "--prefix", prefix)
     assert result.exit_code == 2
-    assert "its clock is 'wall'; a replay needs a prefix with the clock 'marks'" in result.stderr
+    assert "its clock is 'wall', but a replay needs a prefix with the clock 'marks'" in result.stderr
 
 
 def test_a_trigger_that_the_journal_does_not_make_is_found(run: Run, replayed: Prefix) -> None:
     trigger = first(replayed, "triggers", Trigger)
-    producer = Producer({"bootstrap.servers": replayed.settings.brokers, "partitioner": "murmur2_random"})
-    producer.produce(f"{replayed.settings.prefix}.triggers", encode(trigger), trigger.customer.encode())
-    producer.flush(30)
+    topic, key = f"{replayed.settings.prefix}.triggers", trigger.customer.encode()
+    produce(replayed.settings.brokers, topic, encode(trigger), key)
     result = run("verify")
     assert result.exit_code == 1
     assert trigger.trigger_id in result.stdout
-    assert "folded: 1 differences" in result.stdout
+    assert "read: 1 differences" in result.stdout
 
 
 def test_flows_are_published_paused_resumed_and_listed(run: Run, tmp_path: Path) -> None:
@@ -236,7 +235,7 @@ def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path
     text = (LIBRARY / "abandoned_cart.yaml").read_text(encoding="utf-8")
     file.write_text(text.replace("id: abandoned_cart", "id: rival"), encoding="utf-8")
     refused = run("flows", "publish", str(file), *prefix)
-    assert (refused.exit_code, "by the same customers (same_audience)" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "for the same customers (same_audience)" in refused.stderr) == (2, True)
     assert run("flows", "publish", str(file), "--percent", "0", *prefix).exit_code == 0
     assert run("flows", "publish", str(file), "--allow-conflicts", *prefix).exit_code == 0
     told = run("flows", "list", *prefix).stdout

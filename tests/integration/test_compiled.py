@@ -6,49 +6,36 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.compiled import ROOT, compile_product, has_compiler
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from streams.demo.servers.places import data_dir
+from tests.support.compiled import compiled_product, has_compiler
+from tests.support.files import ROOT
 
 pytestmark = [
     pytest.mark.heavy,
     pytest.mark.timeout(1_800),
     pytest.mark.skipif(not has_compiler(), reason="there is no C compiler here"),
 ]
-TESTS = (
-    "test_attribution",
-    "test_fold",
-    "test_flows",
-    "test_flows_conditions",
-    "test_flows_fold",
-    "test_flows_laws",
-    "test_flows_library_laws",
-    "test_flows_send_time",
-    "test_flows_steps",
-    "test_overlay",
-    "test_prices",
-    "test_scores",
-    "test_sessions",
-    "test_watermark_gate",
-    "test_upgrades",
-    "test_wire",
-)
-"""Of what is compiled; those that put something in the place of a compiled function cannot be among them."""
+# a compiled function calls another directly: what a test puts in the other's place is never called
+CHOSEN = "not heavy and not slow and not interpreted"
+
+LAWS = ("tests/acceptance/test_flow_laws.py", "tests/acceptance/test_same_bytes.py")
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_product(tmp_path_factory.mktemp("compiled"))
+def compiled() -> Path:
+    return compiled_product()
 
 
 def _run(product: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Of tests and product those of the folder named first: its compiled modules, or the sources."""
-    environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"}
+    paths = {"PYTHONPATH": f"{product}{os.pathsep}{ROOT}", "TOUCHPOINT_DATA": str(data_dir())}
+    environment = {**os.environ, **paths, "PYTHONSAFEPATH": "1"}
     return subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -68,9 +55,16 @@ def test_a_compiled_fold_gives_the_same_bytes(compiled: Path) -> None:
     assert ours == sources
 
 
+def _unit_tests() -> list[str]:
+    """Folders of unit tests, each of a folder of the product in which something is compiled."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    compiled = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"]
+    folders = {Path(glob).parent.as_posix().removeprefix("streams/") for glob in compiled}
+    return [f"tests/unit/{folder}" for folder in sorted(folders)]
+
+
 def test_the_tests_of_what_is_compiled_pass_on_it(compiled: Path) -> None:
     # appended, so that the compiled packages stay in front of the sources
-    options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", "not heavy and not slow")
-    units = (f"tests/unit/{name}.py" for name in TESTS)
-    done = _run(compiled, "pytest", *options, *units, "tests/contract", "tests/acceptance/test_flow_laws.py")
+    options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", CHOSEN)
+    done = _run(compiled, "pytest", *options, *_unit_tests(), "tests/contract", *LAWS)
     assert done.returncode == 0, done.stdout[-6_000:]

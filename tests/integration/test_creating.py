@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from schemas.journal import Configured
@@ -24,7 +23,8 @@ from streams.operations.create import (
 from streams.operations.prefix import open_prefix, partition_of
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics, TopicSpec
-from tests.unit.test_flows import a_flow
+from tests.support.flows import a_flow
+from tests.support.producing import a_producer, produce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,16 +79,15 @@ def test_other_settings_are_published_after_the_first(settings: WorkerSettings) 
 def test_the_settings_are_found_without_reading_the_journal(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     granted = DOMAIN.model_copy(update={"consent_default": "granted"})
-    producer = Producer({"bootstrap.servers": settings.brokers})
-    producer.produce(Topics(settings.prefix).journal, encode(Configured(granted.model_dump_json(), 0)), partition=0)
-    assert producer.flush(30) == 0
+    later = encode(Configured(granted.model_dump_json(), 0))
+    produce(settings.brokers, Topics(settings.prefix).journal, later, partition=0)
     assert read_domain(settings) == DOMAIN
 
 
 def test_a_prefix_that_has_lost_its_journal_is_told_so(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     delete(settings, Topics(settings.prefix).journal)
-    with pytest.raises(NotCreated, match=r"journal is missing: make it with `touchstream topics create"):
+    with pytest.raises(NotCreated, match=r"journal is missing: create it with `touchstream topics create"):
         read_domain(settings)
 
 
@@ -119,7 +118,7 @@ def test_what_is_fixed_for_life_is_refused(settings: WorkerSettings, name: str, 
 
 def test_a_topic_of_another_size_is_refused_before_anything_is_published(settings: WorkerSettings) -> None:
     create_topics(settings.brokers, [TopicSpec(Topics(settings.prefix).triggers, 7)])
-    with pytest.raises(WrongTopics, match="triggers has 7 partitions, 3 are wanted"):
+    with pytest.raises(WrongTopics, match="triggers has 7 partitions instead of 3"):
         create_prefix(settings, DOMAIN)
     with pytest.raises(NotCreated):
         read_domain(settings)
@@ -169,7 +168,7 @@ def test_of_two_that_publish_at_once_the_earlier_writes_nothing_and_is_told(sett
     assert [flow["id"] for flow in read_domain(settings).flows] == ["quick", "slow"]
 
 
-def test_a_customers_partition_is_where_his_records_lie(settings: WorkerSettings) -> None:
+def test_a_customers_partition_is_where_their_records_are(settings: WorkerSettings) -> None:
     create_prefix(settings, DOMAIN)
     customers = [f"u:{number}" for number in range(50)]
     _produce(settings, customers)
@@ -180,7 +179,6 @@ def test_a_customers_partition_is_where_his_records_lie(settings: WorkerSettings
 
 
 def _produce(settings: WorkerSettings, customers: Sequence[str]) -> None:
-    producer = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random"})
-    for customer in customers:
-        producer.produce(Topics(settings.prefix).triggers, b"", customer.encode())
-    producer.flush(30)
+    with a_producer(settings.brokers) as producer:
+        for customer in customers:
+            producer.produce(Topics(settings.prefix).triggers, b"", customer.encode())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from typer.testing import CliRunner
@@ -28,6 +28,7 @@ from streams.operations.brokers import ask_brokers
 from streams.operations.create import create_prefix
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics
+from tests.support.producing import produce
 from tests.support.running import a_worker, make_place
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def test_a_worker_that_runs_is_named_and_nothing_is_amiss(broker: Broker, prefix
         findings = list(examine(place.settings))
     assert unwell(findings) == {}
     [group] = [finding.seen for finding in findings if finding.check == "group"]
-    assert group == f"1 workers in {prefix}: {prefix}-shelf-3; every partition has an owner"
+    assert group == f"1 workers in {prefix}: {prefix}-shelf-3; every partition has a worker"
 
 
 def test_a_broker_with_the_default_settings_is_told_what_to_set(prefix: str, tmp_path: Path) -> None:
@@ -146,7 +147,10 @@ def test_a_broker_with_the_default_settings_is_told_what_to_set(prefix: str, tmp
         create_prefix(settings, DOMAIN)
         found = unwell(examine(settings))
     assert found[f"{name}=10000"] == ("warn", "set it to 1000 in server.properties of each broker")
-    assert found["offsets.retention.minutes=10080"] == ("warn", "set it above the longest stop, at least to 20160")
+    assert found["offsets.retention.minutes=10080"] == (
+        "warn",
+        "set it to longer than workers may ever be stopped, at least 20160",
+    )
 
 
 def test_a_topic_of_another_size_fails(settings: WorkerSettings) -> None:
@@ -157,9 +161,9 @@ def test_a_topic_of_another_size_fails(settings: WorkerSettings) -> None:
         assert time.monotonic() < end
         time.sleep(0.1)
     admin.create_topics([NewTopic(triggers, 7, 1, config={"retention.ms": "-1"})])[triggers].result(SECONDS)
-    status, advice = unwell(examine(settings))[f"{triggers} has 7 partitions, 2 are wanted"]
+    status, advice = unwell(examine(settings))[f"{triggers} has 7 partitions instead of 2"]
     assert status == "fail"
-    assert "fixed for the life of a prefix" in advice
+    assert "fixed once a prefix is created" in advice
     assert run(settings).exit_code == 1
 
 
@@ -185,7 +189,7 @@ def test_a_missing_topic_and_a_missing_prefix_name_the_command_that_makes_them(s
     admin, kpis = AdminClient({"bootstrap.servers": settings.brokers}), Topics(settings.prefix).kpis
     admin.delete_topics([kpis])[kpis].result(SECONDS)
     status, advice = unwell(examine(settings))[f"{kpis} is missing, or this user may not see it"]
-    assert (status, advice) == ("fail", "`touchstream topics create` makes it")
+    assert (status, advice) == ("fail", "create it with `touchstream topics create`")
     other = settings.model_copy(update={"prefix": f"{settings.prefix}-none"})
     assert "touchstream topics create" in list(examine(other))[-1].advice
 
@@ -227,7 +231,7 @@ def members(settings: WorkerSettings, *names: str) -> Iterator[None]:
 def test_two_workers_with_one_name_are_told(settings: WorkerSettings) -> None:
     with members(settings, "shop-0", "shop-0"):
         found = unwell(check_group(cluster_of(settings)))
-    assert found[f"2 workers in {settings.prefix}"][1].startswith("give each worker a TOUCHSTREAM_INSTANCE of its own")
+    assert found[f"2 workers in {settings.prefix}"][1].startswith("give each worker its own TOUCHSTREAM_INSTANCE")
 
 
 def test_partitions_without_an_owner_are_named(settings: WorkerSettings) -> None:
@@ -235,15 +239,13 @@ def test_partitions_without_an_owner_are_named(settings: WorkerSettings) -> None
         [finding] = [each for each in check_group(cluster_of(settings)) if each.check == "group"]
     topics = Topics(settings.prefix)
     ownerless = f"{topics.journal}-0, {topics.journal}-1, {topics.facts}-0"
-    assert finding.seen.endswith(f"shop-0, shop-1; stable, without an owner: {ownerless}")
+    assert finding.seen.endswith(f"shop-0, shop-1; stable, partitions without a worker: {ownerless}")
 
 
 def test_records_that_were_deleted_unread_fail(settings: WorkerSettings) -> None:
     place = TopicPartition(Topics(settings.prefix).touchpoints, 0)
-    producer = Producer({"bootstrap.servers": settings.brokers})
     for _ in range(3):
-        producer.produce(place.topic, b"", partition=place.partition)
-    producer.flush(SECONDS)
+        produce(settings.brokers, place.topic, b"", partition=place.partition)
     group = Consumer({"bootstrap.servers": settings.brokers, "group.id": settings.prefix})
     group.commit(offsets=[TopicPartition(place.topic, place.partition, 1)], asynchronous=False)
     group.close()
@@ -251,23 +253,20 @@ def test_records_that_were_deleted_unread_fail(settings: WorkerSettings) -> None
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     admin.delete_records([gone])[gone].result(SECONDS)
     found = {finding.seen: finding.status for finding in examine(settings) if finding.check == "offsets"}
-    assert found == {f"{place.topic}-0: 2 offsets were deleted before a worker had read them": "fail"}
+    assert found == {f"{place.topic}-0: 2 records were deleted before a worker had read them": "fail"}
 
 
 def test_an_offset_that_is_gone_while_there_is_state_fails(settings: WorkerSettings) -> None:
     topics = Topics(settings.prefix)
     assert "offsets" not in {finding.check for finding in examine(settings)}
-    producer = Producer({"bootstrap.servers": settings.brokers})
-    producer.produce(topics.profiles_changelog, b"state", b"u:1", partition=1)
-    producer.flush(SECONDS)
-    seen = f"{topics.journal}-1 has state in {topics.profiles_changelog}, but the group has no offset"
+    produce(settings.brokers, topics.profiles_changelog, b"state", b"u:1", partition=1)
+    has_state = f"{topics.journal}-1 has state in {topics.profiles_changelog}"
+    seen = f"{has_state}, but the group's offset has expired or was deleted"
     assert unwell(examine(settings))[seen][0] == "fail"
 
 
 def test_a_journal_that_a_registry_framed_needs_the_registry(settings: WorkerSettings) -> None:
-    producer = Producer({"bootstrap.servers": settings.brokers})
-    producer.produce(Topics(settings.prefix).journal, b"\x00\x00\x00\x00\x01...", b"u:1", partition=1)
-    producer.flush(SECONDS)
+    produce(settings.brokers, Topics(settings.prefix).journal, b"\x00\x00\x00\x00\x01...", b"u:1", partition=1)
     [finding] = [each for each in examine(settings) if each.check == "schemas"]
     assert finding.status == "fail"
     assert finding.advice.startswith("set TOUCHSTREAM_REGISTRY_URL")
@@ -285,13 +284,16 @@ def test_a_registry_is_looked_through(settings: WorkerSettings, tmp_path: Path) 
         status, seen = look()
         assert (status, f"{registry.url} lacks " in seen, subject in seen) == ("warn", True, True)
         registry_wire(registry.url, Topics(settings.prefix))
-        assert look() == ("ok", f"all {len(RECORDS)} in registry {registry.url}, BACKWARD")
+        assert look() == ("ok", f"all {len(RECORDS)} are in registry {registry.url}, with compatibility BACKWARD")
         with SchemaRegistryClient({"url": registry.url}) as client:
             client.set_compatibility(subject, "NONE")
-            assert look() == ("warn", f"registry {registry.url} does not hold to BACKWARD: {subject}")
+            assert look() == ("warn", f"registry {registry.url} does not have the compatibility BACKWARD for {subject}")
             other = {"type": "record", "name": "Other", "fields": [{"name": "count", "type": "long"}]}
             client.register_schema(subject, Schema(json.dumps(other), "AVRO"))
             client.set_compatibility(subject, "BACKWARD")
-            assert look() == ("fail", f"registry {registry.url} holds other schemas that ours do not fit: {subject}")
+            assert look() == (
+                "fail",
+                f"registry {registry.url} holds schemas that are incompatible with ours: {subject}",
+            )
     status, seen = look()
     assert (status, seen.startswith(f"registry {registry.url}: ")) == ("fail", True)

@@ -1,12 +1,13 @@
-"""Asking where partitions end and where the group stands, of a real Kafka whose broker goes and comes back."""
+"""Requests for the ends of partitions and the group's offsets, to a real Kafka whose broker goes and comes back."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.broker import Broker
@@ -17,6 +18,10 @@ from streams.kafka.offsets import GroupOffsets
 from streams.kafka.topics import create_topics
 from streams.kafka.unowned import Unowned
 from streams.topics import TopicSpec
+from tests.support.producing import produce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0
@@ -39,11 +44,6 @@ def an_asker(brokers: str) -> Consumer:
     return Consumer(asker_config(settings))
 
 
-def a_record(producer: Producer, partition: int) -> None:
-    producer.produce("shop", b"value", partition=partition)
-    assert producer.flush(WAIT_SECONDS) == 0
-
-
 @pytest.mark.chaos
 def test_ends_are_known_again_after_a_broker_was_killed() -> None:
     places = [("shop", 0), ("shop", 1)]
@@ -55,13 +55,13 @@ def test_ends_are_known_again_after_a_broker_was_killed() -> None:
         assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 0})
         broker.kill()
         broker.start()
-        a_record(Producer({"bootstrap.servers": broker.bootstrap}), partition=1)
+        produce(broker.bootstrap, "shop", b"value", partition=1)
         assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 1]
         assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 1})
 
 
 @pytest.mark.chaos
-def test_who_asks_outlives_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
+def test_the_askers_outlive_a_broker_that_is_away_for_longer_than_an_answer_takes() -> None:
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
         group = GroupOffsetsReader(an_asker(broker.bootstrap))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
+from tests.support.engine_bench import PARTITIONS, Bench, stop, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.demo.servers.broker import Broker
-from tests.integration.engine_bench import Bench, stop
+from tests.support.engine_bench import Bench, stop
 
 if TYPE_CHECKING:
     import subprocess

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.integration.engine_bench import Bench, wait_until
+from tests.support.engine_bench import Bench, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

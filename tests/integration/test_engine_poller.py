@@ -107,7 +107,7 @@ def test_ends_of_partitions_fetched_together_do_not_make_a_rebalance_skip_record
     asyncio.run(scenario())
 
 
-def test_who_joins_anew_gives_up_what_it_has_and_goes_on_where_the_group_stands(
+def test_a_member_that_joins_again_gives_up_what_it_has_and_goes_on_where_the_group_is(
     kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     create_topics(kafka, [TopicSpec(prefix, 1)])

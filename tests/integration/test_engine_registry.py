@@ -14,9 +14,11 @@ from schemas.wire import RegistryUnusable, WireError
 from streams.demo.servers.registry import Registry
 from streams.kafka.registry import registry_wire
 from streams.topics import Topics
+from tests.support.plain_install import plain_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TOPICS = Topics("shop")
 
@@ -64,3 +66,23 @@ def test_a_registry_that_does_not_answer_is_named_without_its_password() -> None
     with pytest.raises(RegistryUnusable, match=r"registry http://127\.0\.0\.1:9/") as raised:
         registry_wire("http://me:hush@127.0.0.1:9/apis", TOPICS)
     assert "hush" not in str(raised.value)
+
+
+def test_a_worker_and_doctor_without_the_registrys_client_say_how_to_install_it(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    variables = {
+        "TOUCHSTREAM_BROKERS": kafka,
+        "TOUCHSTREAM_PREFIX": prefix,
+        "TOUCHSTREAM_STATE_DIR": str(tmp_path),
+        "TOUCHSTREAM_REGISTRY_URL": "http://127.0.0.1:9/apis",
+    }
+    assert plain_command("topics", "create", **variables).returncode == 0
+    worker = plain_command("worker", **variables)
+    assert worker.returncode == 2
+    assert worker.stderr.splitlines()[-1].endswith("not installed: pip install 'touchstream[registry]'")
+    doctor = plain_command("doctor", "--json", **variables)
+    assert doctor.returncode == 1
+    (schemas,) = [each for each in json.loads(doctor.stdout)["findings"] if each["check"] == "schemas"]
+    assert schemas["status"] == "fail"
+    assert schemas["seen"].endswith("pip install 'touchstream[registry]'")

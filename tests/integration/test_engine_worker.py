@@ -16,7 +16,8 @@ from streams.engine.last_resort import END_SECONDS
 from streams.kafka.reader import TopicMissing, read_committed
 from streams.kafka.topics import WrongTopics, create_topics, partition_counts
 from streams.topics import TopicSpec
-from tests.integration.engine_bench import PARTITIONS, Bench, stop, wait_until
+from tests.support.engine_bench import PARTITIONS, Bench, stop, wait_until
+from tests.support.producing import produce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,9 +90,7 @@ def test_a_processor_may_ask_for_cycles_while_nothing_arrives(bench: Bench) -> N
 
 def test_a_batch_that_always_fails_ends_the_worker_with_one(bench: Bench) -> None:
     bench.send(10)
-    producer = Producer({"bootstrap.servers": bench.brokers})
-    producer.produce(f"{bench.prefix}-in", b"poison", b"eve")
-    producer.flush()
+    produce(bench.brokers, f"{bench.prefix}-in", b"poison", b"eve")
     with bench.worker(0, "poison") as worker:
         assert worker.wait(60) == 1
     log = bench.log(0).read_text()
@@ -150,7 +149,7 @@ def test_topics_are_made_once_and_another_count_is_refused(kafka: str, prefix: s
     specs = [TopicSpec(f"{prefix}-a", 2), TopicSpec(f"{prefix}-b", 1, config={"cleanup.policy": "compact"})]
     assert sorted(create_topics(kafka, specs)) == [f"{prefix}-a", f"{prefix}-b"]
     assert create_topics(kafka, specs) == []
-    with pytest.raises(WrongTopics, match=f"topic {prefix}-a has 2 partitions, 3 are wanted"):
+    with pytest.raises(WrongTopics, match=f"topic {prefix}-a has 2 partitions instead of 3"):
         create_topics(kafka, [TopicSpec(f"{prefix}-a", 3)])
 
 

@@ -43,7 +43,7 @@ def target(kafka: str, prefix: str) -> Target:
 
 
 class FakeWorker(threading.Thread):
-    """Reads marks as a member of the group; tells CollectedTo, facts and, at Mondays, the ModelTick it was told to."""
+    """Reads marks as a member of the group; writes CollectedTo, facts and, at Mondays, the expected ModelTick."""
 
     def __init__(self, target: Target, stages: frozenset[str]) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ def test_without_a_worker_the_replay_says_so(target: Target) -> None:
 def test_a_prefix_that_has_come_further_takes_no_earlier_touchpoints(target: Target) -> None:
     with a_worker(target):
         play(target, a_view(1, FRIDAY_MS))
-        with pytest.raises(ReplayError, match="has come to 2011-01-15"):
+        with pytest.raises(ReplayError, match="its time is already 2011-01-15"):
             play(target, a_view(2, FRIDAY_MS))
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 
 from schemas import wire
 from schemas.journal import CollectedTo, Progress
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Order, Product, Touchpoint
-from streams.collect.keys import key_of
-from tests.support.running import AWorker, Place, a_worker, make_place
+from tests.support.flows import a_flow
+from tests.support.running import AWorker, Place, a_worker, make_place, send
 from tests.support.watching import until
 
 if TYPE_CHECKING:
@@ -28,16 +27,9 @@ TOKEN = "sesame"  # noqa: S105 - of a worker that lives for one test
 
 
 @pytest.fixture
-def place(kafka: str, prefix: str, tmp_path: Path, abandoned_cart: dict[str, object]) -> Place:
-    quick: dict[str, Any] = {**abandoned_cart, "wait": {"for": f"{WAIT_MS // 1000}s"}, "holdout_percent": 0}
+def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
+    quick = a_flow(wait={"for": f"{WAIT_MS // 1000}s"})
     return make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=3, flows=[quick])
-
-
-def send(place: Place, *touchpoints: Touchpoint) -> None:
-    producer = Producer({"bootstrap.servers": place.settings.brokers, "partitioner": "murmur2_random"})
-    for each in touchpoints:
-        producer.produce(place.topics.touchpoints, wire.encode(each), key_of(each))
-    assert producer.flush(10) == 0
 
 
 def an_add(number: int) -> Touchpoint:
@@ -61,7 +53,7 @@ def told(place: Place, kind: type[T]) -> list[list[tuple[int, T]]]:
 def test_a_cart_is_reminded_of_in_time_although_nobody_sends_anything_more(place: Place) -> None:
     with a_worker(place):
         adds = [an_add(number) for number in range(5)]
-        send(place, *adds)
+        send(place, adds)
         until(lambda: len(place.records("triggers", Trigger)) == len(adds), "every cart is reminded of", 20)
     written = {trigger.customer: (at_ms, trigger) for at_ms, trigger in _stamped(place)}
     for add in adds:
@@ -77,7 +69,7 @@ def test_an_order_in_time_leaves_nothing_to_remind_of(place: Place) -> None:
     with a_worker(place):
         left, bought = an_add(1), an_add(2)
         order = Touchpoint(event_id="o", type="order_completed", time_ms=bought.time_ms + 1, user_id="2", order=paid)
-        send(place, left, bought, order)
+        send(place, [left, bought, order])
         until(lambda: place.records("triggers", Trigger), "the cart that was left is reminded of", 20)
         until(lambda: sum(each.final for each in place.records("decisions", Decision)) == 2, "both are decided", 20)
     assert [each.customer for each in place.records("triggers", Trigger)] == ["u:1"]
@@ -85,7 +77,7 @@ def test_an_order_in_time_leaves_nothing_to_remind_of(place: Place) -> None:
 
 def test_time_comes_to_idle_partitions_about_once_a_second_and_never_ahead_of_the_wall(place: Place) -> None:
     with a_worker(place):
-        send(place, an_add(1))
+        send(place, [an_add(1)])
         until(lambda: all(len(each) >= 6 for each in told(place, Progress)), "time goes on in every partition", 30)
     for collected, come in zip(told(place, CollectedTo), told(place, Progress), strict=True):
         assert _reached(collected, rise_ms_min=1_000) == set(range(place.domain.touchpoint_partitions))
@@ -103,7 +95,7 @@ def test_a_worker_with_a_token_tells_strangers_only_that_it_lives(place: Place) 
 
     with worker:
         until(lambda: get("/health/ready", **bearer).status_code == httpx.codes.OK, "it is ready")
-        send(place, an_add(7))
+        send(place, [an_add(7)])
         until(lambda: get("/profile/u:7", **bearer).status_code == httpx.codes.OK, "the customer is known")
         shown = get("/profile/u:7", **bearer).json()
         metrics = get("/metrics", **bearer)

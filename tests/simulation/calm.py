@@ -65,7 +65,7 @@ class Calm:
 
 
 def refolded(broker: ModelBroker) -> Outcome:
-    """Work off the committed records of every input as they lie in the topics."""
+    """Process the committed records of every input in the order of the topics."""
     outcome = Outcome()
     for source in inputs(domain()):
         calm = Calm(source, outcome)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOUCHPOINT_PARTITIONS = JOURNAL_PARTITIONS = 2
 SENT_OVER_S = 1.5
 _LAST_MARK_MS = (*(HOUR_MS, 3 * HOUR_MS, DAY_MS) * 6, 8 * DAY_MS)
-"""How long after the last touchpoint; a Monday lies within eight days."""
+"""How long time runs on after the last touchpoint; eight days include a Monday."""
 
 
 @cache

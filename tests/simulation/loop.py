@@ -103,7 +103,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         def job() -> None:
             try:
                 result = func(*arguments)
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller that awaits
                 self.call_soon_threadsafe(resolve, None, error)
             else:
                 self.call_soon_threadsafe(resolve, result, None)

@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 class Log:
-    """A partition. None stands where a marker lies, or what compaction has taken away."""
+    """A partition. None is a marker, or a record that compaction has removed."""
 
     def __init__(self) -> None:
         self.entries: list[Entry | None] = []

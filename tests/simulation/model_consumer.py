@@ -31,7 +31,7 @@ _LET_IN_AGAIN_SHARE = 0.5
 
 @dataclass
 class Fetching:
-    """Where a partition's reading stands; `position` is None until the committed offset is known."""
+    """The reading of a partition; `position` is None until the committed offset is known."""
 
     position: int | None = None
     is_paused: bool = False

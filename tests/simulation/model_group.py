@@ -73,7 +73,7 @@ class Group:
         """Refuse the offsets of one who is no member of this generation."""
         generation, name = int.from_bytes(written[7:11], "little", signed=True), written[11:].split(b"\0")[1].decode()
         if not name:
-            return  # as Kafka does: who says that he is no member is believed
+            return  # as in Kafka: a client that says it is not a member is believed
         if name not in self.members:
             raise _refused(KafkaError.UNKNOWN_MEMBER_ID)
         if generation != self.generation:
@@ -93,7 +93,7 @@ class Group:
         self._broker.scheduler.after(member.session_s, look)
 
     def rebalance(self, *, moves: bool = False) -> None:
-        """Ask every member to join anew; `moves` changes who has what also where nothing asks for it."""
+        """Ask every member to join again; `moves` changes owners even if nothing requires it."""
         self._is_rebalancing = True
         self._moves = self._moves or moves
         for member in self.members.values():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
     from tests.simulation.model_broker import ModelBroker
 
-# each is a text that is put together anew
+# each is a text that is composed again
 _JOURNAL, _FACTS, _DEAD_LETTERS = TOPICS.journal, TOPICS.facts, TOPICS.dead_letters
 ORDERED = (
     TOPICS.triggers,
@@ -136,7 +136,7 @@ def of_customers(outcome: Outcome) -> Outcome:
 
 
 def _without_wake(value: bytes) -> Profile:
-    """When time looks at him next lies at or before what is due; where a message was held, how far is luck."""
+    """The next check of a customer is at or before what is due; after a held message, how far before is chance."""
     return msgspec.structs.replace(decode_profile(value), wake_ms=0)
 
 

@@ -88,7 +88,7 @@ class Process:
         nap(self, 0)
 
     def kill(self) -> None:
-        """End it as SIGKILL does; whoever runs in it must not go on: raise Killed."""
+        """End it as SIGKILL does; code that runs in it must not continue: raise Killed."""
         if self.is_alive:
             self.is_alive = False
             self._fall_silent()

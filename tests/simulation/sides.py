@@ -74,7 +74,7 @@ class Side:
                 return producer
 
     def reader(self, partition: int = 0, isolation: str = "read_committed") -> Any:
-        """A consumer that stands before the first record of a partition."""
+        """A consumer at the first record of a partition."""
         consumer = self._consumer({**reader_config(self._brokers, {}, self.topic), "isolation.level": isolation})
         consumer.assign([TopicPartition(self.topic, partition, 0)])
         return consumer

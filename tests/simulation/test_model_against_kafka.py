@@ -132,7 +132,7 @@ def an_end_is_told_again_after_a_seek_and_after_new_records(side: Side) -> Seen:
     yield read(side, reader, 3)
     reader.seek(TopicPartition(side.topic, 0, 1))
     yield read(side, reader, 3)
-    # a seek behind the last record, where a marker lies
+    # a seek after the last record, to a marker
     reader.seek(TopicPartition(side.topic, 0, 2))
     yield read(side, reader, 3)
 

@@ -45,7 +45,7 @@ class OtherWorker:
         return restore(Restoration(engine_settings(0), clients, source, 0, Event(), lambda _: None))
 
 
-def test_who_was_stopped_while_another_made_the_first_commit_misses_no_offset() -> None:
+def test_a_worker_that_was_stopped_while_another_made_the_first_commit_misses_no_offset() -> None:
     restored = OtherWorker("watermarks", tells_offset=True).restore_meanwhile()
     assert restored is not None
     assert restored.committed == 7

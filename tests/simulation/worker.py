@@ -100,7 +100,7 @@ class _Thread:
 class Worker:
     """One life of a worker; the engine's host."""
 
-    def __init__(  # noqa: PLR0917 - what a worker stands on
+    def __init__(  # noqa: PLR0917 - what a worker needs
         self,
         slot: int,
         settings: EngineSettings,

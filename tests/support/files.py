@@ -1,24 +1,24 @@
-"""Files that are read in place and not ours to ship."""
+"""Where files are: those of the project, and those that are read in place and not ours to ship."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from streams.demo.servers.places import data_dir
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
+"""The project's folder, also where the product that is tested comes from a wheel."""
 
 
 def real_file(name: str) -> Path:
-    """The file by its path in the folder of the real data; whoever asks is skipped where it is not."""
+    """The file by its path in the folder of the real data; a test that needs it is skipped if it is missing."""
     return _there(data_dir() / name)
 
 
 def dashboard_schema() -> Path:
-    """JSON Schema of a Grafana dashboard, beside the real data; whoever asks is skipped where it is not."""
+    """JSON Schema of a Grafana dashboard, beside the real data; a test that needs it is skipped if it is missing."""
     return _there(data_dir().parent / "grafana" / "dashboard.jsonschema.json")
 
 

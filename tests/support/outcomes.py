@@ -15,7 +15,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.replay.files.mapped import MappedTouchpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from streams.shop.generator import Shop
     from tests.support.running import Place
@@ -86,20 +86,22 @@ def read_outcome(place: Place) -> Outcome:
     return outcome
 
 
-def differing(calm: Outcome, killed: Outcome) -> dict[str, list[bytes]]:
+def differing(
+    calm: Outcome, killed: Outcome, topics: Collection[str] = (*ORDERED, *COMPACTED)
+) -> dict[str, list[bytes]]:
     """Keys by topic whose values are not the same, byte by byte and in order."""
     found = {}
-    for topic, expected in calm.values.items():
-        there = killed.values[topic]
+    for topic in topics:
+        expected, there = calm.values[topic], killed.values[topic]
         found[topic] = sorted(key for key in expected.keys() | there.keys() if expected.get(key) != there.get(key))
     return {topic: keys for topic, keys in found.items() if keys}
 
 
 def logged_in(shop: Shop) -> Iterator[MappedTouchpoint]:
-    """The shop, were every visitor known from the start.
+    """The shop, if every visitor were known from the start.
 
-    What a device did reaches its user through the journal, among his own records in an order that no two runs
-    share; each customer by himself has his own in one order only, so that runs can be compared byte by byte.
+    A device's records reach its user through the journal, among the user's own records, in an order that differs from
+    run to run. A customer without devices has their records in one order, so runs can be compared byte by byte.
     """
     for each in shop.touchpoints():
         user = each.user_id or each.anonymous_id

@@ -54,7 +54,7 @@ class Past:
         return False
 
     def consented(self, person: str, at_ms: int) -> bool:
-        """What he said last; before he said anything, yes, as the settings of the test have it."""
+        """The customer's last statement; yes before any, as the settings of the test say."""
         said = [granted for time_ms, granted in self._consents[person] if time_ms <= at_ms]
         return said[-1] if said else True
 
@@ -93,7 +93,7 @@ def matched(truth: Truth, decisions: Iterable[Decision], past: Past) -> Matched:
 
 
 def ended_before_due(cart: AbandonedCart, truth: Truth, past: Past) -> str | None:
-    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait anew."""
+    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait again."""
     due_ms = cart.last_add_ms + REMINDER_MS
     for kind, why in (("order_completed", "ordered"), ("product_added", "added")):
         if past.happened(kind, persons(cart, truth), cart.last_add_ms, due_ms):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.journal import CollectedTo, Progress
 from schemas.touchpoint import Mark, Touchpoint
@@ -22,6 +22,7 @@ from streams.replay.replayer import ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
 from streams.settings import ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
 from streams.topics import Topics
+from tests.support.producing import a_producer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +50,14 @@ class Place:
     @property
     def topics(self) -> Topics:
         return Topics(self.settings.prefix)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a command on this prefix."""
+        return {
+            f"{ENVIRONMENT_PREFIX}BROKERS": self.settings.brokers,
+            f"{ENVIRONMENT_PREFIX}PREFIX": self.settings.prefix,
+        }
 
     @property
     def target(self) -> Target:
@@ -163,17 +172,10 @@ def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
 
 def send(place: Place, records: Iterable[Touchpoint | Mark], partition: int = -1) -> None:
     """Writes touchpoints under their own keys, and marks, which need a partition where there are several."""
-    producer = Producer(
-        {
-            "bootstrap.servers": place.settings.brokers,
-            "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 1_000_000,
-        }
-    )
-    for record in records:
-        key = b"" if isinstance(record, Mark) else key_of(record)
-        producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(record), key, partition)
-    assert producer.flush(60.0) == 0
+    with a_producer(place.settings.brokers, queue_buffering_max_messages=1_000_000) as producer:
+        for record in records:
+            key = b"" if isinstance(record, Mark) else key_of(record)
+            producer.produce(place.topics.touchpoints, SINGLE_OBJECT.encode(record), key, partition)
 
 
 def wait_worked_off(place: Place, seconds: float = 60.0) -> None:

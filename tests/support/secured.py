@@ -40,7 +40,7 @@ class Secured:
     folder: Path
 
     def user(self, name: str, granted: Sequence[Acl] = ()) -> dict[str, str]:
-        """A new user, and the settings of librdkafka (by name in a variable) with which he comes in."""
+        """A new user, and the settings of librdkafka (by name in a variable) with which they connect."""
         admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
         password = f"password-of-{name}"
         upsertion = UserScramCredentialUpsertion(
@@ -82,7 +82,7 @@ def _binding(user: str, acl: Acl, operation: str) -> AclBinding:
 
 @contextmanager
 def secured(folder: Path) -> Iterator[Secured]:
-    """Running; certificates and passwords lie in `folder`."""
+    """Running; certificates and passwords are in `folder`."""
     _make_certificates(folder)
     port = free_port()
     doors = "PLAINTEXT://{host}:{port},SASL_SSL://{host}:" + str(port)
@@ -103,7 +103,7 @@ def secured(folder: Path) -> Iterator[Secured]:
         "ssl.keystore.location": str(folder / "server.pem"),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
-        # who comes without a name is the test itself, and the broker to its controller
+        # a client without a name is the test itself, or the broker at its controller
         "super.users": "User:ANONYMOUS",
     }
     with Broker(properties=properties) as broker:

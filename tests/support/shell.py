@@ -95,7 +95,7 @@ class Shell:
             self._bash.communicate()
 
     def prefix(self, name: str) -> str:
-        """What stands for a prefix of the guide."""
+        """What replaces a prefix of the guide."""
         return f"{name}-{self._suffix}"
 
     def run(self, command: Command) -> str:

@@ -76,7 +76,7 @@ class World:
             self._take(self.partition.send(event, received_ms))
 
     def pass_time(self, until_ms: int) -> None:
-        """Tells the partition that time has come to until_ms."""
+        """Announces to the partition that time has come to until_ms."""
         self._take(self.partition.pass_time(until_ms))
 
     def commit(self) -> None:

@@ -1,4 +1,4 @@
-"""The README is short, starts at once, and tells the way of an event in a few files."""
+"""The README is short, starts at once, and shows the way of an event in a few files."""
 
 from __future__ import annotations
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from typer.testing import CliRunner
 
-from streams.__main__ import app
 from streams.app import engine_settings
 from streams.engine.settings import consumer_config, producer_config
 from streams.kafka.config import reader_config
 from streams.replay.target import Target
 from streams.settings import DomainSettings, SettingsError, parse_worker
+from tests.support.commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.testing import Result
 
 SECRET = "hush-5f1c"  # noqa: S105 - it is looked for
 
@@ -29,11 +26,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "secret"
     path.write_text(f"{SECRET}\n", "utf-8")
     return path
-
-
-def run(*arguments: str, **variables: str) -> Result:
-    result: Any = CliRunner().invoke(app, list(arguments), env=variables)
-    return result  # type: ignore[no-any-return]
 
 
 def test_a_secret_may_lie_in_a_file(file: Path) -> None:
@@ -57,7 +49,7 @@ def test_one_newline_at_the_end_of_a_file_is_not_part_of_the_value(file: Path, t
 
 def test_a_variable_and_its_file_exclude_each_other(file: Path) -> None:
     given = {"TOUCHSTREAM_WEB_TOKEN": SECRET, "TOUCHSTREAM_WEB_TOKEN_FILE": str(file)}
-    with pytest.raises(SettingsError, match=r"^(\w+) and \1_FILE are both set: allowed is one of them") as raised:
+    with pytest.raises(SettingsError, match=r"^(\w+) and \1_FILE are both set: set only one of them") as raised:
         parse_worker(given)
     assert SECRET not in str(raised.value)
 
@@ -70,13 +62,14 @@ def test_an_empty_variable_counts_as_not_set_beside_its_file(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "No such file"), (b"", "it is empty"), (b"\n", "it is empty"), (b"\xff", "no UTF-8")]
+    ("content", "said"),
+    [(None, "No such file"), (b"", "it is empty"), (b"\n", "it is empty"), (b"\xff", "it is not UTF-8 text")],
 )
 def test_a_file_without_a_value_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SettingsError, match=rf"^TOUCHSTREAM_WEB_TOKEN_FILE is '{path}': {said}.*; allowed is a file"):
+    with pytest.raises(SettingsError, match=rf"^TOUCHSTREAM_WEB_TOKEN_FILE is '{path}': {said}.*; name a file"):
         parse_worker({"TOUCHSTREAM_WEB_TOKEN_FILE": str(path)})
 
 

@@ -1,1 +1,1 @@
-"""What the demo shows of what came out."""
+"""The demo's results: their accounts, a table and a report."""

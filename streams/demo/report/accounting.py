@@ -1,4 +1,4 @@
-"""What became of everything in a run, as a value, and the equations that it has to satisfy."""
+"""The account of everything in a run, as a value, and the equations that it has to satisfy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MODELS = ("linear", "last")
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines of the files by what became of them; `in_file` was counted apart from the replay."""
+    """Lines of the files by outcome; `in_file` was counted apart from the replay."""
 
     in_file: int
     in_orders: int = 0
@@ -37,7 +37,7 @@ class Lines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterSize(msgspec.Struct, frozen=True):
-    """A cluster of the last model; `panel` rows of the week's panel were nearest to it, `customers` are in it now."""
+    """A cluster of the last model; `panel` rows of the week's sample were nearest to it, `customers` are in it now."""
 
     number: int
     description: str
@@ -46,7 +46,7 @@ class ClusterSize(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True):
-    """An anomaly raised; `end_ms` is the window of its clearing, None while it lasts."""
+    """An anomaly; `end_ms` is the window in which it was cleared, None while it lasts."""
 
     kpi: str
     start_ms: int
@@ -65,11 +65,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     touchpoints: int
     journalled: int
     dead_letters: dict[str, dict[str, int]]
-    """By stage and reason; those of the stage `replay` stand for lines of a file."""
+    """By stage and reason; those of the stage `replay` are lines of a file."""
     retried: dict[str, int]
-    """By stage: touchpoints brought back from the dead letters."""
+    """By stage: touchpoints retried from the dead letters."""
     refused_lines: int
-    """Lines that the replay's dead letters stand for."""
+    """Lines in the replay's dead letters."""
     duplicates: int
     folded: int
     fold_dead_letters: int
@@ -80,7 +80,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     customers_ordered: int
     segments: dict[str, int]
     segment_stock: dict[str, int]
-    """The same by the facts' sums."""
+    """The same, from the sums of facts."""
     transitions: dict[str, int]
     triggers: dict[str, int]
     revocations: int
@@ -99,7 +99,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     cuts_version: str
     anomalies: tuple[Incident, ...]
     kpis: dict[str, int]
-    """Sums of the KPIs of all hours that are sums."""
+    """Sums over all hours of the KPIs that can be added."""
     kpi_days_revenue_minor: int
 
     @property
@@ -127,65 +127,64 @@ class Equation(NamedTuple):
 
 
 def equations(account: Account) -> list[Equation]:
-    """Nothing disappears: every equation that a finished run satisfies."""
+    """Return every equation that a finished run satisfies, so that nothing disappears."""
     collected = sum(account.dead_letters.get(COLLECT, {}).values())
     folded = account.folded + account.duplicates + account.fold_dead_letters
-    outcomes = dict(account.outcomes)
+    outcomes = {name: count for name, count in account.outcomes.items() if name != DEFERRED}
     candidates = outcomes.pop(ENTERED, 0) + outcomes.get(TOO_OLD, 0)
     revoked = outcomes.pop(REVOKED, 0)
-    outcomes.pop(DEFERRED, None)
     decided = sum(outcomes.values())
     lines = account.lines
     refused = sum(lines.refused.values())
     segments = _first_difference(account.segments, account.segment_stock)
     found = [
         Equation(
-            "touchpoints sent + brought back to the door = touchpoints in",
+            "touchpoints sent + retried on arrival = touchpoints received",
             account.sent + account.retried.get(COLLECT, 0),
             account.touchpoints,
         ),
         Equation(
-            "touchpoints in + brought back to the fold = journalled + dead letters of collect",
+            "touchpoints received + retried later = in the journal + refused on arrival",
             account.touchpoints + account.retried.get(FOLD, 0),
             account.journalled + collected,
         ),
         Equation(
-            "journalled = folded + duplicates + dead letters of the fold + open forwards",
+            "in the journal = processed + duplicates + failed in processing + still under way",
             account.journalled,
             folded + account.forwards_open,
         ),
-        Equation("open forwards = 0", account.forwards_open, 0),
+        Equation("touchpoints still under way = 0", account.forwards_open, 0),
         Equation("lines of the file = in orders + in refunds + other + refused", lines.in_file, lines.accounted),
         Equation("refused lines = lines in the replay's dead letters", refused, account.refused_lines),
-        Equation("candidates of flows = final decisions + open", candidates, decided + account.decisions_open),
+        Equation("possible messages = decided + still waiting", candidates, decided + account.decisions_open),
         Equation(
-            "messages decided less those revoked = triggers less revocations",
+            "messages decided - withdrawn = messages handed out - withdrawals",
             outcomes.get(SENT, 0) - revoked,
             sum(account.triggers.values()) - account.revocations,
         ),
-        Equation("customers in segments, by profiles = by facts", *segments),
-        Equation("revenue of the hours' KPIs = revenue", account.kpis.get("revenue_minor", 0), account.revenue_minor),
-        Equation("revenue of the days' KPIs = revenue", account.kpi_days_revenue_minor, account.revenue_minor),
+        Equation("customers in segments: by profiles = by sums", *segments),
+        Equation("revenue of all hours' KPIs = revenue", account.kpis.get("revenue_minor", 0), account.revenue_minor),
+        Equation("revenue of all days' KPIs = revenue", account.kpi_days_revenue_minor, account.revenue_minor),
     ]
     found += [
         Equation(
-            f"credit by {model} touch in the ledger = in the facts",
+            f"credit by {model} touch in the ledger = in the sums",
             sum(account.credited_minor.get(model, {}).values()),
             account.credited_facts_minor.get(model, 0),
         )
         for model in MODELS
     ]
     linear, last = (sum(account.credited_minor.get(model, {}).values()) for model in MODELS)
-    return [*found, Equation("credit by linear = credit by last touch", linear, last)]
+    return [*found, Equation("credit by linear touch = credit by last touch", linear, last)]
 
 
 def balances(account: Account) -> list[str]:
-    """The equations that do not hold, as sentences; none for a sound run."""
+    """Return the equations that do not hold, as sentences; none for a correct run."""
     return [str(equation) for equation in equations(account) if not equation.holds]
 
 
 def account_of(records: Records, replayed: ReplaySummary, lines_in_files: int, currency: str) -> Account:
-    """The account of a prefix whose topics were read after everything had been worked off."""
+    """Return the account of a prefix whose topics were read after everything was processed."""
     facts = records.facts
     segments = Counter(view.segment for view in records.profiles.values() if view.segment != NO_ORDER)
     return Account(

@@ -1,4 +1,4 @@
-"""The report's figures, as SVG text without anything from outside."""
+"""The report's figures, as self-contained SVG text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 INK, SOFT, LINE = "#1f2933", "#6b7785", "#e3e8ee"
 BLUE, RED, ORANGE = "#2f6fb0", "#c8412f", "#dd8a1d"
-# from those who buy now to those who are gone
+# from customers who buy now to lost ones
 SEGMENT_COLOURS = dict(
     zip(
         GRID_SEGMENTS,
@@ -75,7 +75,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def segments_figure(series: SegmentSeries, zone: ZoneInfo) -> str | None:
-    """Customers with an order by segment over time, stacked; None without any."""
+    """Draw customers with an order by segment over time, stacked; None without any."""
     if not series.times_ms:
         return None
     names = [name for name in (*GRID_SEGMENTS, UNSCORED) if name in series.counts]
@@ -94,13 +94,13 @@ def segments_figure(series: SegmentSeries, zone: ZoneInfo) -> str | None:
 
 
 def revenue_figure(series: RevenueSeries, currency: str, zone: ZoneInfo) -> str | None:
-    """Revenue by hour or day with the anomalies shaded; None without any."""
+    """Draw revenue by hour or day with the anomalies shaded; None without any."""
     if not series.times_ms:
         return None
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=_WIDER)
         dates = _dates(series.times_ms, zone)
-        if len(dates) <= 72:  # noqa: PLR2004 - so few windows are read one by one
+        if len(dates) <= 72:  # noqa: PLR2004 - few enough to see each window
             width = 0.85 / (24 if series.grain == "hour" else 1)
             axes.bar(dates, series.values, width=width, align="edge", color=BLUE)
         else:
@@ -115,7 +115,7 @@ def revenue_figure(series: RevenueSeries, currency: str, zone: ZoneInfo) -> str 
 
 
 def _shade(axes: Axes, series: RevenueSeries, zone: ZoneInfo) -> None:
-    """Anomalies as bands, wide enough to be seen."""
+    """Draw anomalies as bands that are wide enough to see."""
     least_ms = (series.times_ms[-1] - series.times_ms[0]) * _BAND_SHARE_MIN
     labels = {"low": "less than expected", "high": "more than expected"}
     for start, end, direction in series.anomalies:
@@ -127,11 +127,13 @@ def _shade(axes: Axes, series: RevenueSeries, zone: ZoneInfo) -> None:
 
 
 def clusters_figure(points: Sequence[ClusterPoints]) -> str | None:
-    """Recency and frequency of customers, area by spend, coloured by cluster; None without clusters."""
+    """Draw recency and frequency of customers, area by spend, coloured by cluster; None without clusters."""
     points = [each for each in points if each.orders]
     if not points:
         return None
-    spread = np.random.default_rng(7)  # orders are whole numbers: moved apart a little, so that points can be seen
+    spread = np.random.default_rng(
+        7
+    )  # orders are whole numbers: points are moved apart a little, so that all are visible
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=_HALF)
         greatest = max(max(each.spend) for each in points) or 1.0
@@ -164,7 +166,7 @@ def clusters_figure(points: Sequence[ClusterPoints]) -> str | None:
 
 
 def bars_figure(groups: Mapping[str, Mapping[str, float]], colours: Sequence[str], unit: str) -> str | None:
-    """Horizontal bars: for each name one bar a group; None where there is nothing to show."""
+    """Draw horizontal bars, one for each name and group; None if there is nothing to show."""
     names = list(dict.fromkeys(name for counts in groups.values() for name in counts))
     if not names:
         return None
@@ -190,7 +192,7 @@ def bars_figure(groups: Mapping[str, Mapping[str, float]], colours: Sequence[str
 
 
 def cluster_colour(number: int) -> str:
-    """The same number has the same colour in figure and legend."""
+    """Return the colour of a cluster, the same in figure and legend."""
     return CLUSTER_COLOURS[(number - 1) % len(CLUSTER_COLOURS)]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Message(Protocol):
-    """What is asked of a Kafka record."""
+    """The methods of a Kafka record that are used here."""
 
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
@@ -30,20 +30,20 @@ class Message(Protocol):
 
 
 Read = Callable[[str], Iterable[Any]]
-"""Gives the committed messages of a topic, each partition in order."""
+"""A function that returns the committed messages of a topic, each partition in order."""
 
 
 @dataclass(slots=True)
 class Records:
-    """What the topics hold; of compacted topics and of corrected KPIs the last of each key."""
+    """The contents of the topics; of compacted topics and corrected KPIs the last of each key."""
 
     touchpoints: int = 0
-    """Marks are none."""
+    """Without marks."""
     journalled: int = 0
-    """Forwarded ones counted once, where they came in."""
+    """A forwarded touchpoint counts once, where it came in."""
     dead_letters: dict[str, Counter[str]] = field(default_factory=dict)
     retried: Counter[str] = field(default_factory=Counter)
-    """By stage: touchpoints brought back from the dead letters."""
+    """By stage: touchpoints retried from the dead letters."""
     refused_lines: int = 0
     facts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(name, by) -> sum over all hours and journal partitions."""
@@ -61,10 +61,10 @@ class Records:
 
 
 def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
-    """Every topic of the prefix but the changelogs.
+    """Read every topic of the prefix except the changelogs.
 
     Raises:
-        WireError: a record of an output topic is not ours.
+        WireError: a record of an output topic is not one of ours.
     """
     records = Records()
     mark = wire.header(Mark)
@@ -86,7 +86,7 @@ def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
 
 
 def _came_in(message: Message) -> bool:
-    """Only touchpoints have headers in the journal, and only forwarded ones name their hops."""
+    """Return whether it is a touchpoint, which alone has headers, and not forwarded, which would have hops."""
     names = {name for name, _ in message.headers() or ()}
     return "received_at_ms" in names and "hops" not in names
 

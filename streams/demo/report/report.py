@@ -1,4 +1,4 @@
-"""The demo's report: one HTML file with everything in it."""
+"""The demo's report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from schemas.units import iso_time
 from streams.demo.report import plots
 from streams.demo.report.accounting import ENTERED, SENT, Account, Equation, Incident, equations
 from streams.demo.report.series import cluster_points, revenue_series, segment_series
+from streams.demo.report.words import OUTCOMES, STAGES, anomaly_words
 from streams.insights.days import iso_date
 from streams.profiles.segments import GRID_SEGMENTS, UNSCORED
 
@@ -26,22 +27,12 @@ _TEMPLATE = "report.html.j2"
 _TRANSITIONS_SHOWN = 10
 _INCIDENTS_SHOWN = 12
 _CHANNELS_SHOWN = 12
-_MODELS = {"linear": "linear", "last": "last touch"}
-_WORDS = {
-    "sent": "sent",
-    "held_out": "held out",
-    "capped": "over a cap",
-    "no_consent": "no consent",
-    "exited": "ended before",
-    "expired": "too late to send",
-    "too_old": "entry too old",
-    "outranked": "another came first",
-}
+_MODELS = {"linear": "all touches share", "last": "last touch gets all"}
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing and what it says; `image` is a data URI."""
+    """A drawing and its explanation; `image` is a data URI."""
 
     title: str
     note: str
@@ -50,12 +41,12 @@ class Figure:
 
 
 def write_report(finished: Sequence[Finished], path: Path) -> None:
-    """Writes the report of all runs to `path`."""
+    """Write the report of all runs to `path`."""
     path.write_text(rendered([run_view(each) for each in finished]), encoding="utf-8")
 
 
 def rendered(views: Sequence[Mapping[str, Any]]) -> str:
-    """HTML of what `run_view` made of each run."""
+    """Return the HTML for the results of `run_view`."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -65,7 +56,7 @@ def rendered(views: Sequence[Mapping[str, Any]]) -> str:
 
 
 def run_view(each: Finished) -> dict[str, Any]:
-    """What the template shows of one run."""
+    """Return what the template shows of one run."""
     account, run = each.account, each.run
     checks = equations(account)
     return {
@@ -88,20 +79,20 @@ def run_view(each: Finished) -> dict[str, Any]:
 
 
 def _tiles(each: Finished, checks: Sequence[Equation]) -> list[tuple[str, str, str]]:
-    """(what, figure, small print)."""
+    """Return (name, figure, small print) of each tile."""
     account = each.account
     held = sum(check.holds for check in checks)
     reminders, candidates = sum(account.triggers.values()), account.outcomes.get(ENTERED, 0)
     revenue, refunds = (_whole(minor, account.currency) for minor in (account.revenue_minor, account.refunds_minor))
     return [
-        ("touchpoints", f"{account.touchpoints:,}", f"of {account.lines.in_file:,} lines"),
-        ("events per second", f"{each.events_per_second:,.0f}", f"{each.replayed.seconds:.0f} s, until all was folded"),
+        ("touchpoints", f"{account.touchpoints:,}", f"from {account.lines.in_file:,} lines"),
+        ("touchpoints per second", f"{each.events_per_second:,.0f}", f"{each.replayed.seconds:.0f} s for everything"),
         ("customers", f"{account.customers:,}", f"{account.customers_ordered:,} with an order"),
-        ("orders", f"{account.orders:,}", f"{account.guest_orders:,} of guests"),
+        ("orders", f"{account.orders:,}", f"{account.guest_orders:,} by guests"),
         ("revenue", revenue, f"{refunds} refunded"),
-        ("cart reminders", f"{reminders:,}", f"of {candidates:,} candidates"),
-        ("anomalies", f"{len(account.anomalies):,}", "raised on hourly KPIs"),
-        ("accounts", f"{held} of {len(checks)}", "equations hold"),
+        ("cart reminders", f"{reminders:,}", f"of {candidates:,} possible ones"),
+        ("anomalies", f"{len(account.anomalies):,}", "in hourly KPIs"),
+        ("checks", f"{held} of {len(checks)}", "add up"),
     ]
 
 
@@ -112,31 +103,31 @@ def _figures(each: Finished) -> list[Figure]:
         [
             (
                 "Customers by segment",
-                "Customers with an order; unscored before the first weekly cuts. The last 8 days have no touchpoints.",
+                "Customers with an order; unscored until the first week's scores. The last 8 days have no touchpoints.",
                 plots.segments_figure(segment_series(each.records, zone), zone),
                 True,
             ),
             (
                 f"Revenue by {revenue.grain}",
-                "From the KPIs of closed windows. Shaded: anomalies of hourly revenue and orders while they lasted.",
+                "Shaded: times in which hourly revenue or orders were unusual.",
                 plots.revenue_figure(revenue, account.currency, zone),
                 True,
             ),
             (
                 "Clusters",
-                "A dot is a customer, its area his spend. Colours as in the list of clusters.",
+                "A dot is a customer; its area is what they spent. The list of clusters explains the colours.",
                 plots.clusters_figure(cluster_points(each.records)),
                 False,
             ),
             (
-                "Cart reminders: what became of the candidates",
-                "Each yes and no is a record with its reason.",
-                plots.bars_figure({"": _outcomes(account)}, [plots.BLUE], "candidates"),
+                "Cart reminders: sent, or why not",
+                "Every possible reminder has a record with its outcome and its reason.",
+                plots.bars_figure({"": _outcomes(account)}, [plots.BLUE], "possible reminders"),
                 False,
             ),
             (
                 "Credit by channel",
-                "The ledger's balance: orders less refunds, by two models side by side.",
+                "Which channels earned the revenue, less refunds, by two ways of sharing it among touches.",
                 plots.bars_figure(_credits(account), [plots.BLUE, plots.ORANGE], account.currency),
                 False,
             ),
@@ -153,8 +144,8 @@ def _drawn(wanted: Sequence[tuple[str, str, str | None, bool]]) -> list[Figure]:
 
 
 def _outcomes(account: Account) -> dict[str, float]:
-    found = {_WORDS.get(name, name): float(count) for name, count in account.outcomes.items() if name != ENTERED}
-    return dict(sorted(found.items(), key=lambda item: (item[0] != _WORDS[SENT], -item[1])))
+    found = {OUTCOMES.get(name, name): float(count) for name, count in account.outcomes.items() if name != ENTERED}
+    return dict(sorted(found.items(), key=lambda item: (item[0] != OUTCOMES[SENT], -item[1])))
 
 
 def _credits(account: Account) -> dict[str, dict[str, float]]:
@@ -165,22 +156,22 @@ def _credits(account: Account) -> dict[str, dict[str, float]]:
 
 
 def _tables(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
-    """(heading, rows of name and figure); empty ones are left out."""
+    """Return (heading, rows of name and figure), without empty tables."""
     lines = account.lines
     where = {
         "in orders": lines.in_orders,
         "in refunds": lines.in_refunds,
-        "in refunds of no known order": lines.in_unmatched_refunds,
+        "in refunds without a known order": lines.in_unmatched_refunds,
         "in other touchpoints": lines.in_others,
         **{f"refused: {reason.replace('_', ' ')}": count for reason, count in lines.refused.items()},
     }
     touchpoints = {
-        "touchpoints in": account.touchpoints,
-        "journalled": account.journalled,
+        "received": account.touchpoints,
+        "in the journal": account.journalled,
         **_letters(account),
-        "folded": account.folded,
-        "duplicates": account.duplicates,
-        "forwarded from device to user": account.forwards_sent,
+        "processed": account.folded,
+        "duplicates, counted once": account.duplicates,
+        "moved from a device to its user": account.forwards_sent,
     }
     order = (*GRID_SEGMENTS, UNSCORED)
     segments = {name: account.segments[name] for name in order if name in account.segments}
@@ -188,8 +179,8 @@ def _tables(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
     found = [
         ("Lines of the file", _counted(where)),
         ("Touchpoints", _counted(touchpoints)),
-        ("Segments at the end", _counted(segments)),
-        ("Most frequent moves", _counted(dict(list(scored.items())[:_TRANSITIONS_SHOWN]))),
+        ("Customers by segment at the end", _counted(segments)),
+        ("Most frequent changes of segment", _counted(dict(list(scored.items())[:_TRANSITIONS_SHOWN]))),
         ("Anomalies (UTC): observed / expected", [_incident(each) for each in account.anomalies[:_INCIDENTS_SHOWN]]),
     ]
     return [(heading, rows) for heading, rows in found if rows]
@@ -197,7 +188,7 @@ def _tables(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _letters(account: Account) -> dict[str, int]:
     return {
-        f"dead letter of {stage}: {reason.replace('_', ' ')}": count
+        f"{STAGES.get(stage, stage)}: {reason.replace('_', ' ')}": count
         for stage, reasons in account.dead_letters.items()
         if stage != "replay"
         for reason, count in reasons.items()
@@ -207,12 +198,12 @@ def _letters(account: Account) -> dict[str, int]:
 def _incident(each: Incident) -> tuple[str, str]:
     parts = 100 if each.kpi.endswith("_minor") else 1
     when = iso_time(each.start_ms)[:16].replace("T", " ")
-    name = f"{each.kpi.removesuffix('_minor')} {each.direction}, {when}"
+    name = f"{anomaly_words(each.kpi, each.direction)}, {when}"
     return name, f"{each.observed / parts:,.0f} / {each.expected / parts:,.0f}"
 
 
 def _whole(minor: int, currency: str) -> str:
-    """An amount without its small change."""
+    """Return an amount in whole units."""
     return f"{currency} {minor / 100:,.0f}"
 
 

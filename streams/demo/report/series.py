@@ -1,4 +1,4 @@
-"""What the report draws, as plain series in the order of time."""
+"""The report's data, as plain series in the order of time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ClusterPoints:
 
 
 def segment_series(records: Records, zone: ZoneInfo) -> SegmentSeries:
-    """By day, by hour where all lies within three days; of customers who have a profile at the end."""
+    """Count by day, or by hour within three days; only customers who have a profile at the end."""
     changes = sorted(
         (change for change in records.segment_changes if change.customer in records.profiles),
         key=lambda change: change.time_ms,
@@ -78,7 +78,7 @@ def segment_series(records: Records, zone: ZoneInfo) -> SegmentSeries:
 
 
 def revenue_series(records: Records) -> RevenueSeries:
-    """By hour where that can still be read, else by day; windows without an order at both ends are cut off."""
+    """Sum revenue by hour if that is readable, else by day; cut off windows without revenue at both ends."""
     hours = _windows(records, "hour")
     grain = "hour" if len(hours) <= _HOURS_SHOWN_MAX else "day"
     windows = hours if grain == "hour" else _windows(records, "day")
@@ -93,7 +93,7 @@ def revenue_series(records: Records) -> RevenueSeries:
 
 
 def cluster_points(records: Records) -> list[ClusterPoints]:
-    """Customers by the cluster they were assigned to at their last weekly slot, as of the last folded moment."""
+    """Return customers by the cluster of their last weekly slot, as of the last processed moment."""
     model = records.clusters
     if model is None:
         return []

@@ -1,4 +1,4 @@
-"""The table at the demo's end: a column for each run."""
+"""The table at the end of the demo, with a column for each run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from streams.demo.report.accounting import ENTERED, SENT, equations
+from streams.demo.report.words import OUTCOMES, STAGES, anomaly_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +22,8 @@ _TRANSITIONS_SHOWN = 6
 
 
 def show(finished: Sequence[Finished], console: Console) -> None:
-    """Prints the table."""
-    table = Table(box=box.SIMPLE_HEAD, title="What became of it", title_justify="left", row_styles=["", "on grey7"])
+    """Print the table."""
+    table = Table(box=box.SIMPLE_HEAD, title="Results", title_justify="left", row_styles=["", "on grey7"])
     table.add_column("", style="bold", no_wrap=True)
     for each in finished:
         generated = "\n[yellow]generated[/]" if each.run.is_generated else ""
@@ -34,37 +35,48 @@ def show(finished: Sequence[Finished], console: Console) -> None:
 
 
 def rows(each: Finished) -> Iterator[tuple[str, str]]:
-    """(name, text) of the rows of one run's column; every run has the same names."""
+    """Yield (name, text) of each row of one run's column; every run has the same names."""
     account = each.account
     yield "lines of the file", _lines(account)
-    yield "touchpoints in", f"{account.touchpoints:,}"
-    yield "journalled", f"{account.journalled:,}"
-    for stage in ("collect", "fold", "insights"):
-        yield f"dead letters of {stage}", _counts(account.dead_letters.get(stage, {}))
-    yield "folded", f"{account.folded:,}"
-    yield "duplicates", f"{account.duplicates:,}"
-    yield "forwarded device → user", f"{account.forwards_sent:,}, {account.forwards_open:,} open"
+    yield "touchpoints received", f"{account.touchpoints:,}"
+    yield "in the journal", f"{account.journalled:,}"
+    for stage, name in STAGES.items():
+        yield name, _counts(_spaced(account.dead_letters.get(stage, {})))
+    yield "processed", f"{account.folded:,}"
+    yield "duplicates, counted once", f"{account.duplicates:,}"
+    yield "moved from a device to its user", f"{account.forwards_sent:,}, {account.forwards_open:,} still under way"
     yield "customers", f"{account.customers:,}, {account.customers_ordered:,} with an order"
-    yield "segments", _counts(account.segments)
-    yield "transitions", _transitions(account)
-    yield "orders", f"{account.orders:,}, {account.guest_orders:,} of guests"
+    yield "customers by segment", _counts(account.segments)
+    yield "changes of segment", _transitions(account)
+    yield "orders", f"{account.orders:,}, {account.guest_orders:,} by guests"
     yield "revenue", money(account.revenue_minor, account.currency)
     yield "refunds", money(account.refunds_minor, account.currency)
-    for model, name in (("linear", "linear"), ("last", "last touch")):
-        yield f"credit, {name}", _credits(account, model)
-    yield "candidates of flows", f"{account.outcomes.get(ENTERED, 0):,}, {account.decisions_open:,} open"
-    yield "triggers", _counts(account.triggers)
-    yield "no's", _counts({name: count for name, count in account.outcomes.items() if name not in {ENTERED, SENT}})
-    yield "clusters", "\n".join(f"{c.number}: {c.description} ({c.customers:,})" for c in account.clusters) or "none"
-    yield "anomalies raised", _anomalies(account)
-    yield "events per second", f"{each.events_per_second:,.0f} ({each.replayed.seconds:.0f} s)"
+    for model, name in (("linear", "all touches share"), ("last", "last touch gets all")):
+        yield f"credit: {name}", _credits(account, model)
+    yield "possible messages", f"{account.outcomes.get(ENTERED, 0):,}, {account.decisions_open:,} still waiting"
+    yield "messages sent, by flow", _counts(account.triggers)
+    yield "messages not sent, by reason", _counts(_not_sent(account))
+    yield (
+        "clusters of similar customers",
+        "\n".join(f"{c.number}: {c.description} ({c.customers:,})" for c in account.clusters) or "none",
+    )
+    yield "anomalies found", _anomalies(account)
+    yield "touchpoints per second", f"{each.events_per_second:,.0f} ({each.replayed.seconds:.0f} s)"
     held = [equation.holds for equation in equations(account)]
-    yield "equations that hold", f"{'[green]' if all(held) else '[bold red]'}{sum(held)} of {len(held)}[/]"
+    yield "checks that add up", f"{'[green]' if all(held) else '[bold red]'}{sum(held)} of {len(held)}[/]"
 
 
 def money(minor: int, currency: str) -> str:
-    """An amount in major units, for people."""
+    """Return an amount in major units, for people."""
     return f"{currency} {minor / 100:,.2f}"
+
+
+def _spaced(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name.replace("_", " "): count for name, count in counts.items()}
+
+
+def _not_sent(account: Account) -> dict[str, int]:
+    return {OUTCOMES.get(name, name): count for name, count in account.outcomes.items() if name not in {ENTERED, SENT}}
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -76,9 +88,9 @@ def _lines(account: Account) -> str:
     kinds = {
         "in orders": lines.in_orders,
         "in refunds": lines.in_refunds,
-        "in refunds of no known order": lines.in_unmatched_refunds,
+        "in refunds without a known order": lines.in_unmatched_refunds,
         "in other touchpoints": lines.in_others,
-        **{f"refused: {reason}": count for reason, count in lines.refused.items()},
+        **{f"refused: {reason}": count for reason, count in _spaced(lines.refused).items()},
     }
     return f"{lines.in_file:,}\n" + _counts({name: count for name, count in kinds.items() if count})
 
@@ -102,6 +114,6 @@ def _credits(account: Account, model: str) -> str:
 def _anomalies(account: Account) -> str:
     by_kpi: dict[str, int] = {}
     for incident in account.anomalies:
-        name = f"{incident.kpi} {incident.direction}"
+        name = anomaly_words(incident.kpi, incident.direction)
         by_kpi[name] = by_kpi.get(name, 0) + 1
     return _counts(by_kpi)

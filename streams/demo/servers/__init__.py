@@ -1,1 +1,1 @@
-"""The servers that demo and tests start."""
+"""The servers that the demo and tests start."""

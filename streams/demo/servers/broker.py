@@ -14,10 +14,10 @@ from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.fetching import cached, run
 from streams.demo.servers.java import java, maven
-from streams.demo.servers.places import PROJECT
 from streams.demo.servers.server import LOCALHOST, DidNotStart, Server, free_port
 
 KAFKA_VERSION = "4.1.1"
+_POM = Path(__file__).with_name("kafka.pom.xml")
 START_SECONDS = 60.0
 _ATTEMPTS = 3
 _CLUSTER_ID = "dG91Y2hzdHJlYW1kZW1vMQ"
@@ -68,12 +68,11 @@ replica.fetch.max.bytes=8388608
 
 def fetch_kafka(version: str = KAFKA_VERSION) -> Path:
     """Folder with the jars of that Apache Kafka, brought by Maven once; raises Unavailable."""
-    pom = PROJECT / "deploy" / "kafka" / "pom.xml"
 
     def copy_jars(folder: Path) -> None:
         maven(
             "-f",
-            str(pom),
+            str(_POM),
             "dependency:copy-dependencies",
             f"-DoutputDirectory={folder}",
             f"-Dkafka.version={version}",
@@ -147,7 +146,7 @@ class Broker:
             self._server.kill()
 
     def restart(self) -> None:
-        """The same ports and records again, whether it still runs or was killed."""
+        """Start again with the same ports and records, whether it still runs or was killed."""
         self.stop()
         self.start()
 

@@ -1,4 +1,4 @@
-"""Servers are brought into a cache once, whole or not at all, and used from there without a network."""
+"""A cache of servers: each is fetched once, whole or not at all, and then used without a network."""
 
 import fcntl
 import shutil
@@ -14,11 +14,11 @@ TAIL_CHARS = 2_000
 
 
 class Unavailable(RuntimeError):
-    """A server cannot be had on this machine; the message says what is missing."""
+    """A server is not available on this machine; the message says what is missing."""
 
 
 def cached(name: str, fill: Callable[[Path], None]) -> Path:
-    """Folder `name` of the cache, made by `fill(empty folder)` if it is not there yet.
+    """Return the folder `name` of the cache; `fill(empty folder)` makes it if it does not exist yet.
 
     Processes that ask at the same time wait for the first; a `fill` that raises leaves nothing behind.
     """
@@ -32,7 +32,7 @@ def cached(name: str, fill: Callable[[Path], None]) -> Path:
 
 
 def run(command: list[str], folder: Path | None = None) -> None:
-    """Run a tool to its end; raises Unavailable, with the end of its output, where it is missing or fails."""
+    """Run a tool to its end; raises Unavailable, with the end of its output, if it is missing or fails."""
     if shutil.which(command[0]) is None:
         raise Unavailable(f"{command[0]} is not installed: it is needed for `{' '.join(command)}`")
     done = subprocess.run(

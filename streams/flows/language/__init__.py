@@ -1,1 +1,1 @@
-"""What a flow file may say."""
+"""The language of flow files."""

@@ -1,4 +1,4 @@
-"""Arms: chance is a hash of (flow, customer), so that a customer is in one arm of a flow for as long as he lives."""
+"""Assignment to arms: a hash of (flow, customer), so that a customer stays in one arm of a flow for ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PARTS = 10_000
 
 
 def arm_of(flow: Flow, customer: str) -> str:
-    """The arm of the customer, the same in every version of the flow with the same shares."""
+    """Return the customer's arm, the same in every version of the flow with the same shares."""
     if flow.holdout_percent and _is_below(flow.holdout_percent, f"{flow.id}\x1f{customer}"):
         return HOLDOUT
     split = flow.split
@@ -29,7 +29,7 @@ def arm_of(flow: Flow, customer: str) -> str:
 
 
 def is_of_canary(flow: Flow, percent: float, customer: str) -> bool:
-    """Whether the customer is of those who get this version first; other versions begin with others."""
+    """Return whether the customer gets this version first; other versions begin with other customers."""
     return _is_below(percent, f"{flow.id}\x1fcanary\x1f{flow.version}\x1f{customer}")
 
 

@@ -1,4 +1,4 @@
-"""Flow files beside those that are published: what a publication would change."""
+"""Comparison of flow files with published flows: what publishing would change."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Difference(NamedTuple):
-    """One flow that would not stay as it is."""
+    """One flow that would change."""
 
     flow_id: str
     lines: tuple[str, ...]
-    """What would change, one place in the file each."""
+    """The changes, one for each place in the file."""
 
 
 def differences(
     published: Iterable[Mapping[str, JsonValue]], files: Iterable[Mapping[str, JsonValue]]
 ) -> list[Difference]:
-    """By id, of the flows in the files. A change under the same version is told: records name a flow by its version."""
+    """Return the differences by id; a change without a new version is one, as records name a flow by its version."""
     before = {str(flow["id"]): flow for flow in published}
     found = []
     for new in sorted(files, key=lambda flow: str(flow["id"])):
@@ -30,7 +30,7 @@ def differences(
         if old is None:
             found.append(Difference(flow_id, ("is new",)))
         elif lines := tuple(_changes(old, new, "")):
-            same = (f"version stays {old['version']}: give the change a version of its own",)
+            same = (f"version stays {old['version']}: raise it, as each change needs its own version",)
             found.append(Difference(flow_id, lines if old["version"] != new["version"] else (*lines, *same)))
     return found
 
@@ -40,9 +40,9 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - 
         for name in [*old, *(name for name in new if name not in old)]:
             place = f"{path}.{name}".removeprefix(".")
             if name not in new:
-                yield f"{place}: {old[name]!r} would go"
+                yield f"{place}: {old[name]!r} would be removed"
             elif name not in old:
-                yield f"{place}: {new[name]!r} would come"
+                yield f"{place}: {new[name]!r} would be added"
             else:
                 yield from _changes(old[name], new[name], place)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

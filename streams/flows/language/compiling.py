@@ -1,4 +1,4 @@
-"""Conditions as closures: what a tree means is settled at publication, not at each event."""
+"""Conditions compiled to closures when a flow is published, not at each event."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
     Holds = Callable[[Profile, Touchpoint | None, int], bool]
-    """(profile, event or None where time alone asks, now_ms)."""
+    """(profile, event or None at a timer, now_ms)."""
 
 
 def compile_condition(condition: Condition) -> Holds:
-    """A closure that says whether the condition holds."""
+    """Return a closure that says whether the condition holds."""
     match condition:
         case NumberIs():
             return _number(condition)

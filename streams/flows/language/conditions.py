@@ -1,4 +1,4 @@
-"""Conditions: a small tree over the profile and the event, checked when a flow's file is read."""
+"""Conditions: a small tree over the profile and the event, checked when a flow file is read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _check_bounds(at_least: int | None, at_most: int | None) -> None:
     if at_least is None and at_most is None:
         raise ValueError("a condition needs at_least, at_most or both")
     if at_least is not None and at_most is not None and at_least > at_most:
-        raise ValueError("at_least is above at_most: nothing lies between them")
+        raise ValueError("at_least is above at_most: no value can meet both")
 
 
 class NumberIs(Part):
@@ -64,7 +64,7 @@ class CountIs(Part):
     """How often something happened in the time before now, as far back as the profile goes."""
 
     field: CountField
-    """What to count."""
+    """The kind of thing to count."""
     category: str | None = Field(default=None, min_length=1)
     """Only with views: count views of products in this category."""
     within_ms: Duration = Field(alias="within")
@@ -78,14 +78,14 @@ class CountIs(Part):
     def _has_a_bound(self) -> CountIs:
         _check_bounds(self.at_least, self.at_most)
         if (self.category is None) == (self.field == VIEWS):
-            raise ValueError(f"{VIEWS} are counted in a category, and nothing else is")
+            raise ValueError(f"{VIEWS} need a category, and no other field has one")
         kept_ms = KEPT_DAYS.get(self.field, 0) * DAY_MS
         if not self.within_ms or 0 < kept_ms < self.within_ms:
-            upto = f" and at most {duration_text(kept_ms)}, for which they are kept" if kept_ms else ""
-            raise ValueError(f"within is above 0{upto}")
+            upto = f" and at most {duration_text(kept_ms)}, because profiles keep no more" if kept_ms else ""
+            raise ValueError(f"within must be above 0{upto}")
         most = KEPT_MOST.get(self.field)
         if most is not None and self.at_least is not None and self.at_least > most:
-            raise ValueError(f"at most {most} are kept: at_least is never reached")
+            raise ValueError(f"profiles keep at most {most}, so at_least is never reached")
         return self
 
 
@@ -93,7 +93,7 @@ class AgeIs(Part):
     """How long ago something happened. If it never happened, the condition does not hold."""
 
     field: AgeField
-    """What happened."""
+    """The event whose age counts."""
     at_least_ms: Duration | None = Field(default=None, alias="at_least")
     """The shortest time ago for which the condition holds."""
     at_most_ms: Duration | None = Field(default=None, alias="at_most")
@@ -120,7 +120,7 @@ class TextIs(Part):
         allowed = _TEXTS_ALLOWED.get(self.field)
         for text in self.one_of:
             if allowed is not None and text not in allowed:
-                raise ValueError(f"{self.field} is never {text!r}; allowed are {', '.join(allowed)}")
+                raise ValueError(f"{self.field} is never {text!r}; use one of {', '.join(allowed)}")
         return self
 
 
@@ -148,7 +148,7 @@ class Not(Part):
 Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs
 
 
-def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - what stands in the file, or a part already read
+def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - a part of the file, or one already read
     if not isinstance(value, dict):
         return type(value).__name__ if isinstance(value, Part) else None
     joined = [kind for name, kind in (("all", "All"), ("any", "AnyOf"), ("not", "Not")) if name in value]
@@ -176,7 +176,7 @@ Condition: TypeAlias = Annotated[
     Discriminator(
         _kind_of,
         custom_error_type="no_condition",
-        custom_error_message="a condition is all, any, not, or about a field: " + ", ".join(_FIELDS),
+        custom_error_message="a condition needs all, any, not, or one of these fields: " + ", ".join(_FIELDS),
     ),
 ]
 for _joined in (All, AnyOf, Not):
@@ -184,11 +184,11 @@ for _joined in (All, AnyOf, Not):
 CONDITIONS: dict[str, type[Part]] = {
     kind.__name__: kind for kind in (All, AnyOf, Not, NumberIs, CountIs, AgeIs, TextIs)
 }
-"""By the tag that stands in the place of an error."""
+"""Conditions by the tag that an error's location has."""
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
-    """What the tree asks, from left to right."""
+    """Yield the leaves of the tree, from left to right."""
     match condition:
         case All(all=parts) | AnyOf(any=parts):
             for part in parts:
@@ -200,8 +200,8 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
 
 def check_of_profile(condition: Condition | None) -> Condition | None:
-    """A condition where no event stands before the customer: only his profile can be asked. ValueError otherwise."""
+    """Return a condition for use without an event; ValueError if it needs one, as only the profile is known."""
     for leaf in leaves(condition) if condition is not None else ():
         if leaf.field.startswith("event."):
-            raise ValueError(f"{leaf.field} is asked where there is no event; it stands in the condition of an entry")
+            raise ValueError(f"{leaf.field} needs an event; use it only in the condition of an entry by an event")
     return condition

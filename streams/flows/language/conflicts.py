@@ -1,4 +1,4 @@
-"""What flow files say that people would not want: found when they are linted, not when customers are in them."""
+"""Conflicts within and between flows that nobody wants, found by lint before customers meet them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ANSWERS: dict[Channel, frozenset[EventType]] = {
     "sms": frozenset({"sms_delivered", "sms_clicked"}),
     "push": frozenset({"push_opened"}),
 }
-"""Touchpoints that a message by the channel leads to."""
+"""Touchpoints that answer a message by the channel."""
 _FLOW_ID = "event.message.flow_id"
 
 
 class Conflict(NamedTuple):
-    """Something between flows, or in one, and why it is none that anyone would want."""
+    """A conflict between flows, or within one, and why nobody would want it."""
 
     kind: Kind
     flows: tuple[str, ...]
@@ -40,7 +40,7 @@ class Conflict(NamedTuple):
 
 
 def conflicts(flows: Sequence[Flow]) -> list[Conflict]:
-    """All of them, flow by flow, then pair by pair, then cycles."""
+    """Return all conflicts: flow by flow, then pair by pair, then cycles."""
     ordered = sorted(flows, key=lambda flow: flow.id)
     found = [conflict for flow in ordered for conflict in _in_itself(flow)]
     found += [conflict for one, other in combinations(ordered, 2) for conflict in _between(one, other)]
@@ -50,18 +50,20 @@ def conflicts(flows: Sequence[Flow]) -> list[Conflict]:
 def _in_itself(flow: Flow) -> Iterator[Conflict]:
     if not flow.is_promotional:
         if "caps" in flow.model_fields_set:
-            yield Conflict("no_cap", (flow.id,), "a transactional flow has caps, and passes them")
+            yield Conflict("no_cap", (flow.id,), "it is transactional, so its caps have no effect")
         return
     quiet = flow.quiet_hours
     for step in flow.steps:
         if isinstance(step, WaitUntilStep) and quiet is not None and quiet.holds(step.time):
-            yield Conflict("quiet_wait", (flow.id,), f"the step {step.name} waits for a time in the flow's quiet hours")
+            yield Conflict(
+                "quiet_wait", (flow.id,), f"the step {step.name} waits for a time within the flow's quiet hours"
+            )
     cap_ms = flow.caps.per_channel_hours * HOUR_MS
     for name, since_ms in _since_last_message(flow).items():
         if since_ms < cap_ms and len(flow.ordered_channels) == 1:
             reason = (
-                f"the message {name} comes {duration_text(since_ms)} after the one before; "
-                f"the cap is one in {flow.caps.per_channel_hours} h"
+                f"the message {name} comes {duration_text(since_ms)} after the one before it, "
+                f"but the cap is one in {flow.caps.per_channel_hours} h"
             )
             yield Conflict("always_capped", (flow.id,), reason)
 
@@ -69,21 +71,21 @@ def _in_itself(flow: Flow) -> Iterator[Conflict]:
 def _between(one: Flow, other: Flow) -> Iterator[Conflict]:
     both = one.id, other.id
     if one.entry.event in other.exit_events and other.entry.event in one.exit_events:
-        reason = f"{one.entry.event} begins the one and ends the other, and {other.entry.event} the other way round"
+        reason = f"{one.entry.event} starts {one.id} and ends {other.id}, but {other.entry.event} does the opposite"
         yield Conflict("opposed_exits", both, reason)
     entry = _common_entry(one, other)
     if entry is None or _are_apart(one.entry.condition, other.entry.condition):
         return
     if one.entry.condition == other.entry.condition and one.message_class == other.message_class:
-        yield Conflict("same_audience", both, f"both are entered by {entry}, by the same customers")
+        yield Conflict("same_audience", both, f"{entry} starts both, for the same customers")
     if not (one.is_promotional and other.is_promotional):
         return
     for step, at_ms in _offsets(one):
         for another, also_ms in _offsets(other):
             if abs(at_ms - also_ms) < DAY_MS:
                 reason = (
-                    f"{entry} can enter a customer into both, and {step} comes {duration_text(abs(at_ms - also_ms))} "
-                    f"{'before' if at_ms < also_ms else 'after'} {another}: both promote within a day"
+                    f"{entry} can start both for one customer, and {step} comes {duration_text(abs(at_ms - also_ms))} "
+                    f"{'before' if at_ms < also_ms else 'after'} {another}: two promotional messages within a day"
                 )
                 yield Conflict("within_a_day", both, reason)
                 return
@@ -99,12 +101,12 @@ def _common_entry(one: Flow, other: Flow) -> str | None:
 
 
 def _are_apart(one: Condition | None, other: Condition | None) -> bool:
-    """Whether no customer can meet both; said only where it is certain."""
+    """Return whether certainly no customer can meet both conditions."""
     return any(_excludes(a, b) for a in _required(one) for b in _required(other))
 
 
 def _required(condition: Condition | None) -> list[Condition]:
-    """What has to hold in any case."""
+    """Return the conditions that must hold in any case."""
     if isinstance(condition, All):
         return [leaf for part in condition.all for leaf in _required(part)]
     return [] if condition is None else [condition]
@@ -114,7 +116,7 @@ def _excludes(one: Condition, other: Condition) -> bool:
     if isinstance(one, NumberIs) and isinstance(other, NumberIs) and one.field == other.field:
         return _is_above(one, other) or _is_above(other, one)
     if isinstance(one, TextIs) and isinstance(other, TextIs) and one.field == other.field:
-        # of several products each may meet another condition
+        # each of several products may meet another condition
         return not one.field.startswith("event.products.") and set(one.one_of).isdisjoint(other.one_of)
     return False
 
@@ -124,7 +126,7 @@ def _is_above(one: NumberIs, other: NumberIs) -> bool:
 
 
 def _offsets(flow: Flow) -> list[tuple[str, int]]:
-    """Messages a fixed time after what enters (a date: before, where negative), by the first way that leads to each."""
+    """Return messages at a fixed time after the entry (before a date, if negative), by the first way to each."""
     at_ms: dict[str, int] = {flow.steps[0].name: flow.entry.shift_ms + flow.wait.for_ms}
     found = []
     for index, step in enumerate(flow.steps):
@@ -141,7 +143,7 @@ def _offsets(flow: Flow) -> list[tuple[str, int]]:
 
 
 def _since_last_message(flow: Flow) -> dict[str, int]:
-    """Of each message after another: the longest time between the two, where every way has a fixed one."""
+    """Return the longest time from the previous message to each message, if every way has a fixed one."""
     since_ms: dict[str, float] = {flow.steps[0].name: float("inf")}
     found = {}
     for index, step in enumerate(flow.steps):
@@ -160,7 +162,7 @@ def _since_last_message(flow: Flow) -> dict[str, int]:
 
 
 def _cycles(flows: Sequence[Flow]) -> Iterator[Conflict]:
-    """Flows whose messages are answered by what enters the next, round to the first; a re-entry rule breaks it."""
+    """Yield cycles of flows: answers to the messages of one start the next; a rule for re-entry breaks a cycle."""
     endless = [flow for flow in flows if not flow.reentry_ms]
     leads = {flow.id: [other.id for other in endless if _leads_to(flow, other)] for flow in endless}
     told: set[frozenset[str]] = set()
@@ -168,7 +170,7 @@ def _cycles(flows: Sequence[Flow]) -> Iterator[Conflict]:
         way = _way_back(start, leads)
         if way and frozenset(way) not in told:
             told.add(frozenset(way))
-            reason = "what comes of a message of each enters the next: " + " -> ".join([*way, way[0]])
+            reason = "answers to the messages of each start the next one: " + " -> ".join([*way, way[0]])
             yield Conflict("cycle", tuple(way), reason)
 
 
@@ -181,7 +183,7 @@ def _leads_to(flow: Flow, other: Flow) -> bool:
 
 
 def _way_back(start: str, leads: dict[str, list[str]]) -> list[str]:
-    """The shortest way from a flow to itself; empty: there is none."""
+    """Return the shortest way from a flow to itself; empty: there is none."""
     ways: list[list[str]] = [[start]]
     seen: set[str] = set()
     for way in ways:

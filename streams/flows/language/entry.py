@@ -12,7 +12,7 @@ from streams.flows.language.steps import check_date
 
 
 class Entry(Part):
-    """What lets a customer into the flow: an event, a segment or a date, exactly one of the three."""
+    """The way into the flow: an event, a segment or a date, exactly one of the three."""
 
     event: EventType | None = None
     """Enter at a touchpoint of this type."""
@@ -30,14 +30,14 @@ class Entry(Part):
     @model_validator(mode="after")
     def _is_one(self) -> Entry:
         if sum(kind is not None for kind in (self.event, self.segment, self.date)) != 1:
-            raise ValueError("an entry is an event, a segment or a date, one of the three")
+            raise ValueError("an entry needs exactly one of event, segment and date")
         for name in self.segment or ():
             if name not in SEGMENTS:
                 raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
         if self.date is not None:
             check_date(self.date, self.before_ms, self.after_ms)
         elif self.before_ms or self.after_ms:
-            raise ValueError("before and after are of a date, and the entry is none")
+            raise ValueError("before and after need a date, but the entry has none")
         if self.event is None:
             check_of_profile(self.condition)
         return self

@@ -1,4 +1,4 @@
-"""What conditions may ask of a profile and of an event, and how each is read."""
+"""Fields of profiles and events that conditions may name, and how to read them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EventTextField = Literal[
 ]
 DateField = Literal["first_order", "last_order", "next_order"]
 PROPERTY = "event.properties."
-"""Begins the name of an event's property, whose own name follows."""
+"""Prefix of the name of an event's property."""
 
 SEGMENTS = (*GRID_SEGMENTS, "Others", NO_ORDER, UNSCORED)
 STAGES = ("prospect", "first_time", "active", "at_risk", "lapsed", "reactivated")
@@ -45,12 +45,12 @@ _ALL_TIME_MS = 1 << 62
 
 
 def cart_total_minor(cart: Cart | None) -> int:
-    """What lies in the cart, in minor units."""
+    """Return the value of the cart in minor units."""
     return 0 if cart is None else sum([item.price_minor * item.quantity for item in cart.items])
 
 
 def _answers(profile: Profile, now_ms: int, within_ms: int, _category: str | None) -> int:
-    """By whole days (UTC), as the profile keeps them; today is one."""
+    """Count answers by whole days (UTC), as the profile keeps them; today is one."""
     oldest = (now_ms - within_ms) // DAY_MS
     return sum(count for day, count in profile.answers if day > oldest)
 
@@ -74,13 +74,13 @@ COUNTS: dict[CountField, Callable[[Profile, int, int, str | None], int]] = {
     "touches": lambda profile, now, within, _: _since((one.time_ms for one in profile.touches), now - within),
     VIEWS: lambda profile, now, within, category: views_since(profile.views, category, now - within),
 }
-"""(profile, now_ms, within_ms, category, of views only): what happened after now - within."""
+"""(profile, now_ms, within_ms, category for views only): how much happened after now - within."""
 
 KEPT_DAYS: dict[CountField, int] = {"answers": 90, "messages": 30, "touches": 90, VIEWS: VIEWS_KEPT_DAYS}
-"""How far back the profile goes; orders of any age are kept, or their sums by month."""
+"""How many days the profile keeps; it keeps all orders, old ones as sums by month."""
 
 KEPT_MOST: dict[CountField, int] = {"messages": MESSAGES_MAX, "touches": TOUCHES_MAX, VIEWS: VIEWS_MAX}
-"""Of more the newest."""
+"""How many the profile keeps, the newest."""
 
 AGES: dict[AgeField, Callable[[Profile], int | None]] = {
     "cart_age": lambda profile: None if profile.cart is None else profile.cart.added_ms,
@@ -89,7 +89,7 @@ AGES: dict[AgeField, Callable[[Profile], int | None]] = {
     "last_message_age": lambda profile: profile.messages[-1].time_ms if profile.messages else None,
     "last_order_age": last_order_ms,
 }
-"""The time from which the age counts; None: it never was."""
+"""The time from which the age counts; None: it never happened."""
 
 TEXTS: dict[TextField, Callable[[Profile], str]] = {
     "lifecycle": lambda profile: profile.lifecycle,
@@ -98,7 +98,7 @@ TEXTS: dict[TextField, Callable[[Profile], str]] = {
 
 
 def _next_order_ms(profile: Profile) -> int | None:
-    """The last order and the mean time between orders; None with fewer than two."""
+    """Return the last order's time plus the mean time between orders; None with fewer than two orders."""
     last_ms, gap_ms = last_order_ms(profile), mean_gap_ms(profile)
     return None if last_ms is None or not gap_ms else last_ms + gap_ms
 
@@ -108,7 +108,7 @@ DATES: dict[DateField, Callable[[Profile], int | None]] = {
     "last_order": last_order_ms,
     "next_order": _next_order_ms,
 }
-"""Times that follow from a profile's orders, those that have been and those foreseen; None: there is none."""
+"""Past and expected times that follow from a profile's orders; None: there is none."""
 PAST_DATES = frozenset[DateField]({"first_order", "last_order"})
 
 PRICE_DROP: EventNumberField = "event.products.price_drop_percent"
@@ -126,4 +126,4 @@ EVENT_TEXTS: dict[EventTextField, Callable[[Touchpoint], Iterable[str | None]]] 
     "event.products.sku": lambda event: [product.sku for product in event.products],
     "event.source": lambda event: (event.source,),
 }
-"""The values that an event has of it: of its products, each one's."""
+"""The values of an event's field; for fields of products, the values of all products."""

@@ -1,4 +1,4 @@
-"""Flow files, and those that come with the product."""
+"""Flow files, also those that come with the product."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 LIBRARY = resources.files("streams.flows") / "library"
 _PUBLISHED = ("abandoned_cart",)
-"""Without a word from the operator: a further flow is his to choose, for it writes to his customers."""
+"""Flows published by default; operators choose any further ones, which write to their customers."""
 
 
 class _Loader(yaml.SafeLoader):
-    """As safe_load, but 21:00 is a time of day, not 1,260, and a time is a text, as in JSON."""
+    """A safe loader for which 21:00 is a time of day, not 1,260, and a time is a text, as in JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -36,28 +36,28 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-
 
 
 def load_flow(path: Path | Traversable) -> Flow:
-    """The flow in a YAML file.
+    """Return the flow in a YAML file.
 
     Raises:
-        FlowError: the file cannot be read, or holds no flow.
+        FlowError: the file cannot be read, or does not hold a flow.
     """
     return parse_flow(read_document(path), str(path))
 
 
 def read_document(path: Path | Traversable) -> dict[str, JsonValue]:
-    """What a YAML file holds, as it is published (DomainSettings.flows); its fields are not checked.
+    """Return the contents of a YAML file, ready to publish (DomainSettings.flows); its fields are not checked.
 
     Raises:
-        FlowError: the file cannot be read, or is no mapping.
+        FlowError: the file cannot be read, or is not a mapping.
     """
     document = read_yaml(path)
     if not isinstance(document, dict):
-        raise FlowError(f"{path}: holds {type(document).__name__}; a flow is a mapping of {flow_fields()}")
+        raise FlowError(f"{path}: it holds a {type(document).__name__}; a flow is a mapping of {flow_fields()}")
     return document
 
 
-def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - whatever stands there
-    """What a YAML file holds.
+def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - any content of the file
+    """Return the contents of a YAML file.
 
     Raises:
         FlowError: the file cannot be read.
@@ -67,16 +67,16 @@ def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - whatever stand
     except OSError as error:
         raise FlowError(f"{path}: {error.strerror}; a flow is a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FlowError(f"{path}: not YAML: {error}") from None
+        raise FlowError(f"{path}: not valid YAML: {error}") from None
 
 
 def library_documents(*ids: str) -> tuple[dict[str, JsonValue], ...]:
-    """The product's flows of these ids, in their order; none named: those that are published by default."""
+    """Return the product's flows with these ids, in their order; without ids, those published by default."""
     return tuple(read_document(LIBRARY / f"{flow_id}.yaml") for flow_id in ids or _PUBLISHED)
 
 
 def files_of(paths: Iterable[Path | Traversable]) -> Iterator[Path | Traversable]:
-    """The paths themselves, and of those that are folders their flow files.
+    """Yield the files among the paths, and the flow files of the folders among them.
 
     Raises:
         FlowError: a folder has none.
@@ -86,12 +86,12 @@ def files_of(paths: Iterable[Path | Traversable]) -> Iterator[Path | Traversable
 
 
 def flow_files(folder: Path | Traversable) -> list[Path | Traversable]:
-    """The flow files of a folder, by name.
+    """Return the flow files of a folder, by name.
 
     Raises:
         FlowError: there are none.
     """
     files = [file for file in folder.iterdir() if file.is_file() and file.name.endswith((".yaml", ".yml"))]
     if not files:
-        raise FlowError(f"{folder}: no flow files; their names end in .yaml or .yml")
+        raise FlowError(f"{folder}: no flow files found; their names must end in .yaml or .yml")
     return sorted(files, key=lambda file: file.name)

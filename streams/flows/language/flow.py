@@ -24,9 +24,9 @@ PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "loyalty_changed",
     "email_unsubscribed",
 )
-"""What ends a promotional flow unless its file names other events; a transactional one has no default."""
+"""Events that end a promotional flow unless its file names others; a transactional flow has no default."""
 LOG_MS = 30 * DAY_MS
-"""For how long the messages of a customer are known."""
+"""How long profiles keep a customer's messages."""
 NEVER_MS = 1 << 62
 
 
@@ -36,17 +36,17 @@ def _parse_reentry(value: object) -> int:
     try:
         return parse_duration(value)
     except ValueError:
-        raise ValueError("allowed are always, never and how long after an entry the next one counts, as 30d") from None
+        raise ValueError("write always, never, or how long after an entry the next one counts, such as 30d") from None
 
 
 def _is_logged(duration_ms: int) -> int:
     if not 0 < duration_ms <= LOG_MS:
-        raise ValueError("allowed is more than 0s and at most 30d, for which messages are known")
+        raise ValueError("it must be above 0s and at most 30d, because profiles keep messages for 30 days")
     return duration_ms
 
 
 Logged = Annotated[Duration, AfterValidator(_is_logged)]
-"""A duration as long as messages are known."""
+"""A duration within the time for which profiles keep messages."""
 Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=str)]
 
 
@@ -60,7 +60,7 @@ class Goal(Part):
 
 
 class Needs(Part):
-    """What must hold before each message. If it does not hold, the customer leaves the flow."""
+    """Conditions that must hold before each message. If it does not hold, the customer leaves the flow."""
 
     cart: Literal["not_empty"] | None = None
     """Send only while the cart holds a product."""
@@ -101,11 +101,11 @@ class QuietHours(Part):
     @model_validator(mode="after")
     def _is_a_time(self) -> QuietHours:
         if self.from_minute == self.to_minute:
-            raise ValueError("from and to are the same time of day: no hour is quiet")
+            raise ValueError("from and to are the same time of day, so no hour is quiet")
         return self
 
     def holds(self, minute: int) -> bool:
-        """Whether a time of day, in minutes since midnight, is quiet."""
+        """Return whether a time of day, in minutes since midnight, is quiet."""
         start, end = self.from_minute, self.to_minute
         return start <= minute < end if start < end else start <= minute or minute < end
 
@@ -123,11 +123,11 @@ class Validity(Part):
         if self.from_time is None and self.to_time is None:
             raise ValueError("a period of validity needs from, to or both")
         if self.from_time is not None and self.to_time is not None and self.from_time >= self.to_time:
-            raise ValueError("from is not before to: the flow would never be valid")
+            raise ValueError("from is not before to, so the flow would never be valid")
         return self
 
     def holds(self, now_ms: int) -> bool:
-        """Whether a time lies in the period."""
+        """Return whether a time is within the period."""
         return _ms(self.from_time, 0) <= now_ms < _ms(self.to_time, NEVER_MS)
 
 
@@ -145,7 +145,7 @@ class Flow(Part):
     owner: str = Field(min_length=1)
     """The team or person to ask about the flow."""
     goal: Goal
-    """What the flow is meant to bring about."""
+    """The success that the flow aims for."""
     stage: Literal["any", "prospect", "first_time", "active", "at_risk", "lapsed", "reactivated"]
     """The customers for whom the flow is written, as a note for readers. A condition on lifecycle enforces it."""
     priority: int = Field(ge=0, le=100)
@@ -153,7 +153,7 @@ class Flow(Part):
     message_class: Literal["transactional", "promotional"] = Field(alias="class")
     """Promotional messages need consent and obey caps and quiet hours. Transactional messages do not."""
     entry: Entry
-    """What lets a customer into the flow."""
+    """The way into the flow."""
     reentry_ms: Reentry = Field(default=0, alias="reentry")
     """How long after an entry the same customer may enter again: always, never, or a duration."""
     begins_anew: bool = False
@@ -161,7 +161,7 @@ class Flow(Part):
     wait: Wait = Wait()
     """The time between the entry and the first step."""
     needs: Needs = Needs()
-    """What must hold before each message."""
+    """Conditions that must hold before each message."""
     channel: Channel | None = None
     """The channel of all messages. Give either this or channels."""
     channels: tuple[Channel, ...] | None = Field(default=None, min_length=1)
@@ -179,7 +179,7 @@ class Flow(Part):
     send_time: Literal["at_once", "best"] = "at_once"
     """at_once sends a message when it is due. best waits for the hour at which the customer opens messages."""
     when_outranked: Literal["wait", "drop"] = "wait"
-    """What happens to a message if a flow with higher priority goes first: it waits, or it is dropped."""
+    """If a flow with higher priority goes first, the message waits, or it is dropped."""
     suppresses_ms: Logged | None = Field(default=None, alias="suppresses")
     """For how long after a message no other flow sends this customer a promotional one."""
     holdout_percent: float = Field(default=0, ge=0, le=100)
@@ -189,18 +189,18 @@ class Flow(Part):
     relies_on: tuple[EventType, ...] = ()
     """Touchpoint types whose silence raises an alert: at least the entry and the goal, which are also the default."""
     running_customers: Literal["move", "finish"] = "move"
-    """What customers in an older version do: move to the step of the same name in this one, or finish the old one."""
+    """Customers in an older version move to the step of the same name in this one, or finish the old one."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
-    """What happens after the entry and the wait, in order. The last step sends a message."""
+    """The steps after the entry and the wait, in order. The last step sends a message."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Flow:
         if self.exits is not None and self.entry.event in self.exits:
-            raise ValueError(f"exits must not name {self.entry.event}: the event of the entry is never an exit")
+            raise ValueError(f"exits must not name {self.entry.event}: the event of the entry never ends the flow")
         if (self.channel is None) == (self.channels is None):
-            raise ValueError("a flow has a channel, or channels in order, one of the two")
+            raise ValueError("a flow needs either channel or channels")
         if self.channels is not None and len(set(self.channels)) < len(self.channels):
-            raise ValueError("channels names one twice")
+            raise ValueError("channels names one channel twice")
         if not self.is_promotional and self.quiet_hours is not None:
             raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
         if not self.is_promotional and self.send_time == "best":
@@ -208,32 +208,34 @@ class Flow(Part):
         if not self.is_promotional and "when_outranked" in self.model_fields_set:
             raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
         if self.products == "entry" and self.entry.event is None:
-            raise ValueError("products is entry, and the entry is no event: it has no articles to show")
+            raise ValueError("products: entry needs an entry by an event, which has articles to show")
         unnamed = sorted(self.relied_on.difference(self.relies_on))
         if self.relies_on and unnamed:
-            raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or its goal")
+            raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or goal")
         if self.checks_goal and self.goal.event in self.exit_events:
-            raise ValueError(f"check_goal finds nothing: {self.goal.event}, the goal, ends the flow by itself (exits)")
+            raise ValueError(
+                f"check_goal has no effect: {self.goal.event} is the goal and already ends the flow (exits)"
+            )
         return self
 
     @cached_property
     def relied_on(self) -> frozenset[str]:
-        """Types of touchpoints without which the flow goes wrong."""
+        """Return the types of touchpoints without which the flow goes wrong."""
         return frozenset((*self.relies_on, self.goal.event, self.entry.event or self.goal.event))
 
     @cached_property
     def is_promotional(self) -> bool:
-        """Bound by caps, quiet hours, and by consent given."""
+        """Return whether caps, quiet hours and the need for consent apply."""
         return self.message_class == "promotional"
 
     @cached_property
     def ordered_channels(self) -> tuple[Channel, ...]:
-        """Those that a message may go out by, best first."""
+        """Return the channels for messages, best first."""
         return self.channels or (self.channel or get_args(Channel)[0],)
 
     @cached_property
     def first_due(self) -> str:
-        """For a sentence: when the first step is due."""
+        """Return when the first step is due, for a sentence."""
         wait_ms, words = self.wait.for_ms, self.entry.words
         if wait_ms:
             return f"{duration_text(wait_ms)} after {words}"
@@ -241,17 +243,17 @@ class Flow(Part):
 
     @property
     def checks_goal(self) -> bool:
-        """Whether a step asks for the goal."""
+        """Return whether a step checks the goal."""
         return any(isinstance(step, CheckGoalStep) for step in self.steps)
 
     @cached_property
     def split(self) -> SplitStep | None:
-        """The step that puts customers into arms."""
+        """Return the step that puts customers into arms."""
         return next((step for step in self.steps if isinstance(step, SplitStep)), None)
 
     @cached_property
     def exit_events(self) -> frozenset[EventType]:
-        """The file's exits, or else those of its class; never the event of the entry."""
+        """Return the file's exits, or those of its class; never the event of the entry."""
         named = self.exits
         if named is None:
             named = PROMOTIONAL_EXITS if self.is_promotional else ()
@@ -259,6 +261,6 @@ class Flow(Part):
 
 
 def schema_text() -> str:
-    """JSON Schema of a flow file, as deploy/flow.schema.json holds it."""
+    """Return the JSON Schema of a flow file, as deploy/flow.schema.json has it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Flow.model_json_schema()}
     return json.dumps(schema, indent=1) + "\n"

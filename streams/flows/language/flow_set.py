@@ -1,4 +1,4 @@
-"""The published flows, compiled and indexed as events and timers look them up."""
+"""The published flows, compiled and indexed for events and timers."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ if TYPE_CHECKING:
 
 
 class StepNode(NamedTuple):
-    """A step among the others."""
+    """A step and the steps after it."""
 
     step: Step
     nexts: tuple[str, ...]
-    """What may come next: one name, or one for each way out (then and else, or by arm); END: nothing."""
+    """Names of the next steps: one, or one for each way out (then and else, or by arm); END: nothing."""
     holds: Holds | None
-    """Of a branch: which of the two ways."""
+    """The condition of a branch."""
 
 
 class CompiledFlow(NamedTuple):
-    """What the runner asks of a version of a flow, compiled."""
+    """A version of a flow, compiled for the runner."""
 
     key: str
-    """The flow's id, in the shadow SHADOW_KEY before it: runs, timers and entries go by it."""
+    """The flow's id, for a shadow after SHADOW_KEY: the key of runs, timers and entries."""
     flow: Flow
     wait_ms: int
-    """The flow's, as the three that follow: they are asked at each event."""
+    """This and the next three are copies from the flow, needed at each event."""
     restarts: bool
     reentry_ms: int
     shows_entry: bool
     entry: Holds | None
     needs: Holds | None
-    """At each message."""
+    """Checked at each message."""
     first: str
     opening: frozenset[str]
-    """Steps at which no message has been decided yet: another entry takes the customer back to the first."""
+    """Steps before the first message: another entry takes the customer back to the first step."""
     places: dict[str, StepNode]
     is_paused: bool
     is_shared: bool
-    """Another version takes a share of the customers."""
+    """Whether another version has a share of the customers."""
 
     @property
     def is_shadow(self) -> bool:
-        """Decides for everybody and sends nothing."""
+        """Return whether it decides for everybody but sends nothing."""
         return self.key != self.flow.id
 
 
 class Versions(NamedTuple):
-    """The versions of a flow that has several, or one for a share of the customers."""
+    """The versions of a flow that has several, or a single one for a share of the customers."""
 
     older: tuple[CompiledFlow, ...]
-    """By version; below the live one."""
+    """In the order of their versions, below the live one."""
     live: CompiledFlow | None
     canary: CompiledFlow | None
     """Above the live one."""
@@ -75,16 +75,16 @@ class Versions(NamedTuple):
 
     @property
     def all(self) -> tuple[CompiledFlow, ...]:
-        """In order."""
+        """Return all versions in order."""
         return tuple(plan for plan in (*self.older, self.live, self.canary) if plan is not None)
 
     def version_for_entry(self, customer: str) -> CompiledFlow | None:
-        """The one that he may enter."""
+        """Return the version that the customer may enter."""
         canary = self.canary
         return canary if canary is not None and is_of_canary(canary.flow, self.percent, customer) else self.live
 
     def version_for_run(self, version: int, customer: str) -> CompiledFlow | None:
-        """The one by which he who entered that version goes on: his own, or the last one since that moves him."""
+        """Return the version a run continues in: its own, or the latest later one with running_customers: move."""
         offered = found = self.version_for_entry(customer)
         for plan in self.all:
             is_his = plan is not self.canary or plan is offered
@@ -96,63 +96,63 @@ class Versions(NamedTuple):
 
 
 class EventIndex(NamedTuple):
-    """What one type of event does."""
+    """The effects of one type of event."""
 
     entries: tuple[CompiledFlow, ...]
-    """Flows that it may enter, by id."""
+    """Flows that it may start, by id."""
     exits: frozenset[str]
-    """Keys of the flows that it ends, in one version at least."""
+    """Keys of the flows that it ends, in at least one version."""
     goals: frozenset[str]
-    """Keys of the flows whose goal it is, where a step of a version asks for it."""
+    """Keys of the flows whose goal it is, if a step of a version checks the goal."""
 
 
 class FlowSet(NamedTuple):
-    """Published flows, indexed so that an event costs the flows that listen to it, not all there are."""
+    """Published flows, indexed so that an event costs only the flows that listen to it."""
 
     flows: dict[str, Flow]
     plans: dict[str, CompiledFlow]
-    """By key: the live version, or a canary where there is no other."""
+    """By key: the live version, or a canary without one."""
     versions: dict[str, Versions]
-    """By id, where there is more to say than `plans` does."""
+    """By id, for flows with more versions than `plans` has."""
     listening: dict[str, EventIndex]
     segments: dict[str, tuple[CompiledFlow, ...]]
-    """Flows that a segment may enter, by id."""
+    """By segment: the flows that it may start, by id."""
     dates: tuple[CompiledFlow, ...]
-    """Flows that are entered by a date, by id."""
+    """Flows that a date starts, by id."""
     order: dict[str, str]
-    """Of timers due at once, by name: transactional flows first, then by priority, then by id."""
+    """Ranks of timers due at the same time, by name: transactional flows first, then by priority, then by id."""
     compares_prices: bool
-    """Whether a flow asks what an article cost before: profiles keep prices then."""
+    """Whether a flow needs earlier prices of articles; then profiles keep them."""
     relied_on: dict[str, str]
     """Types of touchpoints that a flow relies on, each as the dimension of a fact."""
     categories: frozenset[str]
-    """Those in which a flow counts views: profiles keep them then."""
+    """Categories in which a flow counts views; then profiles keep them."""
 
     def plan_of(self, run: Run, customer: str) -> CompiledFlow | None:
-        """By which version a run goes on; None: no longer published."""
+        """Return the version in which a run continues; None: it is no longer published."""
         versions = self.versions.get(run.flow_id)
         if versions is None:
             return self.plans.get(run.flow_id)
         return versions.version_for_run(run.flow_version, customer)
 
     def may_enter(self, plan: CompiledFlow, customer: str) -> bool:
-        """Whether this version of its flow is the customer's."""
+        """Return whether the customer may enter this version of its flow."""
         return not plan.is_shared or self.versions[plan.key].version_for_entry(customer) is plan
 
 
 def compile_flows(
     documents: Iterable[Mapping[str, JsonValue]], states: Mapping[str, FlowState] | None = None
 ) -> FlowSet:
-    """The flows of these documents, in order of their ids, each as its state says; without one it is live.
+    """Compile the flows of these documents, by id, each as its state says; without a state it is live.
 
     Raises:
-        FlowError: one is not a flow, or two have the same id.
+        FlowError: a document is not a flow, or two have the same id.
     """
     flows: dict[str, Flow] = {}
     for index, document in enumerate(documents):
         flow = parse_flow(document, f"flows[{index}]")
         if flow.id in flows:
-            raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; ids must differ")
+            raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; give each flow its own id")
         flows[flow.id] = flow
     states = states or {}
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
@@ -184,7 +184,7 @@ def compile_flows(
 
 
 def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
-    """All that stand of one flow; a canary of no share decides in the shadow, and is shared with none."""
+    """Return all versions of one flow; a canary with a share of 0 decides but sends nothing."""
     canary, is_paused = state.canary, state.paused_ms is not None
     is_shared = canary is not None and canary.percent > 0
     older = [parse_flow(document, f"flow_states.{flow_id}.older[{at}]") for at, document in enumerate(state.older)]
@@ -206,7 +206,7 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
 def _heard(
     plans: Iterable[CompiledFlow], older: Container[int]
 ) -> tuple[dict[str, EventIndex], dict[str, tuple[CompiledFlow, ...]]]:
-    """What each type of event, and each segment, does; none enters a customer into an older version (of these ids)."""
+    """Return the effects of each type of event and of each segment; none starts an `older` version."""
     entries: dict[str, list[CompiledFlow]] = {}
     exits: dict[str, set[str]] = {}
     goals: dict[str, set[str]] = {}
@@ -263,7 +263,7 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
 
 
 def _opening(first: str, places: dict[str, StepNode]) -> frozenset[str]:
-    """Steps that are reached without a trigger before them, and on no way with one."""
+    """Return the steps that no trigger can come before."""
     before, after = {first}, set[str]()
     for name, place in places.items():  # in order, and steps lead forward only
         if name in before and not isinstance(place.step, TriggerStep):

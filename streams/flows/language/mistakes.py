@@ -1,4 +1,4 @@
-"""A flow file's mistakes, each with its place, the value there and what is allowed."""
+"""The mistakes in a flow file, each with its place, its value and what is allowed."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ _TAGGED: dict[str, type[BaseModel]] = {**CONDITIONS, **STEPS}
 
 
 class FlowError(ValueError):
-    """A flow that cannot be used; the message names the file, the path in it, the value and what is allowed."""
+    """A flow cannot be used; the message names the file, the path in it, the value and what is allowed."""
 
 
 def parse_flow(document: Mapping[str, JsonValue], where: str) -> Flow:
-    """The flow of a document that came from `where`.
+    """Return the flow of a document that came from `where`.
 
     Raises:
-        FlowError: it is no flow.
+        FlowError: it is not a flow.
     """
     return parse_part(Flow, document, where)
 
 
-def parse_part(kind: type[P], document: Any, where: str) -> P:  # noqa: ANN401 - what a file holds
-    """What a document that came from `where` holds.
+def parse_part(kind: type[P], document: Any, where: str) -> P:  # noqa: ANN401 - the contents of a file
+    """Return the part of `kind` in a document that came from `where`.
 
     Raises:
-        FlowError: it holds something else.
+        FlowError: it is not such a part.
     """
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         items = error.errors()
-        # that a list is short is what follows from an item that was refused, not a mistake of its own
+        # a list that is too short because an item was refused is not a mistake of its own
         causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
         raise FlowError("; ".join(f"{where}: {_explain(item, document, kind)}" for item in causes)) from None
 
 
 def flow_fields() -> str:
-    """Names of what stands in a flow."""
+    """Return the names of a flow's fields."""
     return _fields(Flow)
 
 
@@ -60,24 +60,25 @@ def _is_inside(location: Location, outer: Location) -> bool:
     return len(location) > len(outer) and location[: len(outer)] == outer
 
 
-def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  # noqa: ANN401 - what a file holds
+def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  # noqa: ANN401 - the contents of a file
     location, message = item["loc"], item["msg"].removeprefix("Value error, ")
     if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         place = f"{_path(location, document, is_missing=False)}.do"
         given = f"is {item['ctx']['tag']!r}" if "tag" in item.get("ctx", {}) else "is missing"
-        return f"{place} {given}: allowed are {', '.join(STEPS)}"
+        return f"{place} {given}: use one of {', '.join(STEPS)}"
     path = _path(location, document, is_missing=item["type"] == "missing")
     if not path:
         return message
     if item["type"] == "missing":
-        return f"{path} is missing; it stands beside {_fields(_part_at(location[:-1], kind))}"
+        return f"{path} is missing; the fields here are {_fields(_part_at(location[:-1], kind))}"
     if item["type"] == "extra_forbidden":
-        return f"{path} is {item['input']!r}: not a field; allowed are {_fields(_part_at(location[:-1], kind))}"
+        fields = _fields(_part_at(location[:-1], kind))
+        return f"{path} is {item['input']!r}: there is no such field; the fields here are {fields}"
     return f"{path} is {item['input']!r}: {message}"
 
 
-def _path(location: Location, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - what a file holds
-    """The place as in the file; the tags by which pydantic tells kinds of parts apart stand in no file."""
+def _path(location: Location, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - the contents of a file
+    """Return the place in the file, without the tags by which pydantic distinguishes kinds of parts."""
     path, at = "", document
     for number, name in enumerate(location):
         is_there = name in at if isinstance(at, dict) else isinstance(at, list | tuple) and isinstance(name, int)
@@ -94,7 +95,7 @@ def _fields(part: type[BaseModel]) -> str:
 
 
 def _part_at(location: Location, part: type[BaseModel]) -> type[BaseModel]:
-    """The model whose field stands at a place in the document."""
+    """Return the model that has a field at this place of the document."""
     is_tag = False
     for name in location:
         if isinstance(name, int):

@@ -1,4 +1,4 @@
-"""Publication: what a command does to the flows in force, as new settings; the clock is the caller's."""
+"""Publication: changes of the published flows, as new settings; the clock is the caller's."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     Document = dict[str, JsonValue]
 
 OLDER_MAX = 3
-"""Versions of a flow that are kept for those who finish them; who is in a yet older one goes on in the live one."""
+"""Older versions kept for customers who finish them; customers in still older ones move to the live version."""
 
 
 class NotPublishable(ValueError):
-    """What was asked does not fit what is in force; the message names the flow and what is allowed."""
+    """The request does not fit the published flows; the message names the flow and what is allowed."""
 
 
 class _Standing(NamedTuple):
-    """A flow in force: the version for all, and how it stands."""
+    """A published flow: its live version and its state."""
 
     live: Document | None
     state: FlowState
@@ -40,15 +40,14 @@ def with_flow(
     percent: float | None = None,
     expected: Expected | None = None,
 ) -> DomainSettings:
-    """The settings with this version of a flow for everybody, or for a share; the flow's others stay.
+    """Return the settings with this version of a flow for everybody, or for a share; other versions stay.
 
-    `expected` is for everybody.
-
-    The version that is live already takes a canary back; a canary's own gets another share, or becomes live.
+    `expected` applies to everybody. Publishing the live version again ends a canary. Publishing a canary's version
+    gives it another share, or makes it live.
 
     Raises:
-        FlowError: it is no flow.
-        NotPublishable: its version is not its own, or another canary is out.
+        FlowError: it is not a flow.
+        NotPublishable: its version is taken, or there is another canary.
     """
     parsed = parse_flow(flow, "flow")
     live, state = _standing(domain, parsed.id)
@@ -57,7 +56,9 @@ def with_flow(
         if (canary, percent, expected) == (None, None, None):
             return domain
         if percent is not None:
-            raise NotPublishable(f"{parsed.id}: version {parsed.version} is live; a share is for a version above it")
+            raise NotPublishable(
+                f"{parsed.id}: version {parsed.version} is already live; give a share only to a higher version"
+            )
         kept = state.model_copy(update={"canary": None, "expected": expected or state.expected})
         return _with(domain, parsed.id, live, kept)
     if canary is None or flow != canary.flow:
@@ -67,28 +68,28 @@ def with_flow(
         return _with(domain, parsed.id, live, state.model_copy(update={"canary": share}))
     is_kept = live is not None and parsed.running_customers == "finish"
     older = (*state.older, live)[-OLDER_MAX:] if is_kept else ()
-    stands = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
-    return _with(domain, parsed.id, flow, stands)
+    own = FlowState(since_ms=now_ms, paused_ms=state.paused_ms, older=older, expected=expected)
+    return _with(domain, parsed.id, flow, own)
 
 
 def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:
-    """The settings with a flow that sends nothing; the same if it was paused. NotPublishable: there is no such flow."""
+    """Return the settings with this flow paused, the same if it was. NotPublishable: there is no such flow."""
     live, state = _standing(domain, flow_id)
     _check_known(domain, flow_id)
     return domain if state.paused_ms is not None else _with(domain, flow_id, live, _paused(state, now_ms))
 
 
 def resumed(domain: DomainSettings, flow_id: str) -> DomainSettings:
-    """As `paused`, the other way round."""
+    """Return the settings with this flow no longer paused; otherwise as `paused`."""
     live, state = _standing(domain, flow_id)
     _check_known(domain, flow_id)
     return domain if state.paused_ms is None else _with(domain, flow_id, live, _paused(state, None))
 
 
 def standing_as(published: DomainSettings | None, domain: DomainSettings, now_ms: int) -> DomainSettings:
-    """The settings with exactly the flows of `domain`, each for everybody: one in force as it is stays as it stands.
+    """Return the settings with exactly the flows of `domain`, each for everybody; an unchanged flow keeps its state.
 
-    A pause outlasts another text: a person made it.
+    A changed flow stays paused, because a person paused it.
     """
     states = {}
     for flow in domain.flows:
@@ -99,7 +100,7 @@ def standing_as(published: DomainSettings | None, domain: DomainSettings, now_ms
 
 
 def conflicts_with(domain: DomainSettings, flows: Iterable[Document]) -> list[Conflict]:
-    """What these flows would fight over, among themselves and with the others in force."""
+    """Return the conflicts of these flows, with each other and with the other published ones."""
     documents = {str(flow["id"]): flow for flow in (*domain.flows, *flows)}
     new = {str(flow["id"]) for flow in flows}
     parsed = list(compile_flows(documents.values()).flows.values())
@@ -126,15 +127,15 @@ def _check_version(flow_id: str, version: int, live: Document | None, state: Flo
     canary = state.canary
     if canary is not None and canary.percent:
         raise NotPublishable(
-            f"{flow_id}: version {canary.flow['version']} is out for {canary.percent:g} % of the customers: publish "
-            "that one for everybody, or the live one again to take it back"
+            f"{flow_id}: version {canary.flow['version']} is published for {canary.percent:g} % of the customers: "
+            "publish that version for everybody, or end it by publishing the live version again"
         )
     shadowed = None if canary is None else canary.flow
     known = [int(str(flow["version"])) for flow in (*state.older, live, shadowed) if flow is not None]
     if known and version <= max(known):
         raise NotPublishable(
-            f"{flow_id}: version is {version}, and version {max(known)} was published with another text; allowed are "
-            f"{max(known) + 1} and above: records name a flow by its version"
+            f"{flow_id}: version is {version}, but version {max(known)} was published with another text; use "
+            f"{max(known) + 1} or above, because records name a flow by its version"
         )
 
 
@@ -143,4 +144,6 @@ def _check_known(domain: DomainSettings, flow_id: str) -> None:
         name for name, state in domain.flow_states.items() if state.canary is not None
     }
     if flow_id not in known:
-        raise NotPublishable(f"no flow {flow_id!r} is published; published are {', '.join(sorted(known)) or 'none'}")
+        raise NotPublishable(
+            f"flow {flow_id!r} is not published; published flows: {', '.join(sorted(known)) or 'none'}"
+        )

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 END = "end"
-"""As the name of a step that comes next: the customer has left the flow."""
+"""The name of a next step that means: the customer leaves the flow."""
 _RESERVED_ARMS = (TREATMENT, HOLDOUT, SHADOW, UNASSIGNED)
 _SHARES = 100
 
 
 def _is_some(duration_ms: int) -> int:
     if not duration_ms:
-        raise ValueError("allowed is more than 0s")
+        raise ValueError("it must be more than 0s")
     return duration_ms
 
 
 def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
-    """ValueError where the time so long before or after the date is no single one, or is never to come."""
+    """Raise ValueError if the time before or after the date is not a single one, or is always past."""
     if before_ms and after_ms:
-        raise ValueError("before and after are both given; allowed is one of the two")
+        raise ValueError("before and after are both given; give only one")
     if field in PAST_DATES and not after_ms:
-        raise ValueError(f"{field} has been when it is known; it needs after, and more than 0s")
+        raise ValueError(f"{field} is always in the past; give after, with more than 0s")
 
 
 class _Step(Part):
@@ -91,7 +91,7 @@ class WaitForDateStep(_Linear):
 
 
 class BranchStep(_Step):
-    """Goes on with one of two steps."""
+    """Continue with one of two steps, depending on a condition."""
 
     do: Literal["branch"]
     """Chooses between two steps by a condition."""
@@ -105,7 +105,7 @@ class BranchStep(_Step):
     @model_validator(mode="after")
     def _leads_to_two(self) -> BranchStep:
         if self.then == self.otherwise:
-            raise ValueError("then and else name the same step: there is nothing to choose")
+            raise ValueError("then and else name the same step, so there is nothing to choose")
         return self
 
 
@@ -132,10 +132,10 @@ class SplitStep(_Step):
     def _shares_are_whole(self) -> SplitStep:
         names = [arm.name for arm in self.arms]
         if len(set(names)) < len(names) or not set(names).isdisjoint(_RESERVED_ARMS):
-            raise ValueError(f"the names of arms differ, and are none of {', '.join(_RESERVED_ARMS)}")
+            raise ValueError(f"give each arm its own name, which is none of {', '.join(_RESERVED_ARMS)}")
         total = sum(arm.percent for arm in self.arms)
         if abs(total - _SHARES) > 1 / _SHARES:
-            raise ValueError(f"the percent of its arms add up to {total:g}; they add up to 100")
+            raise ValueError(f"the percent of its arms add up to {total:g}; they must add up to 100")
         return self
 
 
@@ -159,11 +159,11 @@ STEPS: dict[str, type[Part]] = {
     "split": SplitStep,
     "check_goal": CheckGoalStep,
 }
-"""By the tag that stands in the place of an error."""
+"""Steps by the tag that an error's location has."""
 
 
 def targets(step: Step) -> tuple[str | None, ...]:
-    """Names of the steps that may come next; None: the one that follows in the file."""
+    """Return the names of the steps that may come next; None: the next one in the file."""
     match step:
         case BranchStep(then=then, otherwise=otherwise):
             return then, otherwise
@@ -174,25 +174,25 @@ def targets(step: Step) -> tuple[str | None, ...]:
 
 
 def next_names(steps: Sequence[Step], place: int) -> tuple[str, ...]:
-    """Names of what may come after the step at a place: one, or one for each way out; END: nothing."""
+    """Return the names of the steps after the one at a place: one, or one for each way out; END: nothing."""
     following = steps[place + 1].name if place + 1 < len(steps) else END
     return tuple(name or following for name in targets(steps[place]))
 
 
 def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, if every one can be reached, leads forward only, and is followed by a message or is one.
+    """Return the steps if each can be reached, leads only forward, and is a message or is followed by one.
 
     Raises:
         ValueError: the message names the step.
     """
     places = {step.name: index for index, step in enumerate(steps)}
     if len(places) < len(steps) or (END in places and len(steps) > 1):
-        raise ValueError(f"the names of steps differ, and none is {END}")
+        raise ValueError(f"give each step its own name, and none the name {END}")
     if sum(isinstance(step, SplitStep) for step in steps) > 1:
-        raise ValueError("one step at most splits into arms: a customer is in one arm of a flow")
+        raise ValueError("only one step may split into arms, because a customer is in one arm of a flow")
     if not isinstance(steps[-1], TriggerStep):
         last = steps[-1].name
-        raise ValueError(f"{last} is last and sends nothing; the last step is a trigger")  # noqa: TRY004 - a value
+        raise ValueError(f"{last} is the last step and sends nothing; end with a trigger")  # noqa: TRY004 - a value
     reached = {0}
     for index, step in enumerate(steps):
         if index not in reached:
@@ -205,5 +205,5 @@ def check_ways(steps: tuple[Step, ...]) -> tuple[Step, ...]:
                 raise ValueError(f"{step.name} leads to {name!r}; allowed are {END} and the names of later steps")
             reached.add(to)
         if not isinstance(step, TriggerStep) and set(targets(step)) == {END}:
-            raise ValueError(f"nothing is sent after {step.name}: it leads to {END} only")
+            raise ValueError(f"nothing is sent after {step.name}: it leads only to {END}")
     return steps

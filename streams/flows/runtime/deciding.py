@@ -69,7 +69,7 @@ def expires_ms(run: Run, flow: Flow) -> int:
 
 
 def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verdict:
-    """Put a message off for as long as it has waited: it is decided again often at first, seldom in a long pause."""
+    """Put a message off for as long as it has waited: it is decided again often at first, rarely in a long pause."""
     last_ms = expires_ms(run, flow)
     if now_ms > last_ms:
         return Verdict("paused", "The message expired while the flow was paused, so it was not sent.", evidence)

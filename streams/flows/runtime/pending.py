@@ -3,7 +3,7 @@
 A customer's own record fires their timers at once. A withdrawal that names only their address, or an order of their
 device, may still be in another partition then. So a promotional message is held until the watermark has passed its
 decision. What turns up meanwhile takes it back if it happened before the message was to go out. What happens before
-the due time of a message that is out already takes it back too: a Revocation under the same key tells subscribers.
+the due time of a message that is out already takes it back too: a Revocation under the same key informs subscribers.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Files of touchpoints, and how their lines become touchpoints."""
+"""Files of past data, and how their lines become touchpoints."""

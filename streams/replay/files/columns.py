@@ -1,4 +1,4 @@
-"""A column file becomes touchpoints in the order of time."""
+"""Conversion of a column file (a table) into touchpoints in the order of time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def map_file(path: Path, mapping: Mapping) -> Iterator[Mapped]:
-    """Touchpoints in the order of time, and lines that are none, as they are met.
+    """Yield touchpoints in the order of time, and refused lines as they come.
 
-    The file must be in the order of time, but for `orders.open_ms`: an order's lines may be that far apart, and
-    a line that far behind; what is further behind is refused.
+    The file must be in the order of time, with `orders.open_ms` of freedom: an order's lines may be that far apart,
+    and a line that far behind. Lines further behind are refused.
 
     Raises:
         ColumnFileError: the file as a whole cannot be used.
@@ -42,7 +42,7 @@ def map_file(path: Path, mapping: Mapping) -> Iterator[Mapped]:
 
 
 class _Desk:
-    """Holds what is open until no earlier line can come."""
+    """A holder of open orders and touchpoints until no earlier line can come."""
 
     def __init__(self, mapping: Mapping) -> None:
         self._open_ms = mapping.orders.open_ms

@@ -1,4 +1,4 @@
-"""Canonical touchpoints in an Avro object container file (Avro 1.11), deflated: what `generate` writes."""
+"""Canonical touchpoints in an Avro object container file (Avro 1.11), deflated; `generate` writes it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _RECORD = "touchstream.v1.Touchpoint"
 
 
 def write_container(path: Path, touchpoints: Iterable[Touchpoint]) -> int:
-    """Writes them in the order given and returns their number; the same touchpoints make the same bytes."""
+    """Write them in the given order and return their number; the same touchpoints make the same bytes."""
     return write_blocks(path, parsed_schema("touchpoint"), _RECORD, map(msgspec.to_builtins, touchpoints))
 
 
 def read_container(path: Path) -> Iterator[MappedTouchpoint]:
-    """Touchpoints in file order, each one line of the account; those of the blocks before a damaged one come first.
+    """Yield touchpoints in file order, each as one line of the account; blocks before a damaged one are read.
 
     Raises:
-        ContainerError: not to be read, no such container, or one that is cut off or damaged.
+        ContainerError: the file cannot be read, is not such a container, or is cut off or damaged.
     """
     yield from read_blocks(path, parsed_schema("touchpoint"), _RECORD, _mapped)
 

@@ -1,4 +1,4 @@
-"""One row of a column file, checked and read: a touchpoint of its own, or a line of an order."""
+"""Check and conversion of one row of a column file: a touchpoint, or a line of an order."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class _Bad(Exception):
 
 
 class LineReader:
-    """Reads rows by one mapping.
+    """A reader of rows by one mapping.
 
-    The amount of a line is its price times its pieces in exact decimals, rounded once, half to even, to minor
-    units; totals are sums of those.
+    The amount of a line is its price times its pieces in exact decimals, rounded once, half to even, to minor units.
+    Totals are sums of these.
     """
 
     def __init__(self, mapping: Mapping) -> None:
@@ -74,7 +74,7 @@ class LineReader:
         self._number = lru_cache(maxsize=65_536)(_number)
 
     def read(self, row: Row) -> Single | OrderLine | RefusedLines:
-        """The line, or why it is none."""
+        """Return the line, or why it was refused."""
         try:
             return self._read(row)
         except _Bad as bad:
@@ -115,7 +115,7 @@ class LineReader:
         return Single(row, common)
 
     def _product(self, texts: tuple[str, ...]) -> tuple[Product, int, int]:
-        """The article, the line's amount and its discount (never below 0), both in minor units."""
+        """Return the article, the line's amount and its discount (never below 0), both in minor units."""
         product, factor = self._mapping.product, self._mapping.money.minor_units
         quantity = 1 if self._at_quantity is None else self._whole(texts[self._at_quantity], product.quantity)
         figure = self._decimal(texts[self._at_figure], product.price or product.amount) * factor

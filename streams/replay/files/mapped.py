@@ -1,4 +1,4 @@
-"""What becomes of a file's lines, and the account of them."""
+"""The outcomes of a file's lines, and the account of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUNDED = "order_refunded"
 
 
 class Reason(StrEnum):
-    """Why lines became no touchpoint; a dead letter's reason."""
+    """Why lines were refused; the reason of a dead letter."""
 
     BAD_ENCODING = "bad_encoding"
     BAD_COLUMNS = "bad_columns"
@@ -35,7 +35,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MappedTouchpoint:
-    """A touchpoint and the number of lines of the file that it stands for."""
+    """A touchpoint and the number of lines of the file that it comes from."""
 
     touchpoint: Touchpoint
     lines: int
@@ -43,7 +43,7 @@ class MappedTouchpoint:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLines:
-    """Lines that became no touchpoint; `line_number` counts from 1 with the header, `raw` is the bytes as they came."""
+    """Refused lines; `line_number` counts from 1 with the header, `raw` is the original bytes."""
 
     reason: Reason
     detail: str
@@ -57,7 +57,7 @@ Mapped: TypeAlias = MappedTouchpoint | RefusedLines
 
 @dataclass(slots=True)
 class Accounting:
-    """Lines of a file by what became of them; every line is in exactly one of the counts."""
+    """Lines of a file by outcome; every line is in exactly one of the counts."""
 
     in_orders: int = 0
     in_refunds: int = 0
@@ -68,11 +68,11 @@ class Accounting:
 
     @property
     def lines(self) -> int:
-        """All lines, the header not counted."""
+        """Return the number of lines without the header."""
         return self.in_orders + self.in_refunds + self.in_unmatched_refunds + self.in_others + self.refused.total()
 
     def add(self, mapped: Mapped) -> None:
-        """Counts the lines of one outcome."""
+        """Count the lines of one outcome."""
         if isinstance(mapped, RefusedLines):
             self.refused[mapped.reason.value] += mapped.lines
             return

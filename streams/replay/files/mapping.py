@@ -1,4 +1,4 @@
-"""The description of a column file: a small YAML, read into a frozen value."""
+"""The description of a column file: a small YAML file, as a frozen value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGED = resources.files("streams.replay.files") / "mappings"
 
 
 class MappingError(ValueError):
-    """A mapping that cannot be used; the message names the file, the path in it, the value and what is allowed."""
+    """A mapping is wrong; the message names the file, the path in it, the value and what is allowed."""
 
 
 class _Part(BaseModel):
@@ -24,7 +24,7 @@ class _Part(BaseModel):
 
 
 class Value(_Part):
-    """Where a text comes from: a column (perhaps with a suffix dropped, or translated), or a constant."""
+    """The origin of a text: a column (perhaps without a suffix, or translated), or a constant."""
 
     column: str | None = None
     constant: str | None = None
@@ -33,25 +33,25 @@ class Value(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_name_is_a_column(cls, given: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+    def _bare_name_is_a_column(cls, given: Any) -> Any:  # noqa: ANN401 - any content of the file
         return {"column": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _one_origin(self) -> Value:
         if (self.column is None) == (self.constant is None):
-            message = "exactly one of column and constant is allowed"
+            message = "give either column or constant"
             raise ValueError(message)
         return self
 
     @property
     def results(self) -> tuple[str, ...]:
-        """What it may give, where that is known."""
+        """Return its possible values, where they are known."""
         return tuple(self.values.values()) if self.values else (self.constant,) if self.constant else ()
 
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        message = f"{name!r} is no IANA time zone; allowed are names such as Europe/London or UTC"
+        message = f"{name!r} is not an IANA time zone; use a name such as Europe/London or UTC"
         raise ValueError(message)
     return name
 
@@ -59,7 +59,7 @@ def _known_zone(name: str) -> str:
 def _canonical(value: Value) -> Value:
     unknown = [given for given in value.results if given not in TYPES]
     if unknown or not value.results:
-        message = f"{unknown or value.column!r} is no touchpoint type; allowed: {', '.join(sorted(TYPES))}"
+        message = f"{unknown or value.column!r} is not a type of touchpoint; the types are {', '.join(sorted(TYPES))}"
         raise ValueError(message)
     return value
 
@@ -72,7 +72,7 @@ class FileFormat(_Part):
 
 
 class Time(_Part):
-    """Column of the time; `format` as of strptime, ISO 8601 without one; `zone` holds where the text names none."""
+    """The column of the time. `format` is as in strptime, default ISO 8601; `zone` is for texts without one."""
 
     column: str
     format: str | None = None
@@ -99,7 +99,7 @@ class Money(_Part):
 
 
 class ProductColumns(_Part):
-    """A line's article: the price of a piece or the amount of the line, and the pieces (one where no column says)."""
+    """A line's article: the price of a piece or the amount of the line, and the number of pieces (default one)."""
 
     sku: str
     category: str | None = None
@@ -111,19 +111,19 @@ class ProductColumns(_Part):
     @model_validator(mode="after")
     def _one_figure(self) -> ProductColumns:
         if (self.price is None) == (self.amount is None):
-            message = "exactly one of price (of a piece) and amount (of the line) is allowed"
+            message = "give either price (of a piece) or amount (of the line)"
             raise ValueError(message)
         return self
 
 
 class Refunds(_Part):
-    """An order id with this prefix takes back, line by line, what an earlier order of the customer had."""
+    """Order ids with this prefix are refunds, line by line, of the customer's earlier orders."""
 
     prefix: str = Field(min_length=1)
 
 
 class NotOrders(_Part):
-    """Order ids with this prefix are no orders."""
+    """Order ids with this prefix are not orders."""
 
     prefix: str = Field(min_length=1)
     because: str
@@ -139,7 +139,7 @@ class Orders(_Part):
 
 
 class Mapping(_Part):
-    """A column file of one shop. Lines of a type other than order_completed are a touchpoint each."""
+    """A column file of one shop. Each line that is not of type order_completed is one touchpoint."""
 
     about: str
     source: str = Field(min_length=1)
@@ -162,7 +162,7 @@ class Mapping(_Part):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the mapping reads, each once."""
+        """Return every column that the mapping reads, each once."""
         texts = [self.type, self.money.currency, *vars(self.fields).values()]
         product = self.product
         names = [
@@ -182,16 +182,16 @@ class Mapping(_Part):
 
 
 def packaged_mappings() -> tuple[str, ...]:
-    """Names of the mappings that come with the package."""
+    """Return the names of the mappings that come with the package."""
     names = (entry.name for entry in _PACKAGED.iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def load_mapping(name_or_path: str) -> Mapping:
-    """A packaged mapping by its name, or one from a file whose name ends in .yaml or .yml.
+    """Return a mapping of the package by its name, or one from a file whose name ends in .yaml or .yml.
 
     Raises:
-        MappingError: no such mapping, no YAML, an unknown key or a value that is not allowed.
+        MappingError: there is no such mapping, or it is not YAML, or has an unknown key or a wrong value.
     """
     if name_or_path.endswith((".yaml", ".yml")):
         try:
@@ -202,7 +202,7 @@ def load_mapping(name_or_path: str) -> Mapping:
         return parse_mapping(text, name_or_path)
     if name_or_path not in packaged_mappings():
         message = (
-            f"mapping {name_or_path!r} is unknown; allowed: {', '.join(packaged_mappings())}, "
+            f"mapping {name_or_path!r} is unknown; use {', '.join(packaged_mappings())}, "
             "or the path of a file that ends in .yaml"
         )
         raise MappingError(message)
@@ -210,11 +210,11 @@ def load_mapping(name_or_path: str) -> Mapping:
 
 
 def parse_mapping(text: str, name: str) -> Mapping:
-    """The mapping in a YAML text; `name` is what errors call it. Raises MappingError."""
+    """Return the mapping in a YAML text; errors call it `name`. Raises MappingError."""
     try:
         return Mapping.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        message = f"mapping {name}: no YAML: {error}"
+        message = f"mapping {name}: not valid YAML: {error}"
         raise MappingError(message) from None
     except ValidationError as error:
         message = f"mapping {name}: " + "; ".join(_explain(item) for item in error.errors())
@@ -224,10 +224,10 @@ def parse_mapping(text: str, name: str) -> Mapping:
 def _explain(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     path = ".".join(str(part) for part in item["loc"]) or "the whole"
     if item["type"] == "extra_forbidden":
-        return f"{path} is {item['input']!r}: no such key; allowed: {', '.join(_keys_beside(item['loc']))}"
+        return f"{path} is {item['input']!r}: there is no such key; the keys are {', '.join(_keys_beside(item['loc']))}"
     if item["type"] == "missing":
-        return f"{path} is missing: {item['msg']}"
-    return f"{path} is {item['input']!r}: {item['msg']}"
+        return f"{path} is missing"
+    return f"{path} is {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lines become orders and refunds, each at the time of its first line."""
+"""Conversion of lines into orders and refunds, each at the time of its first line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEPARATOR = "\x1f"
 
 
 def id_of_row(*identifying: str) -> str:
-    """Hex of xxh3-128 over the texts, which no text can imitate by holding a separator of its own."""
+    """Return the hex of xxh3-128 over the texts; a separator inside a text cannot imitate another list of texts."""
     return xxh3_128_hexdigest(_SEPARATOR.join(f"{len(text)}:{text}" for text in identifying).encode())
 
 
@@ -45,7 +45,7 @@ class Group:
     lines: list[OrderLine] = field(default_factory=list)
 
     def refused(self, reason: Reason, detail: str) -> RefusedLines:
-        """The whole of it, refused."""
+        """Return the whole group, refused."""
         rows = [line.row for line in self.lines]
         raw = b"".join(row.raw for row in rows)
         return RefusedLines(reason, detail, rows[0].number, raw, sum(row.lines for row in rows))
@@ -58,10 +58,10 @@ class _Bought:
 
 
 class OrderBook:
-    """Closes groups in the order of their time, and remembers what can still be taken back.
+    """A book that closes groups in the order of their time, and remembers what can still be refunded.
 
-    A refund's line belongs to the customer's latest earlier order that has the article with at least that
-    quantity not yet refunded; without one it is unmatched.
+    A refund's line belongs to the customer's latest earlier order that has the article with at least that quantity
+    not yet refunded. Without such an order it is unmatched.
     """
 
     def __init__(self, mapping: Mapping) -> None:
@@ -70,7 +70,7 @@ class OrderBook:
         self._bought: dict[tuple[str, str], list[_Bought]] = {}
 
     def close(self, group: Group) -> Iterator[Mapped]:
-        """The touchpoints of a group: one order, or a refund for each order that it takes back."""
+        """Yield the touchpoints of a group: one order, or one refund for each order that it refunds."""
         for rule in self._rules.refused:
             if group.order_id.startswith(rule.prefix):
                 yield group.refused(Reason.NOT_AN_ORDER, f"order id with prefix {rule.prefix}: {rule.because}")

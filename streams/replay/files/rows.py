@@ -1,4 +1,4 @@
-"""Rows of a column file as texts, one after another, with the bytes they came from."""
+"""Rows of a column file as texts, one after another, with their original bytes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ColumnFileError(ValueError):
-    """A file that cannot be read as its mapping says; the message names the file and what was expected."""
+    """A file cannot be read as its mapping says; the message names the file and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Texts in the order of the mapping's `columns`; `lines` is above 1 where a quoted text holds line ends."""
+    """Texts in the order of the mapping's `columns`; `lines` is above 1 where a quoted text contains line breaks."""
 
     texts: tuple[str, ...]
     number: int
@@ -35,10 +35,10 @@ class Row:
 
 
 def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | RefusedLines]:
-    """Rows in file order, or why a line is none.
+    """Yield rows in file order, or why a line was refused.
 
     Raises:
-        ColumnFileError: no such file, an empty one, a missing column, a damaged archive.
+        ColumnFileError: the file is missing, empty or damaged, or lacks a column.
     """
     try:
         if mapping.file.kind == "parquet":
@@ -59,7 +59,7 @@ class _Binary(Protocol):
 
 
 class _Lines:
-    """Decoded lines for the csv reader, remembering the bytes of the row that it is putting together."""
+    """Decoded lines for the csv reader, which remember the bytes of the current row."""
 
     def __init__(self, binary: _Binary) -> None:
         self._binary = binary
@@ -90,7 +90,7 @@ def _csv(path: Path, binary: _Binary, mapping: Mapping) -> Iterator[Row | Refuse
     reader = csv.reader(lines, delimiter=mapping.file.delimiter)
     header = next(reader, None)
     if header is None:
-        message = f"{path}: is empty; expected a header with the columns {', '.join(mapping.columns)}"
+        message = f"{path}: it is empty; it needs a header with the columns {', '.join(mapping.columns)}"
         raise ColumnFileError(message)
     header[0] = header[0].removeprefix(_BOM.decode("utf-8"))
     indexes = _indexes(path, header, mapping)
@@ -133,7 +133,7 @@ def _parquet(path: Path, mapping: Mapping) -> Iterator[Row]:
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - only parquet needs it
         import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
     except ModuleNotFoundError:
-        message = f"{path}: parquet needs the extra 'demo': pip install 'touchstream[demo]'"
+        message = f"{path}: parquet needs pyarrow, which is not installed: pip install 'touchstream[parquet]'"
         raise ColumnFileError(message) from None
     try:
         file = pq.ParquetFile(path)
@@ -146,5 +146,5 @@ def _parquet(path: Path, mapping: Mapping) -> Iterator[Row]:
                 number += 1
                 yield Row(row, number, ",".join(row).encode())
     except pa.ArrowException as error:
-        message = f"{path}: is no parquet file, or damaged: {error}"
+        message = f"{path}: it is damaged, or not a Parquet file: {error}"
         raise ColumnFileError(message) from error

@@ -1,8 +1,11 @@
-"""What a replay can read, by the file's name."""
+"""Files that a replay can read, by their names."""
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
+
+import fastavro
 
 from schemas.container import SUFFIX
 from streams.replay.files.columns import map_file
@@ -18,21 +21,43 @@ if TYPE_CHECKING:
     from streams.replay.files.mapped import Mapped
     from streams.replay.files.mapping import Mapping
 
+_CHUNK_BYTES = 1 << 20
+
 
 def open_source(path: Path, mapping: Mapping | None, until_ms: int | None = None) -> Source:
-    """A container of touchpoints (.avro), or a column file, which needs a mapping; nothing is read yet.
+    """Return a container of touchpoints (.avro), or a column file, which needs a mapping; read nothing yet.
 
-    With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are accounted for.
+    With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are counted.
 
     Raises:
-        MappingError: a column file without a mapping.
+        MappingError: a column file has no mapping.
     """
     if path.suffix == SUFFIX:
         return Source(path.name, _before(until_ms, read_container(path)))
     if mapping is None:
-        message = f"{path}: a column file needs a mapping; without one only {SUFFIX} files are read"
+        message = f"{path}: a table needs a mapping (--mapping); only {SUFFIX} files do without"
         raise MappingError(message)
     return Source(path.name, _before(until_ms, map_file(path, mapping)))
+
+
+def lines_in(path: Path) -> int:
+    """Lines of a file after its header, rows of a parquet file, or touchpoints of a container.
+
+    Counted without the reader of the replay, whose account it checks. Raises ModuleNotFoundError for a parquet file
+    without the extra `parquet`.
+    """
+    if path.suffix == SUFFIX:
+        with path.open("rb") as container:
+            return sum(block.num_records for block in fastavro.block_reader(container))
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - only parquet needs this extra
+
+        return int(pq.ParquetFile(path).metadata.num_rows)
+    count, last = 0, b"\n"
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n") - 1
 
 
 def _before(until_ms: int | None, mapped: Iterable[Mapped]) -> Iterator[Mapped]:

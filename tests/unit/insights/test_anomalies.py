@@ -13,7 +13,7 @@ from streams.insights import pot
 from streams.insights.anomalies import WARMUP_HOURS, observe
 from streams.insights.fold import fold_facts, open_anomalies
 from streams.insights.state import Detector
-from tests.unit.insights.builders import DAY_MS, HOUR_MS, a_partition, at, counts, facts
+from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

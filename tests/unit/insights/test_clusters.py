@@ -27,7 +27,7 @@ from streams.insights.fold import fold_facts
 from streams.insights.state import CLUSTERS, Clusters, InsightCodec
 from streams.insights.wording import describe
 from streams.profiles.features import FEATURES_VERSION, ClusterModel, features, nearest
-from tests.unit.insights.builders import (
+from tests.support.insights import (
     KINDS,
     a_partition,
     at,

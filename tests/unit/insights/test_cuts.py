@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.insights.cuts import cut_values, held, panel_cuts, turned
 from streams.profiles.scores import score_f, score_r
-from tests.unit.insights.builders import DAY_MS, a_row, as_row
+from tests.support.insights import DAY_MS, a_row, as_row
 
 ORDERS = [1] * 46 + [2] * 20 + [3] * 10 + [4] * 8 + [6] * 6 + [9] * 5 + [20] * 5
 

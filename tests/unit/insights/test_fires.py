@@ -12,8 +12,8 @@ from streams.insights.fires import DAYS
 from streams.insights.fold import configured, fold_facts, open_anomalies
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings, Expected, FlowState
-from tests.unit.insights.builders import DAY_MS, a_partition, at, facts
-from tests.unit.test_flows import a_flow
+from tests.support.flows import a_flow
+from tests.support.insights import DAY_MS, a_partition, at, facts
 
 if TYPE_CHECKING:
     from state.overlay import Overlay
@@ -25,8 +25,8 @@ REGULAR = Expected(per_day=100, deviation=5)
 
 
 def published(version: int = 1, expected: Expected | None = REGULAR, **state: Any) -> Configured:
-    flow, stands = a_flow(version=version), FlowState(expected=expected, **state)
-    domain = DomainSettings(journal_partitions=1, grace_ms=0, flows=(flow,), flow_states={"abandoned_cart": stands})
+    flow, state_ = a_flow(version=version), FlowState(expected=expected, **state)
+    domain = DomainSettings(journal_partitions=1, grace_ms=0, flows=(flow,), flow_states={"abandoned_cart": state_})
     return Configured(domain.model_dump_json(), 0)
 
 

@@ -13,10 +13,9 @@ from streams.insights.fold import configured, fold_facts, open_anomalies
 from streams.insights.inputs import relied_on
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings
-from tests.support.flows import TEN
+from tests.support.flows import TEN, a_flow
+from tests.support.insights import HOUR_MS, WEEK_MS, a_partition, at, facts
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
-from tests.unit.insights.builders import HOUR_MS, WEEK_MS, a_partition, at, facts
-from tests.unit.test_flows import a_flow
 
 if TYPE_CHECKING:
     from state.overlay import Overlay

@@ -12,7 +12,7 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.insights.fold import fold_facts
 from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec
-from tests.unit.insights.builders import a_partition, a_row, at, facts, fold_all, some_weeks
+from tests.support.insights import a_partition, a_row, at, facts, fold_all, some_weeks
 
 
 def test_every_kind_of_value_comes_back_as_it_was() -> None:

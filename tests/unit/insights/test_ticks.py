@@ -13,7 +13,7 @@ from streams.insights.fold import fold_facts, versions
 from streams.insights.state import slot_key
 from streams.profiles.scores import CutsModel
 from streams.settings import Cuts
-from tests.unit.insights.builders import (
+from tests.support.insights import (
     DAY_MS,
     HOUR_MS,
     a_partition,

@@ -13,7 +13,7 @@ from state.overlay import Overlay
 from streams.insights.fold import NotConfigured, fold_facts, stocks
 from streams.insights.state import InsightCodec, hour_key
 from streams.insights.windows import COUNTS_MAX, KEPT_MS
-from tests.unit.insights.builders import (
+from tests.support.insights import (
     DAY_MS,
     HOUR_MS,
     a_partition,
@@ -196,7 +196,7 @@ def test_facts_of_a_partition_that_is_not_there_are_an_error() -> None:
 
 
 def _history(chance: random.Random, partitions: int) -> list[list[Facts]]:
-    """Three weeks of facts of each partition; each tells how far it is complete and never goes back on it."""
+    """Three weeks of facts of each partition; each says how far it is complete, and never less than before."""
     series = []
     for partition in range(partitions):
         records, now, told = [], MONDAY, MONDAY

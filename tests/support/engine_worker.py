@@ -1,0 +1,155 @@
+"""A worker for the tests of the engine: counts records by key, with state, and may fail on demand.
+
+Run as `python -m tests.support.engine_worker BROKERS PREFIX STATE_DIR SLOT [option ...]`. It reads PREFIX-in, with
+state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
+passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
+(the agent does, before it runs them), poison (raises at each value `poison`), stuck (never gives a
+partition up), pulse (asks for cycles and says so
+in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from state.codec import frame, open_frame
+from streams.demo.servers.server import free_port
+from streams.engine.batch import Batch, Output
+from streams.engine.driver import batches, create_app
+from streams.engine.inputs import Input
+from streams.engine.run import run
+from streams.engine.settings import EngineSettings
+from streams.engine.status import Status
+from tests.support.quiet import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+PULSE_SECONDS = 0.2
+
+
+class CountCodec:
+    def encode(self, key: bytes, value: int) -> bytes:  # noqa: ARG002 - of the protocol
+        return frame(1, 0, b"%d" % value)
+
+    def decode(self, key: bytes, value: bytes) -> int:  # noqa: ARG002 - of the protocol
+        return int(open_frame(value)[2])
+
+
+class Counting(Quiet):
+    def __init__(self, prefix: str, options: dict[str, str]) -> None:
+        self._prefix = prefix
+        self._raise_at = int(options.get("raise", "0"))
+        self._poison = "poison" in options
+        self._stuck = "stuck" in options
+        self._pulse = "pulse" in options
+        self._pause_s = int(options.get("pause", "0")) / 1_000
+        self._batches = 0
+        self._pulsed_s = 0.0
+
+    def process(self, batch: Batch) -> Iterator[Output]:
+        assert batch.overlay is not None
+        self._batches += 1
+        time.sleep(self._pause_s)
+        fails = self._batches in {self._raise_at, 2 * self._raise_at}
+        for number, message in enumerate(batch.messages):
+            if fails and number >= len(batch.messages) // 2:
+                raise RuntimeError("asked to fail in the middle of a batch")
+            key, value = message.key(), message.value()
+            if self._poison and value == b"poison":
+                raise RuntimeError("cannot digest poison")
+            count = (batch.overlay.get(key) or 0) + 1
+            batch.overlay.put(key, count, 0)
+            yield Output(f"{self._prefix}-out", key, b"%b,%d" % (value, count))
+
+    def revoked(self, partition: int) -> None:  # noqa: ARG002 - of the protocol
+        while self._stuck:
+            time.sleep(1)
+
+    def wants_cycle(self) -> bool:
+        return self._pulse and time.monotonic() - self._pulsed_s > PULSE_SECONDS
+
+    def conclude(self, partitions: Collection[int]) -> Iterator[Output]:
+        if self.wants_cycle():
+            self._pulsed_s = time.monotonic()
+            yield Output(f"{self._prefix}-pulse", None, json.dumps(sorted(partitions)).encode(), None, 0)
+
+
+class Passing(Quiet):
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def process(self, batch: Batch) -> Iterator[Output]:
+        assert batch.overlay is None
+        for message in batch.messages:
+            yield Output(self._topic, message.key(), message.value(), [("hops", b"1")])
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    brokers, prefix, state_dir, slot, *words = sys.argv[1:]
+    options = {name: value for name, _, value in (word.partition("=") for word in words)}
+    settings = EngineSettings(
+        brokers,
+        prefix,
+        f"{prefix}-{slot}",
+        Path(state_dir),
+        commit_interval_ms=int(options.get("interval", "100")),
+        session_timeout_ms=3_000,
+        transaction_timeout_ms=2_000,
+        instance_id=slot if "static" in options else None,
+        guarantee="at_least_once" if options.get("guarantee") == "at_least_once" else "exactly_once",
+    )
+    counting = Input(f"{prefix}-in", Counting(prefix, options), f"{prefix}-changelog", CountCodec())
+    passing = Input(f"{prefix}-plain", Passing(f"{prefix}-in"))
+    status = Status()
+    host, port = options.get("address", f"127.0.0.1:{free_port()}").split(":")
+    app = create_app(
+        prefix,
+        settings,
+        [counting, passing],
+        web_port=int(port),
+        web_host=host,
+        status=status,
+    )
+    agent_raises_at = int(options.get("agent-raises", "0"))
+    seen = 0
+
+    @app.agent(batches(app, counting))
+    async def count(stream: Any) -> None:
+        nonlocal seen
+        async for batch in stream:
+            seen += 1
+            if seen in {agent_raises_at, 2 * agent_raises_at}:
+                await asyncio.sleep(0)
+                raise RuntimeError("the agent was asked to fail")
+            batch.run()
+
+    @app.agent(batches(app, passing))
+    async def pass_on(stream: Any) -> None:
+        async for batch in stream:
+            batch.run()
+
+    @app.page("/status")
+    async def show(web: Any, _: Any) -> Any:
+        return web.json(
+            {
+                "ready": status.ready,
+                "commits": status.commits,
+                "aborts": status.aborts,
+                "lag": sum(status.lags().values()),
+                "owned": sorted(map(list, status.partitions)),
+            }
+        )
+
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

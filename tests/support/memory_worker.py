@@ -1,0 +1,99 @@
+"""A worker's journal partitions without Kafka: the processor that runs in a worker, over stores in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from schemas.journal import Configured, PartitionProgress, Progress
+from schemas.wire import SINGLE_OBJECT
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.collect.keys import key_of
+from streams.engine.batch import Batch
+from streams.fold.partition_state import JournalCodec
+from streams.fold.record import journal_headers
+from streams.operations.prefix import partition_of_key
+from streams.processors.profiling import Profiling
+from streams.settings import DomainSettings, parse_domain
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.observer import Observer, known_labels
+from streams.topics import Topics
+from tests.support.kept import Kept
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+    from streams.engine.batch import Output
+
+TOPICS = Topics("memory")
+
+
+class MemoryWorker:
+    """Touchpoints in, time moved, records out; what the processor sends to the journal is folded too."""
+
+    def __init__(self, configured: bytes) -> None:
+        self.settings = parse_domain(SINGLE_OBJECT.decode(configured).settings)
+        partitions = range(self.settings.journal_partitions)
+        observer = Observer(Metrics(), known_labels(self.settings, flows=(), reasons={}))
+        self._profiling = Profiling(TOPICS, SINGLE_OBJECT, observer)
+        self.overlays: list[Overlay[Any]] = [Overlay(MemoryStore(), JournalCodec()) for _ in partitions]
+        for partition, overlay in enumerate(self.overlays):
+            self._profiling.assigned(partition, overlay)
+        self.journal: list[list[Kept]] = [[] for _ in partitions]
+        self.outputs: list[Output] = []
+        """To all topics, the journal too, in the order in which they were sent."""
+        self.changelog: list[tuple[bytes, bytes | None]] = []
+        """Keys and values that were stored: by commit, then by partition, then by key."""
+        self._folded = [0 for _ in partitions]
+        for partition in partitions:
+            self._append(partition, None, configured)
+        self.commit()
+
+    def send(self, event: Touchpoint) -> None:
+        """Writes a touchpoint to the journal as the collector does; `commit` folds it."""
+        key = key_of(event)
+        assert key is not None
+        partition = partition_of_key(key, len(self.journal))
+        self._append(partition, key, SINGLE_OBJECT.encode(event), journal_headers(event.time_ms))
+
+    def pass_time(self, until_ms: int) -> None:
+        """Folds what was sent; then time has come to until_ms in all partitions, and is folded too."""
+        self.commit()
+        told = tuple(PartitionProgress(number, until_ms) for number in range(self.settings.touchpoint_partitions))
+        for partition in range(len(self.journal)):
+            self._append(partition, None, SINGLE_OBJECT.encode(Progress(told)))
+        self.commit()
+
+    def commit(self) -> None:
+        """Folds all that the journal holds, and what that appends to it; then a cycle is over."""
+        while any(len(journal) > folded for journal, folded in zip(self.journal, self._folded, strict=True)):
+            for partition in range(len(self.journal)):
+                self._fold(partition)
+        self.outputs += self._profiling.conclude(range(len(self.journal)))
+        for overlay in self.overlays:
+            frozen = overlay.freeze()
+            self.changelog += sorted(frozen)  # each key once
+            overlay.committed(overlay.store.position + len(frozen))
+        self._profiling.committed()
+
+    def _fold(self, partition: int) -> None:
+        messages = self.journal[partition][self._folded[partition] :]
+        self._folded[partition] += len(messages)
+        outputs = self._profiling.process(Batch(TOPICS.journal, partition, cast("Any", messages), 1))
+        self.outputs += outputs
+        for output in outputs:
+            if output.topic == TOPICS.journal:
+                target = output.partition
+                if target < 0:
+                    target = partition_of_key(output.key or b"", len(self.journal))
+                self._append(target, output.key, output.value, tuple(output.headers or ()))
+
+    def _append(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> None:
+        journal = self.journal[partition]
+        journal.append(Kept(key, value, headers, len(journal), partition))
+
+
+def configured(**settings: Any) -> bytes:
+    """The record that begins each partition."""
+    return SINGLE_OBJECT.encode(Configured(DomainSettings.model_validate(settings).model_dump_json(), 0))

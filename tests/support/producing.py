@@ -1,0 +1,31 @@
+"""Records written by a producer that is not the product's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SECONDS = 60.0
+
+
+@contextmanager
+def a_producer(brokers: str, **config: str | int) -> Iterator[Producer]:
+    """Puts keys where Kafka's own clients do; at the end the broker has taken every record.
+
+    `config` are settings of librdkafka, with underscores for dots.
+    """
+    settings = {name.replace("_", "."): value for name, value in config.items()}
+    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", **settings})
+    yield producer
+    assert producer.flush(_SECONDS) == 0
+
+
+def produce(brokers: str, topic: str, value: bytes, key: bytes | None = None, partition: int = -1) -> None:
+    """Writes one record."""
+    with a_producer(brokers) as producer:
+        producer.produce(topic, value, key, partition)

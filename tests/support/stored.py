@@ -1,0 +1,194 @@
+"""Stored bytes of every version that was ever written, and what they hold."""
+
+from __future__ import annotations
+
+from schemas.outputs import Trigger
+from streams.fold.partition_state import PartitionState
+from streams.profiles.profile import (
+    Adjustment,
+    Cart,
+    CartItem,
+    CategoryView,
+    ConsentState,
+    Conversion,
+    Entered,
+    OrderMonth,
+    PendingMessage,
+    PlacedOrder,
+    Profile,
+    Run,
+    Score,
+    Sent,
+    Session,
+    ShownPrice,
+    Touch,
+)
+from tests.support.world import START_MS
+
+BY_VERSION_1 = bytes.fromhex(
+    "010000019b84964800dc001acf0000019b77119680cf0000019b76daa8009192cd4fe6c41031b4b8490e3d95e4d38aebf6d6e418c8"
+    "a137a2616291a3753a319194cf0000019b77119680cd106800cf3bce853e6f1098cf909099a8756e73636f726564000000a0cf0000"
+    "019b7711968001cd1068cf000001aa2673ee80cf0000019b84964800aa66697273745f74696d65ffa0d3c74b0b91b3f34abac3c091"
+    "96cf0000019b76daa800cf31b4b8490e3d95e4ab706169645f736561726368c0d39a275e3f454930d1c29196a26f31cf0000019b77"
+    "119680cd1068a34555529196cf0000019b76daa800cf31b4b8490e3d95e4ab706169645f736561726368c0d39a275e3f454930d1c2"
+    "00909193a5656d61696cc2cf0000019b76daa8009197a16601a163a1650102a4776169749000cf0000019b8496480091a4736c6f74"
+)
+"""A customer who ordered in the session s2, with a touch of s1, a withdrawal, a candidate and a parked timer."""
+
+BY_VERSION_2 = bytes.fromhex(
+    "020000019b76daa805dc0019cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
+    "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
+    "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
+    "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
+    "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
+    "6d61696cc3cf0000019b76daa8009197ae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e6465729194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f636172"
+    "74c3cf0000019b76daa806cf0000019b76daa80591a4736c6f74"
+)
+"""As `a_full_profile`, without what came with version 3."""
+
+BY_VERSION_3 = bytes.fromhex(
+    "030000019b76daa805dc001fcf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
+    "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
+    "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
+    "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
+    "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
+    "6d61696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
+    "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b"
+    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf0000"
+    "019b76daa80091938faa747269676765725f6964a774726967676572a8637573746f6d6572a3753a37a76368616e6e656ca5656d61"
+    "696ca7666c6f775f6964a777656c636f6d65ac666c6f775f76657273696f6e01a361726da974726561746d656e74a473746570a568"
+    "656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa657870697265735f6d73cf00"
+    "00019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f647563747390a5"
+    "6661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf0000019b76daa8"
+    "00a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76"
+    "daa800"
+)
+"""As `a_full_profile`, without what came with version 4."""
+
+BY_VERSION_4 = bytes.fromhex(
+    "040000019b76daa805dc0021cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d94061626162"
+    "6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd03849193cf0000"
+    "019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf0000019b76"
+    "daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000019b76daa800"
+    "cf0000019b76daa8019193a36d7567cd0384029196cf0000019b76daa8000ba5656d61696ca6737072696e670cc29196a36f2d31cf"
+    "0000019b76daa800cd1068a34555529196cf0000019b76daa8000ba5656d61696ca6737072696e670cc2019192cd4fe6029193a565"
+    "6d61696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b"
+    "76daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
+    "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b"
+    "76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf0000"
+    "019b76daa80091938faa747269676765725f6964a774726967676572a8637573746f6d6572a3753a37a76368616e6e656ca5656d61"
+    "696ca7666c6f775f6964a777656c636f6d65ac666c6f775f76657273696f6e01a361726da974726561746d656e74a473746570a568"
+    "656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa657870697265735f6d73cf00"
+    "00019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f647563747390a5"
+    "6661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf0000019b76daa8"
+    "00a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76"
+    "daa8009192ad7265706c656e6973686d656e74cf0000019b76daa8099193cf0000019b76daa8000fa472756773"
+)
+"""As `a_full_profile`."""
+
+PARTITION_BY_VERSION_1 = bytes.fromhex(
+    "010000000000000000979205ffc3a27b7d9193a463757473a6637574732d31c4027b7d9194a8636c757374657273aa636c75737465"
+    "72732d3100c4015bce0007a12007"
+)
+
+PARTITION_BY_VERSION_2 = bytes.fromhex(
+    "020000000000000000989205ffc3a27b7d9193a463757473a6637574732d31c4027b7d9194a8636c757374657273aa636c75737465"
+    "72732d3100c4015bce0007a12007920604"
+)
+
+TOUCHPOINT_OF_0_1 = bytes.fromhex(
+    "c3015a604c249265f16906652d31001e6f726465725f636f6d706c6574656480a0d5edee6602023700000000000002066f2d310645"
+    "5552d0410000000000000000"
+)
+
+
+def a_full_profile() -> Profile:
+    """No field is empty."""
+    touch = Touch(START_MS, 11, "email", "spring", 12, is_view=False)
+    return Profile(
+        clock_ms=START_MS + 9,
+        first_ms=START_MS,
+        seen=((20_454, b"12345678"),),
+        user_id="7",
+        email_hash="ab" * 32,
+        linked=("a:phone",),
+        orders=(PlacedOrder(START_MS, 4_200, 200, 13),),
+        months=(OrderMonth(START_MS, 3, 900),),
+        adjustments=(Adjustment(START_MS, 50, 14),),
+        score=Score("Loyal", 4, 5, 3, "cuts-1", START_MS, 4, 4_900, START_MS + 7),
+        slot_ms=START_MS + 8,
+        lifecycle="active",
+        cluster=2,
+        clusters_version="clusters-1",
+        sessions=(Session(START_MS, 12, START_MS + 1),),
+        cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),)),
+        touches=(touch,),
+        conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),),
+        answers=((20_454, 2),),
+        consents=(ConsentState("email", granted=True, time_ms=START_MS),),
+        runs=(
+            Run(
+                "abandoned_cart",
+                1,
+                "candidate",
+                "event",
+                START_MS,
+                START_MS + 5,
+                "reminder",
+                START_MS + 3,
+                START_MS + 4,
+                (CartItem("cup", 700, 1),),
+                START_MS + 2,
+            ),
+        ),
+        messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
+        expires_ms=START_MS + 6,
+        wake_ms=START_MS + 5,
+        parked=("slot",),
+        time_zone="Europe/Oslo",
+        entries=(Entered("welcome", START_MS),),
+        prices=(ShownPrice("mug", 900, START_MS),),
+        hours=(0,) * 23 + (1,),
+        answered=(("email", START_MS),),
+        entry_timers=(("replenishment", START_MS + 9),),
+        views=(CategoryView(START_MS, 15, "rugs"),),
+        pending=(
+            PendingMessage(
+                Trigger(
+                    "trigger",
+                    "u:7",
+                    "email",
+                    "welcome",
+                    1,
+                    "treatment",
+                    "hello",
+                    START_MS,
+                    START_MS,
+                    START_MS + 6,
+                    "Hello.",
+                ),
+                Run("welcome", 1, "candidate-2", "event-2", START_MS, START_MS, "hello"),
+                is_held=True,
+            ),
+        ),
+    )
+
+
+def a_full_partition() -> PartitionState:
+    return PartitionState(
+        progress=(5, -1),
+        is_waking=True,
+        settings="{}",
+        models=(("cuts", "cuts-1", b"{}"),),
+        chunks=(("clusters", "clusters-1", 0, b"["),),
+        panel_share_ppm=500_000,
+        tick_ms=7,
+        collected=(6, 4),
+    )

@@ -1,0 +1,160 @@
+"""Devices and users that turn out to be one customer."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.journal import Link
+from schemas.outputs import Decision, Trigger
+from schemas.touchpoint import Consent
+from streams.fold.moment import Rejected
+from streams.profiles.profile import Entered
+from tests.support.flows import a_flow
+from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
+
+
+def test_a_device_brings_its_zone_and_its_earlier_entries_to_its_user() -> None:
+    world = World(flows=[a_flow(reentry="30d", wait={})])
+    world.send(an_add(START_MS, user=None, anonymous_id="phone", time_zone="Europe/Oslo"))
+    world.send(a_touchpoint("page_viewed", START_MS + HOUR_MS, anonymous_id="phone"))
+    profile = world.profile("u:1")
+    assert profile is not None
+    assert (profile.time_zone, profile.entries) == ("Europe/Oslo", (Entered("abandoned_cart", START_MS),))
+    world.send(an_add(START_MS + DAY_MS))
+    assert [(item.flow_id, item.outcome) for item in world.emitted(Decision)] == [
+        ("abandoned_cart", "entered"),
+        ("abandoned_cart", "sent"),
+    ]
+
+
+def test_of_two_candidates_that_become_one_the_wait_counts_from_the_later_entry() -> None:
+    world = World(flows=[a_flow()])
+    world.send(an_add(START_MS, user=None, anonymous_id="phone"), an_add(START_MS + HOUR_MS))
+    world.send(a_touchpoint("page_viewed", START_MS + HOUR_MS + 1, anonymous_id="phone"))
+    (run,) = world.profile("u:1").runs  # type: ignore[union-attr]
+    assert (run.entered_ms, run.last_entry_ms, run.due_ms) == (START_MS, START_MS + HOUR_MS, START_MS + 3 * HOUR_MS)
+
+
+def test_an_empty_user_id_is_none_so_that_no_device_is_its_own_user() -> None:
+    world = World()
+    world.send(a_touchpoint("page_viewed", START_MS, "", anonymous_id="d"))
+    device = world.profile("a:d")
+    assert device is not None
+    assert (device.linked, device.user_id) == ((), None)
+    # the record of a device that is its own user would be forwarded for ever
+    said = Consent(channel="email", granted=False)
+    world.send(a_touchpoint("consent_changed", START_MS + 1, "", anonymous_id="d", email_hash="0" * 64, consent=said))
+    address = world.profile("e:" + "0" * 64)
+    assert address is not None
+    assert [item.granted for item in address.consents] == [False]
+
+
+def test_a_device_becomes_its_user_at_the_first_event_with_both_ids(flows: tuple[dict[str, object], ...]) -> None:
+    world = World(flows=flows)
+    world.send(
+        an_add(START_MS, "mug", user=None, anonymous_id="phone", channel="paid_search", session_id="s1"),
+        a_touchpoint("page_viewed", START_MS + MINUTE_MS, user="7", anonymous_id="phone", session_id="s1"),
+        an_add(START_MS + 2 * MINUTE_MS, "cup", user=None, anonymous_id="phone", session_id="s1"),
+    )
+    user = world.profile("u:7")
+    assert user is not None
+    assert user.cart is not None
+    assert {item.sku for item in user.cart.items} == {"mug", "cup"}
+    assert [touch.channel for touch in user.touches] == ["paid_search"]
+    assert world.total("forwards_sent") == world.total("forwards_received") == 1
+    world.pass_time(START_MS + DAY_MS)
+    (trigger,) = world.emitted(Trigger)
+    assert trigger.customer == "u:7"
+    assert ("a:phone", None) in world.outputs
+
+
+def test_a_cart_filled_as_a_device_is_bought_by_the_order_that_tells_whose_the_device_is(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_add(START_MS, user=None, anonymous_id="phone"))
+    world.send(an_order(START_MS + HOUR_MS, user="1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    assert world.emitted(Trigger) == []
+    assert [decision.outcome for decision in world.emitted(Decision)] == ["entered", "exited"]
+    user = world.profile("u:1")
+    assert user is not None
+    assert user.cart is None
+    assert (world.total("carts_opened"), world.total("carts_ordered"), world.total("decisions_open")) == (1, 1, 0)
+
+
+def test_of_two_carts_that_turn_out_to_be_one_customers_the_later_add_begins_the_wait(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_add(START_MS, user="1"), an_add(START_MS + HOUR_MS, user=None, anonymous_id="phone"))
+    world.send(a_touchpoint("signed_up", START_MS + HOUR_MS + MINUTE_MS, "1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    (trigger,) = world.emitted(Trigger)
+    assert trigger.decided_ms == START_MS + 3 * HOUR_MS
+    assert [d.outcome for d in world.emitted(Decision)] == ["entered", "entered", "exited", "sent"]
+
+
+def test_two_carts_that_turn_out_to_be_one_customers_were_opened_once_at_the_earlier_hour() -> None:
+    world = World()
+    world.send(an_add(START_MS + HOUR_MS, user="1"))
+    world.append("a:phone", an_add(START_MS, user=None, anonymous_id="phone"), received_ms=START_MS + 2 * HOUR_MS)
+    world.send(a_touchpoint("signed_up", START_MS + 3 * HOUR_MS, "1", anonymous_id="phone"))
+    opened = {hour_ms: count for (name, hour_ms, _), count in world.counts.items() if name == "carts_opened"}
+    assert opened == {START_MS: 1, START_MS + HOUR_MS: 0}
+    world.send(an_order(START_MS + 4 * HOUR_MS))
+    assert (world.total("carts_opened"), world.total("carts_ordered")) == (1, 1)
+
+
+def test_a_cart_filled_as_a_device_after_the_order_is_left_to_the_reminder(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_order(START_MS, user="1"), an_add(START_MS + HOUR_MS, user=None, anonymous_id="phone"))
+    world.send(a_touchpoint("signed_up", START_MS + 2 * HOUR_MS, "1", anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    assert [trigger.customer for trigger in world.emitted(Trigger)] == ["u:1"]
+
+
+def test_a_device_of_more_than_five_users_is_shared_and_forwards_to_none() -> None:
+    world = World()
+    for user in range(6):
+        world.send(a_touchpoint("page_viewed", START_MS + user, user=f"{user}", anonymous_id="kiosk"))
+    before = world.total("forwards_sent")
+    world.send(a_touchpoint("page_viewed", START_MS + 100, user=None, anonymous_id="kiosk"))
+    assert world.total("forwards_sent") == before
+    assert world.profile("a:kiosk") is not None
+
+
+def test_a_record_forwarded_in_circles_is_a_dead_letter() -> None:
+    world = World()
+    world.append("a:x", Link(target="a:y", time_ms=START_MS, cause="c"))
+    world.append("a:y", Link(target="a:x", time_ms=START_MS, cause="c"))
+    with pytest.raises(Rejected, match="identity_loop"):
+        world.send(a_touchpoint("page_viewed", START_MS, user=None, anonymous_id="x"))
+
+
+def test_a_device_follows_the_last_login_also_of_a_user_who_comes_back(flows: tuple[dict[str, object], ...]) -> None:
+    world = World(flows=flows)
+    for number, user in enumerate(("1", "2", "1")):
+        world.send(a_touchpoint("page_viewed", START_MS + number, user, anonymous_id="d", session_id=f"s{number}"))
+    world.send(an_add(START_MS + 10, user=None, anonymous_id="d"))
+    world.pass_time(START_MS + DAY_MS)
+    assert [trigger.customer for trigger in world.emitted(Trigger)] == ["u:1"]
+
+
+def test_a_shared_device_is_one_known_customer() -> None:
+    world = World()
+    for user in range(9):
+        world.send(a_touchpoint("page_viewed", START_MS + user, user=f"{user}", anonymous_id="kiosk"))
+    assert world.total("customers_known") == 9
+
+
+def test_an_order_on_device_and_user_is_one_order_of_one_new_customer() -> None:
+    world = World()
+    world.send(
+        an_order(START_MS, user=None, anonymous_id="d", order_id="o"),
+        an_order(START_MS + 1, user="1", order_id="o"),
+        a_touchpoint("page_viewed", START_MS + 2, user="1", anonymous_id="d"),
+    )
+    assert (world.total("orders"), world.total("revenue_minor"), world.total("new_customers")) == (1, 4_200, 1)

@@ -1,0 +1,42 @@
+"""Stored bytes of every version that ever wrote a partition's state are read; those of a later one are refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from schemas.journal import CollectedTo, PartitionProgress
+from state.codec import NewerState, frame
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
+from streams.fold.partition_state import VERSION as PARTITION_VERSION
+from tests.support.stored import PARTITION_BY_VERSION_1, PARTITION_BY_VERSION_2, a_full_partition
+from tests.support.world import START_MS, World
+
+
+def test_the_state_of_a_partition_of_either_version_is_read() -> None:
+    codec, full = JournalCodec(), a_full_partition()
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_1) == msgspec.structs.replace(full, collected=())
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == full
+
+
+def test_a_change_of_how_a_partition_is_stored_raises_the_version() -> None:
+    full, empty = a_full_partition(), PartitionState()
+    assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(empty, name)] == []
+    assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_2.hex()
+
+
+def test_a_partition_of_a_later_release_is_refused() -> None:
+    with pytest.raises(NewerState, match="the state of a journal partition of version"):
+        JournalCodec().decode(PARTITION_KEY, frame(PARTITION_VERSION + 1, 0, b""))
+
+
+def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> None:
+    world = World(touchpoint_partitions=2)
+    world.pass_time(START_MS)
+    state = world.overlay.get(PARTITION_KEY)
+    assert isinstance(state, PartitionState)
+    stored = frame(1, 0, msgspec.msgpack.encode(msgspec.structs.astuple(state)[:-1]))
+    read = JournalCodec().decode(PARTITION_KEY, stored)
+    assert isinstance(read, PartitionState)
+    assert (read.now_ms, read.collected) == (START_MS, ())
+    assert with_collected(read, CollectedTo((PartitionProgress(1, START_MS + 1),))).collected == (-1, START_MS + 1)

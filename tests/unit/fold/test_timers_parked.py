@@ -1,0 +1,105 @@
+"""A timer whose code fails becomes a dead letter, and fires once it is retried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.journal import Unparked
+from schemas.outputs import DeadLetter, Decision, Trigger
+from streams.flows.runtime.runner import on_due
+from streams.fold import timers
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, an_add, an_order
+
+if TYPE_CHECKING:
+    from streams.profiles.profile import Profile
+
+pytestmark = pytest.mark.interpreted
+
+FLOW = "flow:abandoned_cart"
+
+
+def raising(*_: object, **__: object) -> Profile:
+    raise ZeroDivisionError("the release has a bug")
+
+
+@pytest.fixture
+def world(flows: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A cart whose reminder was due when a release had a bug; three hours later the bug is fixed."""
+    world = World(flows=flows)
+    world.send(an_add(START_MS))
+    monkeypatch.setattr(timers, "flow_due", raising)
+    world.pass_time(START_MS + 3 * HOUR_MS)
+    monkeypatch.setattr(timers, "flow_due", on_due)
+    return world
+
+
+def test_a_timer_that_raises_is_a_letter_with_its_traceback_and_fires_no_more(world: World) -> None:
+    world.pass_time(START_MS + 4 * HOUR_MS)
+    (letter,) = world.emitted(DeadLetter)
+    assert (letter.reason, letter.source_topic, letter.key) == ("timer_failed", f"timer:{FLOW}", b"u:1")
+    assert letter.source_offset == START_MS + 2 * HOUR_MS
+    assert "ZeroDivisionError: the release has a bug" in letter.detail
+    assert world.emitted(Trigger) == []
+
+
+def test_a_timer_brought_back_fires_at_once_if_it_is_due(world: World) -> None:
+    world.append("u:1", Unparked(FLOW))
+    (trigger,) = world.emitted(Trigger)
+    assert trigger.due_ms == START_MS + 2 * HOUR_MS
+    assert world.profile("u:1").parked == ()  # type: ignore[union-attr]
+    world.pass_time(START_MS + 9 * HOUR_MS)
+    assert len(world.emitted(Trigger)) == 1
+
+
+def test_a_timer_brought_back_twice_fires_once(world: World) -> None:
+    world.append("u:1", Unparked(FLOW))
+    world.append("u:1", Unparked(FLOW))
+    assert len(world.emitted(Trigger)) == 1
+
+
+def test_a_timer_brought_back_too_late_is_decided_as_expired(world: World) -> None:
+    world.pass_time(START_MS + 2 * DAY_MS)
+    world.append("u:1", Unparked(FLOW))
+    assert world.emitted(Trigger) == []
+    assert world.emitted(Decision)[-1].outcome == "expired"
+    assert world.total("decisions_open") == 0
+
+
+def test_a_timer_brought_back_before_it_is_due_waits(world: World) -> None:
+    late = START_MS + 6 * HOUR_MS
+    world.send(an_add(late))
+    world.append("u:1", Unparked(FLOW))
+    assert world.emitted(Trigger) == []
+    world.pass_time(late + 2 * HOUR_MS)
+    assert [trigger.due_ms for trigger in world.emitted(Trigger)] == [late + 2 * HOUR_MS]
+
+
+def test_a_timer_that_raises_again_is_parked_again_with_a_letter_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "flow_due", raising)
+    world.append("u:1", Unparked(FLOW))
+    assert len(world.emitted(DeadLetter)) == 2
+    assert world.profile("u:1").parked == (FLOW,)  # type: ignore[union-attr]
+
+
+def test_a_timer_that_is_not_parked_is_left_in_peace(flows: Any) -> None:
+    world = World(flows=flows)
+    world.send(an_add(START_MS))
+    before = world.profile("u:1")
+    world.append("u:1", Unparked(FLOW))
+    assert world.profile("u:1") is before
+    world.append("u:2", Unparked(FLOW))
+    assert world.profile("u:2") is None
+
+
+def test_what_ended_the_flow_meanwhile_leaves_nothing_to_fire(world: World) -> None:
+    world.send(an_order(START_MS + 5 * HOUR_MS))
+    world.append("u:1", Unparked(FLOW))
+    assert world.emitted(Trigger) == []
+    assert world.profile("u:1").parked == ()  # type: ignore[union-attr]
+    world.send(an_add(START_MS + 6 * HOUR_MS))
+    world.pass_time(START_MS + 9 * HOUR_MS)
+    assert len(world.emitted(Trigger)) == 1

@@ -1,0 +1,73 @@
+"""The description of a column file, and what is said of a wrong one."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from streams.replay.files.mapping import MappingError, load_mapping, packaged_mappings, parse_mapping
+
+SHOP = """
+about: a shop
+source: shop
+file: {kind: csv}
+time: {column: at}
+type: {constant: order_completed}
+fields: {user_id: who}
+money: {currency: {constant: EUR}}
+product: {sku: sku, price: price, quantity: pieces}
+orders: {group_by: [order], refunds: {prefix: R}}
+"""
+
+
+def changed(**parts: object) -> str:
+    return yaml.safe_dump({**yaml.safe_load(SHOP), **parts})
+
+
+def test_every_packaged_mapping_can_be_used() -> None:
+    assert packaged_mappings() == ("completejourney", "online_retail", "rees46")
+    for name in packaged_mappings():
+        assert load_mapping(name).source == name
+
+
+def test_a_mapping_reads_each_column_once() -> None:
+    assert parse_mapping(SHOP, "shop").columns == ("at", "who", "sku", "price", "pieces", "order")
+
+
+def test_an_unknown_mapping_is_answered_with_those_there_are() -> None:
+    with pytest.raises(MappingError, match=r"'retail' is unknown; use completejourney, online_retail, rees46"):
+        load_mapping("retail")
+
+
+def test_a_mapping_from_a_file_is_called_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(SHOP)
+    assert load_mapping(str(path)).source == "shop"
+    with pytest.raises(MappingError, match=r"other\.yaml: cannot be read"):
+        load_mapping(str(tmp_path / "other.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "shop.yaml: not valid YAML"),
+        ("[]", "the whole is []"),
+        (changed(colour="red"), "colour is 'red': there is no such key; the keys are about, source, file"),
+        (
+            changed(orders={"group_by": ["order"], "refunds": {"prefix": "R", "sku": "x"}}),
+            "orders.refunds.sku is 'x': there is no such key; the keys are prefix",
+        ),
+        (changed(time={"column": "at", "zone": "London"}), "time.zone is 'London': 'London' is not an IANA"),
+        (changed(type={"constant": "bought"}), "'bought'] is not a type of touchpoint; the types are ad_clicked"),
+        (changed(type={"column": "kind", "values": {"v": "product_viewed"}}), "event_id must name the columns"),
+        (changed(product={"sku": "sku"}), "either price"),
+        (changed(money={"currency": {"constant": "EUR"}, "minor_units": 12}), "money.minor_units is 12"),
+        (changed(fields={"user_id": {"column": "who", "constant": "x"}}), "either column or constant"),
+        (changed(file={}), "file.kind is missing"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_with_file_path_value_and_what_is_allowed(text: str, said: str) -> None:
+    with pytest.raises(MappingError) as error:
+        parse_mapping(text, "shop.yaml")
+    assert said in str(error.value)
+    assert "shop.yaml" in str(error.value)
