@@ -32,7 +32,7 @@ def without_addresses(text: str) -> str:
 
 
 def _hashed(word: str) -> str:
-    """Replace what stands around each @ of a word without spaces, where it makes an address."""
+    """Replace the text around each @ of a word without spaces, where it makes an address."""
     parts = word.split("@")
     found: list[str] = []
     index = 0

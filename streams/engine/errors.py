@@ -8,4 +8,4 @@ class MustAbort(Exception):
 
 
 class MustEnd(Exception):
-    """This producer can do nothing more, for it was fenced or is broken: end the process and start anew."""
+    """This producer can do nothing more, for it was fenced or is broken: end the process and start it again."""

@@ -92,7 +92,7 @@ def work(lab: Lab, count: int, folder: Path, kafka: dict[str, str] | None = None
 
 
 def check(lab: Lab, ended: Ended) -> None:
-    """What was committed is there whole, what was aborted is not, and the group stands behind the last."""
+    """What was committed is there whole, what was aborted is not, and the group is behind the last."""
     copies: dict[int, list[int]] = {}
     for message in read_committed(lab.broker.bootstrap, "out"):
         copies.setdefault(int(message.key()), []).append(int(message.value()))

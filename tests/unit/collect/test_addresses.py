@@ -1,4 +1,4 @@
-"""Addresses are found wherever a pattern would find them, in one pass."""
+"""Addresses are found where a pattern would find them, in one pass."""
 
 from __future__ import annotations
 
