@@ -177,7 +177,7 @@ class Transactions:
             self._renew()
 
     def _has_committed(self, offsets: Mapping[PartitionId, Moved]) -> bool:
-        """Whether the group's stable offsets moved; a new producer has settled all that was under way."""
+        """Return whether the stable offsets of the group moved; a new producer has settled everything before it."""
         moved = {place: each for place, each in offsets.items() if each.after != max(each.before, 0)}
         stable = self._stable(moved) if moved else {}
         reached = {place for place, each in moved.items() if stable[place] == each.after}
