@@ -62,5 +62,7 @@ def open_version(value: bytes, newest: int, what: str) -> tuple[int, bytes]:
     """
     version, _, payload = open_frame(value)
     if version > newest:
-        raise NewerState(f"{what} of version {version}, written by a later release; this one reads up to {newest}")
+        raise NewerState(
+            f"{what} of version {version} was written by a later release; this release reads up to {newest}"
+        )
     return version, payload

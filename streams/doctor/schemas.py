@@ -54,7 +54,7 @@ def _check_registry(cluster: Cluster) -> Iterator[Finding]:
     try:
         found = registered(url, cluster.topics)
     except RegistryUnusable as error:
-        advice = "see that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
+        advice = "make sure that it runs and that TOUCHSTREAM_REGISTRY_URL is its address"
         yield fail("schemas", str(error), advice)
         return
     yield from _judge(shown(url), found)
@@ -65,12 +65,12 @@ def _judge(url: str, found: Registered) -> Iterator[Finding]:
     if found.unfit:
         yield fail(
             "schemas",
-            f"registry {url} holds other schemas that ours do not fit: {', '.join(found.unfit)}",
-            "this version cannot write there: take the version that registered them, or another prefix",
+            f"registry {url} holds schemas that are incompatible with ours: {', '.join(found.unfit)}",
+            "this release cannot write there: use the release that registered them, or another prefix",
         )
     if found.missing:
         seen = f"registry {url} lacks {', '.join(found.missing)}"
-        yield warn("schemas", seen, "a worker registers them when it starts")
+        yield warn("schemas", seen, "start a worker: it registers them")
     if loose:
         yield warn(
             "schemas",
@@ -78,4 +78,4 @@ def _judge(url: str, found: Registered) -> Iterator[Finding]:
             "start a worker: it sets it; then find out who changes it",
         )
     if not (found.unfit or found.missing or loose):
-        yield ok("schemas", f"all {len(found.rules)} in registry {url}, BACKWARD")
+        yield ok("schemas", f"all {len(found.rules)} are in registry {url}, with compatibility BACKWARD")

@@ -39,6 +39,12 @@ def test_a_mix_reaches_every_topic(mix: str) -> None:
     assert all(hashed.records > 100 for hashed in topics.values())
 
 
+def test_the_journal_of_an_earlier_release_reaches_every_topic() -> None:
+    topics = expected().journal
+    assert set(topics) == {"credits", "decisions", "facts", "profiles", "segments", "state", "triggers"}
+    assert all(hashed.records > 100 for hashed in topics.values())
+
+
 @pytest.mark.parametrize("record", [DECISION, REVOCATION, TRIGGER], ids=["decision", "revocation", "trigger"])
 def test_the_text_of_a_reason_is_masked_and_nothing_else(record: Decision | Revocation | Trigger) -> None:
     value = encode(record)

@@ -18,7 +18,7 @@ from tests.support.files import ROOT
 KEPT = Path("tests/bench/cost.json")
 """Below the project's folder."""
 PERCENT_MAX = 3.0
-"""The same code gives the same counts to the digit; other code is elsewhere in memory, which moves them by 0.4 %."""
+"""The same files give the same counts to the digit, other ones by chance up to 0.3 % more or less: see `count`."""
 RENEW = 'make cost RENEW="why it costs what it costs now"'
 
 _NOTHING: dict[str, dict[str, Figures]] = {}

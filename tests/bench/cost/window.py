@@ -1,6 +1,6 @@
 """The program that callgrind runs: folds a workload in memory and has the last part of it counted, phase by phase.
 
-    python -m tests.bench.cost.window WORKLOAD COUNTER
+    python -m tests.bench.cost.layout LAYOUT WORKLOAD COUNTER
 
 The counted touchpoints are folded twice. First in pieces, each through the function that does the phase; that is
 dropped, as the engine drops a cycle that it aborts. Then as a worker does it, by the processor and a commit.
@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import sys
 from contextlib import contextmanager
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from schemas.wire import SINGLE_OBJECT
@@ -32,6 +30,7 @@ from tests.bench.cost.workload import PARTITIONS, WARM_UP, read_workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from streams.fold.fold import Fold
     from tests.bench.cost.workload import JournalRecord, Workload
@@ -140,8 +139,9 @@ def _fold_in_pieces(folds: dict[int, Fold], messages: list[list[Any]], counter: 
                         encode(output)
 
 
-def main() -> None:
-    workload, counter = read_workload(Path(sys.argv[1])), Counter(Path(sys.argv[2]))
+def fold_counted(workload_file: Path, counter_library: Path) -> None:
+    """Folds the workload; what is to be counted, under callgrind, is."""
+    workload, counter = read_workload(workload_file), Counter(counter_library)
     partitions = Partitions(workload, counter)
     partitions.process(_by_partition(workload.records[:WARM_UP]))
     partitions.commit()
@@ -156,7 +156,3 @@ def main() -> None:
         partitions.process(counted)
     partitions.commit()
     counter.stop()
-
-
-if __name__ == "__main__":
-    main()
