@@ -41,7 +41,7 @@ class Worker(HttpServer):
         self._settings = settings
 
     def command(self) -> list[str]:
-        told = {
+        given = {
             "brokers": self._settings.brokers,
             "prefix": self._settings.prefix,
             "state_dir": str(self.folder / "state"),
@@ -50,7 +50,7 @@ class Worker(HttpServer):
             "web_token": "",
             "registry_url": "",
         }
-        variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in told.items()]
+        variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in given.items()]
         return ["env", *variables, sys.executable, "-m", "streams", "worker"]
 
     def lags(self) -> dict[str, int]:

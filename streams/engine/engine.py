@@ -233,12 +233,12 @@ class Engine:
             if not is_wanted:
                 continue
             try:
-                standing = await asyncio.to_thread(offsets.ask, topic)
+                answer = await asyncio.to_thread(offsets.ask, topic)
             except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
                 _log.warning("committed offsets of the group are unknown", topic=topic, error=str(error))
                 await asyncio.sleep(ASK_SECONDS)
             else:
-                watcher.looked(standing)
+                watcher.looked(answer)
                 self._wake.set()
 
     async def _claim(self, unowned: Unowned) -> None:

@@ -56,7 +56,7 @@ class Watcher(Protocol):
         """Return whether to ask the brokers; whatever it knows at this call is older than the answer."""
         ...
 
-    def looked(self, standing: GroupOffsets) -> None:
+    def looked(self, offsets: GroupOffsets) -> None:
         """Learn the answer."""
         ...
 

@@ -279,11 +279,11 @@ class Poller:
 
     def _give_up(self, partitions: list[TopicPartition], *, lost: bool) -> None:
         places = [(partition.topic, partition.partition) for partition in partitions]
-        told = asyncio.run_coroutine_threadsafe(self._listener.on_revoked(places, lost=lost), self._loop)
-        while not told.done():
+        done = asyncio.run_coroutine_threadsafe(self._listener.on_revoked(places, lost=lost), self._loop)
+        while not done.done():
             self._serve_commands()  # finishing may take a rewind
             self._nap()
-        error = told.exception()
+        error = done.exception()
         if error is not None:
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
         for place in places:

@@ -36,9 +36,10 @@ def watch_days(
     held: Fires | None = state.get(FIRES)
     watched: dict[str, tuple[int, Expected, bool]] = {}
     for flow in settings.flows:
-        standing = settings.flow_states.get(str(flow["id"]))
-        if standing is not None and standing.expected is not None:
-            watched[str(flow["id"])] = int(str(flow["version"])), standing.expected, standing.paused_ms is not None
+        flow_state = settings.flow_states.get(str(flow["id"]))
+        if flow_state is not None and flow_state.expected is not None:
+            is_paused = flow_state.paused_ms is not None
+            watched[str(flow["id"])] = int(str(flow["version"])), flow_state.expected, is_paused
     if before_ms is None or to_ms is None or (not watched and (held is None or not held.flows)):
         return
     fires = dict(held.flows) if held is not None else {}

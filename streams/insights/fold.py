@@ -168,8 +168,8 @@ def _heard(clock: Clock, facts: Facts, partitions: int) -> Clock:
 
 
 def _complete_to_ms(clock: Clock) -> int | None:
-    told = [complete for complete in clock.complete_ms if complete is not None]
-    return min(told) if told and len(told) == len(clock.complete_ms) else None
+    complete = [each for each in clock.complete_ms if each is not None]
+    return min(complete) if complete and len(complete) == len(clock.complete_ms) else None
 
 
 def _watch(state: Partition, hours: Iterable[ClosedHour], zone: ZoneInfo, effects: InsightEffects) -> None:

@@ -66,5 +66,5 @@ def announced_ms(record: Record) -> int:
     if record.received_ms:
         return record.received_ms
     if isinstance(record.value, Progress):
-        return max((told.time_ms for told in record.value.partitions), default=-1)
+        return max((each.time_ms for each in record.value.partitions), default=-1)
     return -1

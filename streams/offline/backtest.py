@@ -159,12 +159,12 @@ class _Half:
 
     def fold(self, record: Record) -> None:
         """Fold the next record."""
-        told = record.received_ms or announced_ms(record)
-        if told >= self._trial.from_ms:
+        time_ms = record.received_ms or announced_ms(record)
+        if time_ms >= self._trial.from_ms:
             if self._branches[-1] is self._published:
                 self._begin()
-                self.begin_ms = told
-            self.end_ms = max(self.end_ms, told)
+                self.begin_ms = time_ms
+            self.end_ms = max(self.end_ms, time_ms)
         for branch in self._branches:
             branch.fold(record)
         if type(record.value) is Progress and self.end_ms >= self._trial.to_ms:

@@ -34,8 +34,8 @@ def ask_brokers(settings: WorkerSettings) -> ClusterMetadata:
     """
     errors: list[KafkaError] = []
     # the client's own log would say the same several times over
-    told = {"log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers, "error_cb": errors.append}
-    client = AdminClient(told)
+    config = {"log_level": 0, **settings.kafka, "bootstrap.servers": settings.brokers, "error_cb": errors.append}
+    client = AdminClient(config)
     for number, seconds in enumerate(_ASKS_SECONDS):
         try:
             return client.list_topics(timeout=seconds)

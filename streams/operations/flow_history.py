@@ -16,14 +16,14 @@ def flow_story(flow_id: str, decisions: Iterable[Decision], triggers: Iterable[T
     """Return a sentence for each decision, in order, and the customer's present place; empty: they were never in it."""
     receipts = [decision for decision in decisions if decision.flow_id == flow_id]
     messages = {(each.flow_version, each.step, each.decided_ms): each for each in triggers if each.flow_id == flow_id}
-    told = [
-        _told(each, messages.get((each.flow_version, each.step, each.time_ms)) if each.outcome == "sent" else None)
+    said = [
+        _sentence(each, messages.get((each.flow_version, each.step, each.time_ms)) if each.outcome == "sent" else None)
         for each in receipts
     ]
-    return *told, *_standing(receipts)
+    return *said, *_present(receipts)
 
 
-def _told(receipt: Decision, trigger: Trigger | None) -> str:
+def _sentence(receipt: Decision, trigger: Trigger | None) -> str:
     said = f"{shown_time(receipt.time_ms)}  v{receipt.flow_version} {_happened(receipt)}. {receipt.reason}"
     if trigger is None:
         return said
@@ -46,12 +46,12 @@ def _happened(receipt: Decision) -> str:
     if outcome == "entered":
         due_ms = evidence.get("due_ms")
         return f"continued with {step}" if due_ms is None else f"entered: {step} is due {shown_time(int(due_ms))}"
-    told = _HAPPENED.get(outcome, "{} was not sent: " + outcome.replace("_", " ")).format(step)
+    said = _HAPPENED.get(outcome, "{} was not sent: " + outcome.replace("_", " ")).format(step)
     until_ms = evidence.get("quiet_until_ms") if outcome == "deferred" else None
-    return told if until_ms is None else f"{told} until {shown_time(int(until_ms))}"
+    return said if until_ms is None else f"{said} until {shown_time(int(until_ms))}"
 
 
-def _standing(receipts: list[Decision]) -> Iterator[str]:
+def _present(receipts: list[Decision]) -> Iterator[str]:
     if not receipts:
         return
     final = {receipt.candidate_id for receipt in receipts if receipt.final}

@@ -15,8 +15,8 @@ class Links:
 
     def __init__(self) -> None:
         self._user_of: dict[int, int] = {}
-        self._is_told = False
-        self._was_told = False
+        self._has_sent = False
+        self._had_sent = False
 
     def note(self, touchpoint: Touchpoint) -> None:
         """Note that a touchpoint links its device and user, unless this user was the device's last one."""
@@ -25,10 +25,10 @@ class Links:
         device, user = hash_64(touchpoint.anonymous_id), hash_64(touchpoint.user_id)
         if self._user_of.get(device) != user:
             self._user_of[device] = user
-            self._is_told = True
+            self._has_sent = True
 
     def are_under_way(self) -> bool:
         """Return whether links noted before the last mark may still be under way; call it once before each mark."""
-        are_under_way = self._was_told
-        self._was_told, self._is_told = self._is_told, False
+        are_under_way = self._had_sent
+        self._had_sent, self._has_sent = self._has_sent, False
         return are_under_way

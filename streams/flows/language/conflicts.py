@@ -165,11 +165,11 @@ def _cycles(flows: Sequence[Flow]) -> Iterator[Conflict]:
     """Yield cycles of flows: answers to the messages of one start the next; a rule for re-entry breaks a cycle."""
     endless = [flow for flow in flows if not flow.reentry_ms]
     leads = {flow.id: [other.id for other in endless if _leads_to(flow, other)] for flow in endless}
-    told: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     for start in leads:
         way = _way_back(start, leads)
-        if way and frozenset(way) not in told:
-            told.add(frozenset(way))
+        if way and frozenset(way) not in reported:
+            reported.add(frozenset(way))
             reason = "answers to the messages of each start the next one: " + " -> ".join([*way, way[0]])
             yield Conflict("cycle", tuple(way), reason)
 

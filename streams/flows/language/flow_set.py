@@ -87,9 +87,9 @@ class Versions(NamedTuple):
         """Return the version a run continues in: its own, or the latest later one with running_customers: move."""
         offered = found = self.version_for_entry(customer)
         for plan in self.all:
-            is_his = plan is not self.canary or plan is offered
+            is_theirs = plan is not self.canary or plan is offered
             if plan.flow.version == version or (
-                plan.flow.version > version and plan.flow.running_customers == "move" and is_his
+                plan.flow.version > version and plan.flow.running_customers == "move" and is_theirs
             ):
                 found = plan
         return found

@@ -26,7 +26,7 @@ class NotPublishable(ValueError):
     """The request does not fit the published flows; the message names the flow and what is allowed."""
 
 
-class _Standing(NamedTuple):
+class _Situation(NamedTuple):
     """A published flow: its live version and its state."""
 
     live: Document | None
@@ -50,7 +50,7 @@ def with_flow(
         NotPublishable: its version is taken, or there is another canary.
     """
     parsed = parse_flow(flow, "flow")
-    live, state = _standing(domain, parsed.id)
+    live, state = _situation(domain, parsed.id)
     canary = state.canary
     if flow == live:
         if (canary, percent, expected) == (None, None, None):
@@ -74,14 +74,14 @@ def with_flow(
 
 def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:
     """Return the settings with this flow paused, the same if it was. NotPublishable: there is no such flow."""
-    live, state = _standing(domain, flow_id)
+    live, state = _situation(domain, flow_id)
     _check_known(domain, flow_id)
     return domain if state.paused_ms is not None else _with(domain, flow_id, live, _paused(state, now_ms))
 
 
 def resumed(domain: DomainSettings, flow_id: str) -> DomainSettings:
     """Return the settings with this flow no longer paused; otherwise as `paused`."""
-    live, state = _standing(domain, flow_id)
+    live, state = _situation(domain, flow_id)
     _check_known(domain, flow_id)
     return domain if state.paused_ms is None else _with(domain, flow_id, live, _paused(state, None))
 
@@ -94,7 +94,7 @@ def standing_as(published: DomainSettings | None, domain: DomainSettings, now_ms
     states = {}
     for flow in domain.flows:
         flow_id = str(flow["id"])
-        live, state = (None, FlowState()) if published is None else _standing(published, flow_id)
+        live, state = (None, FlowState()) if published is None else _situation(published, flow_id)
         states[flow_id] = state if flow == live else FlowState(since_ms=now_ms, paused_ms=state.paused_ms)
     return domain.model_copy(update={"flow_states": states})
 
@@ -111,9 +111,9 @@ def _paused(state: FlowState, paused_ms: int | None) -> FlowState:
     return state.model_copy(update={"paused_ms": paused_ms})
 
 
-def _standing(domain: DomainSettings, flow_id: str) -> _Standing:
+def _situation(domain: DomainSettings, flow_id: str) -> _Situation:
     live = next((flow for flow in domain.flows if flow["id"] == flow_id), None)
-    return _Standing(live, domain.flow_states.get(flow_id, FlowState()))
+    return _Situation(live, domain.flow_states.get(flow_id, FlowState()))
 
 
 def _with(domain: DomainSettings, flow_id: str, live: Document | None, state: FlowState) -> DomainSettings:
