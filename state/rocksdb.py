@@ -28,16 +28,9 @@ _DUE = Struct(">Q")
 _POSITION = Struct(">q")
 _FORMAT_KEY, _POSITION_KEY = b"format", b"position"
 _NO_TIMER = _DUE.pack(0)
-_DAMAGED = ("Corruption", "IO error")
-# errors of RocksDB that do not mean damaged files: another process has them, or there is no room
-_NOT_DAMAGED = (
-    "lock hold by",
-    "While lock file",
-    "No space left",
-    "File too large",
-    "Disk quota exceeded",
-    "Permission denied",
-)
+# What RocksDB says of files that are damaged or not all there. Anything else that it meets says nothing against them:
+# another process has them, there is no room, no descriptor or no right, or the file system is read-only.
+_DAMAGED = ("Corruption", "No such file or directory")
 _MARK = "UNREADABLE"
 """A file in a store's directory that says why it must not be opened again."""
 
@@ -81,7 +74,7 @@ class RocksDBStore:
         try:
             self._db = Rdict(str(path), _options(RECORDS_BUFFER_BYTES), families)
         except Exception as error:  # rocksdict has no type of its own for what RocksDB reports
-            if any(words in str(error) for words in _NOT_DAMAGED):
+            if not _is_damage(error):
                 raise
             raise StateUnreadable(f"the state in {path} cannot be opened: {error}") from error
         self._timers = self._db.get_column_family("timers")
@@ -95,11 +88,10 @@ class RocksDBStore:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """Raise an error of RocksDB; damage is noted in a file, so that a restart does not open the store again."""
-        text = str(error)
-        if not text.startswith(_DAMAGED) or any(words in text for words in _NOT_DAMAGED):
+        """Raise what RocksDB met while it worked; damage is written down, for a restart must not meet it again."""
+        if not _is_damage(error):
             raise error
-        text = f"the state in {self._mark.parent} is damaged: {text}"
+        text = f"the state in {self._mark.parent} is damaged: {error}"
         with suppress(OSError):
             self._mark.write_text(text)
         raise StateUnreadable(text) from error
@@ -174,6 +166,10 @@ class RocksDBStore:
         del self._timers_handle, self._meta_handle
         for column in (self._timers, self._meta, self._db):
             column.close()
+
+
+def _is_damage(error: Exception) -> bool:
+    return any(words in str(error) for words in _DAMAGED)
 
 
 def destroy(path: Path) -> None:

@@ -17,7 +17,7 @@ from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
-from streams.topics import Topics
+from streams.topics import Topics, worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
     return EngineSettings(
         brokers=settings.brokers,
         group=settings.prefix,
-        transactional_id=f"{settings.prefix}-{settings.instance}",
+        transactional_id=worker_id(settings.prefix, settings.instance),
         state_dir=settings.state_dir / settings.prefix / settings.instance,
         commit_interval_ms=settings.commit_interval_ms,
         batch_records_max=settings.batch_records_max,

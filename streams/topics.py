@@ -88,3 +88,16 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
         TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large}),
         TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large}),
     ]
+
+
+def worker_id(prefix: str, instance: str) -> str:
+    """Return the transactional id of a worker's slot.
+
+    Neither a prefix nor an instance has a slash: no id of one prefix begins like another's.
+    """
+    return f"{prefix}/worker/{instance}"
+
+
+def command_id(prefix: str, name: str) -> str:
+    """Return the transactional id of a command that writes into a prefix."""
+    return f"{prefix}/command/{name}"

@@ -183,7 +183,7 @@ def _plain(key: bytes) -> str:
 
 
 def _without_addresses(text: str) -> str:
-    from streams.collect.checks import without_addresses
+    from streams.collect.addresses import without_addresses
 
     return without_addresses(text)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from schemas.units import DAY_MS
+from streams.collect.addresses import address_hash, has_address, is_address, without_addresses
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
@@ -26,6 +26,18 @@ VALUE_BYTES_MAX = 900_000
 """Below Kafka's default of 1 MiB for a record, with room for key and headers."""
 MINOR_MAX = 10**15
 QUANTITY_MAX = 10**7
+
+_TEXTS = (
+    "event_id",
+    "source",
+    "user_id",
+    "anonymous_id",
+    "email_hash",
+    "session_id",
+    "channel",
+    "country",
+    "time_zone",
+)
 
 TYPES = frozenset(
     [
@@ -64,7 +76,6 @@ TYPES = frozenset(
 CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
 _HASH = re.compile(r"[0-9a-f]{64}")
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class RefusedRecord(Exception):
@@ -74,16 +85,6 @@ class RefusedRecord(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-
-def address_hash(address: str) -> str:
-    """Return SHA-256 (hex) of the trimmed lower-case address."""
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
-
-
-def without_addresses(text: str) -> str:
-    """Replace each address in a text by its hash."""
-    return _ADDRESS.sub(lambda found: address_hash(found.group()), text)
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
@@ -117,7 +118,7 @@ def check_time(time_ms: int, received_ms: int) -> None:
 
 
 def _check_sizes(event: Touchpoint) -> None:
-    for name in ("event_id", "source", "user_id", "anonymous_id", "session_id", "channel", "country", "time_zone"):
+    for name in _TEXTS:
         text = getattr(event, name)
         if text is not None and len(text) > TEXT_MAX:
             raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX} are allowed")
@@ -188,13 +189,13 @@ def _hashed(event: Touchpoint) -> Touchpoint:
     changes: dict[str, object] = {}
     address = event.email_hash
     if address is not None and not _HASH.fullmatch(address):
-        if not _ADDRESS.fullmatch(address.strip()):
+        if not is_address(address):
             raise RefusedRecord("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
         changes["email_hash"] = address_hash(address)
     for name in ("user_id", "anonymous_id"):
         text = getattr(event, name)
-        if text is not None and _ADDRESS.fullmatch(text.strip()):
+        if text is not None and is_address(text):
             changes[name] = address_hash(text)
-    if any(_ADDRESS.search(text) for text in event.properties.values()):
+    if any(has_address(text) for text in event.properties.values()):
         changes["properties"] = {name: without_addresses(text) for name, text in event.properties.items()}
     return msgspec.structs.replace(event, **changes) if changes else event

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
-from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, RefusedRecord, address_hash
+from streams.collect.addresses import address_hash
+from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, RefusedRecord
 
 SOURCE = "segment"
 _EVENTS = {
@@ -49,7 +50,7 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
     """
     try:
         call = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
     try:
         return _mapped(call, default_currency)

@@ -10,6 +10,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException, Producer
 
 from streams.doctor.finding import fail, ok, warn
 from streams.processors.collecting import MARGIN_MS
+from streams.topics import command_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
             "log_level": 0,
             **settings.kafka,
             "bootstrap.servers": settings.brokers,
-            "transactional.id": f"{settings.prefix}.doctor",
+            "transactional.id": command_id(settings.prefix, "doctor"),
             "linger.ms": 0,
             "transaction.timeout.ms": settings.transaction_timeout_ms,
         }

@@ -12,9 +12,10 @@ import structlog
 
 from state.cache import share
 from state.overlay import Overlay
-from streams.engine.partition import NOT_COMMITTED, Partition
+from streams.engine.errors import MustAbort
+from streams.engine.partition import Partition
 from streams.engine.restore import Restoration, restore
-from streams.engine.transaction import MustAbort
+from streams.engine.stable import NOT_COMMITTED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence

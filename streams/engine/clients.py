@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer
 
 from streams.engine.disk import Disk, LocalDisk
+from streams.engine.last_resort import end_soon
 from streams.engine.poller import Poller
 
 if TYPE_CHECKING:
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Factories of Kafka's clients and of the polling thread, and the disk."""
+    """Factories of Kafka's clients and of the polling thread; the disk; a clock that only rises; a process's end."""
 
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer
     poller: Callable[[Consumer, int, Listener], Poller] = Poller
     disk: Disk = field(default_factory=LocalDisk)
+    clock_s: Callable[[], float] = time.monotonic
+    end_soon: Callable[[], None] = end_soon

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from streams.engine.cycle import Cycle, make_durable
-from streams.engine.transaction import MustAbort, MustEnd, Transactions
+from streams.engine.errors import MustAbort, MustEnd
+from streams.engine.transaction import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping
@@ -60,7 +61,7 @@ class Committer:
     async def start(self) -> None:
         """Fence an earlier worker of the same slot."""
         self._loop = asyncio.get_running_loop()
-        self._transactions = Transactions(self._assignment.settings, self._assignment.clients.producer)
+        self._transactions = Transactions(self._assignment.settings, self._assignment.clients)
         self._assignment.status.transactions = self._transactions
         await self._off_loop(self._transactions.start)
 
@@ -99,7 +100,7 @@ class Committer:
         """Close the open cycle before partitions are given up or the worker ends."""
         if self.is_dead:
             with suppress(MustAbort, MustEnd):
-                await self._off_loop(self._transactions.abort)
+                await self._off_loop(self._transactions.leave)
         elif self.is_broken:
             await self._abort()
         elif self.cycle.is_open or any(part.pending is not None for part in self._assignment.ready()):

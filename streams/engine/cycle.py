@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from streams.engine.changelog import ChangelogWriter
-from streams.engine.transaction import MustAbort, MustEnd
+from streams.engine.errors import MustAbort, MustEnd
+from streams.engine.transaction import Moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -99,7 +100,7 @@ def make_durable(
         # asked again: others may have joined meanwhile, and brokers would refuse an earlier generation
         transactions.commit(_offsets(partitions), _joined(group_metadata()))
     else:
-        commit_plain(_offsets(partitions))
+        commit_plain({place: moved.after for place, moved in _offsets(partitions).items()})
         transactions.close_plain()
     try:
         for partition in partitions:
@@ -110,12 +111,12 @@ def make_durable(
         raise MustEnd(f"the cycle is committed, but the local state cannot be written: {error}") from error
 
 
-def _offsets(partitions: Collection[Partition]) -> dict[PartitionId, int]:
+def _offsets(partitions: Collection[Partition]) -> dict[PartitionId, Moved]:
     # Every partition gets an offset with its first cycle, so that there is no state without one. Effects without a
     # record need at least one offset too: with it the brokers check the group's generation, which fences a worker
     # that lost its partitions.
-    moved = {part.place: part.reached for part in partitions if part.reached != part.committed}
-    return moved or {part.place: part.reached for part in list(partitions)[:1]}
+    moved = [part for part in partitions if part.reached != part.committed]
+    return {part.place: Moved(part.committed, part.reached) for part in moved or list(partitions)[:1]}
 
 
 def _joined(group_metadata: bytes) -> bytes:

@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient
 from streams.engine.assignment import Assignment
 from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
+from streams.engine.errors import MustAbort, MustEnd
 from streams.engine.settings import asker_config, client_config, consumer_config
-from streams.engine.transaction import MustAbort, MustEnd
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
 from streams.kafka.group import LOOK_SECONDS, GroupOffsetsReader
 from streams.kafka.unowned import Unowned
@@ -206,6 +206,7 @@ class Engine:
     async def on_failed(self, error: BaseException) -> None:
         """End the worker: it cannot continue safely."""
         self._committer.is_dead = True
+        self._clients.end_soon()
         _log.critical("worker ends", exc_info=error)
         await self._host.crash(error)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from streams.engine.stable import NOT_COMMITTED
+
 if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.inputs import Input
     from streams.kafka.offsets import PartitionId
-
-NOT_COMMITTED = -1
 
 
 class Partition:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,12 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from state.store import StateUnreadable
-from streams.engine.partition import NOT_COMMITTED
-from streams.kafka.config import reader_config
+from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from threading import Event
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
 
-_ANSWER_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _RECORDS_MAX = 5_000
 _LOG_SECONDS = 5.0
@@ -65,16 +63,9 @@ class Restoration:
     def place(self) -> PartitionId:
         return self.source.topic, self.number
 
-    @contextmanager
-    def consumer(self, **config: str | int) -> Iterator[Consumer]:
+    def consumer(self, **config: str | int) -> AbstractContextManager[Consumer]:
         """Open a consumer that joins no group."""
-        settings = self.settings
-        common = reader_config(settings.brokers, settings.client, settings.group)
-        consumer = self.clients.consumer({**common, **config})
-        try:
-            yield consumer
-        finally:
-            consumer.close()
+        return outsider(self.clients, self.settings, **config)
 
 
 def restore(wanted: Restoration) -> Restored | None:
@@ -118,24 +109,17 @@ def restore(wanted: Restoration) -> Restored | None:
 
 
 def _committed(wanted: Restoration) -> int | None:
-    # a consumer of its own: the group's may not be asked while its thread polls. It never subscribes, so it is
-    # no member; reading committed, it waits for the pending transactions of the partition's last owner.
     place = wanted.place
     with wanted.consumer() as consumer:
         while not wanted.cancelled.is_set():
             try:
-                [answer] = consumer.committed([TopicPartition(*place)], timeout=_ANSWER_SECONDS)
+                return stable_offsets(consumer, [place])[place]
             except KafkaException as error:
                 if error.args[0].fatal():
                     raise
                 _log.warning(
                     "no committed offset yet: asking again", topic=place[0], partition=place[1], error=str(error)
                 )
-                continue
-            if answer.error is not None:
-                raise KafkaException(answer.error)
-            offset: int = answer.offset
-            return offset if offset >= 0 else NOT_COMMITTED
     return None
 
 

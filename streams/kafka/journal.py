@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from schemas.journal import Progress
 from streams.fold.record import Record
+from streams.kafka.headers import headers_of, readable_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
 
     It looks at headers, which only touchpoints have, so the record need not be readable.
     """
-    names = {name for name, _ in message.headers() or ()}
+    names = {name for name, _ in readable_headers(message)}
     if "received_at_ms" not in names:
         return ()
     letter = ("fold_dead_letters", 0, "")
@@ -50,7 +51,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     key = message.key()
     received_ms = hops = 0
     is_copy = False
-    for name, value in message.headers() or ():
+    for name, value in headers_of(message):
         if name == "received_at_ms":
             received_ms = int.from_bytes(value or b"", "big")
         elif name == "hops":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from streams.topics import command_id
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -25,8 +27,8 @@ _FULL_SECONDS = 0.01
 class Publisher:
     """A writer of transactions, all or nothing; with the guarantee `at_least_once`, of single records, in order.
 
-    Its transactional id is stable, `<prefix>.<name>`. An earlier publisher of the name is fenced, and its open
-    transaction aborted, before this one is made.
+    Its transactional id is stable (`command_id`). An earlier publisher of the name is fenced, and its open transaction
+    aborted, before this one is made.
     """
 
     def __init__(self, settings: WorkerSettings, name: str) -> None:
@@ -43,7 +45,7 @@ class Publisher:
         }
         self._is_transactional = settings.guarantee == "exactly_once"
         if self._is_transactional:
-            config["transactional.id"] = f"{settings.prefix}.{name}"
+            config["transactional.id"] = command_id(settings.prefix, name)
             config["transaction.timeout.ms"] = settings.transaction_timeout_ms
         self._producer = Producer(config)
         if self._is_transactional:

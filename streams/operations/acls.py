@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from streams.topics import Topics
+from streams.topics import Topics, command_id, worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,18 +29,19 @@ class Acl:
 
 
 def acls(prefix: str) -> Mapping[str, Sequence[Acl]]:
-    """Return by role all rights that it needs, and no others."""
-    topics, ours = Topics(prefix), f"{prefix}."
+    """Return by role all rights that it needs, and no others: none reaches a prefix that begins like this one."""
+    topics = Topics(prefix)
+    worker, admin = ("Read", "Write"), ("Create", "Read", "Write", "DescribeConfigs")
     return {
         "worker": (
-            Acl("topic", ours, ("Read", "Write"), is_prefixed=True),
+            *(Acl("topic", name, worker) for name in topics.all()),
             Acl("group", prefix, ("Read",)),
-            Acl("transactional-id", f"{prefix}-", ("Write",), is_prefixed=True),
+            Acl("transactional-id", worker_id(prefix, ""), ("Write",), is_prefixed=True),
         ),
         "admin": (
-            Acl("topic", ours, ("Create", "Read", "Write", "DescribeConfigs"), is_prefixed=True),
+            *(Acl("topic", name, admin) for name in topics.all()),
             Acl("group", prefix, ("Read",)),
-            Acl("transactional-id", ours, ("Write",), is_prefixed=True),
+            Acl("transactional-id", command_id(prefix, ""), ("Write",), is_prefixed=True),
             Acl("cluster", "kafka-cluster", ("DescribeConfigs",)),
         ),
         "producer": (Acl("topic", topics.touchpoints, ("Write",)),),

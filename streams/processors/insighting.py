@@ -9,6 +9,7 @@ from schemas.journal import Configured
 from schemas.wire import WireError
 from streams.engine.batch import Output
 from streams.insights.fold import configured, fold_facts
+from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED
 from streams.processors.letters import dead_letter
 
@@ -52,7 +53,7 @@ class Insighting:
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
         for message in batch.messages:
-            if COPIED in dict(message.headers() or ()):
+            if COPIED in dict(readable_headers(message)):
                 continue  # the state that was copied with the journal has counted it already
             try:
                 record = self._wire.decode(message.value() or b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import NOT_WHOLE, DeadLetter
+from streams.kafka.headers import readable_headers
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -17,7 +18,7 @@ _KEY_BYTES_MAX = 1_024
 
 def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadLetter:
     """Make the dead letter of a Kafka record, to be sent under the letter's key, which is short."""
-    headers = {name: bytes(value or b"") for name, value in message.headers() or ()}
+    headers = {name: bytes(value or b"") for name, value in readable_headers(message)}
     key, value = message.key(), message.value()
     # the key is there twice
     size = 2 * len(key or b"") + len(value or b"") + sum(len(name) + len(held) for name, held in headers.items())

@@ -11,7 +11,7 @@ import pytest
 from schemas.outputs import Credit, ProfileView
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
 from schemas.wire import encode
-from streams.collect.checks import address_hash
+from streams.collect.addresses import address_hash
 from tests.support.producing import a_producer
 from tests.support.running import Place, a_worker, make_place, wait_worked_off
 from tests.support.world import START_MS

@@ -190,6 +190,69 @@ def test_a_full_disk_is_not_called_damage(tmp_path: Path) -> None:
     store.close()
 
 
+OPENS_WITHOUT_DESCRIPTORS = """
+import os, resource, sys
+from pathlib import Path
+from state.rocksdb import RocksDBStore
+from state.store import StateUnreadable
+resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + int(sys.argv[2]),) * 2)
+try:
+    RocksDBStore(Path(sys.argv[1]))
+except StateUnreadable:
+    print("unreadable")
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("spare", ["0", "1", "2", "4", "6"])
+def test_a_process_without_descriptors_does_not_call_the_store_damaged(tmp_path: Path, spare: str) -> None:
+    path = tmp_path / "journal-0"
+    store = RocksDBStore(path)
+    store.write([(b"anna", a_value(10))], 42)
+    store.close()
+    command = [sys.executable, "-c", OPENS_WITHOUT_DESCRIPTORS, str(path), spare]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "Too many open files" in ended.stdout, ended
+    again = RocksDBStore(path)
+    assert again.position == 42
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "IO error: While open a file for appending: /state/journal-0/LOG: Read-only file system",
+        "IO error: While lock file: /state/journal-0/LOCK: Permission denied",
+        "IO error: While appending to file: /state/journal-0/000012.log: Input/output error",
+        "IO error: While opendir: /state/journal-0: Cannot allocate memory",
+        "Resource temporarily unavailable",
+    ],
+)
+def test_what_the_machine_refuses_is_not_called_damage(
+    tmp_path: Path, refusal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(refusal)
+
+    monkeypatch.setattr("state.rocksdb.Rdict", refuse)
+    with pytest.raises(OSError, match=refusal[-10:]):
+        RocksDBStore(tmp_path / "journal-0")
+
+
+@pytest.mark.parametrize("gone", ["CURRENT", "MANIFEST-*", "*.sst"])
+def test_a_directory_from_which_files_are_gone_is_unreadable(tmp_path: Path, gone: str) -> None:
+    path = tmp_path / "journal-0"
+    store = RocksDBStore(path)
+    store.write([(b"anna", a_value(10))], 42)
+    store.close()
+    RocksDBStore(path).close()
+    for file in path.glob(gone):
+        file.unlink()
+    with pytest.raises(StateUnreadable):
+        RocksDBStore(path)
+
+
 def test_a_directory_of_a_newer_format_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("state.rocksdb.FORMAT", 2)
     RocksDBStore(tmp_path / "journal-0").close()

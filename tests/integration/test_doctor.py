@@ -137,7 +137,7 @@ def test_a_worker_that_runs_is_named_and_nothing_is_amiss(broker: Broker, prefix
         findings = list(examine(place.settings))
     assert unwell(findings) == {}
     [group] = [finding.seen for finding in findings if finding.check == "group"]
-    assert group == f"1 workers in {prefix}: {prefix}-shelf-3; every partition has a worker"
+    assert group == f"1 workers in {prefix}: {prefix}/worker/shelf-3; every partition has a worker"
 
 
 def test_a_broker_with_the_default_settings_is_told_what_to_set(prefix: str, tmp_path: Path) -> None:

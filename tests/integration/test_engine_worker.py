@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.server import free_port
+from streams.engine.last_resort import END_SECONDS
 from streams.kafka.reader import TopicMissing, read_committed
 from streams.kafka.topics import WrongTopics, create_topics, partition_counts
 from streams.topics import TopicSpec
@@ -95,6 +96,17 @@ def test_a_batch_that_always_fails_ends_the_worker_with_one(bench: Bench) -> Non
     log = bench.log(0).read_text()
     assert "cannot digest poison" in log
     assert "worker ends" in log
+
+
+def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench) -> None:
+    producer = Producer({"bootstrap.servers": bench.brokers})
+    producer.produce(f"{bench.prefix}-in", b"poison", b"eve")
+    producer.flush()
+    with bench.worker(0, "poison", "stuck") as worker:
+        assert worker.wait(60 + END_SECONDS) == 1
+    log = bench.log(0).read_text()
+    assert "cannot digest poison" in log
+    assert "worker did not end by itself" in log
 
 
 def test_it_refuses_to_start_without_its_topics(bench: Bench) -> None:

@@ -43,10 +43,11 @@ ANSWERS = {
     "refuse": ("init", "send_offsets", "commit", "abort"),
     "lose_answer": ("init", "send_offsets", "commit", "abort"),
     "spoil": ("send_offsets", "commit"),
+    "late": ("send_offsets", "commit", "abort"),
     "undelivered": ("flush",),
     "full": ("produce",),
 }
-"""What a call itself does: no answer; done, but no answer; the transaction must be aborted; and so on."""
+"""What a call itself does: no answer; done, but no answer; asked twice, and one of the two comes late; and so on."""
 WORLD = (
     "hold",
     "hold",

@@ -158,6 +158,18 @@ class ModelBroker:
         elif transaction.is_committed != committed:
             raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "decided otherwise", fatal=True))
 
+    def end_late(self, name: str, epoch: int, *, committed: bool) -> None:
+        """Take a repeated end that was held up on its way: it ends whatever the epoch has open by now (KIP-890)."""
+        transaction = self._transactions[name]
+        if transaction.epoch == epoch and transaction.number and not transaction.is_ending:
+            self._end(transaction, committed=committed)
+
+    def add_offsets_late(self, name: str, epoch: int, offsets: Mapping[PartitionId, int]) -> None:
+        """Take repeated offsets that were held up: they count for a transaction that has offsets already."""
+        transaction = self._transactions[name]
+        if transaction.epoch == epoch and transaction.offsets and not transaction.is_ending:
+            self.add_offsets(name, epoch, offsets)
+
     def _current(self, name: str, epoch: int) -> Transaction:
         transaction = self._transactions[name]
         if transaction.epoch != epoch:

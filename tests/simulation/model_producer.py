@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.engine.doubts import REPEATED_SECONDS
 from tests.simulation.model_broker import Busy, Entry
 from tests.simulation.model_client import ModelClient, ModelMessage, as_headers
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _WAIT_S = 0.02
 """As librdkafka waits while a transaction's markers are being written."""
+_LATE_S = 0.5
 _NOT_DELIVERED = KafkaError(KafkaError._MSG_TIMED_OUT, "not delivered")  # noqa: SLF001 - its name
 _MUST_ABORT = KafkaError(KafkaError._STATE, "the transaction has failed", txn_requires_abort=True)  # noqa: SLF001
 
@@ -139,12 +141,16 @@ class ModelProducer(ModelClient):
         except KafkaException as error:
             self._must_abort = True
             raise error from None
+        if kind == "late":
+            epoch = self._epoch
+            self._repeated(lambda: self._broker.add_offsets_late(self._name, epoch, ends))
         self._called("send_offsets", kind)
 
     def commit_transaction(self, timeout: float) -> None:  # noqa: ARG002 - virtual
         kind = self._call("commit")
         self._fail_if(kind == "spoil")
         self._end(committed=True)
+        self._end_again(kind, committed=True)
         self._called("commit", kind)
         self._is_open = False
 
@@ -153,12 +159,23 @@ class ModelProducer(ModelClient):
         self._check(aborting=True)
         self._purge()
         self._end(committed=False)
+        self._end_again(kind, committed=False)
         self._called("abort", kind)
         self._is_open = self._must_abort = False
 
     def _end(self, *, committed: bool) -> None:
         if self._is_known:
             self._asked(lambda: self._broker.end(self._name, self._epoch, committed=committed))
+
+    def _end_again(self, kind: str | None, *, committed: bool) -> None:
+        if kind == "late" and self._is_known:
+            epoch = self._epoch
+            self._repeated(lambda: self._broker.end_late(self._name, epoch, committed=committed))
+
+    def _repeated(self, late: Callable[[], None]) -> None:
+        """Ask again after librdkafka's wait; the first request is still on its way."""
+        self._broker.scheduler.after(REPEATED_SECONDS + _LATE_S * self.process.scheduler.chance.random(), late)
+        self._wait(REPEATED_SECONDS)
 
     def _fail_if(self, spoilt: bool) -> None:  # noqa: FBT001 - what it is about
         self._must_abort = self._must_abort or spoilt

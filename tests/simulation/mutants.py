@@ -134,6 +134,11 @@ def kept_after_abort(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("state.overlay.Overlay.drop", lambda _: None)
 
 
+def never_renewed(patch: pytest.MonkeyPatch) -> None:
+    """A producer goes on after an end that may have been sent twice."""
+    patch.setattr("streams.engine.transaction.Transactions._renew", lambda _: None)
+
+
 MUTANTS: dict[str, Any] = {
     mutate.__name__: mutate
     for mutate in (
@@ -146,5 +151,6 @@ MUTANTS: dict[str, Any] = {
         no_rewind_after_abort,
         no_look_at_the_membership,
         kept_after_abort,
+        never_renewed,
     )
 }

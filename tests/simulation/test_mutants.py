@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.checking import find_of
 from tests.simulation.mutants import MUTANTS
 
-SEEDS_MAX = 300
+SEEDS_MAX = 500
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

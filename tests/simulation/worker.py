@@ -122,6 +122,8 @@ class Worker:
             producer=lambda config: ModelProducer(config, process, broker, faults),
             poller=lambda consumer, records_max, listener: SteppedPoller(process, consumer, records_max, listener),
             disk=disk,
+            clock_s=lambda: process.scheduler.now_s,
+            end_soon=lambda: None,
         )
         self._inputs = inputs(domain)
         self._engine = Engine(settings, self._inputs, Status(), lambda: None, clients)

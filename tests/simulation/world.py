@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from schemas.journal import Progress
 from schemas.wire import SINGLE_OBJECT
-from streams.engine.transaction import MustEnd
+from streams.engine.errors import MustEnd
 from tests.simulation.disk import ModelDisk
 from tests.simulation.faults import ENDS, Fault, Faults, some_faults
 from tests.simulation.history import (

@@ -3,7 +3,8 @@
 Run as `python -m tests.support.engine_worker BROKERS PREFIX STATE_DIR SLOT [option ...]`. It reads PREFIX-in, with
 state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
 passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
-(the agent does, before it runs them), poison (raises at each value `poison`), pulse (asks for cycles and says so
+(the agent does, before it runs them), poison (raises at each value `poison`), stuck (never gives a
+partition up), pulse (asks for cycles and says so
 in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
 """
 
@@ -46,6 +47,7 @@ class Counting(Quiet):
         self._prefix = prefix
         self._raise_at = int(options.get("raise", "0"))
         self._poison = "poison" in options
+        self._stuck = "stuck" in options
         self._pulse = "pulse" in options
         self._pause_s = int(options.get("pause", "0")) / 1_000
         self._batches = 0
@@ -65,6 +67,10 @@ class Counting(Quiet):
             count = (batch.overlay.get(key) or 0) + 1
             batch.overlay.put(key, count, 0)
             yield Output(f"{self._prefix}-out", key, b"%b,%d" % (value, count))
+
+    def revoked(self, partition: int) -> None:  # noqa: ARG002 - of the protocol
+        while self._stuck:
+            time.sleep(1)
 
     def wants_cycle(self) -> bool:
         return self._pulse and time.monotonic() - self._pulsed_s > PULSE_SECONDS

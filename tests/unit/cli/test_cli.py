@@ -98,7 +98,7 @@ def test_the_grants_of_each_role_are_commands_of_kafkas_own_tool() -> None:
     assert "# worker" in lines
     assert (
         "kafka-acls.sh --bootstrap-server kafka:9092 --add --allow-principal User:worker "
-        "--operation Read --operation Write --topic shop. --resource-pattern-type prefixed"
+        "--operation Read --operation Write --topic shop.journal"
     ) in lines
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.engine.errors import MustAbort
 from streams.engine.poller import Poller
-from streams.engine.transaction import MustAbort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,51 @@
+"""Signs that a request of a transaction may have been sent twice."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from streams.kafka.config import RETRY_BACKOFF_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REPEATED_SECONDS = 0.8 * RETRY_BACKOFF_MS / 1_000
+"""librdkafka waits `retry.backoff.ms`, less a fifth at most, before it repeats a request that it had sent: what was
+answered sooner was sent once."""
+_SIGNS = ("FAIL", "REQTMOUT")
+"""Facilities of librdkafka's log: a connection broke, a request was given up."""
+
+
+class Doubts(logging.Handler):
+    """Watches calls that end a transaction; as a handler it reads the client's log, which says no less than a call."""
+
+    def __init__(self, name: str, clock_s: Callable[[], float]) -> None:
+        super().__init__()
+        self.any = False
+        """Whether a request may have been repeated since `clear`."""
+        self.logger = logging.getLogger(f"confluent.{name}")
+        self.logger.handlers = [self]
+        self._clock_s = clock_s
+
+    def note(self) -> None:
+        """Note that a call failed, or has to be made again."""
+        self.any = True
+
+    def clear(self) -> None:
+        """Forget all signs: a new producer refuses late requests."""
+        self.any = False
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Note a call that took as long as a repeated one does."""
+        began_s = self._clock_s()
+        yield
+        if self._clock_s() - began_s >= REPEATED_SECONDS:
+            self.note()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line of the client's log in."""
+        if record.getMessage().startswith(_SIGNS):
+            self.note()

@@ -1,0 +1,58 @@
+"""Headers that cannot be read cost the record, not the worker."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from schemas.wire import SINGLE_OBJECT
+from streams.kafka.headers import BadHeaders, headers_of, readable_headers
+from streams.kafka.journal import counted_as_letter, read_record
+from streams.processors.letters import dead_letter
+from tests.support.world import START_MS, a_touchpoint
+
+VALUE = SINGLE_OBJECT.encode(a_touchpoint("page_viewed", START_MS))
+
+
+class Strange:
+    """A message whose header's name is no UTF-8, as confluent-kafka gives it."""
+
+    def headers(self) -> Any:
+        raise SystemError("<method 'headers'> returned a result with an exception set")
+
+    def key(self) -> bytes:
+        return b"u:1"
+
+    def value(self) -> bytes:
+        return VALUE
+
+    def topic(self) -> str:
+        return "shop.journal"
+
+    def partition(self) -> int:
+        return 3
+
+    def offset(self) -> int:
+        return 17
+
+
+STRANGE = cast("Any", Strange())
+
+
+def test_headers_that_are_not_utf_8_are_named() -> None:
+    with pytest.raises(BadHeaders, match="the name of a header is not UTF-8"):
+        headers_of(STRANGE)
+    assert readable_headers(STRANGE) == ()
+
+
+def test_a_journal_record_with_such_headers_cannot_be_read() -> None:
+    with pytest.raises(BadHeaders):
+        read_record(STRANGE, SINGLE_OBJECT)
+    assert counted_as_letter(STRANGE) == ()
+
+
+def test_its_dead_letter_has_the_bytes_and_the_position() -> None:
+    letter = dead_letter("fold", "malformed", "the name of a header is not UTF-8", STRANGE)
+    assert (letter.source_topic, letter.source_partition, letter.source_offset) == ("shop.journal", 3, 17)
+    assert (letter.key, letter.value, letter.headers) == (b"u:1", VALUE, {})
