@@ -12,25 +12,21 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 
-class BadHeaders(WireError):
-    """The headers cannot be read."""
-
-
 def headers_of(message: Message) -> Sequence[tuple[str, bytes | None]]:
     """Return the headers in order.
 
     Raises:
-        BadHeaders: a name is not UTF-8, which confluent-kafka answers with a SystemError.
+        WireError: a name is not UTF-8, which confluent-kafka answers with a SystemError.
     """
     try:
         return message.headers() or ()
     except (SystemError, UnicodeDecodeError):
-        raise BadHeaders("malformed", "the name of a header is not UTF-8") from None
+        raise WireError("malformed", "the name of a header is not UTF-8") from None
 
 
 def readable_headers(message: Message) -> Sequence[tuple[str, bytes | None]]:
     """Return the headers, or none where they cannot be read."""
     try:
         return headers_of(message)
-    except BadHeaders:
+    except WireError:
         return ()

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from schemas.wire import SINGLE_OBJECT
-from streams.kafka.headers import BadHeaders, headers_of, readable_headers
+from schemas.wire import SINGLE_OBJECT, WireError
+from streams.kafka.headers import headers_of, readable_headers
 from streams.kafka.journal import counted_as_letter, read_record
 from streams.processors.letters import dead_letter
 from tests.support.world import START_MS, a_touchpoint
@@ -41,13 +41,13 @@ STRANGE = cast("Any", Strange())
 
 
 def test_headers_that_are_not_utf_8_are_named() -> None:
-    with pytest.raises(BadHeaders, match="the name of a header is not UTF-8"):
+    with pytest.raises(WireError, match="the name of a header is not UTF-8"):
         headers_of(STRANGE)
     assert readable_headers(STRANGE) == ()
 
 
 def test_a_journal_record_with_such_headers_cannot_be_read() -> None:
-    with pytest.raises(BadHeaders):
+    with pytest.raises(WireError):
         read_record(STRANGE, SINGLE_OBJECT)
     assert counted_as_letter(STRANGE) == ()
 
