@@ -58,7 +58,6 @@ class Transactions:
 
     def __init__(self, settings: EngineSettings, clients: Clients) -> None:
         self.exactly_once = settings.guarantee == "exactly_once"
-        self.renewals = 0
         self._settings = settings
         self._clients = clients
         self._open = False
@@ -221,7 +220,6 @@ class Transactions:
 
     def _renew(self) -> None:
         self._producer = self._make()
-        self.renewals += 1
         self.start()
         self._doubts.clear()
 

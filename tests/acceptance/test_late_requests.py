@@ -55,18 +55,16 @@ class Ended(NamedTuple):
 
     committed: list[int]
     aborted: list[int]
-    unknown: list[int]
-    renewals: int
 
 
-def work(lab: Lab, count: int, folder: Path, kafka: dict[str, str] | None = None) -> Ended:
+def work(lab: Lab, count: int, folder: Path) -> Ended:
     """`count` transactions in turn, each of four records and an offset; every seventh is aborted."""
-    settings = EngineSettings(f"{LOCALHOST}:{lab.proxy.port}", "late", "late-0", folder, client=kafka or {})
+    settings = EngineSettings(f"{LOCALHOST}:{lab.proxy.port}", "late", "late-0", folder)
     group = Consumer({"bootstrap.servers": lab.broker.bootstrap, "group.id": "late"})
     metadata = group.consumer_group_metadata()
     transactions = Transactions(settings, Clients())
     transactions.start()
-    ended = Ended([], [], [], 0)
+    ended = Ended([], [])
     position = 0
     try:
         for number in range(count):
@@ -88,7 +86,7 @@ def work(lab: Lab, count: int, folder: Path, kafka: dict[str, str] | None = None
             ended.committed.append(number)
     finally:
         group.close()
-    return ended._replace(renewals=transactions.renewals)
+    return ended
 
 
 def check(lab: Lab, ended: Ended) -> None:

@@ -32,7 +32,6 @@ Duration = Annotated[
     int, BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)])
 ]
 
-MINUTES_A_DAY = 24 * 60
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
