@@ -11,8 +11,11 @@ import msgspec
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
 from streams.collect.addresses import address_hash
 from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, RefusedRecord
+from streams.collect.nesting import is_nested_deeper
 
 SOURCE = "segment"
+NESTING_MAX = 100
+"""How deeply a call may be nested: the calls of their spec need 5, and every parser of Python takes it."""
 _EVENTS = {
     "product viewed": "product_viewed",
     "product added": "product_added",
@@ -48,9 +51,11 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
     Raises:
         RefusedRecord: not JSON, an unknown kind of call, or a field of the wrong type; the detail names it.
     """
+    if is_nested_deeper(value, NESTING_MAX):
+        raise RefusedRecord("malformed", f"the record is nested deeper than the {NESTING_MAX} levels that are allowed")
     try:
         call = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
     try:
         return _mapped(call, default_currency)
