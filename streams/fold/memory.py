@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from schemas import wire
-from schemas.journal import Configured, PartitionProgress, Progress
+from schemas.journal import RULES, Configured, PartitionProgress, Progress
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
@@ -33,7 +33,7 @@ class Partition:
 
     def configure(self) -> Iterator[Folded | Refused]:
         """Append the settings, the first record of every journal."""
-        return self.append("", Configured(self.settings.model_dump_json(), 0))
+        return self.append("", Configured(self.settings.model_dump_json(), 0, RULES))
 
     def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Folded | Refused]:
         """Append a touchpoint as collect would; None: it was received when it happened.

@@ -19,6 +19,7 @@ class FoldMoment(Moment):
     def __init__(self, customer: str, now_ms: int, cause: str, known: Knowledge, effects: Effects) -> None:
         super().__init__(customer, now_ms, cause, known.settings, effects)
         self.known: Final = known
+        self.rules = known.rules
 
 
 class Rejected(Exception):

@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
 from state.codec import frame, open_version
+from state.rules import raised_rules
 from streams.flows.language.flow_set import FlowSet, compile_flows
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 PARTITION_KEY = b"\x00partition"
-VERSION = 2
+VERSION = 3
+_OF_VERSION_2 = 8
+"""How many fields version 2 had. Until the rules rise state is written as that, so that release 0.1 still reads it."""
 _WHOLE_PPM = 1_000_000
 
 
@@ -45,6 +48,8 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tick_ms: int = 0
     collected: Times = ()
     """What will be progress once all of it is folded. State of version 1 has none."""
+    rules: int = 1
+    """Number of the rules by which records are folded. State before version 3 has none."""
 
     @property
     def now_ms(self) -> int | None:
@@ -63,6 +68,8 @@ class Knowledge(NamedTuple):
     panel_share_ppm: int
     watermark_ms: int | None
     """All that was received before then is folded, in every partition; None: not known of all inputs."""
+    rules: int
+    """Number of the rules by which records are folded."""
 
 
 @lru_cache(maxsize=8)
@@ -88,11 +95,17 @@ def knowledge(partition: PartitionState) -> Knowledge:
     bodies = {kind: body for kind, _, body in partition.models}
     cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
     clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
-    return Knowledge(settings, flows, cuts, clusters, partition.panel_share_ppm, partition.now_ms)
+    share_ppm = partition.panel_share_ppm
+    return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, partition.rules)
 
 
 def with_settings(partition: PartitionState, record: Configured) -> PartitionState:
-    """Return the state with new settings; fixed cuts hold at once, under a version of their own."""
+    """Return the state with new settings; fixed cuts hold at once, under a version of their own.
+
+    Raises:
+        NewerState: as `raised_rules`.
+    """
+    rules = raised_rules(partition.rules, record)
     settings, _ = _parsed_settings(record.settings)
     progress = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
@@ -100,7 +113,7 @@ def with_settings(partition: PartitionState, record: Configured) -> PartitionSta
         body = fixed_cuts(settings.cuts_fixed, 0)
         others = tuple(model for model in models if model[0] != CUTS_KIND)
         models = (*others, (CUTS_KIND, FIXED, msgspec.json.encode(body)))
-    return msgspec.structs.replace(partition, settings=record.settings, progress=progress, models=models)
+    return msgspec.structs.replace(partition, settings=record.settings, progress=progress, models=models, rules=rules)
 
 
 def with_progress(partition: PartitionState, record: Progress) -> PartitionState:
@@ -169,6 +182,8 @@ class JournalCodec:
     def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:  # noqa: ARG002 - the codec's protocol
         """Return the framed bytes of a profile or of the partition's own record."""
         if isinstance(value, PartitionState):
+            if value.rules == 1:
+                return frame(2, 0, self._encode(msgspec.structs.astuple(value)[:_OF_VERSION_2]))
             return frame(VERSION, 0, self._encode(value))
         return encode_profile(value)
 

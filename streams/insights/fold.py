@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from state.rules import raised_rules
 from streams.insights.anomalies import WATCHED, observe
 from streams.insights.effects import InsightEffects
 from streams.insights.fires import watch_days
@@ -55,9 +56,12 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
 
     Raises:
         SettingsError: they are wrong.
+        NewerState: this release does not know their rules.
     """
     _parsed(record.settings)
-    state.put(SETTINGS, Settings(record.settings), 0)
+    held: Settings | None = state.get(SETTINGS)
+    rules = raised_rules(held.rules if held is not None else 1, record)
+    state.put(SETTINGS, Settings(record.settings, rules), 0)
     return InsightEffects()
 
 

@@ -10,7 +10,9 @@ from schemas.insights import Anomaly
 from state.codec import frame, open_version
 from streams.profiles.scores import CutsModel
 
-VERSION = 3
+VERSION = 4
+_BEFORE_RULES = 3
+"""Written until the rules rise, so that release 0.1 still reads it."""
 
 SETTINGS = b"settings"
 CLOCK = b"clock"
@@ -23,9 +25,10 @@ INPUTS = b"inputs"
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
-    """JSON of DomainSettings, as in the last Configured record."""
+    """JSON of DomainSettings, as in the last Configured record, and the number of the rules."""
 
     text: str
+    rules: int = 1
 
 
 class Clock(msgspec.Struct, frozen=True, array_like=True, tag="clock"):
@@ -206,6 +209,10 @@ class InsightCodec:
         self._decoder: msgspec.msgpack.Decoder[Value] = msgspec.msgpack.Decoder(Value)
 
     def encode(self, key: bytes, value: Value) -> bytes:  # noqa: ARG002 - the value knows its kind
+        if not isinstance(value, Settings):
+            return frame(_BEFORE_RULES, 0, self._encoder.encode(value))
+        if value.rules == 1:
+            return frame(_BEFORE_RULES, 0, self._encoder.encode(("settings", value.text)))
         return frame(VERSION, 0, self._encoder.encode(value))
 
     def decode(self, key: bytes, value: bytes) -> Value:

@@ -174,8 +174,8 @@ class _Half:
         """Publish the flows to try: they decide whatever was due and is not decided yet."""
         state = self._published.state(is_copied=self._is_compared)
         tried = _Tried(state, self._tried, self._trial, self._absorbed)
-        if self._published.settings:
-            tried.fold(Record("", Configured(self._published.settings, 0), b"", 0, 0))
+        if self._published.configured.settings:
+            tried.fold(Record("", self._published.configured, b"", 0, 0))
         self._branches = [self._published, tried] if self._is_compared else [tried]
 
 
@@ -238,10 +238,10 @@ class _Branch:
         return complete_ms is not None and complete_ms >= time_ms - 1
 
     @property
-    def settings(self) -> str:
-        """Return the current settings; empty: none yet."""
+    def configured(self) -> Configured:
+        """Return the current settings and the number of the rules; settings that are empty: none yet."""
         partition: PartitionState | None = self._overlay.get(PARTITION_KEY)
-        return partition.settings if partition is not None else ""
+        return Configured("", 0) if partition is None else Configured(partition.settings, 0, partition.rules)
 
     def state(self, *, is_copied: bool) -> MemoryStore:
         """Return the state from which another fold may continue, instead of this one or beside it."""
@@ -271,7 +271,7 @@ class _Tried(_Branch):
     def fold(self, record: Record) -> None:
         value = record.value
         if type(value) is Configured:
-            changed = Configured(self._trial.settings(value.settings), value.time_ms)
+            changed = msgspec.structs.replace(value, settings=self._trial.settings(value.settings))
             record = msgspec.structs.replace(record, value=changed)
         elif type(value) is Absorbed:
             own = self._absorbed.get((value.source, record.key), value)

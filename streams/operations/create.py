@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.catalogue import raw_schema, released_schemas, single_object_header
-from schemas.journal import Configured
+from schemas.journal import RULES, Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
@@ -52,12 +52,20 @@ class Created:
     domain: DomainSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the last record of settings says."""
+
+    domain: DomainSettings
+    rules: int
+
+
 def create_prefix(
     settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT, *, keeps_flows: bool = False
 ) -> Created:
     """Create missing topics and publish `domain` if it differs from what was published last; may be repeated.
 
-    With `keeps_flows` published flows stay as they are.
+    With `keeps_flows` published flows stay as they are. The number of the rules becomes this release's.
 
     Raises:
         CannotChange: the prefix has another clock or number of partitions.
@@ -70,13 +78,15 @@ def create_prefix(
     # from here on nobody else publishes; somebody may have done so since the check above
     publisher, now_ms = _publisher(settings), _now_ms()
     published = _in_force(settings, domain)
-    if keeps_flows and published is not None:
-        domain = domain.model_copy(update={"flows": published.flows, "flow_states": published.flow_states})
+    before = published.domain if published is not None else None
+    if keeps_flows and before is not None:
+        domain = domain.model_copy(update={"flows": before.flows, "flow_states": before.flow_states})
     else:
-        domain = standing_as(published, domain, now_ms)
-    is_new = published != domain or Topics(settings.prefix).settings in made
+        domain = standing_as(before, domain, now_ms)
+    wanted = Published(domain, RULES)
+    is_new = published != wanted or Topics(settings.prefix).settings in made
     if is_new:
-        _publish(publisher, settings.prefix, domain, now_ms)
+        _publish(publisher, settings.prefix, wanted, now_ms)
     return Created(tuple(made), is_new, domain)
 
 
@@ -87,7 +97,12 @@ def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: i
 
 
 def read_domain(settings: WorkerSettings) -> DomainSettings:
-    """Return the settings published last.
+    """Return the settings published last. NotCreated, KafkaException: as `read_published`."""
+    return read_published(settings).domain
+
+
+def read_published(settings: WorkerSettings) -> Published:
+    """Return the settings published last, and the number of their rules.
 
     Raises:
         NotCreated: the prefix has no topics, or no settings in them.
@@ -108,28 +123,29 @@ def read_domain(settings: WorkerSettings) -> DomainSettings:
             f"topic {journal} is missing: create it with `touchstream topics create --prefix {settings.prefix}`;"
             " the records it held are lost"
         )
-    if count != published.journal_partitions:
+    if count != published.domain.journal_partitions:
         raise NotCreated(
-            f"topic {journal} has {count} partitions, but its settings say {published.journal_partitions}: "
+            f"topic {journal} has {count} partitions, but its settings say {published.domain.journal_partitions}: "
             "`touchstream repartition` did not finish; run it again"
         )
     return published
 
 
-def _published(settings: WorkerSettings, there: Collection[str]) -> DomainSettings | None:
+def _published(settings: WorkerSettings, there: Collection[str]) -> Published | None:
     topics = Topics(settings.prefix)
     # a prefix of release 0.1 has them only in its journal, which may be long
     for topic in (topics.settings, topics.journal):
         last = _last_published(settings, topic) if topic in there else None
         if last is not None:
-            return parse_domain(SINGLE_OBJECT.decode_as(Configured, last).settings)
+            configured = SINGLE_OBJECT.decode_as(Configured, last)
+            return Published(parse_domain(configured.settings), configured.rules)
     return None
 
 
-def _in_force(settings: WorkerSettings, wanted: DomainSettings) -> DomainSettings | None:
+def _in_force(settings: WorkerSettings, wanted: DomainSettings) -> Published | None:
     published = _published(settings, partition_counts(settings.brokers, settings.kafka))
     if published is not None:
-        _check_fixed(settings.prefix, published, wanted)
+        _check_fixed(settings.prefix, published.domain, wanted)
     return published
 
 
@@ -162,16 +178,18 @@ def change_settings(
         PublishedMeanwhile: run it again.
     """
     publisher, now_ms = _publisher(settings), _now_ms()
-    before = read_domain(settings)
+    published = read_published(settings)
+    before = published.domain
     after = changed(before, now_ms)
     if after != before:
-        _publish(publisher, settings.prefix, after, now_ms)
+        # workers may be of the release that published the rules
+        _publish(publisher, settings.prefix, Published(after, published.rules), now_ms)
     return before, after
 
 
-def publish(settings: WorkerSettings, domain: DomainSettings) -> None:
-    """Publish the settings, whatever the current ones are. PublishedMeanwhile: run it again."""
-    _publish(_publisher(settings), settings.prefix, domain, _now_ms())
+def publish(settings: WorkerSettings, published: Published) -> None:
+    """Publish settings and rules, whatever the current ones are. PublishedMeanwhile: run it again."""
+    _publish(_publisher(settings), settings.prefix, published, _now_ms())
 
 
 def _now_ms() -> int:
@@ -187,13 +205,13 @@ def _publisher(settings: WorkerSettings) -> Publisher:
     return Publisher(settings, "topics-create")
 
 
-def _publish(publisher: Publisher, prefix: str, domain: DomainSettings, now_ms: int) -> None:
+def _publish(publisher: Publisher, prefix: str, published: Published, now_ms: int) -> None:
     """Write one record to each journal partition, to facts and to settings, all or none, without a registry."""
     topics = Topics(prefix)
-    value = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), now_ms))
+    value = SINGLE_OBJECT.encode(Configured(published.domain.model_dump_json(), now_ms, published.rules))
     try:
         with publisher.transaction():
-            for partition in range(domain.journal_partitions):
+            for partition in range(published.domain.journal_partitions):
                 publisher.send(topics.journal, partition, None, value)
             publisher.send(topics.facts, 0, None, value)
             publisher.send(topics.settings, 0, _KEY, value)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, TopicPartition
 
+from schemas.journal import RULES
 from schemas.wire import SINGLE_OBJECT
 from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.reader import read_committed
-from streams.operations.create import read_domain
+from streams.operations.create import read_published
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Prefix:
     settings: WorkerSettings
     domain: DomainSettings
     wire: Wire
+    rules: int = RULES
+    """Number of the rules that the settings published last name."""
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
         """Yield records of one partition from an offset to its present end; `topic` is a name of `streams.topics`."""
@@ -55,12 +58,13 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
         NotCreated: it has no topics, or no settings in them.
         RegistryUnusable: the registry does not answer, or its client is not installed.
     """
-    domain = read_domain(settings)
+    published = read_published(settings)
+    wire = SINGLE_OBJECT
     if settings.registry_url:
         from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and an extra
 
-        return Prefix(settings, domain, registry_wire(settings.registry_url, Topics(settings.prefix)))
-    return Prefix(settings, domain, SINGLE_OBJECT)
+        wire = registry_wire(settings.registry_url, Topics(settings.prefix))
+    return Prefix(settings, published.domain, wire, published.rules)
 
 
 def partition_of(customer: str, partitions: int) -> int:

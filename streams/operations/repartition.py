@@ -16,7 +16,7 @@ from streams.kafka.reader import read_committed
 from streams.kafka.topics import partition_counts
 from streams.kafka.watermarks import watermarks
 from streams.offline.verify import set_aside
-from streams.operations.create import BROKERS_DEFAULT, make_topics, publish
+from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
 from streams.operations.prefix import partition_of_key
 from streams.settings import parse_domain
@@ -87,7 +87,7 @@ def repartition(
         on_partition(number)
     _copy_insights(publisher, source, target, partitions // before)
     dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
-    publish(target, domain)
+    publish(target, Published(domain, source.rules))
     return Copied(journal, dead_letters)
 
 

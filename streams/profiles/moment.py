@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from schemas.journal import RULES
+
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
     from streams.settings import DomainSettings
@@ -15,7 +17,7 @@ class Moment:
     A plain class, for the compiled wheel: an attribute of it costs 30 instructions there, one of a Struct 199.
     """
 
-    __slots__ = ("cause", "customer", "effects", "now_ms", "settings")
+    __slots__ = ("cause", "customer", "effects", "now_ms", "rules", "settings")
 
     def __init__(self, customer: str, now_ms: int, cause: str, settings: DomainSettings, effects: Effects) -> None:
         self.customer: Final = customer
@@ -24,3 +26,5 @@ class Moment:
         """event_id, or timer:<name>:<due_ms>."""
         self.settings: Final = settings
         self.effects: Final = effects
+        self.rules: int = RULES
+        """Number of the rules that hold: the partition's where it is known, else the newest."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from schemas.journal import Configured
+from schemas.journal import RULES, Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.demo.servers.broker import Broker
@@ -83,7 +83,7 @@ def main() -> None:
 def _records(events: Iterable[Touchpoint]) -> Iterator[Kept]:
     """As the worker's topics are filled: the settings, then the touchpoints, by partition."""
     domain = DomainSettings(clock="marks", consent_default="granted", flows=library_documents())
-    configured = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), 0))
+    configured = SINGLE_OBJECT.encode(Configured(domain.model_dump_json(), 0, RULES))
     ends = [1] * product.PARTITIONS
     for number in range(product.PARTITIONS):
         yield Kept(None, configured, kept_partition=number)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from schemas.journal import Configured
+from schemas.journal import RULES, Configured
 from schemas.touchpoint import Consent, Mark, Marketing, Order, Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
@@ -28,7 +28,7 @@ _LAST_MARK_MS = (*(HOUR_MS, 3 * HOUR_MS, DAY_MS) * 6, 8 * DAY_MS)
 
 @cache
 def configuration() -> bytes:
-    return SINGLE_OBJECT.encode(Configured(domain().model_dump_json(), 0))
+    return SINGLE_OBJECT.encode(Configured(domain().model_dump_json(), 0, RULES))
 
 
 class Sent(NamedTuple):

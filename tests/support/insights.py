@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from schemas.insights import Count, Facts, PanelRow
-from schemas.journal import Configured, ModelChunk, ModelTick
+from schemas.journal import RULES, Configured, ModelChunk, ModelTick
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.insights.fold import configured, fold_facts
@@ -37,7 +37,7 @@ def a_partition(store: MemoryStore | None = None, **settings: Any) -> Overlay[An
     """Empty state, configured; one journal partition and no grace unless told."""
     state: Overlay[Any] = Overlay(store or MemoryStore(), InsightCodec())
     chosen = {"journal_partitions": 1, "grace_ms": 0, **settings}
-    configured(state, Configured(DomainSettings(**chosen).model_dump_json(), 0))
+    configured(state, Configured(DomainSettings(**chosen).model_dump_json(), 0, RULES))
     return state
 
 

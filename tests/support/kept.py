@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas import wire
 from schemas.insights import Count, Facts
-from schemas.journal import Configured
+from schemas.journal import RULES, Configured
 from streams.fold.record import journal_headers
 from streams.offline.journal import is_in
 from streams.offline.refold import COMPARED
@@ -77,7 +77,7 @@ class KeptWorld(World):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.configured = Configured(self.settings.model_dump_json(), 0)
+        self.configured = Configured(self.settings.model_dump_json(), 0, RULES)
         self.journal = [Kept(None, wire.encode(self.configured))]
         fold = self.fold
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from schemas.journal import Configured, PartitionProgress, Progress
+from schemas.journal import RULES, Configured, PartitionProgress, Progress
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
@@ -96,4 +96,4 @@ class MemoryWorker:
 
 def configured(**settings: Any) -> bytes:
     """The record that begins each partition."""
-    return SINGLE_OBJECT.encode(Configured(DomainSettings.model_validate(settings).model_dump_json(), 0))
+    return SINGLE_OBJECT.encode(Configured(DomainSettings.model_validate(settings).model_dump_json(), 0, RULES))

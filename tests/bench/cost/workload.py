@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from schemas.journal import Configured
+from schemas.journal import RULES, Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.fold.record import journal_headers
@@ -81,7 +81,7 @@ def write_workload(mix: Mix, path: Path) -> None:
         headers = list(journal_headers(event.time_ms))
         records.append(JournalRecord(partition, ends[partition], key, SINGLE_OBJECT.encode(event), headers))
         ends[partition] += 1
-    workload = Workload(settings, SINGLE_OBJECT.encode(Configured(settings, 0)), records)
+    workload = Workload(settings, SINGLE_OBJECT.encode(Configured(settings, 0, RULES)), records)
     path.write_bytes(msgspec.msgpack.encode(workload))
 
 

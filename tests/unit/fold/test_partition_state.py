@@ -9,20 +9,27 @@ from schemas.journal import CollectedTo, PartitionProgress
 from state.codec import NewerState, frame
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
 from streams.fold.partition_state import VERSION as PARTITION_VERSION
-from tests.support.stored import PARTITION_BY_VERSION_1, PARTITION_BY_VERSION_2, a_full_partition
+from tests.support.stored import (
+    PARTITION_BY_VERSION_1,
+    PARTITION_BY_VERSION_2,
+    PARTITION_BY_VERSION_3,
+    a_full_partition,
+)
 from tests.support.world import START_MS, World
 
 
-def test_the_state_of_a_partition_of_either_version_is_read() -> None:
+def test_the_state_of_a_partition_of_every_version_is_read() -> None:
     codec, full = JournalCodec(), a_full_partition()
-    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_1) == msgspec.structs.replace(full, collected=())
-    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == full
+    before_rules = msgspec.structs.replace(full, rules=1)
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_1) == msgspec.structs.replace(before_rules, collected=())
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == before_rules
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_3) == full
 
 
 def test_a_change_of_how_a_partition_is_stored_raises_the_version() -> None:
     full, empty = a_full_partition(), PartitionState()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(empty, name)] == []
-    assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_2.hex()
+    assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_3.hex()
 
 
 def test_a_partition_of_a_later_release_is_refused() -> None:
@@ -35,7 +42,7 @@ def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> N
     world.pass_time(START_MS)
     state = world.overlay.get(PARTITION_KEY)
     assert isinstance(state, PartitionState)
-    stored = frame(1, 0, msgspec.msgpack.encode(msgspec.structs.astuple(state)[:-1]))
+    stored = frame(1, 0, msgspec.msgpack.encode(msgspec.structs.astuple(state)[:7]))
     read = JournalCodec().decode(PARTITION_KEY, stored)
     assert isinstance(read, PartitionState)
     assert (read.now_ms, read.collected) == (START_MS, ())

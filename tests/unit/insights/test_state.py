@@ -47,7 +47,7 @@ def test_a_fold_that_is_interrupted_anywhere_goes_on_alike() -> None:
 
 
 def test_state_of_a_newer_version_is_refused_in_words() -> None:
-    with pytest.raises(NewerState, match=r"b'clock' .* of version 4 .* up to 3"):
+    with pytest.raises(NewerState, match=r"b'clock' .* of version 5 .* up to 4"):
         InsightCodec().decode(CLOCK, frame(VERSION + 1, 0, b""))
 
 

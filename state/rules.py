@@ -1,0 +1,24 @@
+"""The number of the rules by which records are folded, which a record of settings raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.journal import RULES
+from state.codec import NewerState
+
+if TYPE_CHECKING:
+    from schemas.journal import Configured
+
+
+def raised_rules(before: int, record: Configured) -> int:
+    """Return the number of the rules after a record of settings.
+
+    Raises:
+        NewerState: this release does not know these rules.
+    """
+    if record.rules > RULES:
+        raise NewerState(
+            f"the settings name rules {record.rules}, of a later release; this release knows rules up to {RULES}"
+        )
+    return max(before, record.rules)
