@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from state.cache import Cache
 from state.codec import DUE_MS_MAX, due_of
@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ABSENT: Final[Any] = object()
+"""No uncommitted value; None is one, of a deleted key."""
+
 
 class Overlay(Generic[T]):
     """Decoded frozen values over a store; what is put is seen at once, and kept only if it is committed.
+
+    A savepoint is the beginning of work that may be undone alone, such as one record. It costs as much as what is
+    changed after it, and nothing is copied.
 
     Not thread-safe: the caller orders `freeze`, `committed` and `drop` after the work on it.
     """
@@ -30,6 +36,8 @@ class Overlay(Generic[T]):
         self._codec = codec
         self._dirty: dict[bytes, T | None] = {}
         self._dirty_due: dict[bytes, int] = {}
+        self._undo: list[tuple[bytes, Any, int | None]] = []
+        """What each change since the savepoint replaced: key, value, due time."""
         self._frozen: list[tuple[bytes, bytes | None]] = []
         self._read: dict[bytes, bytes] = {}
         """Values that `due` has looked at: the caller gets those that are due next."""
@@ -49,16 +57,46 @@ class Overlay(Generic[T]):
 
     def put(self, key: bytes, value: T, due_ms: int) -> None:
         """Replace the value; `due_ms` is when its first timer is due, 0 if it has none."""
-        self._dirty[key] = value
-        dues = self._dirty_due
-        if dues.get(key) != due_ms:
+        dirty, dues = self._dirty, self._dirty_due
+        before_ms = dues.get(key)
+        self._undo.append((key, dirty.get(key, _ABSENT), before_ms))
+        dirty[key] = value
+        if before_ms != due_ms:
             dues[key] = due_ms
             if due_ms:
                 self._timers.add(due_ms, key)
 
     def delete(self, key: bytes) -> None:
+        self._undo.append((key, self._dirty.get(key, _ABSENT), self._dirty_due.get(key)))
         self._dirty[key] = None
         self._dirty_due[key] = 0
+
+    def savepoint(self) -> None:
+        """Keep what was changed until now, whatever is rolled back later."""
+        self._undo.clear()
+        self._timers.savepoint()
+
+    def changes(self) -> int:
+        """Return how many changes there were since the savepoint: a place for `roll_back`."""
+        return len(self._undo)
+
+    def roll_back(self, to: int = 0) -> None:
+        """Undo the changes since the savepoint but for the first `to`."""
+        undo, dirty, dues = self._undo, self._dirty, self._dirty_due
+        while len(undo) > to:
+            key, value, due_ms = undo.pop()
+            if value is _ABSENT:
+                del dirty[key]
+            else:
+                dirty[key] = value
+            if due_ms is None:
+                dues.pop(key, None)
+                continue
+            dues[key] = due_ms
+            if due_ms:
+                # its entry may have been passed by since
+                self._timers.add(due_ms, key)
+        self._timers.roll_back()
 
     def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]:
         """Return the first `limit` timers (due_ms, key) due by `until_ms`, in that order.
@@ -122,6 +160,7 @@ class Overlay(Generic[T]):
     def _forget_changes(self) -> None:
         self._dirty.clear()
         self._dirty_due.clear()
+        self._undo.clear()
         self._read.clear()
         self._frozen = []
 

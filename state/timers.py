@@ -32,6 +32,8 @@ class Timers:
         self._near: list[Entry] = []
         self._fresh: list[Entry] = []
         self._passed: list[Entry] = []
+        self._passed_before = 0
+        """How many were passed before the savepoint."""
         self._horizon: Entry = BEFORE_ALL
         self._beyond_ms = 0
 
@@ -74,6 +76,17 @@ class Timers:
             self._near.extend(chunk)
             heapify(self._near)
 
+    def savepoint(self) -> None:
+        """Begin what may be rolled back."""
+        self._passed_before = len(self._passed)
+
+    def roll_back(self) -> None:
+        """Bring back the store's entries that were passed since the savepoint: they may be valid again."""
+        # entries that were added stay: they are invalid, and passed by when their time comes
+        for entry in self._passed[self._passed_before :]:
+            heappush(self._near, entry)
+        del self._passed[self._passed_before :]
+
     @property
     def passed(self) -> list[Entry]:
         """Entries of the store that were invalid since the last commit; the next one removes them."""
@@ -87,7 +100,7 @@ class Timers:
             elif entry[0] < self._beyond_ms:
                 self._beyond_ms = entry[0]
         self._fresh.clear()
-        self._passed = []
+        self._passed, self._passed_before = [], 0
         if len(self._near) > 4 * self._chunk:
             self._narrow()
 
@@ -104,4 +117,4 @@ class Timers:
         self._fresh.clear()
         self._near.extend(self._passed)
         heapify(self._near)
-        self._passed = []
+        self._passed, self._passed_before = [], 0

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from state.codec import due_of, frame, open_frame
+from state.codec import due_of, frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from state.rocksdb import RocksDBStore
-from state.timers import Timers
+from tests.support.overlays import TextCodec, an_overlay, commit, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,33 +19,12 @@ if TYPE_CHECKING:
 
     from state.store import Store
 
-Value = tuple[str, int]
-"""A text and the due time in ms."""
-
-
-class TextCodec:
-    def encode(self, key: bytes, value: Value) -> bytes:  # noqa: ARG002 - of the protocol
-        return frame(1, value[1], value[0].encode())
-
-    def decode(self, key: bytes, value: bytes) -> Value:  # noqa: ARG002 - of the protocol
-        _, due_ms, payload = open_frame(value)
-        return payload.decode(), due_ms
-
 
 @pytest.fixture(params=["memory", "rocksdb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store = MemoryStore() if request.param == "memory" else RocksDBStore(tmp_path / "journal-0")
     yield made
     made.close()
-
-
-def put(overlay: Overlay[Value], key: bytes, text: str, due_ms: int = 0) -> None:
-    overlay.put(key, (text, due_ms), due_ms)
-
-
-def commit(overlay: Overlay[Value]) -> None:
-    records = overlay.freeze()
-    overlay.committed(overlay.store.position + len(records))
 
 
 def test_a_put_is_seen_before_it_is_committed_and_stored_after(store: Store) -> None:
@@ -208,13 +187,6 @@ def test_due_agrees_with_a_search_through_all_values(store: Store, chunk: int) -
                 overlay = an_overlay(store, chunk)
                 current = dict(committed)
     assert {key: due_of(value) for key, value in store.items()} == committed
-
-
-def an_overlay(store: Store, chunk: int) -> Overlay[Value]:
-    overlay = Overlay(store, TextCodec())
-    overlay.cache.bytes_max = 200
-    overlay._timers = Timers(store, chunk)  # noqa: SLF001 - small chunks meet their edges sooner
-    return overlay
 
 
 def test_many_timers_due_at_once_are_each_given_once(store: Store) -> None:
