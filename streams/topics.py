@@ -68,11 +68,12 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
     """Return the topics to create. Subscribers' topics have as many partitions as the journal, a fixed number."""
     topics = Topics(prefix)
     journal = settings.journal_partitions
-    stamp = "LogAppendTime" if settings.clock == "wall" else "CreateTime"
+    # a record that says how far time has come is held against the time at which a broker appended it
+    stamped = {"message.timestamp.type": "LogAppendTime" if settings.clock == "wall" else "CreateTime"}
     large = {"max.message.bytes": _MESSAGE_BYTES_MAX}
     return [
-        TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, "message.timestamp.type": stamp}),
-        TopicSpec(topics.journal, journal, {**_FOREVER, **large}),
+        TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, **stamped}),
+        TopicSpec(topics.journal, journal, {**_FOREVER, **large, **stamped}),
         TopicSpec(topics.dead_letters, 1, {**_FOREVER, "max.message.bytes": _LETTER_BYTES_MAX}),
         TopicSpec(topics.retries, 1, _FOREVER),
         *(
@@ -85,8 +86,8 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
         TopicSpec(topics.anomalies, 1, _FOREVER),
         TopicSpec(topics.models, 1, _COMPACTED),
         TopicSpec(topics.settings, 1, _COMPACTED),
-        TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large}),
-        TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large}),
+        TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large, **stamped}),
+        TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large, **stamped}),
     ]
 
 

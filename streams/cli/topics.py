@@ -26,7 +26,7 @@ def create(
     ] = None,
     replication: Annotated[int, typer.Option(help="Copies of each partition. -1: as the brokers' default.")] = -1,
 ) -> None:
-    """Create missing topics and publish the settings that decide. Run it again to change settings.
+    """Create missing topics and publish the settings that decide. Run it again to change settings, or to upgrade.
 
     A setting that you leave out returns to its default.
     """
@@ -42,6 +42,8 @@ def create(
         created = create_prefix(worker, domain, replication, keeps_flows=not names_flows(settings, flows or ()))
     for name in created.topics:
         typer.echo(f"created {name}")
+    for name in created.altered:
+        typer.echo(f"changed the settings of {name}")
     flow_ids = ", ".join(str(flow["id"]) for flow in created.domain.flows) or "none"
     said = "published" if created.configured else "unchanged"
     typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from streams.doctor.finding import fail, ok, warn
 from streams.engine.settings import STATE_AGE_MS_MAX
+from streams.kafka.topics import ALTERED
 from streams.topics import specs
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # settings of a topic as brokers create it, before `topics create` sets others
 _DEFAULTS = {"cleanup.policy": "delete", "message.timestamp.type": "CreateTime"}
 _CREATE = "create it with `touchstream topics create`"
+_AGAIN = "set it by `touchstream topics create` with the settings that you use"
 _ALTER = "set it with kafka-configs.sh --alter --entity-type topics"
 
 
@@ -48,14 +50,14 @@ def judge_topic(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]
     for setting, default in _DEFAULTS.items():
         value = spec.config.get(setting, default)
         if config.get(setting, value) != value:
-            yield fail("topics", f"{spec.name} has {setting}={config[setting]}", f"{_ALTER} to {value}")
+            yield fail("topics", f"{spec.name} has {setting}={config[setting]}", _advice(spec, setting, value))
     yield from _judge_retention(spec, config)
     largest = spec.config.get("max.message.bytes")
     if largest is not None and int(config.get("max.message.bytes", largest)) < int(largest):
         yield fail(
             "topics",
             f"{spec.name} has max.message.bytes={config['max.message.bytes']}: a larger record stops the worker",
-            f"{_ALTER} to {largest}",
+            _advice(spec, "max.message.bytes", largest),
         )
     if config.get("unclean.leader.election.enable") == "true":
         yield warn(
@@ -63,6 +65,10 @@ def judge_topic(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]
             f"{spec.name} has unclean.leader.election.enable=true: committed records can be lost",
             f"{_ALTER} to false",
         )
+
+
+def _advice(spec: TopicSpec, setting: str, value: str) -> str:
+    return _AGAIN if setting in ALTERED and setting in spec.config else f"{_ALTER} to {value}"
 
 
 def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Finding]:

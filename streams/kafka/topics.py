@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from streams.kafka.config import PATIENT_SECONDS
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from streams.topics import TopicSpec
 
 
+ALTERED = ("message.timestamp.type", "max.message.bytes")
+"""Settings that a later release may want otherwise than the one that created the topic; all others are left alone."""
+
+
 class WrongTopics(Exception):
-    """Topics are missing, or have the wrong number of partitions."""
+    """Topics are missing, or have the wrong number of partitions or settings that cannot be changed."""
 
 
 def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None) -> list[str]:
@@ -40,6 +44,39 @@ def create_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str,
             there = _counts(admin)
     check_counts({name: spec.partitions for name, spec in wanted.items() if name in there}, there)
     return made
+
+
+def alter_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, str] | None = None) -> list[str]:
+    """Give existing topics the settings that they need; return the names of those changed.
+
+    A larger limit than needed stays. Raises WrongTopics if the brokers refuse, for example for want of a right.
+    """
+    admin = AdminClient({**(client or {}), "bootstrap.servers": brokers})
+    wanted = {spec.name: spec for spec in specs}
+    changes: dict[str, dict[str, str]] = {}
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
+    for resource, answer in admin.describe_configs(asked, request_timeout=PATIENT_SECONDS).items():
+        try:
+            there = answer.result()
+        except KafkaException as error:
+            raise WrongTopics(f"topic {resource.name}: its settings are not shown: {error.args[0].str()}") from error
+        needed = wanted[resource.name].config
+        change = {key: needed[key] for key in ALTERED if key in needed and _differs(there[key].value, needed[key])}
+        if change:
+            changes[resource.name] = change
+    for name, change in changes.items():
+        entries = [ConfigEntry(*each, incremental_operation=AlterConfigOpType.SET) for each in change.items()]
+        altered = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        try:
+            admin.incremental_alter_configs([altered], request_timeout=PATIENT_SECONDS)[altered].result()
+        except KafkaException as error:
+            to = ", ".join(f"{key}={value}" for key, value in change.items())
+            raise WrongTopics(f"topic {name} cannot be changed to {to}: {error.args[0].str()}") from error
+    return list(changes)
+
+
+def _differs(there: str, needed: str) -> bool:
+    return int(there) < int(needed) if needed.isdigit() else there != needed
 
 
 def check_counts(wanted: Mapping[str, int], there: Mapping[str, int]) -> None:

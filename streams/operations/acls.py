@@ -31,7 +31,7 @@ class Acl:
 def acls(prefix: str) -> Mapping[str, Sequence[Acl]]:
     """Return by role all rights that it needs, and no others: none reaches a prefix that begins like this one."""
     topics = Topics(prefix)
-    worker, admin = ("Read", "Write"), ("Create", "Read", "Write", "DescribeConfigs")
+    worker, admin = ("Read", "Write"), ("Create", "Read", "Write", "DescribeConfigs", "AlterConfigs")
     return {
         "worker": (
             *(Acl("topic", name, worker) for name in topics.all()),

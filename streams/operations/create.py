@@ -14,7 +14,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
-from streams.kafka.topics import create_topics, partition_counts
+from streams.kafka.topics import alter_topics, create_topics, partition_counts
 from streams.settings import parse_domain
 from streams.topics import Topics, specs
 
@@ -45,11 +45,12 @@ class PublishedMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The result: names of the topics created, whether settings were published, and the settings now valid."""
+    """The result: topics created and changed, whether settings were published, and the settings now valid."""
 
     topics: tuple[str, ...]
     configured: bool
     domain: DomainSettings
+    altered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +64,20 @@ class Published:
 def create_prefix(
     settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT, *, keeps_flows: bool = False
 ) -> Created:
-    """Create missing topics and publish `domain` if it differs from what was published last; may be repeated.
+    """Create missing topics, change others, and publish `domain` if it differs from what holds; may be repeated.
 
     With `keeps_flows` published flows stay as they are. The number of the rules becomes this release's.
 
     Raises:
         CannotChange: the prefix has another clock or number of partitions.
-        WrongTopics: a topic cannot be created, or exists with another number of partitions.
+        WrongTopics: a topic cannot be created or changed, or exists with another number of partitions.
         PublishedMeanwhile: run it again.
         KafkaException: no broker answers, or the brokers refused the records.
     """
     _in_force(settings, domain)
     made = make_topics(settings, domain, replication)
+    there = [spec for spec in specs(settings.prefix, domain) if spec.name not in made]
+    altered = alter_topics(settings.brokers, there, settings.kafka) if there else []
     # from here on nobody else publishes; somebody may have done so since the check above
     publisher, now_ms = _publisher(settings), _now_ms()
     published = _in_force(settings, domain)
@@ -87,7 +90,7 @@ def create_prefix(
     is_new = published != wanted or Topics(settings.prefix).settings in made
     if is_new:
         _publish(publisher, settings.prefix, wanted, now_ms)
-    return Created(tuple(made), is_new, domain)
+    return Created(tuple(made), is_new, domain, tuple(altered))
 
 
 def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from schemas.journal import Configured
 from schemas.wire import decode, encode
@@ -182,3 +182,33 @@ def _produce(settings: WorkerSettings, customers: Sequence[str]) -> None:
     with a_producer(settings.brokers) as producer:
         for customer in customers:
             producer.produce(Topics(settings.prefix).triggers, b"", customer.encode())
+
+
+def test_topics_of_an_earlier_release_get_the_brokers_stamps_and_limits_and_keep_what_an_operator_chose(
+    settings: WorkerSettings,
+) -> None:
+    wall, topics = DOMAIN.model_copy(update={"clock": "wall"}), Topics(settings.prefix)
+    chosen = {"retention.ms": "86400000", "max.message.bytes": "20000000"}
+    create_topics(settings.brokers, [TopicSpec(topics.touchpoints, 2, {"max.message.bytes": "1000000"})])
+    create_topics(settings.brokers, [TopicSpec(topics.journal, 3, chosen)])
+    assert create_prefix(settings, wall, 1).altered == (topics.touchpoints, topics.journal)
+    configs = shown(settings, topics.touchpoints, topics.journal)
+    assert configs[topics.touchpoints]["message.timestamp.type"] == "LogAppendTime"
+    assert configs[topics.touchpoints]["max.message.bytes"] == "8388608"
+    assert configs[topics.journal].items() >= {**chosen, "message.timestamp.type": "LogAppendTime"}.items()
+    assert create_prefix(settings, wall, 1).altered == ()
+
+
+def test_a_replays_prefix_keeps_the_stamps_of_those_who_write(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    journal = Topics(settings.prefix).journal
+    assert shown(settings, journal)[journal]["message.timestamp.type"] == "CreateTime"
+    assert create_prefix(settings, DOMAIN).altered == ()
+
+
+def shown(settings: WorkerSettings, *topics: str) -> dict[str, dict[str, str]]:
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    answers = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic) for topic in topics])
+    return {
+        asked.name: {name: entry.value for name, entry in answer.result().items()} for asked, answer in answers.items()
+    }
