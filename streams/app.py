@@ -66,7 +66,7 @@ def build(prefix: Prefix) -> Worker:
     settings, domain = prefix.settings, prefix.domain
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
-    profiling = Profiling(topics, prefix.wire, observer)
+    profiling = Profiling(topics, prefix.wire, observer, domain.journal_partitions)
     inputs = _inputs(prefix, topics, status, observer, profiling)
     app = create_app(
         settings.prefix,

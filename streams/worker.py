@@ -9,7 +9,8 @@ import msgspec
 from streams.app import build
 from streams.engine.run import run
 from streams.fold.attempt import OF_LATER
-from streams.operations.prefix import open_prefix, partition_of
+from streams.kafka.partitioner import partition_of
+from streams.operations.prefix import open_prefix
 from streams.profiles.view import view
 from streams.telemetry import logs
 from streams.web.pages import NotOwned, register

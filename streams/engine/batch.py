@@ -23,13 +23,17 @@ GENERATION = 0
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
-    """A record to send; partition -1 means: chosen by murmur2 of the key, or at random without a key."""
+    """A record to send.
+
+    It names its partition: a fold's own partition for its customers, `streams.kafka.partitioner` with a number of
+    partitions from the settings for other keys. So no number that the client sees decides.
+    """
 
     topic: str
+    partition: int
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]] | None = None
-    partition: int = -1
 
 
 class Batch:

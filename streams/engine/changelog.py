@@ -32,7 +32,7 @@ class ChangelogWriter:
         if not records:
             return
         number = partition.number
-        outputs = [Output(topic, key, value, None, number) for key, value in records]
+        outputs = [Output(topic, number, key, value) for key, value in records]
         last = outputs.pop()
         self._transactions.send(outputs)
         self._awaited.add(partition.place)

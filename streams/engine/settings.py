@@ -103,7 +103,6 @@ def producer_config(settings: EngineSettings) -> ClientConfig:
         "message.max.bytes": 16 << 20,
         **client_config(settings),
         "enable.idempotence": True,
-        "partitioner": "murmur2_random",
         "retry.backoff.ms": RETRY_BACKOFF_MS,
     }
     if settings.guarantee == "exactly_once":

@@ -41,7 +41,6 @@ class Publisher:
             **settings.kafka,
             "bootstrap.servers": settings.brokers,
             "enable.idempotence": True,
-            "partitioner": "murmur2_random",
         }
         self._is_transactional = settings.guarantee == "exactly_once"
         if self._is_transactional:

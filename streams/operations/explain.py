@@ -10,7 +10,7 @@ from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick
 from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigger
 from streams.fold.partition_state import PartitionState, with_chunk, with_tick
-from streams.operations.prefix import partition_of
+from streams.kafka.partitioner import partition_of
 from streams.operations.wording import change_sentence, why_segment
 from streams.profiles.keys import USER, is_customer
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts

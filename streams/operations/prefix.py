@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.journal import RULES
@@ -65,14 +64,3 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
 
         wire = registry_wire(settings.registry_url, Topics(settings.prefix))
     return Prefix(settings, published.domain, wire, published.rules)
-
-
-def partition_of(customer: str, partitions: int) -> int:
-    """Return a customer's journal partition, the same as in every Kafka client with murmur2."""
-    return partition_of_key(customer.encode(), partitions)
-
-
-def partition_of_key(key: bytes, partitions: int) -> int:
-    """Return the same for a customer's key."""
-    hashed: int = murmur2(key) & 0x7FFFFFFF
-    return hashed % partitions

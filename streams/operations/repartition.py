@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from streams.insights.state import CLOCK, Clock, InsightCodec
 from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.journal import COPIED
+from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import partition_counts
@@ -18,7 +19,6 @@ from streams.kafka.watermarks import watermarks
 from streams.offline.verify import set_aside
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
-from streams.operations.prefix import partition_of_key
 from streams.settings import parse_domain
 from streams.topics import Topics
 

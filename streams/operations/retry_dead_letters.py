@@ -11,9 +11,9 @@ from schemas.journal import Unparked
 from schemas.outputs import NOT_WHOLE, Retried
 from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.operations.dead_letters import read_letters
-from streams.operations.prefix import partition_of
 from streams.topics import Topics
 
 if TYPE_CHECKING:

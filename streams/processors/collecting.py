@@ -12,7 +12,8 @@ from streams.collect.collector import collect
 from streams.engine.batch import Output
 from streams.fold.attempt import RAISED, raised_detail
 from streams.fold.record import journal_headers
-from streams.processors.letters import dead_letter
+from streams.kafka.partitioner import partition_of_key
+from streams.processors.letters import LETTERS_PARTITION, dead_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -84,7 +85,8 @@ class Collecting:
                 continue
             self._journalled += 1
             headers = list(journal_headers(collected.received_ms))
-            yield Output(self._topics.journal, collected.key, collected.value, headers)
+            partition = partition_of_key(collected.key, self._settings.journal_partitions)
+            yield Output(self._topics.journal, partition, collected.key, collected.value, headers)
         if batch.messages and self._settings.clock == "wall":
             self._advance(batch.partition, batch.messages[-1].timestamp()[1])
 
@@ -97,7 +99,7 @@ class Collecting:
         self._announcing = advanced
         progress = tuple(PartitionProgress(p, at) for p, at in sorted(advanced.items()))
         value = self._wire.encode(CollectedTo(progress))
-        return [Output(self._topics.journal, None, value, None, p) for p in range(self._settings.journal_partitions)]
+        return [Output(self._topics.journal, p, None, value) for p in range(self._settings.journal_partitions)]
 
     def wants_cycle(self) -> bool:
         """Return whether an idle partition's watermark is to be announced, which only a wall prefix does."""
@@ -146,4 +148,4 @@ class Collecting:
     def _letter(self, reason: str, detail: str, message: Message) -> Output:
         letter = dead_letter("collect", reason, detail, message)
         self._letters.append(letter)
-        return Output(self._topics.dead_letters, letter.key, self._wire.encode(letter))
+        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))

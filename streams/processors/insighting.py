@@ -11,7 +11,7 @@ from streams.engine.batch import Output
 from streams.insights.fold import configured, fold_facts
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED
-from streams.processors.letters import dead_letter
+from streams.processors.letters import LETTERS_PARTITION, dead_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from streams.insights.effects import InsightEffects
     from streams.telemetry.observer import InsightSnapshot, Observer
     from streams.topics import Topics
+
+
+ONLY_PARTITION = 0
+"""Of facts, and of all topics that insights writes."""
 
 
 class Insighting:
@@ -60,7 +64,7 @@ class Insighting:
             except WireError as error:
                 letter = dead_letter("insights", error.reason, error.detail, message)
                 self._pending.append(letter)
-                yield Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))
+                yield Output(self._topics.dead_letters, LETTERS_PARTITION, message.key(), self._wire.encode(letter))
                 continue
             if isinstance(record, Facts):
                 yield from self._outputs(fold_facts(batch.overlay, record))
@@ -103,12 +107,12 @@ class Insighting:
         self._changed |= effects.stocks
         self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
         for kpi in effects.kpis:
-            yield Output(topics.kpis, f"{kpi.name}|{kpi.grain}|{kpi.by}".encode(), encode(kpi))
+            yield Output(topics.kpis, ONLY_PARTITION, f"{kpi.name}|{kpi.grain}|{kpi.by}".encode(), encode(kpi))
         for anomaly in effects.anomalies:
-            yield Output(topics.anomalies, f"{anomaly.kpi}|{anomaly.by}".encode(), encode(anomaly))
+            yield Output(topics.anomalies, ONLY_PARTITION, f"{anomaly.kpi}|{anomaly.by}".encode(), encode(anomaly))
         for model in effects.models:
-            yield Output(topics.models, model.kind.encode(), encode(model))
+            yield Output(topics.models, ONLY_PARTITION, model.kind.encode(), encode(model))
         for record in effects.broadcast:
             value = encode(record)
             for partition in range(self._journal_partitions):
-                yield Output(topics.journal, None, value, None, partition)
+                yield Output(topics.journal, partition, None, value)

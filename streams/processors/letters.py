@@ -10,6 +10,8 @@ from streams.kafka.headers import readable_headers
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
+LETTERS_PARTITION = 0
+"""Of `dead-letters`, which has one, so that letters have one order; a record without a key has its place there too."""
 _DETAIL_MAX = 8_000
 _WHOLE_BYTES_MAX = 10 * 1024 * 1024
 """A record up to this size is kept as it came: more than `touchpoints` takes, less than `dead-letters` does."""

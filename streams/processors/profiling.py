@@ -11,7 +11,8 @@ from streams.engine.batch import Output
 from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
-from streams.processors.letters import dead_letter
+from streams.kafka.partitioner import partition_of
+from streams.processors.letters import LETTERS_PARTITION, dead_letter
 from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
 
@@ -70,11 +71,12 @@ class Tally:
 class Profiling:
     """Processor of `journal`: one fold a partition."""
 
-    def __init__(self, topics: Topics, wire: Wire, observer: Observer) -> None:
+    def __init__(self, topics: Topics, wire: Wire, observer: Observer, journal_partitions: int) -> None:
         self.folds: dict[int, Fold] = {}
         self._topics = topics
         self._topic_names = {struct: getattr(topics, name) for struct, name in TOPIC_OF.items()}
         self._wire = wire
+        self._journal_partitions = journal_partitions
         self._read = reader(wire)
         self._observer = observer
         self._tallies: dict[int, tuple[Tally, Tally]] = {}
@@ -97,7 +99,7 @@ class Profiling:
             effects = outcome.effects
             tally.add(effects)
             if effects.outputs:
-                self._send(effects.outputs, outputs, _COPY if is_copy else None)
+                self._send(effects.outputs, partition, outputs, _COPY if is_copy else None)
             if effects.journal and not is_copy:
                 self._append(effects.journal, partition, outputs)
         new.count()
@@ -110,7 +112,7 @@ class Profiling:
         for partition, times in list(self._gate.unannounced(partitions)):
             self._gate.announce(partition, times)
             progress = tuple(PartitionProgress(p, time_ms) for p, time_ms in enumerate(times) if time_ms >= 0)
-            outputs.append(Output(self._topics.journal, None, self._wire.encode(Progress(progress)), None, partition))
+            outputs.append(Output(self._topics.journal, partition, None, self._wire.encode(Progress(progress))))
         for partition in partitions:
             if partition in self._tallies:
                 self._send_facts(partition, outputs)
@@ -124,7 +126,7 @@ class Profiling:
             if tally.folded:
                 facts = tally.facts(partition, fold.complete_to_ms())
                 self._pending.append(facts)
-                outputs.append(Output(self._topics.facts, b"%d" % partition, self._wire.encode(facts), headers, 0))
+                outputs.append(Output(self._topics.facts, 0, b"%d" % partition, self._wire.encode(facts), headers))
         self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:
@@ -171,6 +173,7 @@ class Profiling:
     def _send(
         self,
         emitted: Iterable[tuple[str, msgspec.Struct | None]],
+        partition: int,
         outputs: list[Output],
         headers: list[tuple[str, bytes]] | None,
     ) -> None:
@@ -180,22 +183,23 @@ class Profiling:
             if customer is not last:
                 last, key = customer, customer.encode()
             if record is None:
-                outputs.append(Output(self._topics.profiles, key, None, headers))
+                outputs.append(Output(self._topics.profiles, partition, key, None, headers))
                 continue
             self._pending.append(record)
-            outputs.append(Output(topics[type(record)], key, encode(record), headers))
+            outputs.append(Output(topics[type(record)], partition, key, encode(record), headers))
 
     def _append(self, appended: Iterable[Appended], partition: int, outputs: list[Output]) -> None:
         for key, record, headers in appended:
             value = record if isinstance(record, bytes) else self._wire.encode(record)
             if key is None:
-                outputs.append(Output(self._topics.journal, None, value, None, partition))
+                outputs.append(Output(self._topics.journal, partition, None, value))
             else:
-                outputs.append(Output(self._topics.journal, key.encode(), value, list(headers) or None))
+                to = partition_of(key, self._journal_partitions)
+                outputs.append(Output(self._topics.journal, to, key.encode(), value, list(headers) or None))
 
     def _letter(self, refused: Refused, message: Message, tally: Tally) -> Output:
         tally.folded = True
         tally.ones += counted_as_letter(message)
         letter = dead_letter("fold", refused.reason, refused.detail, message)
         self._pending.append(letter)
-        return Output(self._topics.dead_letters, message.key(), self._wire.encode(letter))
+        return Output(self._topics.dead_letters, LETTERS_PARTITION, message.key(), self._wire.encode(letter))

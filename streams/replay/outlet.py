@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark
+from streams.kafka.partitioner import partition_of_key
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
@@ -26,8 +27,6 @@ _OURS: dict[str, str | int | bool] = {
 _FIXED: dict[str, str | int | bool] = {
     # a mark must not overtake the touchpoints before it
     "enable.idempotence": True,
-    # every other client, in any language, chooses the same partition for a customer
-    "partitioner": "murmur2_random",
 }
 _POLL_EVERY = 500
 _FULL_SECONDS = 0.5
@@ -57,13 +56,13 @@ class Outlet:
         value = self._wire.encode(touchpoint)
         if len(value) > TOUCHPOINT_BYTES_MAX:
             return False
-        self._send(self._touchpoints, key, value)
+        self._send(self._touchpoints, partition_of_key(key, self._partitions), key, value)
         return True
 
     def mark(self, time_ms: int) -> None:
         value = self._wire.encode(Mark(time_ms))
         for partition in range(self._partitions):
-            self._send(self._touchpoints, b"", value, partition)
+            self._send(self._touchpoints, partition, b"", value)
 
     def dead_letter(self, refused: RefusedLines, file: str) -> None:
         detail, raw = refused.detail, refused.raw
@@ -79,7 +78,7 @@ class Outlet:
             value=raw,
             lines=refused.lines,
         )
-        self._send(self._dead_letters, file.encode(), self._wire.encode(letter))
+        self._send(self._dead_letters, 0, file.encode(), self._wire.encode(letter))
 
     def serve(self, seconds: float = 0.0) -> None:
         """Give the client time for its deliveries; raises Undeliverable if one failed."""
@@ -95,7 +94,7 @@ class Outlet:
             message = f"{self._touchpoints}: the broker did not accept {left} records in {_FLUSH_SECONDS:.0f} s"
             raise Undeliverable(message)
 
-    def _send(self, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
+    def _send(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         self._sent += 1
         if self._sent % _POLL_EVERY == 0:
             self.serve()

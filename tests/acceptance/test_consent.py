@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.outputs import DeadLetter, Decision, Trigger
 from schemas.touchpoint import Mark
 from streams.kafka.config import reader_config
-from streams.operations.prefix import partition_of
+from streams.kafka.partitioner import partition_of
 from tests.support.flows import a_flow
 from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until

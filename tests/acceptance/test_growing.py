@@ -17,8 +17,9 @@ from streams.__main__ import app
 from streams.flows.language.files import library_documents
 from streams.insights.state import CLOCK, SETTINGS, InsightCodec
 from streams.kafka.journal import COPIED
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
-from streams.operations.prefix import open_prefix, partition_of
+from streams.operations.prefix import open_prefix
 from streams.replay.replayer import Source
 from streams.shop.generator import Shop
 from tests.support.claims import DEVICES, assert_nothing_twice, assert_verified

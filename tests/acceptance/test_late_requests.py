@@ -71,7 +71,7 @@ def work(lab: Lab, count: int, folder: Path) -> Ended:
             try:
                 for copy in range(COPIES):
                     # one after the other, so that a late end may come between any two
-                    transactions.send([Output("out", b"%d" % number, b"%d" % copy, None, copy % 2)])
+                    transactions.send([Output("out", copy % 2, b"%d" % number, b"%d" % copy)])
                     transactions.flush()
                 if number % ABORTED_EVERY == ABORTED_EVERY - 1:
                     transactions.abort()

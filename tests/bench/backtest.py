@@ -15,8 +15,8 @@ from streams.collect.keys import key_of
 from streams.demo.servers.broker import Broker
 from streams.flows.language.files import library_documents
 from streams.fold.record import journal_headers
+from streams.kafka.partitioner import partition_of_key
 from streams.offline.journal_file import write_journal
-from streams.operations.prefix import partition_of_key
 from streams.settings import DomainSettings
 from tests.bench import product
 from tests.bench.mix import clickstream, touchpoints

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from schemas.journal import Configured
 from schemas.wire import decode, encode
 from streams.flows.language.publishing import paused, with_flow
+from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import WrongTopics, create_topics
 from streams.operations.create import (
@@ -20,7 +21,7 @@ from streams.operations.create import (
     create_prefix,
     read_domain,
 )
-from streams.operations.prefix import open_prefix, partition_of
+from streams.operations.prefix import open_prefix
 from streams.settings import DomainSettings, WorkerSettings, parse_worker
 from streams.topics import Topics, TopicSpec
 from tests.support.flows import a_flow

@@ -12,8 +12,8 @@ from schemas.journal import Configured
 from schemas.outputs import ProfileView
 from schemas.wire import encode
 from streams.demo.servers.server import DidNotStart
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
-from streams.operations.prefix import partition_of
 from streams.profiles.codec import VERSION
 from tests.support.outcomes import read_outcome
 from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off

@@ -50,13 +50,13 @@ class Calm:
         batch.overlay = self._overlays[number]
         outputs = list(processor.process(batch))
         for output in outputs:
-            self._outcome.take(output, JOURNAL_PARTITIONS)
+            self._outcome.take(output)
         return outputs
 
     def end(self) -> None:
         """Conclude as the last cycle does, and note the state."""
         for output in self._source.processor.conclude(sorted(self._overlays)):
-            self._outcome.take(output, JOURNAL_PARTITIONS)
+            self._outcome.take(output)
         for number, overlay in self._overlays.items():
             if overlay is not None:
                 overlay.freeze()

@@ -18,7 +18,8 @@ from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import TOUCHPOINT_PARTITIONS, domain
 from tests.simulation.model_client import ModelMessage
 from tests.simulation.model_consumer import ModelConsumer
-from tests.simulation.outcome import differences, held, of_customers
+from tests.simulation.model_producer import partition_of
+from tests.simulation.outcome import ORDERED, differences, held, of_customers
 from tests.simulation.scheduler import Process
 from tests.simulation.worker import TOPICS, inputs
 from tests.simulation.world import Broken, Case, World
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from streams.fold.record import Record
     from streams.kafka.offsets import PartitionId
     from tests.simulation.disk import ModelDisk
-    from tests.simulation.model_broker import Entry, Log
+    from tests.simulation.model_broker import Entry, Log, ModelBroker
     from tests.simulation.outcome import Outcome
 
 
@@ -68,8 +69,10 @@ def flaws(world: World) -> Iterator[str]:
     3. Every disk that is left, restored, has that state.
     4. Where nothing crosses partitions, all of it equals a calm run of what was sent.
     5. Where nothing comes late, time has not overtaken what was forwarded.
+    6. What has a key is in the partition where Kafka's own clients look for it.
     """
     yield from world.ended
+    yield from _misplaced(world.broker)
     there = held(world.broker)
     yield from differences(there, refolded(world.broker))
     for slot, disk in enumerate(world.disks):
@@ -78,6 +81,15 @@ def flaws(world: World) -> Iterator[str]:
         yield from differences(of_customers(there), of_customers(calm_run(world.sent)))
     elif not world.case.has_late:
         yield from _overtaken(world.broker.topics[TOPICS.journal])
+
+
+def _misplaced(broker: ModelBroker) -> Iterator[str]:
+    for topic in (*ORDERED, TOPICS.journal):
+        logs = broker.topics[topic]
+        for number, log in enumerate(logs):
+            for offset, entry in log.committed():
+                if entry.key is not None and number != partition_of(entry.key, len(logs)):
+                    yield f"{entry.key!r} is in {topic}-{number}, at {offset}"
 
 
 def _restored(world: World, slot: int, disk: ModelDisk, there: Outcome) -> Iterator[str]:

@@ -96,9 +96,8 @@ class ModelProducer(ModelClient):
             raise KafkaException(KafkaError(KafkaError._STATE, "no transaction is open"))  # noqa: SLF001 - its name
         if kind == "full":
             raise BufferError
-        count = len(self._broker.topics[topic])
-        if partition < 0:
-            partition = self._chance(count) if key is None else partition_of(key, count)
+        if not 0 <= partition < len(self._broker.topics[topic]):
+            raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION, f"{topic} has no partition {partition}"))  # noqa: SLF001 - its name
         entry = Entry(key, value, as_headers(headers))
         self._queue.append(Waiting((topic, partition), entry, on_delivery))
         self._called("produce")

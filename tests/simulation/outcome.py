@@ -15,7 +15,6 @@ from streams.engine.batch import Output
 from streams.fold.partition_state import PARTITION_KEY
 from streams.profiles.codec import decode_profile
 from tests.simulation.model_client import as_headers
-from tests.simulation.model_producer import partition_of
 from tests.simulation.worker import TOPICS
 
 if TYPE_CHECKING:
@@ -64,12 +63,11 @@ class Outcome:
     complete_to_ms: dict[int, int | None] = field(default_factory=dict)
     state: dict[PartitionId, dict[bytes, Any]] = field(default_factory=dict)
 
-    def take(self, output: Output, partitions: int) -> None:
+    def take(self, output: Output) -> None:
         """Take in a record that was sent."""
         topic, key, value = output.topic, output.key, output.value
         if topic == _JOURNAL:
-            number = output.partition if output.partition >= 0 else partition_of(key or b"", partitions)
-            self._take_journal(number, key, value, as_headers(output.headers))
+            self._take_journal(output.partition, key, value, as_headers(output.headers))
         elif topic == _FACTS:
             facts = SINGLE_OBJECT.decode_as(Facts, value or b"")
             self.counts.update({(facts.partition, c.name, c.hour_ms, c.by): c.value for c in facts.counts})
@@ -98,13 +96,12 @@ class Outcome:
 def held(broker: ModelBroker) -> Outcome:
     """Read what the topics hold: what was committed, and the state as the changelogs have it."""
     outcome = Outcome()
-    partitions = len(broker.topics[_JOURNAL])
     for topic in (*ORDERED, _DEAD_LETTERS, _FACTS, _JOURNAL):
         for number, log in enumerate(broker.topics[topic]):
             # the settings are the first record of each partition of facts and journal
             for _, entry in log.committed(1 if topic in {_FACTS, _JOURNAL} else 0):
-                output = Output(topic, entry.key, entry.value, list(entry.headers), number)
-                outcome.take(output, partitions)
+                output = Output(topic, number, entry.key, entry.value, list(entry.headers))
+                outcome.take(output)
     for topic, changelog in ((_JOURNAL, TOPICS.profiles_changelog), (_FACTS, TOPICS.insights_changelog)):
         for number, log in enumerate(broker.topics[changelog]):
             last = {entry.key or b"": entry.value for _, entry in log.committed()}

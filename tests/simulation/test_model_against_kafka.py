@@ -149,7 +149,7 @@ def nothing_comes_of_what_is_paused(side: Side) -> Seen:
     yield read(side, reader, 2)
 
 
-def keys_decide_partitions(side: Side) -> Seen:
+def each_record_is_reported_where_it_was_sent(side: Side) -> Seen:
     producer = side.producer()
     reported: dict[int, tuple[int, int]] = {}
 
@@ -163,7 +163,7 @@ def keys_decide_partitions(side: Side) -> Seen:
             side.topic,
             value=b"value",
             key=key,
-            partition=-1,
+            partition=number % 2,
             on_delivery=lambda _, message, of=number: report(of, message),
         )
     producer.flush(10)
@@ -249,7 +249,7 @@ SCRIPTS = (
     a_transaction_that_takes_too_long_is_aborted_and_its_producer_ends,
     an_end_is_told_again_after_a_seek_and_after_new_records,
     nothing_comes_of_what_is_paused,
-    keys_decide_partitions,
+    each_record_is_reported_where_it_was_sent,
     offsets_are_committed_with_their_transaction_or_not_at_all,
     only_members_of_the_present_generation_commit_offsets,
 )

@@ -54,7 +54,7 @@ def inputs(domain: DomainSettings) -> list[Input]:
     """The three agents' inputs, as streams.app has them."""
     wire = SINGLE_OBJECT
     collecting = Collecting(TOPICS, domain, wire, lambda _: None, observer())
-    profiling = Profiling(TOPICS, wire, observer())
+    profiling = Profiling(TOPICS, wire, observer(), domain.journal_partitions)
     insighting = Insighting(TOPICS, wire, observer(), domain.journal_partitions, lambda _: InsightSnapshot())
     return [
         Input(TOPICS.touchpoints, collecting),

@@ -66,7 +66,7 @@ class Counting(Quiet):
                 raise RuntimeError("cannot digest poison")
             count = (batch.overlay.get(key) or 0) + 1
             batch.overlay.put(key, count, 0)
-            yield Output(f"{self._prefix}-out", key, b"%b,%d" % (value, count))
+            yield Output(f"{self._prefix}-out", batch.partition, key, b"%b,%d" % (value, count))
 
     def revoked(self, partition: int) -> None:  # noqa: ARG002 - of the protocol
         while self._stuck:
@@ -78,7 +78,7 @@ class Counting(Quiet):
     def conclude(self, partitions: Collection[int]) -> Iterator[Output]:
         if self.wants_cycle():
             self._pulsed_s = time.monotonic()
-            yield Output(f"{self._prefix}-pulse", None, json.dumps(sorted(partitions)).encode(), None, 0)
+            yield Output(f"{self._prefix}-pulse", 0, None, json.dumps(sorted(partitions)).encode())
 
 
 class Passing(Quiet):
@@ -88,7 +88,7 @@ class Passing(Quiet):
     def process(self, batch: Batch) -> Iterator[Output]:
         assert batch.overlay is None
         for message in batch.messages:
-            yield Output(self._topic, message.key(), message.value(), [("hops", b"1")])
+            yield Output(self._topic, batch.partition, message.key(), message.value(), [("hops", b"1")])
 
 
 def main() -> None:

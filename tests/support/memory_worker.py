@@ -12,7 +12,7 @@ from streams.collect.keys import key_of
 from streams.engine.batch import Batch
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers
-from streams.operations.prefix import partition_of_key
+from streams.kafka.partitioner import partition_of_key
 from streams.processors.profiling import Profiling
 from streams.settings import DomainSettings, parse_domain
 from streams.telemetry.metrics import Metrics
@@ -34,7 +34,7 @@ class MemoryWorker:
         self.settings = parse_domain(SINGLE_OBJECT.decode(configured).settings)
         partitions = range(self.settings.journal_partitions)
         observer = Observer(Metrics(), known_labels(self.settings, flows=(), reasons={}))
-        self._profiling = Profiling(TOPICS, SINGLE_OBJECT, observer)
+        self._profiling = Profiling(TOPICS, SINGLE_OBJECT, observer, len(partitions))
         self.overlays: list[Overlay[Any]] = [Overlay(MemoryStore(), JournalCodec()) for _ in partitions]
         for partition, overlay in enumerate(self.overlays):
             self._profiling.assigned(partition, overlay)
@@ -82,10 +82,7 @@ class MemoryWorker:
         self.outputs += outputs
         for output in outputs:
             if output.topic == TOPICS.journal:
-                target = output.partition
-                if target < 0:
-                    target = partition_of_key(output.key or b"", len(self.journal))
-                self._append(target, output.key, output.value, tuple(output.headers or ()))
+                self._append(output.partition, output.key, output.value, tuple(output.headers or ()))
 
     def _append(
         self, partition: int, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()

@@ -77,7 +77,7 @@ class Partitions:
         domain = parse_domain(workload.settings)
         flows = tuple(str(flow["id"]) for flow in domain.flows)
         observer = Observer(Metrics(), known_labels(domain, flows=flows, reasons={}))
-        self.profiling = Profiling(_TOPICS, SINGLE_OBJECT, observer)
+        self.profiling = Profiling(_TOPICS, SINGLE_OBJECT, observer, PARTITIONS)
         self.overlays: list[Overlay[Any]] = [Overlay(MemoryStore(), JournalCodec()) for _ in range(PARTITIONS)]
         self._counter = counter
         for partition, overlay in enumerate(self.overlays):
@@ -98,7 +98,7 @@ class Partitions:
         with phase("profiles"):
             for number, overlay in enumerate(self.overlays):
                 for key, value in overlay.freeze():
-                    Output(changelog, key, value, None, number)
+                    Output(changelog, number, key, value)
         with phase("store"):
             for overlay in self.overlays:
                 overlay.committed(overlay.store.position + 1)

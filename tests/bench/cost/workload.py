@@ -11,7 +11,7 @@ from schemas.journal import RULES, Configured
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.keys import key_of
 from streams.fold.record import journal_headers
-from streams.operations.prefix import partition_of_key
+from streams.kafka.partitioner import partition_of_key
 from streams.settings import DomainSettings
 from tests.bench.flow_sets import ONE
 from tests.bench.mix import clickstream, touchpoints

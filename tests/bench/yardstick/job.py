@@ -112,6 +112,6 @@ class Rfm(Quiet):
             state, credits_, change = step(get(key) or begin(touch), touch)
             put(key, state, 0)
             for credit in credits_:
-                yield Output(credits_topic, key, encode(credit))
+                yield Output(credits_topic, batch.partition, key, encode(credit))
             if change is not None:
-                yield Output(segments_topic, key, encode(change))
+                yield Output(segments_topic, batch.partition, key, encode(change))

@@ -17,7 +17,7 @@ def test_a_worker_that_takes_a_partition_over_announces_what_was_collected_befor
     world = World(touchpoint_partitions=2)
     world.append("", CollectedTo((PartitionProgress(0, START_MS), PartitionProgress(1, START_MS + 1))))
     world.commit()
-    profiling = Profiling(Topics("shop"), SINGLE_OBJECT, Observer(Metrics(), Known()))
+    profiling = Profiling(Topics("shop"), SINGLE_OBJECT, Observer(Metrics(), Known()), 3)
     profiling.assigned(0, world.overlay)
     assert not profiling.wants_cycle()
     assert profiling.wants_look()
