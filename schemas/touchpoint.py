@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+LINES_LEFT_OUT = "lines_left_out"
+"""The property that says how many lines were left out of a touchpoint with too many; the total of an order is whole."""
+
 
 class Marketing(msgspec.Struct, frozen=True, gc=False):
     """Where the visit came from."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
+from struct import error as StructError  # noqa: N812 - a class, whatever its name
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
@@ -55,18 +56,18 @@ class RegistryUnusable(Exception):
 class _Type:
     """One type of record under one header; `read` is `general`, or the decoder written for our own schema."""
 
-    __slots__ = ("_header_bytes", "_struct", "_writer", "name", "read")
+    __slots__ = ("_header_bytes", "_writer", "name", "read", "struct")
 
     def __init__(self, name: str, header: bytes, writer_schema: dict[str, Any]) -> None:
         self.name = name
         self._header_bytes = len(header)
-        self._struct = RECORDS[name]
+        self.struct = RECORDS[name]
         self._writer = fastavro.parse_schema(writer_schema)
         same = single_object_header(writer_schema) == single_object_header(raw_schema(name))
         self.read: Callable[[bytes], Any] = self._first if same else self.general
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
-        ours = getattr(written, f"decode_{self._struct.__name__}", None)
+        ours = getattr(written, f"decode_{self.struct.__name__}", None)
         # written when it is first needed, so that a worker's start does not wait for all of them
         if ours is None:
             self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
@@ -79,9 +80,18 @@ class _Type:
         body.seek(self._header_bytes)
         try:
             read = fastavro.schemaless_reader(body, self._writer, parsed_schema(self.name))
-            return msgspec.convert(read, self._struct)
+            return msgspec.convert(read, self.struct)
         except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes make it raise
             raise WireError("malformed", f"{self.name}: {type(error).__name__}") from None
+
+
+def _read(found: _Type, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+    try:
+        return found.read(value)
+    except OtherForm:
+        return found.general(value)
+    except (Malformed, IndexError, UnicodeDecodeError, StructError) as error:
+        raise WireError("malformed", f"{found.name}: {error}") from None
 
 
 class Wire:
@@ -118,27 +128,32 @@ class Wire:
         Raises:
             WireError: no framing of ours, an unknown schema, or bytes that are not of the schema.
         """
-        types = self._types
-        found = types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)
-        try:
-            return found.read(value)
-        except OtherForm:
-            return found.general(value)
-        except (Malformed, IndexError, UnicodeDecodeError) as error:
-            raise WireError("malformed", f"{found.name}: {error}") from None
+        return _read(self._found(value), value)
 
     def decode_as(self, struct: type[T], value: bytes) -> T:
         """Return the record in framed bytes, which must be of this type.
 
         Raises:
-            WireError: as decode, and for another type of record.
+            WireError: as decode, and for another type of record, which is not decoded.
         """
-        record = self.decode(value)
-        if not isinstance(record, struct):
-            raise WireError(
-                "unexpected_type", f"this is a {type(record).__name__}, where a {struct.__name__} was expected"
-            )
+        record: T = self.decode_one_of((struct,), value)
         return record
+
+    def decode_one_of(self, structs: tuple[type, ...], value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
+        """Return the record in framed bytes, which must be of one of these types.
+
+        Raises:
+            WireError: as decode, and for another type of record, which is not decoded.
+        """
+        found = self._found(value)
+        if found.struct not in structs:
+            expected = " or a ".join([struct.__name__ for struct in structs])
+            raise WireError("unexpected_type", f"this is a {found.struct.__name__}, where a {expected} was expected")
+        return _read(found, value)
+
+    def _found(self, value: bytes) -> _Type:
+        types = self._types
+        return types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)
 
     def _learn(self, value: bytes) -> _Type:
         if value[:2] == SINGLE_OBJECT_MARK and len(value) > _SINGLE_OBJECT_BYTES:

@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.touchpoint import LINES_LEFT_OUT
 from schemas.units import DAY_MS
-from streams.collect.addresses import address_hash, has_address, is_address, without_addresses
+from streams.collect.addresses import address_hash, is_address, without_addresses
+from streams.limits import (
+    CAMPAIGN_MAX,
+    LINES_KEPT,
+    LINES_MAX,
+    MINOR_MAX,
+    PROPERTIES_BYTES_MAX,
+    PROPERTIES_MAX,
+    PROPERTY_MAX,
+    QUANTITY_MAX,
+    TEXT_BYTES_MAX,
+    TEXT_MAX,
+    TIME_MS_MAX,
+    TIME_MS_MIN,
+)
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
-
-TIME_MS_MIN = 631_152_000_000
-"""1990-01-01."""
-TIME_MS_MAX = 3_471_292_800_000
-"""2080-01-01: a replay does not compare times with a clock, so this bounds how many weekly timers can fire."""
-TEXT_MAX = 512
-CAMPAIGN_MAX = 256
-PRODUCTS_MAX = 1_000
-PROPERTIES_MAX = 100
-PROPERTY_MAX = 4_096
-VALUE_BYTES_MAX = 900_000
-"""Below Kafka's default of 1 MiB for a record, with room for key and headers."""
-MINOR_MAX = 10**15
-QUANTITY_MAX = 10**7
 
 _TEXTS = (
     "event_id",
@@ -76,6 +77,9 @@ TYPES = frozenset(
 CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
 _HASH = re.compile(r"[0-9a-f]{64}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_SHORT = TEXT_BYTES_MAX // 4
+"""A text of so many characters is within its limit of bytes, whatever they are."""
 
 
 class RefusedRecord(Exception):
@@ -88,7 +92,9 @@ class RefusedRecord(Exception):
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
-    """Check a touchpoint and return it with its addresses hashed; the same object if nothing had to be changed.
+    """Check a touchpoint and return it with its addresses hashed, and with LINES_KEPT lines at most.
+
+    It is the same object if nothing had to be changed.
 
     Raises:
         RefusedRecord: it names what is wrong, the value and what is allowed.
@@ -101,7 +107,7 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
     _check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
-    return _hashed(event)
+    return _hashed(_shortened(event))
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
@@ -120,37 +126,57 @@ def check_time(time_ms: int, received_ms: int) -> None:
 def _check_sizes(event: Touchpoint) -> None:
     for name in _TEXTS:
         text = getattr(event, name)
-        if text is not None and len(text) > TEXT_MAX:
-            raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {TEXT_MAX} are allowed")
+        if text is not None and len(text) > _SHORT:
+            _check_text(name, text, TEXT_MAX)
     _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
     _check_texts("message", event.message, TEXT_MAX)
     _check_texts("order", event.order, TEXT_MAX)
-    for product in event.products:
+    if len(event.products) > LINES_MAX:
+        raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {LINES_MAX} are allowed")
+    for product in event.products[:LINES_KEPT]:
         _check_texts("products", product, TEXT_MAX)
-    if len(event.products) > PRODUCTS_MAX:
-        raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {PRODUCTS_MAX} are allowed")
-    if len(event.properties) > PROPERTIES_MAX:
-        raise RefusedRecord(
-            "too_many", f"there are {len(event.properties)} properties; at most {PROPERTIES_MAX} are allowed"
-        )
-    for name, text in event.properties.items():
-        if len(name) > TEXT_MAX or len(text) > PROPERTY_MAX:
+    if event.properties:
+        _check_properties(event.properties)
+
+
+def _check_properties(properties: dict[str, str]) -> None:
+    if len(properties) > PROPERTIES_MAX:
+        raise RefusedRecord("too_many", f"there are {len(properties)} properties; at most {PROPERTIES_MAX} are allowed")
+    whole = 0
+    for name, text in properties.items():
+        if len(name) > _SHORT:
+            _check_text("a property's name", name, TEXT_MAX)
+        if len(text) > PROPERTY_MAX:
             raise RefusedRecord(
-                "too_long",
-                f"a property's name has more than {TEXT_MAX} characters, or its value more than {PROPERTY_MAX}",
+                "too_long", f"a property's value has {len(text)} characters; at most {PROPERTY_MAX} are allowed"
             )
+        whole += _bytes_of(name) + _bytes_of(text)
+    if whole > PROPERTIES_BYTES_MAX:
+        raise RefusedRecord(
+            "too_long", f"the properties have {whole} bytes together; at most {PROPERTIES_BYTES_MAX} are allowed"
+        )
 
 
 def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
-    """Check the lengths of texts that profiles and ledger rows copy."""
+    """Check the texts of a part, which profiles and ledger rows copy."""
     if part is None:
         return
     for field in part.__struct_fields__:
         text = getattr(part, field)
-        if isinstance(text, str) and len(text) > characters_max:
-            raise RefusedRecord(
-                "too_long", f"{name}.{field} has {len(text)} characters; at most {characters_max} are allowed"
-            )
+        if isinstance(text, str) and len(text) > _SHORT:
+            _check_text(f"{name}.{field}", text, characters_max)
+
+
+def _check_text(name: str, text: str, characters_max: int) -> None:
+    if len(text) > characters_max:
+        raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {characters_max} are allowed")
+    bytes_taken = _bytes_of(text)
+    if bytes_taken > TEXT_BYTES_MAX:
+        raise RefusedRecord("too_long", f"{name} has {bytes_taken} bytes; at most {TEXT_BYTES_MAX} are allowed")
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _check_amounts(event: Touchpoint) -> None:
@@ -159,11 +185,12 @@ def _check_amounts(event: Touchpoint) -> None:
         amounts = [("order.total_minor", event.order.total_minor), ("order.discount_minor", event.order.discount_minor)]
     if event.spend is not None:
         amounts.append(("spend.total_minor", event.spend.total_minor))
-    amounts += [("products.price_minor", product.price_minor) for product in event.products]
+    products = event.products[:LINES_KEPT]
+    amounts += [("products.price_minor", product.price_minor) for product in products]
     for name, minor in amounts:
         if not 0 <= minor <= MINOR_MAX:
             raise RefusedRecord("amount_out_of_range", f"{name} is {minor}: allowed is from 0 to {MINOR_MAX}")
-    for product in event.products:
+    for product in products:
         if not 0 <= product.quantity <= QUANTITY_MAX:
             raise RefusedRecord(
                 "amount_out_of_range",
@@ -175,7 +202,7 @@ def _check_parts(event: Touchpoint) -> None:
     if event.type in _ORDER_TYPES and (event.order is None or not event.order.order_id):
         raise RefusedRecord("no_order", f"{event.type} has no order.order_id")
     for part in (event.order, event.spend):
-        if part is not None and not (len(part.currency) == 3 and part.currency.isalpha() and part.currency.isupper()):  # noqa: PLR2004 - ISO 4217
+        if part is not None and not _CURRENCY.fullmatch(part.currency):
             raise RefusedRecord(
                 "bad_currency", f"currency is {part.currency[:10]!r}: allowed is an ISO 4217 code such as EUR"
             )
@@ -183,6 +210,15 @@ def _check_parts(event: Touchpoint) -> None:
         raise RefusedRecord("no_spend", "spend_recorded needs spend and channel")
     if event.type == "consent_changed" and (event.consent is None or event.consent.channel not in CONSENT_CHANNELS):
         raise RefusedRecord("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
+
+
+def _shortened(event: Touchpoint) -> Touchpoint:
+    """Keep the first lines of a long order or cart, and say how many did not go on; the total of an order stays."""
+    left_out = len(event.products) - LINES_KEPT
+    if left_out <= 0:
+        return event
+    properties = {**event.properties, LINES_LEFT_OUT: str(left_out)}
+    return msgspec.structs.replace(event, products=event.products[:LINES_KEPT], properties=properties)
 
 
 def _hashed(event: Touchpoint) -> Touchpoint:
@@ -196,6 +232,7 @@ def _hashed(event: Touchpoint) -> Touchpoint:
         text = getattr(event, name)
         if text is not None and is_address(text):
             changes[name] = address_hash(text)
-    if any(has_address(text) for text in event.properties.values()):
-        changes["properties"] = {name: without_addresses(text) for name, text in event.properties.items()}
+    hashed = {name: without_addresses(text) for name, text in event.properties.items() if "@" in text}
+    if hashed and any(event.properties[name] != text for name, text in hashed.items()):
+        changes["properties"] = event.properties | hashed
     return msgspec.structs.replace(event, **changes) if changes else event

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
-from streams.collect.checks import VALUE_BYTES_MAX, RefusedRecord, check_time, checked
+from streams.collect.checks import RefusedRecord, check_time, checked
 from streams.collect.keys import key_of
 from streams.collect.segment import is_segment, touchpoint_of
+from streams.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from schemas.wire import Wire
     from streams.settings import DomainSettings
+
+
+_BELONG_HERE = (Touchpoint, Mark)
 
 
 class Collected(NamedTuple):
@@ -35,21 +39,12 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
         raise RefusedRecord("empty", "the record has no value")
     if len(value) > VALUE_BYTES_MAX:
         raise RefusedRecord("too_large", f"the record has {len(value)} bytes; at most {VALUE_BYTES_MAX} are allowed")
-    if is_segment(value):
-        record, is_canonical = touchpoint_of(value, settings.reporting_currency), False
-    else:
-        try:
-            record = wire.decode(value)
-        except WireError as error:
-            raise RefusedRecord(error.reason, error.detail) from None
-        is_canonical = value.startswith(wire.header(Touchpoint))
+    record = _read(value, wire, settings)
     if isinstance(record, Mark):
         if settings.clock != "marks":
             raise RefusedRecord("mark_in_wall_prefix", "this prefix takes its time from the wall clock")
         check_time(record.time_ms, record.time_ms)
         return record
-    if not isinstance(record, Touchpoint):
-        raise RefusedRecord("unexpected_type", f"a {type(record).__name__} does not belong in touchpoints")
     received_ms = appended_ms if settings.clock == "wall" else record.time_ms
     event = checked(record, received_ms)
     key = key_of(event)
@@ -57,4 +52,21 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
         raise RefusedRecord(
             "no_customer", "the touchpoint has none of user_id, anonymous_id, order, spend with channel, email_hash"
         )
-    return Collected(key, value if is_canonical and event is record else wire.encode(event), received_ms)
+    if event is record and value.startswith(wire.header(Touchpoint)):
+        return Collected(key, value, received_ms)
+    written = wire.encode(event)
+    if len(written) > VALUE_BYTES_MAX:
+        raise RefusedRecord(
+            "too_large", f"it would have {len(written)} bytes in the journal; at most {VALUE_BYTES_MAX} are allowed"
+        )
+    return Collected(key, written, received_ms)
+
+
+def _read(value: bytes, wire: Wire, settings: DomainSettings) -> Touchpoint | Mark:
+    if is_segment(value):
+        return touchpoint_of(value, settings.reporting_currency)
+    try:
+        record: Touchpoint | Mark = wire.decode_one_of(_BELONG_HERE, value)
+    except WireError as error:
+        raise RefusedRecord(error.reason, error.detail) from None
+    return record

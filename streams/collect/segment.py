@@ -8,14 +8,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
+from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
 from streams.collect.addresses import address_hash
-from streams.collect.checks import MINOR_MAX, QUANTITY_MAX, RefusedRecord
+from streams.collect.checks import RefusedRecord
 from streams.collect.nesting import is_nested_deeper
+from streams.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 
 SOURCE = "segment"
-NESTING_MAX = 100
-"""How deeply a call may be nested: the calls of their spec need 5, and every parser of Python takes it."""
 _EVENTS = {
     "product viewed": "product_viewed",
     "product added": "product_added",
@@ -38,6 +37,8 @@ _EVENTS = {
 }
 _MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 _DEFAULT_DIGITS = 2
+_SHOWN_MAX = 100
+"""Characters of a value that a dead letter's detail shows."""
 
 
 def is_segment(value: bytes) -> bool:
@@ -61,7 +62,7 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RefusedRecord(
-            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {error}"
+            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {str(error)[:_SHOWN_MAX]}"
         ) from None
 
 
@@ -71,6 +72,7 @@ def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
     context = call.get("context") or {}
     currency = _text(properties.get("currency")) or default_currency
     address = (call.get("traits") or context.get("traits") or {}).get("email") or properties.get("email")
+    lines = _lines(properties)
     return Touchpoint(
         event_id=_text(call.get("messageId")) or "",
         source=SOURCE,
@@ -78,16 +80,17 @@ def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
         time_ms=_time_ms(call),
         user_id=_text(call.get("userId")),
         anonymous_id=_text(call.get("anonymousId")),
-        email_hash=address_hash(address) if address else None,
+        email_hash=_address_hash(address) if address else None,
         session_id=_text(context.get("sessionId")),
         channel=_text(properties.get("channel")) or _text((context.get("campaign") or {}).get("medium")),
         marketing=_marketing(context, properties),
         message=_message(properties),
         order=_order(kind, properties, currency),
         consent=_consent(kind, properties),
-        products=_products(properties, currency),
+        products=tuple([_product(line, currency) for line in lines[:LINES_KEPT]]),
         country=_text((context.get("location") or {}).get("country")),
         time_zone=_text(context.get("timezone")),
+        properties={LINES_LEFT_OUT: str(len(lines) - LINES_KEPT)} if len(lines) > LINES_KEPT else {},
     )
 
 
@@ -98,10 +101,10 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise RefusedRecord("unknown_type", f"the call's type is {kind!r}: allowed are track, page and identify")
+        raise RefusedRecord("unknown_type", f"the call's type is {_shown(kind)}: allowed are track, page and identify")
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
-        raise RefusedRecord("unknown_type", f"event {name[:100]!r} has no canonical type")
+        raise RefusedRecord("unknown_type", f"event {_shown(name)} has no canonical type")
     return _EVENTS[name]
 
 
@@ -111,7 +114,7 @@ def _time_ms(call: dict[str, Any]) -> int:
         raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {text!r} has no time zone")
+        raise RefusedRecord("malformed", f"timestamp {_shown(text)} has no time zone")
     return round(time.timestamp() * 1000)
 
 
@@ -119,6 +122,18 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
     if isinstance(value, list | dict | bool):
         raise TypeError(f"a text was expected, not a {type(value).__name__}")
     return str(value) if value not in {None, ""} else None
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - of a JSON document
+    return repr(str(value)[:_SHOWN_MAX])
+
+
+def _address_hash(address: Any) -> str:  # noqa: ANN401 - of a JSON document
+    if not isinstance(address, str):
+        raise TypeError("email is not a text")
+    if len(address) > TEXT_MAX:
+        raise RefusedRecord("too_long", f"email has {len(address)} characters; at most {TEXT_MAX} are allowed")
+    return address_hash(address)
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
@@ -130,7 +145,7 @@ def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON docume
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
     # checked before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord("amount_out_of_range", f"the number is {str(value)[:40]}: at most {most} is allowed")
+        raise RefusedRecord("amount_out_of_range", f"the number is {_shown(value)}: at most {most} is allowed")
     return int(value)
 
 
@@ -176,16 +191,21 @@ def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
     return Consent(channel=str(properties["channel"]), granted=granted)
 
 
-def _products(properties: dict[str, Any], currency: str) -> tuple[Product, ...]:
+def _lines(properties: dict[str, Any]) -> list[Any]:
     listed = properties.get("products")
     if listed is None:
-        listed = [properties] if properties.get("sku") or properties.get("product_id") else []
-    return tuple(
-        Product(
-            sku=_text(item.get("sku")) or str(item["product_id"]),
-            category=_text(item.get("category")),
-            price_minor=_minor(item.get("price") or 0, currency),
-            quantity=_whole(item.get("quantity") or 1, QUANTITY_MAX),
-        )
-        for item in listed
+        return [properties] if properties.get("sku") or properties.get("product_id") else []
+    if not isinstance(listed, list):
+        raise TypeError("products is not a list")
+    if len(listed) > LINES_MAX:
+        raise RefusedRecord("too_many", f"there are {len(listed)} products; at most {LINES_MAX} are allowed")
+    return listed
+
+
+def _product(item: dict[str, Any], currency: str) -> Product:
+    return Product(
+        sku=_text(item.get("sku")) or _text(item["product_id"]) or "",
+        category=_text(item.get("category")),
+        price_minor=_minor(item.get("price") or 0, currency),
+        quantity=_whole(item.get("quantity") or 1, QUANTITY_MAX),
     )

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException, Producer
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark
 from streams.kafka.partitioner import partition_of_key
+from streams.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
@@ -31,7 +32,6 @@ _FIXED: dict[str, str | int | bool] = {
 _POLL_EVERY = 500
 _FULL_SECONDS = 0.5
 _FLUSH_SECONDS = 60.0
-TOUCHPOINT_BYTES_MAX = 900_000
 _RAW_BYTES_MAX = 500_000
 
 
@@ -54,7 +54,7 @@ class Outlet:
     def touchpoint(self, key: bytes, touchpoint: Touchpoint) -> bool:
         """Send it; return False, and do not send it, if it is larger than a record may be."""
         value = self._wire.encode(touchpoint)
-        if len(value) > TOUCHPOINT_BYTES_MAX:
+        if len(value) > VALUE_BYTES_MAX:
             return False
         self._send(self._touchpoints, partition_of_key(key, self._partitions), key, value)
         return True

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from schemas.units import DAY_MS, iso_time
 from streams.collect.keys import key_of
+from streams.limits import VALUE_BYTES_MAX
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines
 from streams.replay.links import Links
-from streams.replay.outlet import TOUCHPOINT_BYTES_MAX, Outlet
+from streams.replay.outlet import Outlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -175,7 +176,7 @@ class _Replay:
         self._marks_until(touchpoint.time_ms)
         self._pace(touchpoint.time_ms)
         if not self._outlet.touchpoint(key, touchpoint):
-            return _refused(mapped, Reason.TOO_LARGE, f"a touchpoint above {TOUCHPOINT_BYTES_MAX} bytes")
+            return _refused(mapped, Reason.TOO_LARGE, f"a touchpoint above {VALUE_BYTES_MAX} bytes")
         self._links.note(touchpoint)
         self.summary.touchpoints += 1
         self.summary.last_ms = max(touchpoint.time_ms, self.summary.last_ms or touchpoint.time_ms)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from schemas.touchpoint import Order, Product, Touchpoint
+from streams.limits import MINOR_MAX
 from streams.replay.files.mapped import ORDERED, Reason, RefusedLines
 from streams.replay.files.orders import OrderLine, id_of_row
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _INT_MAX = (1 << 31) - 1
-_MINOR_MAX = 10**15
 
 Text: TypeAlias = Callable[[tuple[str, ...]], str | None]
 
@@ -198,10 +198,10 @@ def _number(text: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    return value if value.is_finite() and abs(value) < _MINOR_MAX else None
+    return value if value.is_finite() and abs(value) < MINOR_MAX else None
 
 
 def _minor(value: Decimal) -> int:
-    if abs(value) > _MINOR_MAX:
-        raise _Bad(Reason.BAD_NUMBER, f"an amount above {_MINOR_MAX} minor units")
+    if abs(value) > MINOR_MAX:
+        raise _Bad(Reason.BAD_NUMBER, f"an amount above {MINOR_MAX} minor units")
     return int(value.to_integral_value(ROUND_HALF_EVEN))

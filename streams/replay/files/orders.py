@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_hexdigest
 
-from schemas.touchpoint import Order, Product, Touchpoint
+from schemas.touchpoint import LINES_LEFT_OUT, Order, Product, Touchpoint
+from streams.limits import LINES_KEPT
 from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, RefusedLines
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def _touchpoint(
 ) -> MappedTouchpoint:
     common = lines[0].common
     sign = -1 if kind == REFUNDED else 1
+    left_out = {LINES_LEFT_OUT: str(len(lines) - LINES_KEPT)} if len(lines) > LINES_KEPT else {}
     touchpoint = Touchpoint(
         event_id=event_id,
         source=common.source,
@@ -170,10 +172,10 @@ def _touchpoint(
                 price_minor=line.product.price_minor,
                 quantity=sign * line.product.quantity,
             )
-            for line in lines
+            for line in lines[:LINES_KEPT]
         ),
         country=common.country,
         time_zone=common.time_zone,
-        properties={**common.properties, **(properties or {})},
+        properties={**common.properties, **(properties or {}), **left_out},
     )
     return MappedTouchpoint(touchpoint, sum(line.row.lines for line in lines))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.touchpoint import Order
+from schemas.touchpoint import LINES_LEFT_OUT, Order
+from streams.limits import LINES_KEPT
 from streams.replay.files.mapped import Reason
 from tests.support.lines import a_line, account, mapped, refused, touchpoints
 
@@ -28,6 +29,15 @@ def test_the_lines_of_an_invoice_make_one_order_at_the_time_of_its_first(tmp_pat
     ]
     assert second.user_id == "8"
     assert account(outcomes).in_orders == 3
+
+
+def test_an_order_of_many_lines_keeps_the_first_and_the_total_of_all(tmp_path: Path) -> None:
+    outcomes = mapped(tmp_path, *(a_line("1", f"cup-{number}", 1, price="1.00") for number in range(LINES_KEPT + 3)))
+    (order,) = touchpoints(outcomes)
+    assert order.order == Order("1", "GBP", 100 * (LINES_KEPT + 3))
+    assert [product.sku for product in order.products] == [f"cup-{number}" for number in range(LINES_KEPT)]
+    assert order.properties[LINES_LEFT_OUT] == "3"
+    assert account(outcomes).in_orders == LINES_KEPT + 3
 
 
 def test_exact_duplicates_and_lines_of_price_zero_stay_in_the_order(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Every limit of size, number and amount, with its arithmetic; the sections are in the order of a record's way.
+
+They are constants, so that no setting of a topic, no framing and no version of Python decides what is taken.
+Bytes of texts are those of UTF-8, where a character takes one to four.
+"""
+
+from __future__ import annotations
+
+# ---------------------------------------------------------------------------------------------- a record at the door
+
+VALUE_BYTES_MAX = 900_000
+"""As it comes, and again as it goes into the journal: hashing makes an address of 5 characters 64 long.
+
+Below Kafka's default of 1,048,588 bytes for a batch, with room for the key (TEXT_BYTES_MAX + 2), headers and framing.
+"""
+NESTING_MAX = 100
+"""Levels of a Segment call; their spec needs 5, and every version of Python parses this many."""
+
+# ------------------------------------------------------------------------------------------- a touchpoint's own texts
+
+TEXT_MAX = 512
+"""Characters of any text but those below."""
+CAMPAIGN_MAX = 256
+"""Characters of a text of `marketing`."""
+TEXT_BYTES_MAX = 512
+"""Bytes of any text but a property's value, because profiles, ledger rows, triggers and facts copy them.
+
+So ASCII may fill TEXT_MAX, two-byte scripts 256 characters, and Chinese 170. The largest sums follow: 100 touches of a
+channel and a campaign are 102,400 bytes, 50 articles of a cart 25,600.
+"""
+PROPERTIES_MAX = 100
+PROPERTY_MAX = 4_096
+"""Characters of a property's value, such as a URL with its query."""
+PROPERTIES_BYTES_MAX = 65_536
+"""Bytes of all names and values of the properties together: at most 10,922 addresses, which are hashed one by one."""
+
+# ------------------------------------------------------------------------------------------------ a touchpoint's lines
+
+LINES_MAX = 10_000
+"""Lines of an order or a cart that are read. With 4 bytes for the shortest line, a value could hold 225,000."""
+LINES_KEPT = 200
+"""Lines that go on, from the first; the order's total counts all. The largest lines are then 200 x 2 x 512 bytes."""
+
+# ------------------------------------------------------------------------------------------- a touchpoint's numbers
+
+TIME_MS_MIN = 631_152_000_000
+"""1990-01-01."""
+TIME_MS_MAX = 3_471_292_800_000
+"""2080-01-01: a replay does not compare times with a clock, so this bounds how many weekly timers can fire."""
+MINOR_MAX = 10**14
+"""Minor units of one amount: 10^12 EUR; in rupiah and rial, with two digits, more than 10^12 of them.
+
+An Avro long ends at 9.22 x 10^18, which is 92,233 such amounts; an hour may bring more, at 10,000 touchpoints a second
+36,000,000. No limit for one order that lets honest ones through makes their sum safe, so sums are checked as well.
+"""
+QUANTITY_MAX = 10**7
+"""Pieces of one line: 214 of them fit into an Avro int."""
+
+# ------------------------------------------------------------------------------------------------------ a dead letter
+
+LETTER_DETAIL_MAX = 8_000
+"""Characters of its detail."""
+LETTER_BYTES_MAX = 10 * 1024 * 1024
+"""Bytes of a record that it keeps as it came: more than `touchpoints` takes, less than `dead-letters` does."""
+LETTER_KEY_BYTES_MAX = 1_024
+"""Bytes of the key that is kept of a larger record."""
+LETTER_HEADERS_MAX = 1_000
+"""Headers that it keeps. A header takes 2 bytes or more, so one record may have hundreds of thousands."""
