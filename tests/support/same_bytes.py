@@ -112,7 +112,7 @@ def of_mix(name: str) -> dict[str, Hashed]:
 
 def of_journal(path: Path) -> dict[str, Hashed]:
     """Of a journal in a file, folded from its beginning: by topic, as `touchstream verify` does, and of the state."""
-    contents = {number: refold(journal, SINGLE_OBJECT) for number, journal in sorted(_read(path).items())}
+    contents = {number: refold(journal, SINGLE_OBJECT) for number, journal in sorted(read_partitions(path).items())}
     digests: dict[str, _Digest] = {}
     for folded in contents.values():
         for topic, by_key in folded.topics.items():
@@ -210,10 +210,10 @@ def _waiting(worker: MemoryWorker) -> list[str]:
 
 def _configured_in(path: Path) -> bytes:
     """The settings that a journal begins with: their text is part of the state, and is to stay as it is."""
-    return _read(path)[0][0].value() or b""
+    return read_partitions(path)[0][0].value() or b""
 
 
-def _read(path: Path) -> dict[int, list[Message]]:
+def read_partitions(path: Path) -> dict[int, list[Message]]:
     """Each partition of a journal in a file, its two halves put together."""
     partitions: dict[int, dict[int, Any]] = {}
     for _, number, half in JournalFile(path).halves({}):

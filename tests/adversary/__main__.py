@@ -1,0 +1,104 @@
+"""python -m tests.adversary [--records N] [--seed S] [--folder F]: runs add up in the folder, which resumes them.
+
+The records of a run are those of its seed and of what earlier runs in the folder have counted: each block of
+BLOCK records has a seed of its own and a fresh state, so that a block can be run again alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import resource
+import sys
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from schemas.units import DAY_MS, HOUR_MS
+from schemas.wire import SINGLE_OBJECT
+from tests.adversary.attacks import Attack
+from tests.adversary.door import START_MS
+from tests.adversary.pipeline import Most, Pipeline
+from tests.support.flows import TEN
+
+BLOCK = 20_000
+WORST = 10_000
+STEP_MS = 2_000
+TIME_EVERY = 500
+IDLE_EVERY = 5_000
+
+
+class Totals(msgspec.Struct):
+    """What all runs in the folder have seen."""
+
+    seed: int
+    blocks: int = 0
+    records: int = 0
+    letters: dict[str, int] = {}
+    most: dict[str, int] = {}
+    where: dict[str, str] = {}
+    rss_mb: list[int] = []
+    """By block."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.adversary", description=__doc__)
+    options.add_argument("--records", type=int, default=BLOCK)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--folder", type=Path, default=Path("build/adversary"))
+    chosen = options.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    kept = chosen.folder / f"totals-{chosen.seed}.json"
+    totals = msgspec.json.decode(kept.read_bytes(), type=Totals) if kept.exists() else Totals(chosen.seed)
+    goal = totals.records + chosen.records
+    while totals.records < goal:
+        worst = run_block(totals, min(BLOCK, goal - totals.records))
+        _keep_worst(chosen.folder / f"worst-{chosen.seed}.bin", worst)
+        kept.write_bytes(msgspec.json.format(msgspec.json.encode(totals)))
+        sys.stderr.write(f"seed {chosen.seed}: {totals.records:,} records\n")
+    sys.stdout.write(json.dumps(msgspec.to_builtins(totals), indent=2) + "\n")
+
+
+def run_block(totals: Totals, records: int) -> list[tuple[int, int, bytes]]:
+    """Run one block and add to the totals; return the worst records as (cost, number, bytes)."""
+    random = Random(f"{totals.seed}/{totals.blocks}")
+    most = Most(dict(totals.most), dict(totals.where))
+    attack, pipeline = Attack(random), Pipeline(most, flows=[msgspec.to_builtins(flow) for flow in TEN])
+    worst: list[tuple[int, int, bytes]] = []
+    now_ms = START_MS
+    for number in range(records):
+        now_ms += random.randrange(STEP_MS)
+        event = attack.next(now_ms)
+        value = SINGLE_OBJECT.encode(event)
+        cost = pipeline.send(f"block {totals.blocks} record {number} {event.type}", value, now_ms)
+        attack.learn(event.type, cost.output_bytes)
+        if not cost.refused:
+            entry = (cost.cpu_ns, number, value)
+            if len(worst) < WORST:
+                heapq.heappush(worst, entry)
+            else:
+                heapq.heappushpop(worst, entry)
+        if number % TIME_EVERY == 0:
+            pipeline.pass_time(now_ms - 1_000)
+        if number % IDLE_EVERY == IDLE_EVERY - 1:
+            now_ms += random.choice((HOUR_MS, DAY_MS, 40 * DAY_MS, 400 * DAY_MS))
+            pipeline.pass_time(now_ms - 1_000)
+    pipeline.commit()
+    totals.most, totals.where = most.values, most.where
+    for reason, count in pipeline.letters.items():
+        totals.letters[reason] = totals.letters.get(reason, 0) + count
+    totals.blocks += 1
+    totals.records += records
+    totals.rss_mb.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    return worst
+
+
+def _keep_worst(path: Path, worst: list[tuple[int, int, bytes]]) -> None:
+    before = msgspec.msgpack.decode(path.read_bytes(), type=list[tuple[int, int, bytes]]) if path.exists() else []
+    path.write_bytes(msgspec.msgpack.encode(heapq.nlargest(WORST, [*before, *worst])))
+
+
+if __name__ == "__main__":
+    main()
