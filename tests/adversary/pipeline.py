@@ -16,7 +16,7 @@ from streams.engine.batch import Batch
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers
 from streams.insights.state import InsightCodec
-from streams.operations.prefix import partition_of_key
+from streams.kafka.partitioner import partition_of_key
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.settings import parse_domain
@@ -70,7 +70,7 @@ class Pipeline:
         self.most = most
         self.letters: dict[str, int] = {}
         observer = Observer(Metrics(), known_labels(self.settings, flows=(), reasons={}))
-        self._profiling = Profiling(TOPICS, SINGLE_OBJECT, observer)
+        self._profiling = Profiling(TOPICS, SINGLE_OBJECT, observer, PARTITIONS)
         self._insighting = Insighting(TOPICS, SINGLE_OBJECT, observer, PARTITIONS, lambda _: InsightSnapshot())
         self._overlays: list[Overlay[Any]] = [Overlay(MemoryStore(), JournalCodec()) for _ in range(PARTITIONS)]
         self._insights: Overlay[Any] = Overlay(MemoryStore(), InsightCodec())
@@ -179,10 +179,7 @@ class Pipeline:
     def _take(self, outputs: list[Output]) -> None:
         for output in outputs:
             if output.topic == TOPICS.journal:
-                target = output.partition
-                if target < 0:
-                    target = partition_of_key(output.key or b"", PARTITIONS)
-                self._append(target, output.key, output.value, tuple(output.headers or ()))
+                self._append(output.partition, output.key, output.value, tuple(output.headers or ()))
             elif output.topic == TOPICS.facts:
                 self._offset += 1
                 self._facts.append(Kept(output.key, output.value, tuple(output.headers or ()), self._offset))
