@@ -21,6 +21,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     hops: int
     is_copy: bool = False
     """Copied from another prefix with what it led to, which must not be appended again."""
+    appended_ms: int = 0
+    """When a broker appended it, by the broker's clock; of a copy, its original. 0: no broker said so."""
 
     @property
     def is_of_customer(self) -> bool:

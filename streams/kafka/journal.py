@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
 from schemas.journal import Progress
 from streams.fold.record import Record
 from streams.kafka.headers import headers_of, readable_headers
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 COPIED = "copied"
 """Header of records copied from another prefix (their offset there), and of outputs that repeat outputs from there."""
+
+APPENDED = "appended_at_ms"
+"""Header of a copied record: when the broker appended the original, 8 bytes, big-endian."""
 
 
 def counted_as_letter(message: Message) -> tuple[tuple[str, int, str], ...]:
@@ -49,7 +54,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     """
     raw = message.value() or b""
     key = message.key()
-    received_ms = hops = 0
+    received_ms = hops = original_ms = 0
     is_copy = False
     for name, value in headers_of(message):
         if name == "received_at_ms":
@@ -58,7 +63,14 @@ def read_record(message: Message, wire: Wire) -> Record:
             hops = (value or b"\x00")[0]
         elif name == COPIED:
             is_copy = True
-    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy)
+        elif name == APPENDED:
+            original_ms = int.from_bytes(value or b"", "big")
+    kind, stamped_ms = message.timestamp()
+    appended_ms = stamped_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
+    if original_ms:
+        # an original is never later than its copy, so a foreign header cannot move time forwards
+        appended_ms = min(appended_ms, original_ms)
+    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy, appended_ms)
 
 
 def announced_ms(record: Record) -> int:

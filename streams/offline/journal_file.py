@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import fastavro
-from confluent_kafka import TIMESTAMP_CREATE_TIME
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.container import ContainerError, read_blocks, write_blocks
 from schemas.wire import SINGLE_OBJECT, WireError
@@ -33,6 +33,12 @@ _SCHEMA = fastavro.parse_schema(
             {"name": "key", "type": ["null", "bytes"]},
             {"name": "value", "type": ["null", "bytes"]},
             {"name": "headers", "type": {"type": "map", "values": "bytes"}},
+            {
+                "name": "is_append_time",
+                "type": "boolean",
+                "default": False,
+                "doc": "Whether the timestamp is the broker's; else it is that of who wrote the record.",
+            },
         ],
     }
 )
@@ -55,7 +61,8 @@ class FileRecord:
         return offset
 
     def timestamp(self) -> tuple[int, int]:
-        return TIMESTAMP_CREATE_TIME, self._read["timestamp_ms"]
+        kind = TIMESTAMP_LOG_APPEND_TIME if self._read["is_append_time"] else TIMESTAMP_CREATE_TIME
+        return kind, self._read["timestamp_ms"]
 
     def key(self) -> bytes | None:
         key: bytes | None = self._read["key"]
@@ -110,16 +117,17 @@ def write_journal(path: Path, journal: Journal, wire: Wire = SINGLE_OBJECT) -> i
         nonlocal count
         for is_of_devices, partition, messages in journal.halves({}):
             for message in messages:
-                key = message.key()
+                key, (kind, timestamp_ms) = message.key(), message.timestamp()
                 count += key is not None or is_of_devices
                 yield {
                     "is_of_devices": is_of_devices,
                     "partition": partition,
                     "offset": message.offset(),
-                    "timestamp_ms": message.timestamp()[1],
+                    "timestamp_ms": timestamp_ms,
                     "key": key,
                     "value": _plain(message.value(), wire),
                     "headers": {name: value or b"" for name, value in message.headers() or ()},
+                    "is_append_time": kind == TIMESTAMP_LOG_APPEND_TIME,
                 }
 
     write_blocks(path, _SCHEMA, _NAME, rows())

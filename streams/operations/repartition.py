@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.insights.state import CLOCK, Clock, InsightCodec
 from streams.kafka.config import PATIENT_SECONDS, reader_config
-from streams.kafka.journal import COPIED
+from streams.kafka.journal import APPENDED, COPIED
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import read_committed
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
 _TAIL = 64
-_OFFSET_BYTES = 8
+_LONG_BYTES = 8
 
 
 class CannotRepartition(Exception):
@@ -99,7 +99,7 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
     for chunk in in_chunks(records, lambda record: len(record.value or b""), _RECORDS_MAX):
         with publisher.transaction():
             for record in chunk:
-                headers = [*record.headers, (COPIED, record.offset.to_bytes(_OFFSET_BYTES, "big"))]
+                headers = [*record.headers, (COPIED, record.offset.to_bytes(_LONG_BYTES, "big"))]
                 for number in record.parts:
                     if record.offset > reached[number]:
                         publisher.send(name, number, record.key, record.value, headers)
@@ -118,8 +118,16 @@ def _records(source: Prefix, number: int, parts: range, left_out: Collection[int
             of_key = partition_of_key(key, parts.stop)
             # a record in a partition where it does not belong is folded there all the same
             to = (of_key if of_key in parts else parts.start,)
-        headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
-        yield _Record(offset, to, key, message.value(), headers)
+        yield _Record(offset, to, key, message.value(), _headers(message))
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    """Return the headers of the copy, with the time at which the first original was appended."""
+    headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
+    kind, stamped_ms = message.timestamp()
+    if kind == TIMESTAMP_LOG_APPEND_TIME and APPENDED not in dict(headers):
+        headers.append((APPENDED, stamped_ms.to_bytes(_LONG_BYTES, "big")))
+    return headers
 
 
 def _letters(source: Prefix, target: WorkerSettings, partitions: int) -> Iterator[_Record]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import TIMESTAMP_CREATE_TIME
+
 from schemas import wire
 from schemas.insights import Count, Facts
 from schemas.journal import RULES, Configured
@@ -31,12 +33,13 @@ class Kept:
 
     kept_offset: int = 0
     kept_partition: int = 0
+    kept_timestamp: tuple[int, int] = (TIMESTAMP_CREATE_TIME, START_MS)
 
     def partition(self) -> int:
         return self.kept_partition
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, START_MS
+        return self.kept_timestamp
 
     def offset(self) -> int:
         return self.kept_offset

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.container import ContainerError
 from streams.offline.journal_file import JournalFile, write_journal
 from tests.support.kept import Kept, KeptJournal
+from tests.support.same_bytes import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +25,7 @@ def test_a_journal_comes_back_from_its_file_in_the_halves_that_a_backtest_reads(
         Kept(b"u:1", b"value", (("hops", b"\x01"),), kept_offset=4, kept_partition=0),
         Kept(b"a:1", b"device's", (), kept_offset=5, kept_partition=0),
         Kept(None, None, (), kept_offset=9, kept_partition=0),
-        Kept(b"u:2", b"other", (), kept_offset=0, kept_partition=1),
+        Kept(b"u:2", b"other", (), kept_offset=0, kept_partition=1, kept_timestamp=(TIMESTAMP_LOG_APPEND_TIME, 5)),
     ]
     journal, path = KeptJournal(written), tmp_path / "journal.avro"
     assert write_journal(path, journal) == len(written)
@@ -40,7 +42,14 @@ def read(journal: Journal, starts: dict[int, int]) -> list[tuple[bool, int, list
 
 
 def asked(message: Any) -> tuple[Any, ...]:
-    return message.partition(), message.offset(), message.key(), message.value(), tuple(message.headers())
+    place = message.partition(), message.offset(), message.timestamp()
+    return *place, message.key(), message.value(), tuple(message.headers())
+
+
+def test_a_file_of_an_earlier_release_has_the_times_of_those_who_wrote() -> None:
+    halves = JournalFile(JOURNAL).halves({})
+    kinds = {message.timestamp()[0] for _, _, messages in halves for message in messages}
+    assert kinds == {TIMESTAMP_CREATE_TIME}
 
 
 @dataclass(frozen=True)
