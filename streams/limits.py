@@ -66,3 +66,26 @@ LETTER_KEY_BYTES_MAX = 1_024
 """Bytes of the key that is kept of a larger record."""
 LETTER_HEADERS_MAX = 1_000
 """Headers that it keeps. A header takes 2 bytes or more, so one record may have hundreds of thousands."""
+
+# ------------------------------------------------------------------------------------------------------------- facts
+
+LONG_MAX = (1 << 63) - 1
+LONG_MIN = -(1 << 63)
+"""The longs of Avro and of msgpack."""
+LONG_BYTES_MAX = 10
+"""Bytes of one long in Avro."""
+CHARACTER_BYTES_MAX = 4
+FACTS_BYTES_MAX = 900_000
+"""Of one record, as at the door."""
+FACTS_COUNTS_MAX = 2_000
+"""Counts of one record that we write, so that insights add up a record in about 20 ms."""
+FACTS_ROWS_MAX = 1_000
+"""Panel rows of one record that we write."""
+COUNT_BYTES_MIN = 4 * LONG_BYTES_MAX
+"""Of one count without its texts: two lengths, the hour and the value."""
+ROW_BYTES_MAX = 6 * LONG_BYTES_MAX + 8
+"""Of one panel row: six longs and a double."""
+COUNTS_BYTES_MAX = FACTS_BYTES_MAX - FACTS_ROWS_MAX * ROW_BYTES_MAX - 100
+"""Of the counts of one record; the last 100 bytes are for its other fields."""
+BY_CHARS_MAX = 1_000
+"""Of the dimension of a count: a model, a channel of TEXT_BYTES_MAX and a currency. So one count has less than 5 kB."""

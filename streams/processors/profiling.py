@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from schemas.insights import Count, Facts, PanelRow
 from schemas.journal import PartitionProgress, Progress
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, attempt
@@ -13,6 +12,7 @@ from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
 from streams.kafka.partitioner import partition_of
 from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.processors.pieces import pieces
 from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import msgspec
     from confluent_kafka import Message
 
+    from schemas.insights import Facts, PanelRow
     from schemas.wire import Wire
     from state.overlay import Overlay
     from streams.engine.batch import Batch
@@ -60,12 +61,10 @@ class Tally:
         self._counted.update(self.ones)
         self.ones.clear()
 
-    def facts(self, partition: int, complete_to_ms: int | None) -> Facts:
-        """Make the facts record of this commit."""
+    def facts(self, partition: int, complete_to_ms: int | None) -> list[Facts]:
+        """Make the facts records of this commit, of which there is at least one."""
         self.count()
-        sums = added_up(self._counted, self.increments)
-        counts = tuple(Count(name, hour, by, value) for (name, hour, by), value in sums.items() if value)
-        return Facts(partition, complete_to_ms, counts, tuple(self.panel))
+        return pieces(partition, complete_to_ms, added_up(self._counted, self.increments), self.panel)
 
 
 class Profiling:
@@ -107,7 +106,7 @@ class Profiling:
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Send the watermarks that advanced, and a facts record for each partition that folded something."""
+        """Send the watermarks that advanced, and the facts of each partition that folded something."""
         outputs = []
         for partition, times in list(self._gate.unannounced(partitions)):
             self._gate.announce(partition, times)
@@ -124,9 +123,9 @@ class Profiling:
             return
         for tally, headers in ((copied, _COPY), (new, None)):
             if tally.folded:
-                facts = tally.facts(partition, fold.complete_to_ms())
-                self._pending.append(facts)
-                outputs.append(Output(self._topics.facts, 0, b"%d" % partition, self._wire.encode(facts), headers))
+                for facts in tally.facts(partition, fold.complete_to_ms()):
+                    self._pending.append(facts)
+                    outputs.append(Output(self._topics.facts, 0, b"%d" % partition, self._wire.encode(facts), headers))
         self._tallies[partition] = Tally(), Tally()
 
     def wants_cycle(self) -> bool:

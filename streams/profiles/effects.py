@@ -9,6 +9,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
 from schemas.units import HOUR_MS
+from streams.limits import BY_CHARS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,8 +77,11 @@ class Effects:
         self.outputs.append((customer, None))
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
-        """Add to a fact of the hour of time_ms (0: not by hour)."""
-        key = (name, time_ms - time_ms % HOUR_MS, by)
+        """Add to a fact of the hour of time_ms (0: not by hour).
+
+        No touchpoint from the door makes a longer `by` than BY_CHARS_MAX; of others the rest is cut off.
+        """
+        key = (name, time_ms - time_ms % HOUR_MS, by[:BY_CHARS_MAX])
         if value == 1:
             self.ones.append(key)
         else:
