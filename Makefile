@@ -10,7 +10,7 @@ NOT_PLAIN := *.json,*.csv,deploy/constraints.txt,deploy/plain-words.txt,deploy/d
 NOT_PLAIN := $(NOT_PLAIN),tests/unit/test_plain_words.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate lint cost bench bench-yardstick acceptance chaos clean
+.PHONY: help setup demo test simulate adversary lint cost bench bench-yardstick acceptance chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ chaos: setup ## kill workers, break state and fill disks on a real Kafka: KILLS=
 
 simulate: setup ## run SEEDS cases from SEED on: engine and fold on a model broker, with crashes at every step
 	@$(BIN)/python -m tests.simulation $(or $(SEEDS),5000) $(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom))
+
+adversary: setup ## send RECORDS records at the limits of what is accepted, SEED=s; KAFKA=1 plays the worst through a real Kafka
+	@$(BIN)/python -m tests.adversary $(if $(KAFKA),--kafka,--records $(or $(RECORDS),20000)) --seed $(or $(SEED),1)
 
 lint: $(READY) ## check style, types, layers, spelling and words
 	@echo "== ruff"

@@ -1,7 +1,8 @@
-"""python -m tests.adversary [--records N] [--seed S] [--folder F]: runs add up in the folder, which resumes them.
+"""python -m tests.adversary [--records N] [--seed S] [--folder F] [--kafka]: runs add up in the folder.
 
 The records of a run are those of its seed and of what earlier runs in the folder have counted: each block of
-BLOCK records has a seed of its own and a fresh state, so that a block can be run again alone.
+BLOCK records has a seed of its own and a fresh state, so that a block can be run again alone. --kafka plays the WORST
+records of all runs in the folder through a worker on a real Kafka.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import heapq
 import json
 import resource
 import sys
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -20,8 +22,12 @@ from schemas.units import DAY_MS, HOUR_MS
 from schemas.wire import SINGLE_OBJECT
 from tests.adversary.attacks import Attack
 from tests.adversary.door import START_MS
-from tests.adversary.pipeline import Most, Pipeline
+from tests.adversary.on_kafka import play_worst
+from tests.adversary.pipeline import Cost, Most, Pipeline
 from tests.support.flows import TEN
+
+Worst = tuple[int, int, bytes]
+"""(cost, number over all blocks, the record): the cost is the share of a step's allowance, in millionths."""
 
 BLOCK = 20_000
 WORST = 10_000
@@ -48,7 +54,12 @@ def main() -> None:
     options.add_argument("--records", type=int, default=BLOCK)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--folder", type=Path, default=Path("build/adversary"))
+    options.add_argument("--kafka", action="store_true")
     chosen = options.parse_args()
+    if chosen.kafka:
+        kept_worst = [_read_worst(path) for path in sorted(chosen.folder.glob("worst-*.bin"))]
+        worst_of_all = heapq.nlargest(WORST, [each for some in kept_worst for each in some])
+        sys.exit(not play_worst([value for _, _, value in sorted(worst_of_all, key=itemgetter(1))]))
     chosen.folder.mkdir(parents=True, exist_ok=True)
     kept = chosen.folder / f"totals-{chosen.seed}.json"
     totals = msgspec.json.decode(kept.read_bytes(), type=Totals) if kept.exists() else Totals(chosen.seed)
@@ -61,12 +72,12 @@ def main() -> None:
     sys.stdout.write(json.dumps(msgspec.to_builtins(totals), indent=2) + "\n")
 
 
-def run_block(totals: Totals, records: int) -> list[tuple[int, int, bytes]]:
+def run_block(totals: Totals, records: int) -> list[Worst]:
     """Run one block and add to the totals; return the worst records as (cost, number, bytes)."""
     random = Random(f"{totals.seed}/{totals.blocks}")
     most = Most(dict(totals.most), dict(totals.where))
     attack, pipeline = Attack(random), Pipeline(most, flows=[msgspec.to_builtins(flow) for flow in TEN])
-    worst: list[tuple[int, int, bytes]] = []
+    worst: list[Worst] = []
     now_ms = START_MS
     for number in range(records):
         now_ms += random.randrange(STEP_MS)
@@ -75,7 +86,7 @@ def run_block(totals: Totals, records: int) -> list[tuple[int, int, bytes]]:
         cost = pipeline.send(f"block {totals.blocks} record {number} {event.type}", value, now_ms)
         attack.learn(event.type, cost.output_bytes)
         if not cost.refused:
-            entry = (cost.cpu_ns, number, value)
+            entry = (_share_of_allowance(cost), totals.records + number, value)
             if len(worst) < WORST:
                 heapq.heappush(worst, entry)
             else:
@@ -95,9 +106,17 @@ def run_block(totals: Totals, records: int) -> list[tuple[int, int, bytes]]:
     return worst
 
 
-def _keep_worst(path: Path, worst: list[tuple[int, int, bytes]]) -> None:
-    before = msgspec.msgpack.decode(path.read_bytes(), type=list[tuple[int, int, bytes]]) if path.exists() else []
-    path.write_bytes(msgspec.msgpack.encode(heapq.nlargest(WORST, [*before, *worst])))
+def _share_of_allowance(cost: Cost) -> int:
+    """Return the greater share, in millionths, of what a step may take: 50 ms of thread CPU, or 900 kB of output."""
+    return max(cost.cpu_ns // 50, cost.output_bytes * 10 // 9)
+
+
+def _keep_worst(path: Path, worst: list[Worst]) -> None:
+    path.write_bytes(msgspec.msgpack.encode(heapq.nlargest(WORST, [*_read_worst(path), *worst])))
+
+
+def _read_worst(path: Path) -> list[Worst]:
+    return msgspec.msgpack.decode(path.read_bytes(), type=list[Worst]) if path.exists() else []
 
 
 if __name__ == "__main__":
