@@ -41,6 +41,8 @@ RECORDS: dict[str, type] = {
     "anomaly": insights.Anomaly,
     "model": insights.Model,
 }
+ITEMS_MAX = {"touchpoint": touchpoint.ITEMS_MAX}
+"""Items of an array or a map in a record that anyone may send; others have as many as their bytes hold."""
 STRUCTS: dict[str, type] = {
     name: struct
     for module in (touchpoint, journal, outputs, insights)

@@ -29,8 +29,8 @@ class Malformed(ValueError):
     """The bytes are not of the schema."""
 
 
-class OtherForm(Exception):
-    """The bytes are valid Avro in a form that only the general decoder reads (sized blocks)."""
+class TooMany(Malformed):
+    """An array or a map has more items than a record of this type may have."""
 
 
 def tail(data: bytes, at: int, first: int) -> tuple[int, int]:
@@ -79,17 +79,18 @@ def length(data: bytes, at: int, first: int) -> tuple[int, int]:
 class _Writer:
     """The source of one decoder, line by line."""
 
-    def __init__(self, types: Mapping[str, type]) -> None:
+    def __init__(self, types: Mapping[str, type], items_max: int | None) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             "tail": tail,
             "length": length,
             "Malformed": Malformed,
-            "OtherForm": OtherForm,
+            "TooMany": TooMany,
             "double": double,
             "Any": Any,
         }
         self._types = types
+        self._items_max = items_max
         self._count = 0
 
     def fresh(self) -> str:
@@ -164,13 +165,19 @@ class _Writer:
         count = self.fresh()
         self.line(depth, "if b[p]:")
         self.line(depth + 1, f"{name} = {'{}' if of_map else '[]'}")
+        self.line(depth + 1, f"{count} = 0")
         self.line(depth + 1, "while True:")
         self.raw(depth + 2)
         self.line(depth + 2, "if not n: break")
-        self.line(depth + 2, "if n & 1: raise OtherForm")
-        self.line(depth + 2, f"{count} = n >> 1")
+        # a block with its size in bytes, of which a reader that skips nothing has no use, has a negative count
+        self.line(depth + 2, "k = n + 1 >> 1")
+        self.line(depth + 2, "if n & 1:")
+        self.raw(depth + 3)
+        self.line(depth + 2, f"{count} += k")
         self.line(depth + 2, f"if {count} > len(b): raise Malformed('more items than bytes')")
-        self.line(depth + 2, f"for _ in range({count}):")
+        if self._items_max is not None:
+            self.line(depth + 2, f"if {count} > {self._items_max}: raise TooMany('more than {self._items_max} items')")
+        self.line(depth + 2, "for _ in range(k):")
         if of_map:
             key = self.value("string", depth + 3)
             held = self.value(schema["values"], depth + 3)
@@ -182,9 +189,14 @@ class _Writer:
         self.line(depth, "else: p += 1")
 
 
-def written_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> tuple[str, dict[str, Any]]:
-    """Return the source of `decode_<record>(b, p=start)`, and the names that it needs."""
-    writer = _Writer(types)
+def written_decoder(
+    schema: dict[str, Any], types: Mapping[str, type], start: int, items_max: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the source of `decode_<record>(b, p=start)`, and the names that it needs.
+
+    An array or a map may have `items_max` items; None: as many as the record has bytes, since each takes one or more.
+    """
+    writer = _Writer(types, items_max)
     writer.line(0, f"def decode_{schema['name']}(b: bytes, p: int = {start}) -> '{schema['name']}':")
     result = writer.value(schema, 1)
     writer.line(1, "if p != len(b): raise Malformed('truncated, or bytes left over')")
@@ -192,13 +204,15 @@ def written_decoder(schema: dict[str, Any], types: Mapping[str, type], start: in
     return "\n".join(writer.lines), writer.names
 
 
-def compile_decoder(schema: dict[str, Any], types: Mapping[str, type], start: int) -> Callable[[bytes], Any]:
-    """Return a function data -> struct for a record schema.
+def compile_decoder(
+    schema: dict[str, Any], types: Mapping[str, type], start: int, items_max: int | None = None
+) -> Callable[[bytes], Any]:
+    """Return a function data -> struct for a record schema, in time that the data's length bounds.
 
-    The body begins at `start`, and `types` has a struct for each name. The function raises Malformed, IndexError
-    (truncated), UnicodeDecodeError or OtherForm.
+    The body begins at `start`, and `types` has a struct for each name. The function raises Malformed (TooMany is one),
+    IndexError or struct.error (truncated), or UnicodeDecodeError.
     """
-    source, scope = written_decoder(schema, types, start)
+    source, scope = written_decoder(schema, types, start, items_max)
     exec(source, scope)  # noqa: S102 - source made from our own schema files only
     decode: Callable[[bytes], Any] = scope[f"decode_{schema['name']}"]
     return decode

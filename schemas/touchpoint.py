@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+ITEMS_MAX = 10_000
+"""Lines, and properties, that a reader takes. By its bytes a record could have 450,000, which would take 0.1 s."""
 LINES_LEFT_OUT = "lines_left_out"
 """The property that says how many lines were left out of a touchpoint with too many; the total of an order is whole."""
 

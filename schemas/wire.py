@@ -16,6 +16,7 @@ import msgspec
 
 from schemas import written
 from schemas.catalogue import (
+    ITEMS_MAX,
     RECORDS,
     SINGLE_OBJECT_MARK,
     STRUCTS,
@@ -24,8 +25,9 @@ from schemas.catalogue import (
     released_schemas,
     single_object_header,
 )
-from schemas.decoder import Malformed, OtherForm, compile_decoder
+from schemas.decoder import Malformed, TooMany, compile_decoder
 from schemas.encoder import compile_encoder
+from schemas.writers import UnusableSchema, check_writers_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +36,9 @@ T = TypeVar("T")
 
 _SINGLE_OBJECT_BYTES = 10
 _CONFLUENT_BYTES = 5
+_REASON_MAX = 100
+_REFUSED_MAX = 1_000
+"""Ids of schemas whose refusal is remembered, so that the registry is not asked again for each record."""
 _ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
     struct: getattr(written, f"encode_{struct.__name__}", None) or compile_encoder(raw_schema(name))
     for name, struct in RECORDS.items()
@@ -70,7 +75,8 @@ class _Type:
         ours = getattr(written, f"decode_{self.struct.__name__}", None)
         # written when it is first needed, so that a worker's start does not wait for all of them
         if ours is None:
-            self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes)
+            items_max = ITEMS_MAX.get(self.name)
+            self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes, items_max)
         else:
             self.read = ours if self._header_bytes == _SINGLE_OBJECT_BYTES else partial(ours, p=self._header_bytes)
         return self.read(value)
@@ -88,8 +94,8 @@ class _Type:
 def _read(found: _Type, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
     try:
         return found.read(value)
-    except OtherForm:
-        return found.general(value)
+    except TooMany as error:
+        raise WireError("too_many", f"{found.name}: {error}") from None
     except (Malformed, IndexError, UnicodeDecodeError, StructError) as error:
         raise WireError("malformed", f"{found.name}: {error}") from None
 
@@ -104,6 +110,7 @@ class Wire:
         self._headers: dict[type, bytes] = {}
         self._types: dict[bytes, _Type] = {}
         self._schema_of = schema_of
+        self._refused: dict[bytes, str] = {}
         for name, struct in RECORDS.items():
             for schema in [*released_schemas(name), raw_schema(name)]:
                 header = single_object_header(schema)
@@ -166,12 +173,26 @@ class Wire:
         number = int.from_bytes(value[1:_CONFLUENT_BYTES], "big")
         if self._schema_of is None:
             raise WireError("unknown_schema", f"schema id {number}, but no registry is configured")
+        head = value[:_CONFLUENT_BYTES]
+        if head in self._refused:
+            raise WireError("unknown_schema", self._refused[head])
         try:
             name, schema = self._schema_of(number)
+            self._types[head] = found = _foreign(name, head, schema)
         except LookupError as error:
-            raise WireError("unknown_schema", f"schema id {number}: {error}") from None
-        self._types[value[:_CONFLUENT_BYTES]] = found = _Type(name, value[:_CONFLUENT_BYTES], schema)
+            refusal = f"schema id {number}: {error}"
+            if len(self._refused) < _REFUSED_MAX:
+                self._refused[head] = refusal
+            raise WireError("unknown_schema", refusal) from None
         return found
+
+
+def _foreign(name: str, header: bytes, schema: dict[str, Any]) -> _Type:
+    check_writers_schema(schema)
+    try:
+        return _Type(name, header, schema)
+    except Exception as error:  # noqa: BLE001 - fastavro raises whatever the schema makes it raise
+        raise UnusableSchema(f"{type(error).__name__}: {str(error)[:_REASON_MAX]}") from None
 
 
 SINGLE_OBJECT = Wire()

@@ -6,6 +6,8 @@ Bytes of texts are those of UTF-8, where a character takes one to four.
 
 from __future__ import annotations
 
+from schemas.touchpoint import ITEMS_MAX
+
 # ---------------------------------------------------------------------------------------------- a record at the door
 
 VALUE_BYTES_MAX = 900_000
@@ -15,6 +17,8 @@ Below Kafka's default of 1,048,588 bytes for a batch, with room for the key (TEX
 """
 NESTING_MAX = 100
 """Levels of a Segment call; their spec needs 5, and every version of Python parses this many."""
+SCHEMA_BYTES_MAX = 200_000
+"""Characters of a writer's schema in a registry; our own touchpoint has 5,000."""
 
 # ------------------------------------------------------------------------------------------- a touchpoint's own texts
 
@@ -36,7 +40,7 @@ PROPERTIES_BYTES_MAX = 65_536
 
 # ------------------------------------------------------------------------------------------------ a touchpoint's lines
 
-LINES_MAX = 10_000
+LINES_MAX = ITEMS_MAX
 """Lines of an order or a cart that are read. With 4 bytes for the shortest line, a value could hold 225,000."""
 LINES_KEPT = 200
 """Lines that go on, from the first; the order's total counts all. The largest lines are then 200 x 2 x 512 bytes."""

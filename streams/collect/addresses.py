@@ -19,11 +19,6 @@ def is_address(text: str) -> bool:
     return bool(at and name) and "@" not in domain and _is_domain(domain) and not _SPACE.search(name + domain)
 
 
-def has_address(text: str) -> bool:
-    """Return whether there is an address in a text."""
-    return "@" in text and without_addresses(text) != text
-
-
 def without_addresses(text: str) -> str:
     """Replace each address in a text by its hash; takes time in proportion to the text's length."""
     if "@" not in text:

@@ -78,6 +78,7 @@ CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_SHOWN_MAX = 100
 _SHORT = TEXT_BYTES_MAX // 4
 """A text of so many characters is within its limit of bytes, whatever they are."""
 
@@ -100,7 +101,7 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
         RefusedRecord: it names what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
-        raise RefusedRecord("unknown_type", f"type {event.type[:TEXT_MAX]!r} is none of the canonical types")
+        raise RefusedRecord("unknown_type", f"type {event.type[:_SHOWN_MAX]!r} is none of the canonical types")
     check_time(event.time_ms, received_ms)
     if not event.event_id:
         raise RefusedRecord("no_event_id", "event_id is empty")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.catalogue import RECORDS, raw_schema
 from schemas.wire import RegistryUnusable, Wire
+from streams.collect.nesting import is_nested_deeper
+from streams.limits import NESTING_MAX, SCHEMA_BYTES_MAX
 
 try:
     import httpx
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 _NOT_FOUND = 404
-_UNKNOWN_MAX = 1_000
 
 # topics with one record type have the subject that every tool expects, TOPIC-value; where types are mixed, the
 # subject contains the record's full name
@@ -116,7 +117,6 @@ class _Registry:
         self._url = url
         self._shown = shown(url)
         self._names = {_full_name(raw_schema(name)): name for name in RECORDS}
-        self._unknown: set[int] = set()
 
     def client(self) -> SchemaRegistryClient:
         # one for each request: they are few, and an idle client would keep a connection
@@ -138,23 +138,31 @@ class _Registry:
 
     def schema_of(self, number: int) -> tuple[str, dict[str, Any]]:
         """Return the record name and the writer's schema of an id; LookupError if it is not one of our records."""
-        if number in self._unknown:
-            raise LookupError("not in the registry")
         try:
             with self.client() as client:
-                schema: dict[str, Any] = json.loads(client.get_schema(number).schema_str)
+                text: str = client.get_schema(number).schema_str
         except SchemaRegistryError as error:
             if error.http_status_code != _NOT_FOUND:
                 raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
-            if len(self._unknown) < _UNKNOWN_MAX:
-                self._unknown.add(number)
             raise LookupError("not in the registry") from error
         except httpx.HTTPError as error:
             raise RegistryUnusable(f"registry {self._shown}, schema id {number}: {error}") from error
+        schema = _parsed(text)
         full_name = _full_name(schema) if "name" in schema else "no record"
         if full_name not in self._names:
             raise LookupError(f"{full_name} is none of our records")
         return self._names[full_name], schema
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Parse a schema's text, which anyone with a grant for the registry may have written; raises LookupError."""
+    if len(text) > SCHEMA_BYTES_MAX or is_nested_deeper(text.encode(), NESTING_MAX):
+        raise LookupError(f"it has more than {SCHEMA_BYTES_MAX} characters, or more than {NESTING_MAX} levels")
+    try:
+        schema = json.loads(text)
+    except ValueError as error:
+        raise LookupError(f"it is no JSON: {error}") from None
+    return schema if isinstance(schema, dict) else {}
 
 
 def _is_known(client: SchemaRegistryClient, subject: str) -> bool:
