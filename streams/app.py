@@ -105,6 +105,7 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         batch_records_max=settings.batch_records_max,
         session_timeout_ms=settings.session_timeout_ms,
         transaction_timeout_ms=settings.transaction_timeout_ms,
+        step_seconds_max=settings.step_seconds_max,
         guarantee=settings.guarantee,
         instance_id=settings.instance if settings.membership == "static" else None,
         client=settings.kafka,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -10,9 +11,11 @@ import msgspec
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.engine.step_watch import UNWATCHED, Watch
+
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from confluent_kafka import Message
 
@@ -43,7 +46,17 @@ class Batch:
     themselves.
     """
 
-    __slots__ = ("_process", "error", "messages", "next_offset", "outputs", "overlay", "partition", "topic")
+    __slots__ = (
+        "_process",
+        "_watch",
+        "error",
+        "messages",
+        "next_offset",
+        "outputs",
+        "overlay",
+        "partition",
+        "topic",
+    )
 
     def __init__(self, topic: str, partition: int, messages: list[Message], next_offset: int) -> None:
         self.topic = topic
@@ -54,10 +67,26 @@ class Batch:
         self.outputs: list[Output] | None = None
         self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None
+        self._watch: Watch = UNWATCHED
 
-    def bind(self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None) -> None:
+    def bind(
+        self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None, watch: Watch = UNWATCHED
+    ) -> None:
         self._process = process
         self.overlay = overlay
+        self._watch = watch
+
+    def records(self) -> Iterator[Message]:
+        """Yield the records in order, noting before each few of them that they are in hand."""
+        return chain.from_iterable(self._slices())
+
+    def _slices(self) -> Iterator[Sequence[Message]]:
+        messages, watch = self.messages, self._watch
+        size = watch.slice_records
+        for start in range(0, len(messages), size):
+            piece = messages[start : start + size]
+            watch.hold(piece[0].offset(), piece[-1].offset())
+            yield piece
 
     def run(self) -> None:
         """Hand the batch to its input's processor; hold its outputs until the whole batch has succeeded.
@@ -67,10 +96,13 @@ class Batch:
         """
         if self._process is None:
             raise RuntimeError(f"the batch of {self.topic}-{self.partition} was not handed out by the engine")
+        self._watch.take((self.topic, self.partition))
         try:
             self.outputs = list(self._process(self))
         except Exception as error:  # noqa: BLE001 - the engine deals with all of them alike
             self.error = error
+        finally:
+            self._watch.clear()
 
 
 class BatchSchema(faust.Schema[Any, Any]):

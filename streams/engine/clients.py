@@ -11,13 +11,19 @@ from confluent_kafka import Consumer, Producer
 from streams.engine.disk import Disk, LocalDisk
 from streams.engine.last_resort import end_soon
 from streams.engine.poller import Poller
+from streams.engine.step_watch import StepWatch, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from streams.engine.poller import Listener
+    from streams.engine.settings import EngineSettings
     from streams.kafka.config import ClientConfig
+
+
+def _watch(settings: EngineSettings) -> Watch:
+    return StepWatch(settings.state_dir, settings.step_seconds_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +36,4 @@ class Clients:
     disk: Disk = field(default_factory=LocalDisk)
     clock_s: Callable[[], float] = time.monotonic
     end_soon: Callable[[], None] = end_soon
+    watch: Callable[[EngineSettings], Watch] = _watch

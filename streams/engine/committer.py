@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.engine.assignment import Assignment
     from streams.engine.batch import Batch, Output
     from streams.engine.partition import Partition
+    from streams.engine.step_watch import Watch
     from streams.kafka.offsets import PartitionId
 
 FAILURES_MAX = 3
@@ -49,19 +50,20 @@ class Committer:
     and nothing is committed any more.
     """
 
-    def __init__(self, assignment: Assignment, on_committed: Callable[[], None]) -> None:
+    def __init__(self, assignment: Assignment, on_committed: Callable[[], None], watch: Watch) -> None:
         self.cycle = Cycle(assignment.settings)
         self.is_broken = False
         self.is_dead = False
         self._assignment = assignment
         self._on_committed = on_committed
+        self._watch = watch
         self._blocking = ThreadPoolExecutor(1, "transaction")
         self._aborts_in_a_row = 0
 
     async def start(self) -> None:
         """Fence an earlier worker of the same slot."""
         self._loop = asyncio.get_running_loop()
-        self._transactions = Transactions(self._assignment.settings, self._assignment.clients)
+        self._transactions = Transactions(self._assignment.settings, self._assignment.clients, self._watch)
         self._assignment.status.transactions = self._transactions
         await self._off_loop(self._transactions.start)
 

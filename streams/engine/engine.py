@@ -80,12 +80,13 @@ class Engine:
         """Fence the slot's earlier worker and start to poll; call `subscribe` after it."""
         self._host = host
         self._lock, self._wake, self._moved = asyncio.Lock(), asyncio.Event(), asyncio.Event()
+        self._watch = self._clients.watch(self.settings)
         consumer = self._clients.consumer(consumer_config(self.settings))
         self._poller = self._clients.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
             self.settings, self._clients, self.inputs, self.status, self._poller, self._lock, self.on_failed
         )
-        self._committer = Committer(self._assignment, self._on_committed)
+        self._committer = Committer(self._assignment, self._on_committed, self._watch)
         await self._committer.start()
         self.status.poller = self._poller
         asker = self._clients.consumer(asker_config(self.settings))
@@ -99,6 +100,7 @@ class Engine:
             admin, topics = AdminClient(client_config(self.settings)), [source.topic for source in self.inputs]
             self._asking.append(asyncio.create_task(self._claim(Unowned(admin, self.settings.group, topics))))
         self._poller.start()
+        self._watch.start()
         self._started = True
 
     async def subscribe(self, topics: Collection[str]) -> None:
@@ -137,6 +139,7 @@ class Engine:
         self._started = False
         async with self._lock:
             await to_the_end(self._committer.finish())
+        self._watch.close()
         for task in self._asking:
             task.cancel()
         await self._poller.stop()
@@ -166,7 +169,7 @@ class Engine:
         if not batch.messages and batch.next_offset <= partition.position:
             return
         _check_order(partition, batch)
-        batch.bind(partition.input.processor.process, partition.overlay)
+        batch.bind(partition.input.processor.process, partition.overlay, self._watch)
         try:
             await self._host.deliver(batch)
             if batch.outputs is None:

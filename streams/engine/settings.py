@@ -24,7 +24,7 @@ class EngineSettings:
     `client` passes librdkafka's own settings (SASL, TLS, ...) to every client, but those that exactly-once needs stay
     ours. A local state not written for `state_age_ms_max` is rebuilt. Keep that below the changelogs'
     delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts the records that a cycle
-    reads and sends.
+    reads and sends. A step that keeps the event loop for `step_seconds_max` ends the process.
     """
 
     brokers: str
@@ -37,6 +37,7 @@ class EngineSettings:
     batch_records_max: int = 1_000
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 8_000
+    step_seconds_max: float = 30.0
     state_age_ms_max: int = STATE_AGE_MS_MAX
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     instance_id: str | None = None

@@ -13,6 +13,7 @@ from streams.engine.doubts import Doubts
 from streams.engine.errors import MustAbort, MustEnd
 from streams.engine.settings import producer_config
 from streams.engine.stable import OffsetsRefused, outsider, stable_offsets
+from streams.engine.step_watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -56,10 +57,11 @@ class Transactions:
     committed, and what was sent in a cycle that is aborted stays.
     """
 
-    def __init__(self, settings: EngineSettings, clients: Clients) -> None:
+    def __init__(self, settings: EngineSettings, clients: Clients, watch: Watch = UNWATCHED) -> None:
         self.exactly_once = settings.guarantee == "exactly_once"
         self._settings = settings
         self._clients = clients
+        self._watch = watch
         self._open = False
         self._failed: KafkaError | None = None
         self._doubts = Doubts(settings.transactional_id, clients.clock_s)
@@ -131,6 +133,8 @@ class Transactions:
             try:
                 self._producer.produce(output.topic, output.value, output.key, output.partition, headers=headers, **how)
             except BufferError:
+                # the brokers are slow, which is no fault of a record
+                self._watch.renew()
                 self._producer.poll(_FULL_SECONDS)
             except KafkaException as error:
                 raise self._refused(error, output) from error

@@ -67,7 +67,7 @@ class Collecting:
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
-        for message in batch.messages:
+        for message in batch.records():
             value = message.value()
             appended_ms = message.timestamp()[1]
             try:

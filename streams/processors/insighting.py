@@ -56,7 +56,7 @@ class Insighting:
         """Fold each record of facts."""
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
-        for message in batch.messages:
+        for message in batch.records():
             if COPIED in dict(readable_headers(message)):
                 continue  # the state that was copied with the journal has counted it already
             try:

@@ -87,7 +87,7 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        for message in batch.messages:
+        for message in batch.records():
             outcome = attempt(fold, self._read, message)
             record = outcome.record
             is_copy = record is not None and record.is_copy

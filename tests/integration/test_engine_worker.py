@@ -12,7 +12,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.demo.servers.server import free_port
+from streams.engine.in_hand import left_in_hand
 from streams.engine.last_resort import END_SECONDS
+from streams.engine.step_watch import IN_HAND
 from streams.kafka.reader import TopicMissing, read_committed
 from streams.kafka.topics import WrongTopics, create_topics, partition_counts
 from streams.topics import TopicSpec
@@ -107,6 +109,27 @@ def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench) 
     log = bench.log(0).read_text()
     assert "cannot digest poison" in log
     assert "worker did not end by itself" in log
+
+
+def test_a_step_that_hangs_ends_the_worker_with_a_traceback_and_leaves_its_record_behind(bench: Bench) -> None:
+    producer = Producer({"bootstrap.servers": bench.brokers})
+    bench.send(10)
+    producer.produce(f"{bench.prefix}-in", b"hang", b"eve")
+    producer.flush()
+    with bench.worker(0, "hang") as worker:
+        assert worker.wait(60) == 1
+    log = bench.log(0).read_text()
+    assert "Timeout (0:00:02)!" in log
+    assert "in process" in log
+    left = left_in_hand(bench.state_dir(0) / IN_HAND)
+    assert left is not None
+    ((place, offset),) = [
+        ((m.topic(), m.partition()), m.offset())
+        for m in read_committed(bench.brokers, f"{bench.prefix}-in")
+        if m.value() == b"hang"
+    ]
+    assert left.place == place
+    assert left.first <= offset <= left.last
 
 
 def test_it_refuses_to_start_without_its_topics(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from streams.engine.inputs import Input
 from streams.engine.poller import Poller
 from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
+from streams.engine.step_watch import UNWATCHED
 from streams.fold.partition_state import JournalCodec
 from streams.insights.state import InsightCodec
 from streams.processors.collecting import Collecting
@@ -124,6 +125,7 @@ class Worker:
             disk=disk,
             clock_s=lambda: process.scheduler.now_s,
             end_soon=lambda: None,
+            watch=lambda _: UNWATCHED,
         )
         self._inputs = inputs(domain)
         self._engine = Engine(settings, self._inputs, Status(), lambda: None, clients)

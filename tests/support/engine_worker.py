@@ -3,8 +3,8 @@
 Run as `python -m tests.support.engine_worker BROKERS PREFIX STATE_DIR SLOT [option ...]`. It reads PREFIX-in, with
 state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
 passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
-(the agent does, before it runs them), poison (raises at each value `poison`), stuck (never gives a
-partition up), pulse (asks for cycles and says so
+(the agent does, before it runs them), poison (raises at each value `poison`), hang (hangs at each value
+`hang`, with a limit of two seconds), stuck (never gives a partition up), pulse (asks for cycles and says so
 in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,7 @@ class Counting(Quiet):
         self._prefix = prefix
         self._raise_at = int(options.get("raise", "0"))
         self._poison = "poison" in options
+        self._hang = "hang" in options
         self._stuck = "stuck" in options
         self._pulse = "pulse" in options
         self._pause_s = int(options.get("pause", "0")) / 1_000
@@ -58,12 +60,15 @@ class Counting(Quiet):
         self._batches += 1
         time.sleep(self._pause_s)
         fails = self._batches in {self._raise_at, 2 * self._raise_at}
-        for number, message in enumerate(batch.messages):
+        for number, message in enumerate(batch.records()):
             if fails and number >= len(batch.messages) // 2:
                 raise RuntimeError("asked to fail in the middle of a batch")
             key, value = message.key(), message.value()
             if self._poison and value == b"poison":
                 raise RuntimeError("cannot digest poison")
+            if self._hang and value == b"hang":
+                # it keeps the interpreter's lock for longer than anyone waits
+                re.match(r"(a+)+$", "a" * 60 + "b")
             count = (batch.overlay.get(key) or 0) + 1
             batch.overlay.put(key, count, 0)
             yield Output(f"{self._prefix}-out", batch.partition, key, b"%b,%d" % (value, count))
@@ -104,6 +109,7 @@ def main() -> None:
         session_timeout_ms=3_000,
         transaction_timeout_ms=2_000,
         instance_id=slot if "static" in options else None,
+        step_seconds_max=2 if "hang" in options else 30,
         guarantee="at_least_once" if options.get("guarantee") == "at_least_once" else "exactly_once",
     )
     counting = Input(f"{prefix}-in", Counting(prefix, options), f"{prefix}-changelog", CountCodec())

@@ -31,6 +31,9 @@ class Record:
     def value(self) -> bytes:
         return self._value
 
+    def offset(self) -> int:
+        return 0
+
     def headers(self) -> None:
         return None
 
