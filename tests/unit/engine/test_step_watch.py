@@ -108,7 +108,7 @@ def test_a_batch_notes_its_records_before_they_are_processed() -> None:
     def process(given: Batch) -> Iterator[Output]:
         for message in given.records():
             told.said.append(message.offset())
-        yield Output("out", None, None)
+        yield Output("out", 0, None, None)
 
     batch.bind(process, None, told)
     batch.run()
@@ -124,7 +124,7 @@ def test_a_batch_that_raises_has_nothing_in_hand_any_more(tmp_path: Path) -> Non
         for _ in given.records():
             assert left_in_hand(tmp_path / IN_HAND) is not None
             raise ZeroDivisionError
-        yield Output("out", None, None)
+        yield Output("out", 0, None, None)
 
     batch.bind(process, None, watch)
     batch.run()
