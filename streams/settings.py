@@ -178,8 +178,7 @@ class WorkerSettings(BaseModel):
     transaction_timeout_ms: int = Field(8_000, ge=1_000)
     """A dead worker's transaction ends after this many milliseconds. It must be below the session timeout."""
     step_seconds_max: float = Field(30.0, ge=1, le=3_600)
-    """A worker ends if one step takes this many seconds. Its next start tries the record alone, and sets it aside if it
-    hangs again."""
+    """A worker ends if one step takes this many seconds. The next start sets the record aside if it hangs again."""
     membership: Literal["dynamic", "static"] = "dynamic"
     """dynamic: a stopped worker gives up its partitions at once. static: it keeps them over a quick restart."""
     web_host: str = "127.0.0.1"
