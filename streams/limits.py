@@ -71,6 +71,63 @@ LETTER_KEY_BYTES_MAX = 1_024
 LETTER_HEADERS_MAX = 1_000
 """Headers that it keeps. A header takes 2 bytes or more, so one record may have hundreds of thousands."""
 
+# ---------------------------------------------------------------------------------------------------------- a profile
+
+PROFILE_BYTES_MAX = 512_000
+"""Bytes of a stored profile. `Absorbed` carries one whole, and Kafka's default for a batch is 1,048,588.
+
+The sum of what follows, where an integer takes 9 bytes at most, a text 3 more than its own and a structure 1 or 3:
+scalars 2,500; seen events 1,000 x 8 + 100; links 48,000; orders 500 x 37; months 480 x 28; adjustments 500 x 28; cart
+16,000; messages 200 x 84; entries 200 x 79; answers 92 x 19; consents 4 x 19; runs 32 x 1,300; pending messages 40,000;
+entry timers 100 x 80; parked timers 136 x 73; prices 8,000; views 12,000. Together 259,000.
+Conversions 100 x (36 + 203), and as much again while their credit waits; touches 700 x 36; names and order ids
+36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written: 228,000.
+All together 487,000.
+"""
+LINKED_BYTES_MAX = 48_000
+"""Bytes of the keys that a profile is linked to: 1,000 keys with a UUID of an address, or 50 devices of 515 bytes."""
+MONTHS_MAX = 480
+"""Calendar months of orders beyond the newest 500: 40 years."""
+CART_BYTES_MAX = 16_000
+"""Bytes of a cart's articles, each with 21 for price and quantity: 50 of 299 bytes."""
+PRICES_BYTES_MAX = 8_000
+"""Bytes of the articles whose prices a profile remembers: 20 of 379 bytes."""
+VIEWS_BYTES_MAX = 12_000
+"""Bytes of remembered views: 100 in categories of 97 bytes."""
+RUNS_MAX = 32
+"""Flows in which a customer is at once. A run has 67 + 34 + 515 + 62 bytes of texts and 60 of numbers."""
+RUN_PRODUCTS_BYTES_MAX = 512
+"""Bytes of the articles that a run keeps to show: 10 of 30 bytes."""
+PENDING_BYTES_MAX = 40_000
+"""Bytes of the messages that a profile may still take back: 20 of 2,000, or 2 that show a full cart."""
+ENTRY_TIMERS_MAX = 100
+"""Flows of which a profile knows when a date starts them."""
+PARKED_MAX = 136
+"""Timers that are parked: of 32 runs, 100 entries, score, slot, expiry and credit."""
+
+# ------------------------------------------------------------------------------------------------- credit for orders
+
+PATH_MAX = 100
+"""Touches in the path of one conversion: as many as a profile keeps."""
+NAMES_BYTES_MAX = 16_000
+"""Bytes of the different names of channels and campaigns in the touches of a profile: 200 of 80."""
+TRAIL_MAX = 600
+"""Different touches in the paths of all open conversions, each with 36 bytes."""
+TRAIL_BYTES_MAX = 20_000
+"""Bytes of the names in these paths, and of the orders' ids: 100 of 40 bytes and 400 of 40."""
+ROWS_MAX = 200
+"""Rows of the ledger after which a slice ends. The last conversion may add 202, or 402 if two profiles had the order.
+
+A row has texts of 5 x 512 bytes at most, so a slice has 1.8 MB at most and 120 kB as a rule.
+"""
+
+# ------------------------------------------------------------------------------------------------------ woken customers
+
+WOKEN_MAX = 200
+"""Idle customers whose timers one record of the journal fires. A timer takes about 0.1 ms."""
+WOKEN_OUTPUTS_MAX = 400
+"""Outputs after which such a record stops. A customer adds as many as they have timers and messages on the way."""
+
 # ------------------------------------------------------------------------------------------------------------- facts
 
 LONG_MAX = (1 << 63) - 1

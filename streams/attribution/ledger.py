@@ -40,9 +40,9 @@ def converted(profile: Profile, event: Touchpoint, at: Moment) -> Conversions:
     order, conversions = event.order, profile.conversions
     if order is None or any(conversion.order_id == order.order_id for conversion in conversions):
         return conversions
-    path = _path(profile.touches, event.time_ms, at.settings)
+    path = path_of(profile.touches, event.time_ms, at.settings)
     conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
-    _write_changes((), conversion, at)
+    write_changes((), conversion, at)
     return _kept_open((*conversions, conversion), at.now_ms)
 
 
@@ -60,7 +60,7 @@ def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment)
             left_minor = max(old.value_minor - refund_minor, 0)
             if left_minor == old.value_minor:
                 return conversions
-            new = _rewritten((old,), _replace(old, value_minor=left_minor), at)
+            new = rewritten((old,), _replace(old, value_minor=left_minor), at)
             return (*conversions[:index], new, *conversions[index + 1 :])
     unattributed = Conversion(order.order_id, event.time_ms, -refund_minor, order.currency, (), 0)
     for model in MODELS:
@@ -78,7 +78,7 @@ def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
     if not conversions or touch.time_ms > conversions[-1].time_ms:
         return conversions
     changed = tuple(
-        _repathed((old,), old, profile.touches, at) if _may_change(touch, old, at.settings) else old
+        _repathed((old,), old, profile.touches, at) if may_change(touch, old, at.settings) else old
         for old in conversions
     )
     return conversions if all(new is old for new, old in zip(changed, conversions, strict=True)) else changed
@@ -94,22 +94,22 @@ def merged(profile: Profile, other: Profile, at: Moment) -> tuple[tuple[Touch, .
     by_order: dict[str, tuple[Conversion, ...]] = {}
     for conversion in (*profile.conversions, *other.conversions):
         by_order[conversion.order_id] = (*by_order.get(conversion.order_id, ()), conversion)
-    changed = tuple(_repathed(olds, min(olds, key=_worth), touches, at) for olds in by_order.values())
+    changed = tuple(_repathed(olds, min(olds, key=worth), touches, at) for olds in by_order.values())
     return touch_rules.bounded(touches, at.now_ms), _kept_open(changed, at.now_ms)
 
 
-def _worth(conversion: Conversion) -> tuple[int, int, str]:
+def worth(conversion: Conversion) -> tuple[int, int, str]:
     return conversion.value_minor, conversion.time_ms, conversion.currency
 
 
-def _may_change(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
+def may_change(touch: Touch, conversion: Conversion, settings: DomainSettings) -> bool:
     """Return whether the touch may join the path, or replace a later one of the same visit in it."""
-    return bool(_path((touch,), conversion.time_ms, settings)) or any(
+    return bool(path_of((touch,), conversion.time_ms, settings)) or any(
         touch_rules.is_repeat(other, touch) for other in conversion.path
     )
 
 
-def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
+def path_of(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings) -> tuple[Touch, ...]:
     """Return the touches in the lookback of a conversion; views have a lookback of their own."""
     first_ms, first_view_ms = conversion_ms - settings.lookback_ms, conversion_ms - settings.view_lookback_ms
     return tuple(
@@ -119,21 +119,21 @@ def _path(touches: Sequence[Touch], conversion_ms: int, settings: DomainSettings
 
 def _repathed(olds: Conversions, conversion: Conversion, touches: tuple[Touch, ...], at: Moment) -> Conversion:
     all_touches = touch_rules.united(touches, *(old.path for old in olds))
-    path = _path(all_touches, conversion.time_ms, at.settings)
+    path = path_of(all_touches, conversion.time_ms, at.settings)
     if len(olds) == 1 and path == conversion.path:
         return conversion
-    return _rewritten(olds, _replace(conversion, path=path), at)
+    return rewritten(olds, _replace(conversion, path=path), at)
 
 
-def _rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
+def rewritten(olds: Conversions, new: Conversion, at: Moment) -> Conversion:
     """Bring the ledger from the old conversions' rows to those of the new; raise the revision if rows changed."""
     new = _replace(new, revision=max(old.revision for old in olds) + 1)
-    if _write_changes(olds, new, at):
+    if write_changes(olds, new, at):
         return new
     return _replace(new, revision=new.revision - 1)
 
 
-def _write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
+def write_changes(olds: Conversions, new: Conversion, at: Moment) -> bool:
     """Reverse the old rows and write the new ones, per model; return whether any row was written.
 
     An old conversion whose rows equal the new ones keeps them.
@@ -227,9 +227,9 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:
     """Return the newest CONVERSIONS_MAX that are no older than OPEN_MS, in order."""
     recent = [conversion for conversion in conversions if conversion.time_ms >= now_ms - OPEN_MS]
-    recent.sort(key=_by_time)
+    recent.sort(key=by_time)
     return tuple(recent[-CONVERSIONS_MAX:])
 
 
-def _by_time(conversion: Conversion) -> tuple[int, str]:
+def by_time(conversion: Conversion) -> tuple[int, str]:
     return conversion.time_ms, conversion.order_id

@@ -24,6 +24,7 @@ from streams.limits import (
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
+from streams.profiles.answered import CONSENT_CHANNELS
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
@@ -74,7 +75,6 @@ TYPES = frozenset(
         "erasure_requested",
     ]
 )
-CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")

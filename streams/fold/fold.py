@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
 from schemas.touchpoint import Touchpoint
+from streams.attribution.slices import has_two_written
 from streams.flows.runtime.pending import released
 from streams.flows.runtime.receipts import check_receipts
+from streams.fold.crediting import is_credit_due
 from streams.fold.guests import fold_entry
-from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
+from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link, raised
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
 from streams.fold.record import journal_headers
 from streams.fold.scoring import publish_changes
-from streams.fold.timers import TimerFailed, fired, indexed, next_due_ms, next_wake_ms, timer_letter
+from streams.fold.timers import caught_up, indexed, next_due_ms, next_wake_ms, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
+from streams.limits import WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
@@ -29,23 +31,13 @@ from streams.profiles.seen import event_hash, with_seen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.fold.partition_state import Times
+    from streams.fold.identifying import Changes
+    from streams.fold.partition_state import State, Times
     from streams.fold.record import Record
-    from streams.fold.touchpoints import Changes
 
 WAKES_MAX = 1_000
 
 _replace = msgspec.structs.replace
-
-
-class State(Protocol):
-    """What the fold asks of a partition's state; state.overlay.Overlay is one."""
-
-    def get(self, key: bytes) -> Any: ...  # noqa: ANN401 - a Profile or the PartitionState
-    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401 - a Profile or the PartitionState
-    def delete(self, key: bytes) -> None: ...
-    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...
-    def first_due_ms(self) -> int | None: ...
 
 
 class Fold:
@@ -122,14 +114,30 @@ class Fold:
     def _write(self, partition: PartitionState) -> None:
         self._state.put(PARTITION_KEY, partition, 0)
 
+    def _profile(self, customer: str, known: Knowledge, effects: Effects) -> Profile:
+        """Return the state of one key, within the limits of the rules that hold; EMPTY: there is none."""
+        profile: Profile = self._state.get(customer.encode()) or EMPTY
+        return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
+
+    def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
+        """Keep and return a profile of earlier rules within the limits of those that hold."""
+        if profile is EMPTY:
+            return profile
+        before = len(profile.runs)
+        profile = raised(profile, FoldMoment(customer, profile.clock_ms, f"rules:{known.rules}", known, effects))
+        self._candidates += len(profile.runs) - before
+        self._keep(customer, profile)
+        return profile
+
     def _keep(self, customer: str, profile: Profile) -> None:
-        profile = indexed(profile)
+        rules = self.known().rules
+        profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
         self._state.put(customer.encode(), profile, profile.wake_ms)
 
     def _touchpoint(self, record: Record, effects: Effects) -> None:
         known, customer = self.known(), record.key
         key = customer.encode()
-        profile: Profile = self._state.get(key) or EMPTY
+        profile = self._profile(customer, known, effects)
         if record.hops:
             effects.count("forwards_received")
         if profile.linked:
@@ -151,7 +159,7 @@ class Fold:
         relied_on = known.flows.relied_on.get(event.type)
         if relied_on is not None:
             effects.count("flow_inputs", event.time_ms, by=relied_on)
-        changes: Changes = {"clock_ms": now_ms, "seen": seen}
+        changes: Changes = {"clock_ms": now_ms, "seen": seen, "rules": known.rules}
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
         if is_entry(customer):
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
@@ -165,43 +173,47 @@ class Fold:
         self._state.put(key, profile, profile.wake_ms)
 
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
-        """Fire the timers due by now_ms and return the profile; a timer that raises is parked, with a dead letter."""
+        """Fire the timers due by now_ms and return the profile."""
         if not profile.wake_ms or profile.wake_ms > now_ms:
             return profile
         before = len(profile.runs)
-        while True:
-            try:
-                after = fired(customer, profile, now_ms, known, effects) or EMPTY
-            except TimerFailed as failed:
-                profile = _replace(failed.before, parked=(*failed.before.parked, failed.name))
-                detail = "".join(traceback.format_exception(failed.__cause__ or failed))
-                effects.emit(customer, timer_letter(customer, failed, detail))
-            else:
-                self._candidates += len(after.runs) - before
-                return after
+        after = caught_up(customer, profile, now_ms, known, effects)
+        self._candidates += len(after.runs) - before
+        return after
 
     def _progress(self, record: Record, effects: Effects) -> None:
         before = self._read()
         after = with_progress(before, record.value)
+        has_advanced = after.now_ms is not None and after.now_ms != before.now_ms
+        if has_advanced and after.rules > 1:
+            # a Wake on its way is stale from here on; had it been set aside, nothing would wait for it
+            after = _replace(after, is_waking=False, waking_ms=0)
         self._write(after)
-        if not after.is_waking and after.now_ms is not None and after.now_ms != before.now_ms:
+        if has_advanced and not after.is_waking:
             self._wake_idle(after, effects)
 
     def _wake(self, record: Record, effects: Effects) -> None:
-        partition = _replace(self._read(), is_waking=False)
+        partition = self._read()
+        if partition.rules > 1 and record.value.time_ms != partition.waking_ms:
+            return
+        partition = _replace(partition, is_waking=False, waking_ms=0)
         self._write(partition)
         self._wake_idle(partition, effects)
 
     def _wake_idle(self, partition: PartitionState, effects: Effects) -> None:
-        """Fire due timers of at most WAKES_MAX idle customers; a Wake does the rest."""
+        """Fire due timers of as many idle customers as the rules allow one record; a Wake does the rest."""
         now_ms, known = partition.now_ms, self.known()
         if now_ms is None:
             return
-        due = self._state.due(now_ms, WAKES_MAX)
+        wakes_max = WAKES_MAX if known.rules == 1 else WOKEN_MAX
+        due = self._state.due(now_ms, wakes_max)
         for _, key in due:
-            self._fire_idle(key, self._state.get(key), now_ms, known, effects)
-        if len(due) == WAKES_MAX:
-            self._write(_replace(self._read(), is_waking=True))
+            if known.rules > 1 and len(effects.outputs) >= WOKEN_OUTPUTS_MAX:
+                break
+            self._fire_idle(key, self._profile(key.decode(), known, effects), now_ms, known, effects)
+        if len(due) == wakes_max if known.rules == 1 else due and self._state.due(now_ms, 1):
+            waking_ms = 0 if known.rules == 1 else now_ms
+            self._write(_replace(self._read(), is_waking=True, waking_ms=waking_ms))
             effects.append(None, Wake(time_ms=now_ms))
 
     def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
@@ -217,24 +229,30 @@ class Fold:
         if profile is EMPTY:
             self._state.delete(key)
             return
+        profile = with_credit(customer, profile, known, effects)
         due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
         if 0 < due_ms <= now_ms:
             raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _link(self, record: Record, effects: Effects) -> None:
-        profile: Profile = self._state.get(record.key.encode()) or EMPTY
-        at = FoldMoment(
-            record.key, max(profile.clock_ms, record.value.time_ms), record.value.cause, self.known(), effects
-        )
+        known, link = self.known(), record.value
+        profile = self._profile(record.key, known, effects)
+        at = FoldMoment(record.key, max(profile.clock_ms, link.time_ms), link.cause, known, effects)
         fold_link = fold_device_link if is_device(record.key) else fold_address_link
-        self._keep(record.key, fold_link(profile, record.value, at))
+        self._keep(record.key, fold_link(profile, link, at))
 
     def _absorbed(self, record: Record, effects: Effects) -> None:
         known, absorbed = self.known(), record.value
-        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        profile = self._profile(record.key, known, effects)
         now_ms = max(profile.clock_ms, absorbed.time_ms)
         profile = self._caught_up(record.key, profile, now_ms, known, effects)
+        if has_two_written(profile):
+            profile = with_credit(record.key, profile, known, effects)
+            if has_two_written(profile) and is_credit_due(profile):
+                self._keep(record.key, profile)
+                effects.append(record.key, absorbed)
+                return
         at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
         device = decode_profile(absorbed.profile)
         merged = fold_absorbed(profile, device, absorbed.source, at)
@@ -242,8 +260,9 @@ class Fold:
         self._keep(record.key, merged)
 
     def _address_consent(self, record: Record, effects: Effects) -> None:
-        profile: Profile = self._state.get(record.key.encode()) or EMPTY
-        at = FoldMoment(record.key, profile.clock_ms, record.value.cause, self.known(), effects)
+        known = self.known()
+        profile = self._profile(record.key, known, effects)
+        at = FoldMoment(record.key, profile.clock_ms, record.value.cause, known, effects)
         target = forward_target(record.key, profile)
         if target is not None:
             effects.append(target, record.value)
@@ -254,7 +273,7 @@ class Fold:
             self._keep(record.key, after)
 
     def _unparked(self, record: Record, effects: Effects) -> None:
-        profile: Profile = self._state.get(record.key.encode()) or EMPTY
+        profile = self._profile(record.key, self.known(), effects)
         if record.value.timer not in profile.parked:
             return  # for example, a user has absorbed the device that had it
         parked = tuple(name for name in profile.parked if name != record.value.timer)

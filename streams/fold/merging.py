@@ -8,13 +8,17 @@ import msgspec
 
 from schemas.journal import Absorbed, AddressConsent
 from streams.attribution.ledger import merged
+from streams.attribution.slices import with_fitting_conversions, with_merged
 from streams.flows.runtime.pending import Ending, bounded, without_dispatched, without_ended, without_withdrawn
+from streams.flows.runtime.rooms import with_runs_that_fit
 from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by_order
+from streams.fold.crediting import with_credit_due
+from streams.fold.identifying import link_address, linked_to
 from streams.fold.scoring import publish_changes, rescored, withdraw
-from streams.fold.touchpoints import link_address
+from streams.profiles.bounds import within_limits
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
-from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united, with_link
+from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united
 from streams.profiles.keys import USER, is_user
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
@@ -31,7 +35,7 @@ _replace = msgspec.structs.replace
 def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     """Send a device's profile to the user that it was linked to, and return what stays: links and clock."""
     before = profile
-    profile = _replace(profile, linked=with_link(profile.linked, link.target))
+    profile = _replace(profile, linked=linked_to(profile.linked, link.target, at))
     if forward_target(at.customer, profile) != link.target:
         publish_changes(before, profile, at)
         return profile
@@ -51,11 +55,13 @@ def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     for item in profile.consents:
         statement = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
         at.effects.append(link.target, statement)
-    return _replace(profile, linked=with_link(profile.linked, link.target, PROFILES_OF_AN_ADDRESS_MAX))
+    return _replace(profile, linked=linked_to(profile.linked, link.target, at, PROFILES_OF_AN_ADDRESS_MAX))
 
 
 def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
     """Return the user's profile united with the device's; what both had counted leaves the facts once."""
+    if at.rules > 1:
+        device = with_fitting_conversions(within_limits(device, at.rules), at)
     before = profile
     by_user, by_device = _after_orders(profile, device.orders, at), _after_orders(device, profile.orders, at)
     profile, in_both, lost = united(by_user, by_device, source)
@@ -64,10 +70,15 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         at.effects.count("carts_opened", max(by_user.cart.opened_ms, by_device.cart.opened_ms), -1)
     for run in lost:
         end_lost_to_merge(run, at)
-    touches, conversions = merged(before, device, at)
+    if at.rules > 1:
+        profile = within_limits(with_merged(profile, before, device, at), at.rules)
+        profile = with_credit_due(before, with_runs_that_fit(profile, at), at)
+    else:
+        touches, conversions = merged(before, device, at)
+        profile = _replace(profile, touches=touches, conversions=conversions)
     runs = with_restarted_waits(profile.runs, lost, at.known.flows, at.customer)
     sessions = _count_sessions_once(before, device, at)
-    profile = _replace(profile, runs=runs, touches=touches, conversions=conversions, sessions=sessions)
+    profile = _replace(profile, runs=runs, sessions=sessions)
     if before is EMPTY and profile.user_id is None and is_user(at.customer):
         profile = _replace(profile, user_id=at.customer.removeprefix(USER))
     if profile.email_hash is not None:
@@ -124,3 +135,9 @@ def _after_orders(profile: Profile, orders: tuple[PlacedOrder, ...], at: FoldMom
     for order in orders if profile.pending else ():
         profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
     return _replace(profile, cart=cart, runs=runs)
+
+
+def raised(profile: Profile, at: FoldMoment) -> Profile:
+    """Return a profile that earlier rules bounded as these do: flows and messages beyond the limits end now."""
+    profile = with_runs_that_fit(within_limits(profile, at.rules), at)
+    return with_fitting_conversions(bounded(profile, at), at)

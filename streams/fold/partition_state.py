@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -50,6 +50,8 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What will be progress once all of it is folded. State of version 1 has none."""
     rules: int = 1
     """Number of the rules by which records are folded. State before version 3 has none."""
+    waking_ms: int = 0
+    """The time in the Wake that is on its way, from rules 2 on: another one is stale."""
 
     @property
     def now_ms(self) -> int | None:
@@ -170,6 +172,16 @@ LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
     ModelTick: with_tick,
 }
 """Records that only change what the partition knows, and how."""
+
+
+class State(Protocol):
+    """What the fold asks of a partition's state; state.overlay.Overlay is one."""
+
+    def get(self, key: bytes) -> Any: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401 - a Profile or the PartitionState
+    def delete(self, key: bytes) -> None: ...
+    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...
+    def first_due_ms(self) -> int | None: ...
 
 
 class JournalCodec:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from schemas.outputs import DeadLetter
+from streams.attribution.slices import with_slice
 from streams.flows.runtime.dated import on_date
 from streams.flows.runtime.runner import on_due as flow_due
+from streams.fold.crediting import CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
+from streams.limits import PARKED_MAX
+from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from streams.fold.partition_state import Knowledge
     from streams.profiles.effects import Effects
@@ -37,6 +42,16 @@ class TimerFailed(Exception):
         self.name = name
         self.due_ms = due_ms
         self.before = before
+
+
+def parked(failed: TimerFailed) -> Profile:
+    """Return the profile with the timer that failed parked; beyond PARKED_MAX, names of timers that are gone leave."""
+    profile = failed.before
+    names = (*profile.parked, failed.name)
+    if len(names) > PARKED_MAX:
+        present = {name for _, name in timers(msgspec.structs.replace(profile, parked=()))} | {CREDIT}
+        names = tuple([name for name in names if name in present])
+    return msgspec.structs.replace(profile, parked=names)
 
 
 def timers(profile: Profile) -> list[tuple[int, str]]:
@@ -72,8 +87,10 @@ def next_due_ms(profile: Profile) -> int:
 
 
 def next_wake_ms(profile: Profile) -> int:
-    """Return at which watermark to wake the customer: for the earliest timer or a held message; 0: never."""
+    """Return at which watermark to wake the customer: for a timer, a held message or unwritten credit; 0: never."""
     due_ms = next_due_ms(profile)
+    if profile.uncredited and is_credit_due(profile) and (profile.uncredited_ms < due_ms or not due_ms):
+        due_ms = profile.uncredited_ms
     for message in profile.pending:
         if message.is_held and (message.trigger.decided_ms < due_ms or not due_ms):
             due_ms = message.trigger.decided_ms
@@ -103,20 +120,51 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
         due_ms, name = _first(profile, known.flows.order)
         if name == "expire":
             return None
-        now_ms = max(profile.clock_ms, due_ms)
-        # a timer whose code raises leaves no effect behind
-        own = type(effects)()
-        at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
-        before = msgspec.structs.replace(profile, clock_ms=now_ms)
-        try:
-            after = _fire(before, name, due_ms, at)
-            publish_changes(profile, after, at)
-            after = segment_entered(profile, after, at)
-        except Exception as error:
-            raise TimerFailed(name, due_ms, profile) from error
-        effects.take(own)
-        profile = after
+        profile = _after(customer, profile, (name, due_ms), known, effects)
     raise TimerFailed(name, due_ms, profile)
+
+
+def caught_up(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile:
+    """Fire all timers due by until_ms and return the profile; EMPTY: the entry is forgotten."""
+    return _parking(customer, profile, effects, lambda each: fired(customer, each, until_ms, known, effects) or EMPTY)
+
+
+def with_credit(customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
+    """Write a slice of what is unwritten of the customer's credit, and return the profile."""
+
+    def fire(each: Profile) -> Profile:
+        timer = CREDIT, each.uncredited_ms
+        return _after(customer, each, timer, known, effects) if is_credit_due(each) else each
+
+    return _parking(customer, profile, effects, fire)
+
+
+def _parking(customer: str, profile: Profile, effects: Effects, fire: Callable[[Profile], Profile]) -> Profile:
+    """Fire timers and return the profile; a timer that raises is parked, with a dead letter."""
+    while True:
+        try:
+            return fire(profile)
+        except TimerFailed as failed:
+            profile = parked(failed)
+            detail = "".join(traceback.format_exception(failed.__cause__ or failed))
+            effects.emit(customer, timer_letter(customer, failed, detail))
+
+
+def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowledge, effects: Effects) -> Profile:
+    """Fire one timer; one whose code raises leaves no effect behind."""
+    name, due_ms = timer
+    now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
+    own = type(effects)()
+    at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
+    before = msgspec.structs.replace(profile, clock_ms=now_ms)
+    try:
+        after = _fire(before, name, due_ms, at)
+        publish_changes(profile, after, at)
+        after = segment_entered(profile, after, at)
+    except Exception as error:
+        raise TimerFailed(name, due_ms, profile) from error
+    effects.take(own)
+    return after
 
 
 def _first(profile: Profile, order: Mapping[str, str]) -> tuple[int, str]:
@@ -134,6 +182,8 @@ def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
         return rescored(profile, at)
     if name == "slot":
         return on_slot(profile, due_ms, at)
+    if name == CREDIT:
+        return with_slice(profile, at)
     known = at.known
     if name.startswith(ENTRY):
         return on_date(profile, name.removeprefix(ENTRY), due_ms, known.flows, at)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import AddressConsent, Link
+from schemas.journal import AddressConsent
 from streams.attribution.ledger import converted, refunded, retouched
+from streams.attribution.slices import with_late_touch, with_refund
+from streams.attribution.slices import with_order as with_credited_order
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
 from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
+from streams.fold.crediting import with_credit_due
+from streams.fold.identifying import ADDRESS_CHANNELS, Changes, identify
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.profiles import cart, prices, views
-from streams.profiles.answered import CHANNEL_OF, united_answered
+from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answered
+from streams.profiles.bounds import (
+    bounded_cart,
+    bounded_months,
+    bounded_prices,
+    bounded_touches,
+    bounded_views,
+)
 from streams.profiles.effects import hash_64
 from streams.profiles.hours import with_hour
-from streams.profiles.identity import with_link
-from streams.profiles.keys import ADDRESS, DEVICE, is_address
+from streams.profiles.keys import ADDRESS, is_address
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
 from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
 from streams.profiles.sessions import has_session, with_order, with_session
@@ -31,30 +41,11 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow_set import FlowSet
     from streams.fold.moment import FoldMoment
-    from streams.profiles.profile import CategoryView, Session, ShownPrice, Touch
+    from streams.profiles.profile import Touch
 
     Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
-ADDRESS_CHANNELS = frozenset({"email", "all"})
-"""A consent about one of these channels holds for the address, and so for every profile that has it."""
-
 _replace = msgspec.structs.replace
-
-
-class Changes(TypedDict, total=False):
-    """What any touchpoint may change of a profile; gathered first, so that the profile is replaced once."""
-
-    clock_ms: int
-    seen: tuple[tuple[int, bytes], ...]
-    first_ms: int
-    time_zone: str
-    user_id: str
-    email_hash: str
-    linked: tuple[str, ...]
-    sessions: tuple[Session, ...]
-    touches: tuple[Touch, ...]
-    prices: tuple[ShownPrice, ...]
-    views: tuple[CategoryView, ...]
 
 
 class Arrival:
@@ -73,25 +64,18 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
 
     It must be neither a duplicate nor of a device whose records are forwarded.
     """
-    event, digest, flows = arrival.event, arrival.digest, at.known.flows
+    event, flows = arrival.event, at.known.flows
     session_hash = hash_64(event.session_id) if event.session_id else 0
     is_new_visit = not has_session(before.sessions, session_hash)
-    _identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
+    identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
         changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
-    touch = touch_of(event, int.from_bytes(digest, "big", signed=True), session_hash)
-    if touch is not None:
-        touches = add_touch(before.touches, touch, at.now_ms)
-        if touches is not before.touches:
-            changes["touches"] = touches
-        else:
-            touch = None
-    _note_shown(before, event, digest, flows, changes)
+    touch = _add_touch(before, arrival, session_hash, at, changes)
+    _note_shown(before, arrival, at, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
-        conversions = retouched(profile, touch, at)
-        profile = _replace(profile, conversions=conversions)
+        profile = _credited_again(profile, touch, at)
     step = _STEPS.get(event.type)
     if step is not None:
         profile = step(profile, event, at)
@@ -108,13 +92,35 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     return profile
 
 
-def _note_shown(profile: Profile, event: Touchpoint, digest: bytes, flows: FlowSet, changes: Changes) -> None:
+def _add_touch(before: Profile, arrival: Arrival, session_hash: int, at: FoldMoment, changes: Changes) -> Touch | None:
+    """Note a marketing touch, and return it; None: the touchpoint is none, or adds none."""
+    touch = touch_of(arrival.event, int.from_bytes(arrival.digest, "big", signed=True), session_hash)
+    if touch is None:
+        return None
+    touches = add_touch(before.touches, touch, at.now_ms)
+    if touches is before.touches:
+        return None
+    changes["touches"] = touches if at.rules == 1 else bounded_touches(touches)
+    return touch
+
+
+def _credited_again(profile: Profile, touch: Touch, at: FoldMoment) -> Profile:
+    """Change the credit of orders that came after a late touch."""
+    if at.rules == 1:
+        return _replace(profile, conversions=retouched(profile, touch, at))
+    return with_credit_due(profile, with_late_touch(profile, touch, at), at)
+
+
+def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
     """Note what published flows ask about the articles that the customer was shown."""
+    event, flows = arrival.event, at.known.flows
     if flows.compares_prices:
-        changes["prices"] = prices.after(profile.prices, event)
+        shown = prices.after(profile.prices, event)
+        changes["prices"] = shown if at.rules == 1 else bounded_prices(shown)
     if flows.categories:
-        id_hash = int.from_bytes(digest, "big", signed=True)
-        changes["views"] = views.after(profile.views, event, id_hash, flows.categories)
+        id_hash = int.from_bytes(arrival.digest, "big", signed=True)
+        seen = views.after(profile.views, event, id_hash, flows.categories)
+        changes["views"] = seen if at.rules == 1 else bounded_views(seen)
 
 
 def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:
@@ -124,57 +130,13 @@ def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment
     return on_event(profile, event, received_ms, flows, at)
 
 
-def _identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
-    """Note what the touchpoint says of who the customer is, and link devices and addresses to them."""
-    if not profile.first_ms or event.time_ms < profile.first_ms:
-        changes["first_ms"] = event.time_ms
-    if event.time_zone is not None and event.time_zone != profile.time_zone:
-        changes["time_zone"] = event.time_zone
-    linked = profile.linked
-    if event.user_id:  # an empty id is none, as for the key
-        if profile.user_id is None:
-            changes["user_id"] = event.user_id
-        if event.anonymous_id:
-            linked = _link_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
-    if event.email_hash is not None and not is_address(at.customer):
-        linked = link_address(linked, event.email_hash, profile.consents, at)
-        if event.email_hash != profile.email_hash:
-            changes["email_hash"] = event.email_hash
-    if linked is not profile.linked:
-        changes["linked"] = linked
-
-
-def _link_device(
-    profile: Profile, key: str, event: Touchpoint, at: FoldMoment, *, is_same_visit: bool
-) -> tuple[str, ...]:
-    """Link a device to the customer: once a visit, or at each event outside of one.
-
-    Others may have used the device meanwhile.
-    """
-    if not is_same_visit or key not in profile.linked:
-        at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
-    return with_link(profile.linked, key)
-
-
-def link_address(
-    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
-) -> tuple[str, ...]:
-    """Link an address to the customer once, and send it their consents about e-mail until now."""
-    key = ADDRESS + email_hash
-    if key in linked:
-        return linked
-    at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
-    for item in consents:
-        if item.channel in ADDRESS_CHANNELS:
-            at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
-    return with_link(linked, key)
-
-
 def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     at.effects.count("adds", event.time_ms)
     if was_ordered_since(profile, event.time_ms):
         return profile
     filled = cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
+    if at.rules > 1:
+        filled = bounded_cart(filled)
     if profile.cart is None and filled is not None:
         at.effects.count("carts_opened", event.time_ms)
     return _replace(profile, cart=filled)
@@ -205,8 +167,9 @@ def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
         profile = _replace(profile, cart=None)
     reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
-    conversions = converted(profile, event, at)
-    return _replace(profile, conversions=conversions)
+    if at.rules > 1:
+        return with_credited_order(_replace(profile, months=bounded_months(profile.months)), event, at)
+    return _replace(profile, conversions=converted(profile, event, at))
 
 
 def count_order(event: Touchpoint, at: FoldMoment) -> None:
@@ -235,8 +198,9 @@ def _refunded(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
         profile, _ = refund_order(profile, placed.id_hash, refund)
     elif reporting:
         profile = adjust(profile, Adjustment(event.time_ms, refund, hash_64(event.event_id)))
-    conversions = refunded(profile, event, refund, at)
-    return _replace(profile, conversions=conversions)
+    if at.rules > 1:
+        return with_refund(profile, event, refund, at)
+    return _replace(profile, conversions=refunded(profile, event, refund, at))
 
 
 def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
@@ -252,6 +216,8 @@ def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profil
 
 def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
     """Return the profile with a statement of consent, and send it to the address, or from there to its profiles."""
+    if at.rules > 1 and channel not in CONSENT_CHANNELS:
+        return profile
     if profile.pending:
         statement = ConsentState(channel, granted, time_ms)
         profile = without_withdrawn(profile, (statement,), at)

@@ -191,32 +191,32 @@ class _Branch:
 
     def fold(self, record: Record) -> None:
         """Fold a record; one that wakes idle customers wakes all of them."""
-        is_waking = self._step(record)
-        while is_waking:
-            is_waking = self._step(Record("", Wake(0), b"", 0, 0))
+        wake = self._step(record)
+        while wake is not None:
+            wake = self._step(Record("", wake, b"", 0, 0))
         self._note(record)
         self._folded += 1
         if self._folded % _COMMIT_EVERY == 0:
             self._commit()
 
-    def _step(self, record: Record) -> bool:
-        """Folds one record; whether it asks to be woken again. The journal holds what else it sends there."""
+    def _step(self, record: Record) -> Wake | None:
+        """Fold one record, and return how it asks to be woken again. The journal holds what else it sends there."""
         outcome = attempt(self._fold, as_it_is, record)
         if isinstance(outcome, Refused):
             # a worker makes a dead letter of it; the report counts those that raised, the command shows one
             if outcome.reason == RAISED:
                 self._sendings.failures.append(outcome.detail)
-            return False
+            return None
         effects = outcome.effects
         if effects.outputs:
             self._sendings.take(effects.outputs)
-        is_waking = False
+        wake: Wake | None = None
         for key, appended, _ in effects.journal:
             if type(appended) is Wake:
-                is_waking = True
+                wake = appended
             elif type(appended) is Absorbed:
                 self._handed_over(key or "", appended)
-        return is_waking
+        return wake
 
     def _note(self, record: Record) -> None:
         """Lets the sendings know what changes how they are counted."""

@@ -11,6 +11,10 @@ CHANNEL_OF = {"email_opened": "email", "email_clicked": "email", "sms_clicked": 
 """The channel of each type of touchpoint that is an answer."""
 
 
+CONSENT_CHANNELS = frozenset({"email", "sms", "push", "all"})
+"""The channels about which a statement of consent can be."""
+
+
 def united_answered(answers: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     """Return the last answer of each channel, by channel."""
     last: dict[str, int] = {}

@@ -8,19 +8,27 @@ import msgspec
 
 from state.codec import frame, open_version
 from streams.profiles.profile import Profile
+from streams.profiles.trail import Trail, is_inline, packed, unpacked
 
-VERSION = 4
+VERSION = 5
+BEFORE_RULES = 4
+"""The version in which a profile of rules 1 is written, so that release 0.1 still reads it."""
+_OF_VERSION_4 = 33
+"""How many fields that has."""
 _SESSION_V1 = slice(14, 16)
 """Where version 1 had session_hash and session_ordered."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Profile).decode
+_decode_before_5 = msgspec.msgpack.Decoder(Profile).decode
+_decode = msgspec.msgpack.Decoder(tuple[Profile, Trail | None]).decode
 
 
 def encode_profile(profile: Profile) -> bytes:
     """Return the framed bytes; the frame's due time is the profile's entry in the timer index."""
-    return frame(VERSION, profile.wake_ms, _encode(profile))
+    if profile.rules == 1:
+        return frame(BEFORE_RULES, profile.wake_ms, _encode(msgspec.structs.astuple(profile)[:_OF_VERSION_4]))
+    return frame(VERSION, profile.wake_ms, _encode((profile, None) if is_inline(profile) else packed(profile)))
 
 
 def decode_profile(value: bytes) -> Profile:
@@ -30,8 +38,11 @@ def decode_profile(value: bytes) -> Profile:
         NewerState: written by a later release.
     """
     version, payload = open_version(value, VERSION, "a profile")
-    # versions 2 and 3 lack the last fields, whose defaults mean the same as their absence
-    return _decode(payload if version > 1 else _from_version_1(payload))
+    if version == VERSION:
+        rest, trail = _decode(payload)
+        return rest if trail is None else unpacked(rest, trail)
+    # versions 2 to 4 lack the last fields, whose defaults mean the same as their absence
+    return _decode_before_5(payload if version > 1 else _from_version_1(payload))
 
 
 def _from_version_1(payload: bytes) -> bytes:

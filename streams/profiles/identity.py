@@ -54,7 +54,7 @@ def with_link(linked: tuple[str, ...], key: str, at_most: int = LINKED_MAX) -> t
 
 def emptied(device: Profile) -> Profile:
     """Return what stays of a device whose profile a user absorbed: its links and clock."""
-    return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked)
+    return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked, rules=device.rules)
 
 
 def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:

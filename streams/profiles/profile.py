@@ -102,6 +102,14 @@ class Conversion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     revision: int
 
 
+class Uncredited(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An open conversion whose rows in the ledger are still those of earlier ones."""
+
+    order_id: str
+    written: tuple[Conversion, ...]
+    """The conversions whose rows the ledger holds: one, or one from each profile of a merge."""
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A candidate on its way through a flow; at most one in each flow."""
 
@@ -247,6 +255,12 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """(flow as in Run, when it is to be entered) of flows that are entered by a date; by flow."""
     views: tuple[CategoryView, ...] = ()
     """By (time_ms, id_hash, category); only categories that a published flow counts."""
+    rules: int = 1
+    """Number of the rules by which it was folded last. From 2 on it is within the limits of a profile."""
+    uncredited: tuple[Uncredited, ...] = ()
+    """In the order of the conversions; under rules 1 empty."""
+    uncredited_ms: int = 0
+    """What all credit is written up to is before then; 0: all is written."""
 
 
 EMPTY = Profile()

@@ -52,6 +52,12 @@ def with_answer(answers: tuple[tuple[int, int], ...], time_ms: int, now_ms: int)
     return tuple(sorted(days.items()))
 
 
+def recent_answers(answers: tuple[tuple[int, int], ...], now_ms: int) -> tuple[tuple[int, int], ...]:
+    """Return the answers of the last 90 days."""
+    oldest = now_ms // DAY_MS - _ANSWER_DAYS
+    return tuple([each for each in answers if each[0] > oldest])
+
+
 def panel_row(customer: str, profile: Profile, slot_ms: int, settings: DomainSettings) -> PanelRow | None:
     """Return the customer's features at the slot; None: they have no order that counts."""
     sums = window_sums(profile, slot_ms, settings.rfm_window_days * DAY_MS)

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.flows.language.fields import DATES
 from streams.flows.runtime.entering import entered_by_date
+from streams.limits import ENTRY_TIMERS_MAX
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import CompiledFlow, FlowSet
@@ -29,7 +30,8 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
         # several may be due at once and fire one after the other, so a timer that is already due stays
         if due_ms > at.now_ms or timer in before:
             timers.append(timer)
-    return profile if tuple(timers) == before else _replace(profile, entry_timers=tuple(timers))
+    kept = tuple(timers) if at.rules == 1 else tuple(timers[:ENTRY_TIMERS_MAX])
+    return profile if kept == before else _replace(profile, entry_timers=kept)
 
 
 def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Moment) -> Profile:

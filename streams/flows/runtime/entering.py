@@ -8,6 +8,8 @@ import msgspec
 
 from streams.flows.language.assignment import arm_of
 from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.flows.runtime.rooms import has_room, too_many_reason
+from streams.profiles.bounds import bounded_products
 from streams.profiles.effects import derived_id
 from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Run
 
@@ -42,6 +44,8 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
     if plan.shows_entry:
         shown = event.products[:PRODUCTS_MAX]
         products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
+        if at.rules > 1:
+            products = bounded_products(products)
     kind = event.type
     entry = _Entry(kind, kind, event.event_id, event.time_ms, is_old, products)
     return _entered(profile, plan, entry, at)
@@ -84,18 +88,7 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
         return profile
     if plan.reentry_ms and _is_too_soon(profile, plan, time_ms):
         return profile
-    candidate_id = derived_id(entry.cause, at.customer, plan.key, flow.version)
-    run = Run(
-        flow_id=plan.key,
-        flow_version=flow.version,
-        candidate_id=candidate_id,
-        cause=entry.cause,
-        entered_ms=time_ms,
-        due_ms=due_ms,
-        step=plan.first,
-        last_entry_ms=time_ms,
-        products=entry.products,
-    )
+    run = _run(plan, entry, due_ms, at)
     evidence = {"event": entry.evidence, "event_time_ms": str(time_ms)}
     if entry.is_old:
         verdict = Verdict("too_old", f"{entry.words} came in too late to start the flow.", evidence)
@@ -106,10 +99,33 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
             runs = tuple([other for other in runs if other is not running])
         reason = f"{entry.words} started the flow for this customer."
         verdict = Verdict("entered", reason, evidence | {"due_ms": str(due_ms)})
-        entries = _with_entry(profile.entries, plan.key, time_ms) if plan.reentry_ms else profile.entries
-        profile = _replace(profile, runs=(*runs, run), entries=entries)
+        if at.rules > 1 and running is None and not has_room(profile):
+            give_receipt(verdict, run, arm_of(flow, at.customer), at)
+            verdict = Verdict("exited", too_many_reason(), evidence)
+        else:
+            profile = _with_run(profile, runs, run, plan)
     give_receipt(verdict, run, arm_of(flow, at.customer), at)
     return profile
+
+
+def _run(plan: CompiledFlow, entry: _Entry, due_ms: int, at: Moment) -> Run:
+    candidate_id = derived_id(entry.cause, at.customer, plan.key, plan.flow.version)
+    return Run(
+        flow_id=plan.key,
+        flow_version=plan.flow.version,
+        candidate_id=candidate_id,
+        cause=entry.cause,
+        entered_ms=entry.time_ms,
+        due_ms=due_ms,
+        step=plan.first,
+        last_entry_ms=entry.time_ms,
+        products=entry.products,
+    )
+
+
+def _with_run(profile: Profile, others: tuple[Run, ...], run: Run, plan: CompiledFlow) -> Profile:
+    entries = _with_entry(profile.entries, plan.key, run.entered_ms) if plan.reentry_ms else profile.entries
+    return _replace(profile, runs=(*others, run), entries=entries)
 
 
 def _run_of(runs: tuple[Run, ...], key: str) -> Run | None:

@@ -16,6 +16,9 @@ from schemas.outputs import Revocation
 from streams.flows.runtime.caps import with_message
 from streams.flows.runtime.consent import ALL, latest_statement
 from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.flows.runtime.rooms import message_bytes
+from streams.limits import PENDING_BYTES_MAX
+from streams.profiles.bounds import newest
 from streams.profiles.profile import PENDING_MAX, PendingMessage
 
 if TYPE_CHECKING:
@@ -57,8 +60,11 @@ def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermar
 
 
 def bounded(profile: Profile, at: Moment) -> Profile:
-    """Return the profile with at most PENDING_MAX pending messages; of more, the first go out now."""
+    """Return the profile with at most PENDING_MAX pending messages that fit; of more, the first go out now."""
     beyond = len(profile.pending) - PENDING_MAX
+    if at.rules > 1 and profile.pending:
+        fitting = newest(profile.pending, message_bytes, PENDING_BYTES_MAX)
+        beyond = max(beyond, len(profile.pending) - len(fitting))
     if beyond <= 0:
         return profile
     for message in profile.pending[:beyond]:

@@ -20,7 +20,7 @@ from tests.support.world import START_MS, World
 
 def test_the_state_of_a_partition_of_every_version_is_read() -> None:
     codec, full = JournalCodec(), a_full_partition()
-    before_rules = msgspec.structs.replace(full, rules=1)
+    before_rules = msgspec.structs.replace(full, rules=1, waking_ms=0)
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_1) == msgspec.structs.replace(before_rules, collected=())
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == before_rules
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_3) == full

@@ -7,13 +7,21 @@ import pytest
 
 from schemas.journal import Absorbed
 from state.codec import NewerState, frame, open_frame
-from streams.profiles.codec import VERSION, decode_profile, encode_profile
+from streams.profiles.codec import BEFORE_RULES, VERSION, decode_profile, encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.profile import (
     EMPTY,
     Session,
 )
-from tests.support.stored import BY_VERSION_1, BY_VERSION_2, BY_VERSION_3, BY_VERSION_4, a_full_profile
+from tests.support.stored import (
+    BY_VERSION_1,
+    BY_VERSION_2,
+    BY_VERSION_3,
+    BY_VERSION_4,
+    BY_VERSION_5,
+    a_full_profile,
+    a_profile_before_rules,
+)
 from tests.support.world import HOUR_MS, START_MS, World
 
 
@@ -27,13 +35,13 @@ def test_a_profile_of_version_1_is_read_with_its_last_visit() -> None:
     assert (profile.cart, profile.runs[0].step, profile.consents[0].granted) == (None, "wait", False)
     assert profile.wake_ms == profile.slot_ms > 0
     stored = encode_profile(profile)
-    assert stored[0] == VERSION
+    assert stored[0] == BEFORE_RULES
     assert decode_profile(stored) == profile
 
 
 def test_a_profile_of_version_2_is_read() -> None:
     """It knew no time zone and no earlier entries, and of a candidate nothing since it entered."""
-    full = a_full_profile()
+    full = a_profile_before_rules()
     (run,) = full.runs
     known = msgspec.structs.replace(run, last_entry_ms=0, goal_ms=0, products=(), held_ms=0)
     expected = msgspec.structs.replace(
@@ -53,18 +61,26 @@ def test_a_profile_of_version_2_is_read() -> None:
 
 def test_a_profile_of_version_3_is_read() -> None:
     """No flow was entered by a date or counted views."""
-    assert decode_profile(BY_VERSION_3) == msgspec.structs.replace(a_full_profile(), entry_timers=(), views=())
+    assert decode_profile(BY_VERSION_3) == msgspec.structs.replace(a_profile_before_rules(), entry_timers=(), views=())
 
 
 def test_a_profile_of_version_4_is_read() -> None:
-    assert decode_profile(BY_VERSION_4) == a_full_profile()
+    assert decode_profile(BY_VERSION_4) == a_profile_before_rules()
+
+
+def test_a_profile_of_version_5_is_read() -> None:
+    assert decode_profile(BY_VERSION_5) == a_full_profile()
+
+
+def test_a_profile_of_rules_1_is_stored_so_that_release_0_1_reads_it() -> None:
+    assert encode_profile(a_profile_before_rules()).hex() == BY_VERSION_4.hex()
 
 
 def test_a_change_of_how_profiles_are_stored_raises_the_version() -> None:
     """If this fails: raise VERSION, upgrade from the bytes above, and add those of the new version to them."""
     full = a_full_profile()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(EMPTY, name)] == []
-    assert encode_profile(full).hex() == BY_VERSION_4.hex()
+    assert encode_profile(full).hex() == BY_VERSION_5.hex()
 
 
 def test_a_profile_that_an_earlier_release_sent_to_a_user_is_taken_in() -> None:

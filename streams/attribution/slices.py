@@ -1,0 +1,162 @@
+"""Credit by rules 2: what a late touch or a merge changes in many conversions is written in slices.
+
+The conversions change at once. One whose rows in the ledger are still older is listed in `Profile.uncredited`, with the
+conversions that were written. A slice takes the oldest of them, writes the difference, and leaves the rest. What is
+changed again before it is written is written once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.attribution import touches as touch_rules
+from streams.attribution.ledger import OPEN_MS, by_time, may_change, path_of, refunded, rewritten, worth, write_changes
+from streams.limits import PATH_MAX, ROWS_MAX
+from streams.profiles.bounds import bounded_touches, fitting
+from streams.profiles.profile import CONVERSIONS_MAX, Conversion, Profile, Uncredited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.touchpoint import Touchpoint
+    from streams.profiles.moment import Moment
+    from streams.profiles.profile import Touch
+
+    Written = dict[str, tuple[Conversion, ...]]
+    """By order id: the conversions whose rows the ledger holds."""
+
+_replace = msgspec.structs.replace
+
+
+def with_order(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+    """Credit an order, whose own touch is already in the profile, and keep it open; a repeated id changes nothing."""
+    order = event.order
+    if order is None or any(conversion.order_id == order.order_id for conversion in profile.conversions):
+        return profile
+    path = path_of(profile.touches, event.time_ms, at.settings)[-PATH_MAX:]
+    conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
+    write_changes((), conversion, at)
+    return _with_open(profile, (*profile.conversions, conversion), _written(profile), at)
+
+
+def with_refund(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Profile:
+    """Take a refund from its conversion's credit as `ledger.refunded`, and write what else was unwritten of it."""
+    order, written = event.order, _written(profile)
+    if order is None or order.order_id not in written:
+        return _replace(profile, conversions=refunded(profile, event, refund_minor, at))
+    place = next(index for index, each in enumerate(profile.conversions) if each.order_id == order.order_id)
+    old = profile.conversions[place]
+    profile = _with_written(profile, place, rewritten(written[order.order_id], old, at))
+    return _replace(profile, conversions=refunded(profile, event, refund_minor, at))
+
+
+def with_late_touch(profile: Profile, touch: Touch, at: Moment) -> Profile:
+    """Put a late touch, which the profile's touches already hold, into the paths of open conversions.
+
+    The same object if it changes none.
+    """
+    written, changed = _written(profile), []
+    for conversion in profile.conversions:
+        new = conversion
+        if may_change(touch, conversion, at.settings):
+            path = _bounded_path((profile.touches, conversion.path), conversion, at)
+            if path != conversion.path:
+                written.setdefault(conversion.order_id, (conversion,))
+                new = _replace(conversion, path=path)
+        changed.append(new)
+    if all(new is old for new, old in zip(changed, profile.conversions, strict=True)):
+        return profile
+    return _begun(profile, _with_open(profile, changed, written, at), at)
+
+
+def with_merged(profile: Profile, one: Profile, other: Profile, at: Moment) -> Profile:
+    """Return the united `profile` with the touches and conversions of both as they were before the merge.
+
+    Paths follow from the united touches. Of an order in both, the lesser value holds, because one profile knows of a
+    refund, and one set of rows stays.
+    """
+    touches = touch_rules.united(one.touches, other.touches)
+    by_order: dict[str, list[Conversion]] = {}
+    written: Written = {}
+    for each in (one, other):
+        unwritten = _written(each)
+        for conversion in each.conversions:
+            order_id = conversion.order_id
+            by_order.setdefault(order_id, []).append(conversion)
+            written[order_id] = (*written.get(order_id, ()), *unwritten.get(order_id, (conversion,)))
+    changed = []
+    for olds in by_order.values():
+        old = min(olds, key=worth)
+        path = _bounded_path((touches, *(each.path for each in olds)), old, at)
+        new = old if path == old.path else _replace(old, path=path)
+        if written[new.order_id] == (new,):
+            del written[new.order_id]
+        changed.append(new)
+    bounded = bounded_touches(touch_rules.bounded(touches, at.now_ms))
+    return _begun(one, _with_open(_replace(profile, touches=bounded), changed, written, at), at)
+
+
+def _begun(before: Profile, after: Profile, at: Moment) -> Profile:
+    """Write the first slice, or leave it to the slices that are on their way already."""
+    return after if before.uncredited else with_slice(after, at)
+
+
+def with_slice(profile: Profile, at: Moment) -> Profile:
+    """Write what is unwritten of the oldest conversions, until ROWS_MAX rows are written; the rest stays unwritten.
+
+    So a slice writes at most ROWS_MAX rows and those of one conversion more.
+    """
+    begin = len(at.effects.outputs)
+    while profile.uncredited and len(at.effects.outputs) - begin < ROWS_MAX:
+        item = profile.uncredited[0]
+        place = next(index for index, each in enumerate(profile.conversions) if each.order_id == item.order_id)
+        profile = _with_written(profile, place, rewritten(item.written, profile.conversions[place], at))
+    return profile
+
+
+def has_two_written(profile: Profile) -> bool:
+    """Return whether an order from two profiles still has the rows of both."""
+    return any(len(item.written) > 1 for item in profile.uncredited)
+
+
+def _with_written(profile: Profile, place: int, new: Conversion) -> Profile:
+    """Return the profile with a conversion whose rows are written."""
+    conversions = profile.conversions
+    return _replace(
+        profile,
+        conversions=(*conversions[:place], new, *conversions[place + 1 :]),
+        uncredited=tuple([item for item in profile.uncredited if item.order_id != new.order_id]),
+    )
+
+
+def _bounded_path(lists: Iterable[tuple[Touch, ...]], conversion: Conversion, at: Moment) -> tuple[Touch, ...]:
+    return path_of(touch_rules.united(*lists), conversion.time_ms, at.settings)[-PATH_MAX:]
+
+
+def _written(profile: Profile) -> Written:
+    return {item.order_id: item.written for item in profile.uncredited}
+
+
+def with_fitting_conversions(profile: Profile, at: Moment) -> Profile:
+    """Return the profile with the newest conversions that are within the limits; the others keep their credit."""
+    return _with_open(profile, profile.conversions, _written(profile), at)
+
+
+def _with_open(profile: Profile, conversions: Iterable[Conversion], written: Written, at: Moment) -> Profile:
+    """Keep the newest CONVERSIONS_MAX that are no older than OPEN_MS and fit, in order.
+
+    One that is left out keeps the rows that it has, which sum to its value. So one that has the rows of two profiles
+    stays until they are written.
+    """
+    oldest_ms = at.now_ms - OPEN_MS
+    ordered = sorted(
+        [each for each in conversions if each.time_ms >= oldest_ms or each.order_id in written], key=by_time
+    )
+    first = len(ordered) - fitting(tuple(ordered[-CONVERSIONS_MAX:]), lambda each: written.get(each.order_id, ()))
+    kept = tuple(
+        [each for index, each in enumerate(ordered) if index >= first or len(written.get(each.order_id, ())) > 1]
+    )
+    uncredited = tuple([Uncredited(each.order_id, written[each.order_id]) for each in kept if each.order_id in written])
+    return _replace(profile, conversions=kept, uncredited=uncredited)

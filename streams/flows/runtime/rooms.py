@@ -1,0 +1,54 @@
+"""How many flows a customer may be in at once, and how many bytes their messages on the way may have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.language.arms import UNASSIGNED
+from streams.flows.runtime.receipts import Verdict, give_receipt
+from streams.limits import RUNS_MAX
+from streams.profiles.bounds import bounded_products, utf8_bytes
+
+if TYPE_CHECKING:
+    from streams.profiles.moment import Moment
+    from streams.profiles.profile import PendingMessage, Profile, Run
+
+_replace = msgspec.structs.replace
+_MESSAGE = 800
+"""Bytes of a pending message beside its texts of any length: numbers, ids, names of the flow, the step and the arm."""
+_ARTICLE = 60
+"""Bytes of an article beside its name: a trigger is stored with the names of its fields."""
+
+
+def has_room(profile: Profile) -> bool:
+    """Return whether the customer may enter one more flow."""
+    return len(profile.runs) < RUNS_MAX
+
+
+def with_runs_that_fit(profile: Profile, at: Moment) -> Profile:
+    """End the candidates that entered last beyond RUNS_MAX, and keep of their products what fits."""
+    ordered = sorted(profile.runs, key=lambda run: (run.entered_ms, run.candidate_id))
+    for run in ordered[RUNS_MAX:]:
+        give_receipt(Verdict("exited", too_many_reason(), {}), run, UNASSIGNED, at)
+    kept = {run.flow_id for run in ordered[:RUNS_MAX]}
+    return _replace(profile, runs=tuple([_with_products(run) for run in profile.runs if run.flow_id in kept]))
+
+
+def too_many_reason() -> str:
+    """Return a sentence for people."""
+    return f"The customer is in {RUNS_MAX} flows already, which is the most, so this one ends."
+
+
+def message_bytes(message: PendingMessage) -> int:
+    """Return how many bytes a pending message takes in a profile, or a few more."""
+    trigger = message.trigger
+    texts = (trigger.customer, trigger.user_id or "", trigger.email_hash or "", trigger.reason, message.run.cause)
+    articles = sum([_ARTICLE + utf8_bytes(product.sku) for product in trigger.products])
+    return _MESSAGE + articles + sum([utf8_bytes(text) for text in texts])
+
+
+def _with_products(run: Run) -> Run:
+    products = bounded_products(run.products)
+    return run if products is run.products else _replace(run, products=products)

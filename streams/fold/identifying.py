@@ -1,0 +1,87 @@
+"""Who the customer of a touchpoint is, and the devices and addresses that belong to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from schemas.journal import AddressConsent, Link
+from streams.profiles.bounds import bounded_links
+from streams.profiles.identity import LINKED_MAX, with_link
+from streams.profiles.keys import ADDRESS, DEVICE, is_address
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+    from streams.fold.moment import FoldMoment
+    from streams.profiles.profile import CategoryView, ConsentState, Profile, Session, ShownPrice, Touch
+
+ADDRESS_CHANNELS = frozenset({"email", "all"})
+"""A consent about one of these channels holds for the address, and so for every profile that has it."""
+
+
+class Changes(TypedDict, total=False):
+    """What any touchpoint may change of a profile; gathered first, so that the profile is replaced once."""
+
+    clock_ms: int
+    seen: tuple[tuple[int, bytes], ...]
+    first_ms: int
+    time_zone: str
+    user_id: str
+    email_hash: str
+    linked: tuple[str, ...]
+    sessions: tuple[Session, ...]
+    touches: tuple[Touch, ...]
+    prices: tuple[ShownPrice, ...]
+    views: tuple[CategoryView, ...]
+    rules: int
+
+
+def identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
+    """Note what the touchpoint says of who the customer is, and link devices and addresses to them."""
+    if not profile.first_ms or event.time_ms < profile.first_ms:
+        changes["first_ms"] = event.time_ms
+    if event.time_zone is not None and event.time_zone != profile.time_zone:
+        changes["time_zone"] = event.time_zone
+    linked = profile.linked
+    if event.user_id:  # an empty id is none, as for the key
+        if profile.user_id is None:
+            changes["user_id"] = event.user_id
+        if event.anonymous_id:
+            linked = _link_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
+    if event.email_hash is not None and not is_address(at.customer):
+        linked = link_address(linked, event.email_hash, profile.consents, at)
+        if event.email_hash != profile.email_hash:
+            changes["email_hash"] = event.email_hash
+    if linked is not profile.linked:
+        changes["linked"] = linked
+
+
+def _link_device(
+    profile: Profile, key: str, event: Touchpoint, at: FoldMoment, *, is_same_visit: bool
+) -> tuple[str, ...]:
+    """Link a device to the customer: once a visit, or at each event outside of one.
+
+    Others may have used the device meanwhile.
+    """
+    if not is_same_visit or key not in profile.linked:
+        at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
+    return linked_to(profile.linked, key, at)
+
+
+def linked_to(linked: tuple[str, ...], key: str, at: FoldMoment, at_most: int = LINKED_MAX) -> tuple[str, ...]:
+    """Return the keys with this one last, within the limits of the rules."""
+    keys = with_link(linked, key, at_most)
+    return keys if at.rules == 1 else bounded_links(keys)
+
+
+def link_address(
+    linked: tuple[str, ...], email_hash: str, consents: tuple[ConsentState, ...], at: FoldMoment
+) -> tuple[str, ...]:
+    """Link an address to the customer once, and send it their consents about e-mail until now."""
+    key = ADDRESS + email_hash
+    if key in linked:
+        return linked
+    at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
+    for item in consents:
+        if item.channel in ADDRESS_CHANNELS:
+            at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
+    return linked_to(linked, key, at)

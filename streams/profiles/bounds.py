@@ -1,0 +1,201 @@
+"""A profile within its limits of bytes: of each list the newest items stay that fit.
+
+To keep the newest that fit does not depend on the order in which items came, or profiles were merged: what is left out
+beside some items is left out beside more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from streams.limits import (
+    CART_BYTES_MAX,
+    ENTRY_TIMERS_MAX,
+    LINKED_BYTES_MAX,
+    MONTHS_MAX,
+    NAMES_BYTES_MAX,
+    PATH_MAX,
+    PRICES_BYTES_MAX,
+    RUN_PRODUCTS_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    TRAIL_BYTES_MAX,
+    TRAIL_MAX,
+    VIEWS_BYTES_MAX,
+)
+from streams.profiles.answered import CONSENT_CHANNELS
+from streams.profiles.profile import (
+    ENTRIES_MAX,
+    Cart,
+    CartItem,
+    CategoryView,
+    Conversion,
+    Entered,
+    OrderMonth,
+    Profile,
+    ShownPrice,
+    Touch,
+)
+from streams.profiles.slots import recent_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+_TEXT_HEAD = 3
+_ARTICLE = 21 + _TEXT_HEAD
+"""Bytes of an article beside its name: two integers, and what begins text and structure."""
+_VIEW = 19 + _TEXT_HEAD
+_FEW_TOUCHES = NAMES_BYTES_MAX // (2 * TEXT_BYTES_MAX)
+"""So many touches fit whatever their names are."""
+
+_replace = msgspec.structs.replace
+
+
+def utf8_bytes(text: str) -> int:
+    """Return how many bytes a text has in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def newest(items: tuple[T, ...], bytes_of: Callable[[T], int], bytes_max: int) -> tuple[T, ...]:
+    """Return the last items that together have at most so many bytes; the same object if all have."""
+    left = bytes_max
+    for index in range(len(items) - 1, -1, -1):
+        left -= bytes_of(items[index])
+        if left < 0:
+            return items[index + 1 :]
+    return items
+
+
+def bounded_cart(cart: Cart | None) -> Cart | None:
+    """Return the cart with the articles added last that fit; None: it is empty."""
+    if cart is None:
+        return None
+    items = newest(cart.items, _article_bytes, CART_BYTES_MAX)
+    if items is cart.items:
+        return cart
+    return _replace(cart, items=items) if items else None
+
+
+def bounded_products(items: tuple[CartItem, ...]) -> tuple[CartItem, ...]:
+    """Return the first articles of an entry event that a run has room for."""
+    left = RUN_PRODUCTS_BYTES_MAX
+    for index, item in enumerate(items):
+        left -= _article_bytes(item)
+        if left < 0:
+            return items[:index]
+    return items
+
+
+def bounded_prices(prices: tuple[ShownPrice, ...]) -> tuple[ShownPrice, ...]:
+    """Return the prices shown last that fit."""
+    return newest(prices, _price_bytes, PRICES_BYTES_MAX)
+
+
+def bounded_views(views: tuple[CategoryView, ...]) -> tuple[CategoryView, ...]:
+    """Return the last views that fit."""
+    return newest(views, lambda view: _VIEW + utf8_bytes(view.category), VIEWS_BYTES_MAX)
+
+
+def bounded_links(linked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys linked last that fit."""
+    return newest(linked, lambda key: _TEXT_HEAD + utf8_bytes(key), LINKED_BYTES_MAX)
+
+
+def bounded_months(months: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
+    """Return the last MONTHS_MAX months."""
+    return months if len(months) <= MONTHS_MAX else months[-MONTHS_MAX:]
+
+
+def bounded_touches(touches: tuple[Touch, ...]) -> tuple[Touch, ...]:
+    """Return the newest touches whose different names fit."""
+    if len(touches) <= _FEW_TOUCHES:
+        return touches
+    names = _Names(NAMES_BYTES_MAX)
+    for index in range(len(touches) - 1, -1, -1):
+        names.add(touches[index])
+        if names.left < 0:
+            return touches[index + 1 :]
+    return touches
+
+
+def fitting(conversions: tuple[Conversion, ...], others: Callable[[Conversion], Iterable[Conversion]]) -> int:
+    """Return how many of the newest conversions fit with their paths and those of the `others` of each."""
+    room = _Room()
+    for count, conversion in enumerate(reversed(conversions)):
+        if not room.takes(conversion, *others(conversion)):
+            return count
+    return len(conversions)
+
+
+class _Names:
+    """Bytes that are left for different names."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.left = bytes_max
+        self._names: set[str] = set()
+
+    def add(self, touch: Touch) -> None:
+        for name in (touch.channel, touch.campaign_id):
+            if name is not None and name not in self._names:
+                self._names.add(name)
+                self.left -= utf8_bytes(name)
+
+
+class _Room:
+    """What is left for paths; equal touches and names count once."""
+
+    def __init__(self) -> None:
+        self._names = _Names(TRAIL_BYTES_MAX)
+        self._touches: set[Touch] = set()
+
+    def takes(self, *conversions: Conversion) -> bool:
+        names, touches = self._names, self._touches
+        for conversion in conversions:
+            if len(conversion.path) > PATH_MAX:
+                return False
+            for touch in conversion.path:
+                if touch not in touches:
+                    touches.add(touch)
+                    names.add(touch)
+        names.left -= utf8_bytes(conversions[0].order_id)
+        return names.left >= 0 and len(touches) <= TRAIL_MAX
+
+
+def within_limits(profile: Profile, rules: int) -> Profile:
+    """Return a profile that earlier rules bounded, or that a merge made, within the limits of these rules.
+
+    Its runs, pending messages and conversions are left to the modules that have their rules.
+    """
+    return _replace(
+        profile,
+        linked=bounded_links(profile.linked),
+        months=bounded_months(profile.months),
+        cart=bounded_cart(profile.cart),
+        touches=bounded_touches(profile.touches),
+        answers=recent_answers(profile.answers, profile.clock_ms),
+        consents=tuple([item for item in profile.consents if item.channel in CONSENT_CHANNELS]),
+        answered=tuple([each for each in profile.answered if each[0] in CONSENT_CHANNELS]),
+        entries=_newest_entries(profile.entries),
+        prices=bounded_prices(profile.prices),
+        entry_timers=profile.entry_timers[:ENTRY_TIMERS_MAX],
+        views=bounded_views(profile.views),
+        rules=rules,
+    )
+
+
+def _newest_entries(entries: tuple[Entered, ...]) -> tuple[Entered, ...]:
+    if len(entries) <= ENTRIES_MAX:
+        return entries
+    kept = sorted(entries, key=lambda entry: (entry.time_ms, entry.flow_id))[-ENTRIES_MAX:]
+    return tuple(sorted(kept, key=lambda entry: entry.flow_id))
+
+
+def _article_bytes(item: CartItem) -> int:
+    return _ARTICLE + utf8_bytes(item.sku)
+
+
+def _price_bytes(item: ShownPrice) -> int:
+    return _ARTICLE + utf8_bytes(item.sku)
