@@ -94,10 +94,9 @@ class _Type:
 def _read(found: _Type, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
     try:
         return found.read(value)
-    except TooMany as error:
-        raise WireError("too_many", f"{found.name}: {error}") from None
     except (Malformed, IndexError, UnicodeDecodeError, StructError) as error:
-        raise WireError("malformed", f"{found.name}: {error}") from None
+        reason = "too_many" if isinstance(error, TooMany) else "malformed"
+        raise WireError(reason, f"{found.name}: {error}") from None
 
 
 class Wire:

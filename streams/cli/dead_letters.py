@@ -16,6 +16,7 @@ from streams.cli.shared import (
     echo_json,
     errors_in_one_line,
     fail,
+    plain,
     ready_settings,
     registry_errors,
 )
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from streams.operations.dead_letters import Letter, Wanted
     from streams.operations.prefix import Prefix as OpenPrefix
     from streams.operations.retry_dead_letters import Retries
+
+_KEY_SHOWN_MAX = 80
+"""Characters of a key in the table, which breaks lines in more time than the length takes."""
 
 dead_letters = typer.Typer(
     help="List records that could not be used, see why, and send them through again.", no_args_is_help=True
@@ -153,7 +157,7 @@ def _row(letter: Letter) -> dict[str, Any]:
         "stage": letter.held.stage,
         "reason": letter.held.reason,
         "source": letter.source,
-        "key": _plain(letter.held.key or b""),
+        "key": _key(letter.held.key or b""),
         "retried_ms": letter.retried_ms,
     }
 
@@ -178,7 +182,7 @@ def _contents(letter: Letter, opened: OpenPrefix, *, with_bytes: bool) -> dict[s
     return {**fields, "detail": _without_addresses(held.detail)}
 
 
-def _plain(key: bytes) -> str:
+def _key(key: bytes) -> str:
     return _without_addresses(key.decode(errors="backslashreplace"))
 
 
@@ -209,7 +213,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         times = shown_time(row["time_ms"]), "" if row["retried_ms"] is None else shown_time(row["retried_ms"])
         cells = (str(row["position"]), times[0], row["stage"], row["reason"], row["source"], row["key"], times[1])
-        table.add_row(*map(Text, cells))
+        table.add_row(*[Text(plain(cell, _KEY_SHOWN_MAX)) for cell in cells])
     console().print(table)
 
 
@@ -219,7 +223,8 @@ def _shown(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
-        return f"\n{value}" if "\n" in value else value
+        lines = [plain(line) for line in value.split("\n")]
+        return lines[0] if len(lines) == 1 else "\n".join(["", *lines])
     return msgspec.json.encode(value).decode()
 
 

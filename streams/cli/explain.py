@@ -13,6 +13,7 @@ from streams.cli.shared import (
     console,
     echo_json,
     errors_in_one_line,
+    plain,
     ready_settings,
     registry_errors,
 )
@@ -72,7 +73,7 @@ def _tell_flow(flow_id: str, explanation: Explanation, prefix: str, *, as_json: 
 def _print(explanation: Explanation, screen: Console) -> None:
     from schemas.units import shown_time
 
-    screen.print(f"[bold]{explanation.customer}[/bold]")
+    _print_title(explanation.customer, screen)
     if explanation.is_withdrawn:
         screen.print("This profile has been merged into another customer's.")
     if explanation.profile is not None:
@@ -88,13 +89,21 @@ def _print(explanation: Explanation, screen: Console) -> None:
 def _print_lines(title: str, lines: Iterable[str], screen: Console) -> None:
     held = list(lines)
     if held:
-        screen.print(f"\n[bold]{title}[/bold]")
+        screen.print()
+        _print_title(title, screen)
     for line in held:
-        screen.print(f"  {line}", markup=False, soft_wrap=True)
+        screen.print(f"  {plain(line)}", markup=False, soft_wrap=True)
+
+
+def _print_title(title: str, screen: Console) -> None:
+    from rich.text import Text
+
+    screen.print(Text(plain(title), style="bold"))
 
 
 def _print_profile(profile: ProfileView, screen: Console) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from schemas.units import shown_time
     from streams.operations.wording import shown_minor
@@ -110,8 +119,8 @@ def _print_profile(profile: ProfileView, screen: Console) -> None:
         ("devices", ", ".join(profile.devices) or "none"),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
+    for name, value in rows:
+        table.add_row(name, Text(plain(value)))
     screen.print(table)
 
 

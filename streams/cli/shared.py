@@ -90,6 +90,21 @@ def echo_json(value: object) -> None:
     typer.echo(msgspec.json.encode(value).decode())
 
 
+def plain(text: str, characters_max: int | None = None) -> str:
+    """Return a text that anyone may have sent as a terminal can show it: without what moves its cursor or turns lines.
+
+    Of more than `characters_max` characters only the first are shown, with the number of all.
+    """
+    whole = len(text)
+    if characters_max is not None and whole > characters_max:
+        text = f"{text[:characters_max]}... ({whole:,} characters)"
+    return text if text.isprintable() else "".join([_visible(letter) for letter in text])
+
+
+def _visible(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return the console for text that people read."""
     from rich.console import Console

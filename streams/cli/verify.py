@@ -15,6 +15,7 @@ from streams.cli.shared import (
     echo_json,
     errors_in_one_line,
     fail,
+    plain,
     ready_settings,
     registry_errors,
 )
@@ -68,8 +69,8 @@ def _print(found: Verification, again: dict[str, str] | None) -> None:
     for topic, count in sorted(found.reworded.items()):
         typer.echo(f"{topic}: {count} reasons are worded as another release worded them")
     for each in found.differences[:_SHOWN_MAX]:
-        typer.echo(f"{each.topic}-{each.partition} {each.key} #{each.position}")
-        typer.echo(f"  computed: {each.folded}\n  in topic: {each.held}")
+        typer.echo(plain(f"{each.topic}-{each.partition} {each.key} #{each.position}"))
+        typer.echo(f"  computed: {plain(str(each.folded))}\n  in topic: {plain(str(each.held))}")
     total = sum(found.different.values())
     if total > _SHOWN_MAX:
         typer.echo(f"and {total - _SHOWN_MAX} more")
