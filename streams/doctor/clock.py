@@ -6,16 +6,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException
 
 from streams.doctor.finding import fail, ok, warn
+from streams.kafka.transactional import TransactionalProducer
 from streams.processors.collecting import MARGIN_MS
 from streams.topics import command_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from confluent_kafka import KafkaError, Message
+    from confluent_kafka import KafkaError, Message, Producer
 
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
@@ -75,7 +76,7 @@ def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
     there = cluster.metadata.topics.get(topic)
     partitions = {part.leader: number for number, part in there.partitions.items()} if there else {}
     settings = cluster.settings
-    producer = Producer(
+    guarded = TransactionalProducer(
         {
             "log_level": 0,
             **settings.kafka,
@@ -85,19 +86,19 @@ def _measure(cluster: Cluster, now_ms: Callable[[], float]) -> list[Skew]:
             "transaction.timeout.ms": settings.transaction_timeout_ms,
         }
     )
-    producer.init_transactions(_SECONDS)
-    producer.begin_transaction()
+    guarded.start()
+    guarded.begin()
     try:
         probes = {
-            broker: [_probe(producer, topic, broker, number, now_ms) for _ in range(_PROBES)]
+            broker: [_probe(guarded.producer, topic, broker, number, now_ms) for _ in range(_PROBES)]
             for broker, number in sorted(partitions.items())
         }
         answered = [[skew for skew in skews if skew is not None] for skews in probes.values()]
         # the first waits for the partition to join the transaction
         return [min(skews, key=lambda skew: skew.error_ms) for skews in answered if skews]
     finally:
-        producer.flush(_SECONDS)
-        producer.abort_transaction(_SECONDS)
+        # one transaction only: the next doctor's producer refuses what comes late
+        guarded.abort()
 
 
 def _probe(producer: Producer, topic: str, broker: int, partition: int, now_ms: Callable[[], float]) -> Skew | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from schemas.units import HOUR_MS
-from streams.kafka.config import RECONNECT, RETRY_BACKOFF_MS, reader_config
+from streams.kafka.config import RECONNECT, reader_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,6 @@ def producer_config(settings: EngineSettings) -> ClientConfig:
         "message.max.bytes": 16 << 20,
         **client_config(settings),
         "enable.idempotence": True,
-        "retry.backoff.ms": RETRY_BACKOFF_MS,
     }
     if settings.guarantee == "exactly_once":
         config["transactional.id"] = settings.transactional_id

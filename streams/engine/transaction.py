@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.engine.doubts import Doubts
 from streams.engine.errors import MustAbort, MustEnd
 from streams.engine.settings import producer_config
 from streams.engine.stable import OffsetsRefused, outsider, stable_offsets
 from streams.engine.step_watch import UNWATCHED, Watch
+from streams.kafka.config import ANSWER_SECONDS
+from streams.kafka.transactional import CALL_SECONDS_MAX, TransactionalProducer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from confluent_kafka import Message, Producer
 
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
 
-T = TypeVar("T")
-
-INIT_SECONDS_MAX = 120.0
-CALL_SECONDS_MAX = 120.0
-_CALL_SECONDS = 10.0
 _FULL_SECONDS = 0.01
 
 _log = structlog.get_logger(__name__)
@@ -45,13 +40,8 @@ class Moved(NamedTuple):
 class Transactions:
     """A sender of outputs, one transaction after another. All methods but `send` block: call them off the event loop.
 
-    **No transaction may meet an old end.** Up to EndTxn v4, which is what librdkafka speaks, a transaction is named
-    by its producer's id and epoch alone, and both stay the same from one transaction to the next. A request to end
-    one that was repeated, and whose first copy reaches the broker late, ends the next transaction instead: outputs
-    are lost or torn though the commit succeeds (KIP-890; Jepsen's report on Bufstream, 2024-11; librdkafka #5423).
-    The epoch of a new producer refuses what is late. So the producer is renewed after every abort, and after
-    every commit of which a request may have been repeated: one that failed, was called again, took about as long as
-    librdkafka waits before it repeats, or met a broken connection.
+    The producer is renewed inside `commit` and `abort`, before a late request can end the next transaction
+    (`TransactionalProducer` says when).
 
     With the guarantee `at_least_once` there is no transaction: outputs are delivered before the offsets are
     committed, and what was sent in a cycle that is aborted stays.
@@ -64,16 +54,15 @@ class Transactions:
         self._watch = watch
         self._open = False
         self._failed: KafkaError | None = None
-        self._doubts = Doubts(settings.transactional_id, clients.clock_s)
-        self._producer = self._make()
-
-    def _make(self) -> Producer:
-        config: dict[str, Any] = {**producer_config(self._settings)}
+        config: dict[str, Any] = {**producer_config(settings)}
         if self.exactly_once:
-            config["logger"] = self._doubts.logger
+            self._guarded = TransactionalProducer(config, clients.producer, clients.clock_s)
         else:
-            config["on_delivery"] = self._note_failure
-        return self._clients.producer(config)
+            self._plain = clients.producer({**config, "on_delivery": self._note_failure})
+
+    @property
+    def _producer(self) -> Producer:
+        return self._guarded.producer if self.exactly_once else self._plain
 
     def _note_failure(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
@@ -86,19 +75,17 @@ class Transactions:
 
     def start(self) -> None:
         """Fence an earlier producer of the same transactional id and wait until its transaction is over."""
-        if not self.exactly_once:
-            return
-        with suppress(KafkaException):
-            # without a connection librdkafka would look for the coordinator half a second later
-            self._producer.list_topics(timeout=_CALL_SECONDS)
-        self._call(self._producer.init_transactions, INIT_SECONDS_MAX)
+        if self.exactly_once:
+            with _demands():
+                self._guarded.start()
 
     def begin(self) -> None:
         """Open a transaction unless one is open; it is local and does not block."""
         if not self._open:
             self._failed = None
             if self.exactly_once:
-                self._call(self._producer.begin_transaction)
+                with _demands():
+                    self._guarded.begin()
             self._open = True
 
     def send(self, outputs: Iterable[Output]) -> None:
@@ -149,44 +136,65 @@ class Transactions:
 
     def flush(self) -> None:
         """Wait until the brokers have all records sent; serve every delivery report."""
-        until = time.monotonic() + CALL_SECONDS_MAX
-        while self._call(self._producer.flush, _CALL_SECONDS):
-            if time.monotonic() > until:
+        until_s = self._clients.clock_s() + CALL_SECONDS_MAX
+        while self._flush():
+            if self._clients.clock_s() > until_s:
                 raise MustAbort(f"{len(self._producer)} records were not delivered in {CALL_SECONDS_MAX:.0f} s")
         if self._failed is not None:
             raise MustAbort(f"a record was not delivered: {self._failed}")
 
+    def _flush(self) -> int:
+        with _demands():
+            return self._guarded.flush() if self.exactly_once else self._plain.flush(ANSWER_SECONDS)
+
     def commit(self, offsets: Mapping[PartitionId, Moved], group_metadata: bytes) -> None:
         """Commit what was sent together with the offsets of the input.
 
-        An error is believed only when the offsets agree: they show what the brokers made of the transaction.
+        Where a request failed or may have been repeated the answer is not believed: a new producer settles what was
+        before it, and the group's offsets show what became of the transaction.
         """
         # flush() first: it has served the delivery reports that commit_transaction() may leave unserved
         ends = [TopicPartition(*place, moved.after) for place, moved in offsets.items()]
-        self._producer.poll(0)
-        with self._doubts.watch():
-            self._call(self._producer.send_offsets_to_transaction, ends, group_metadata, _CALL_SECONDS)
+        with _demands():
+            self._guarded.send_offsets(ends, group_metadata)
         try:
-            with self._doubts.watch():
-                self._call(self._producer.commit_transaction, _CALL_SECONDS)
+            with _demands():
+                self._guarded.commit()
         except MustAbort:
-            self.abort()
-            if not self._has_committed(offsets):
+            self._settle()
+            if not self._has_committed(offsets, said=False):
                 raise
             _log.warning("committed, though the answer was an error")
+            return
         self._open = False
-        self._producer.poll(0)
-        if self._doubts.any:
+        if self._guarded.in_doubt:
             self._renew()
+            if not self._has_committed(offsets, said=True):
+                raise MustAbort("a commit was undone, though the answer was no error")
 
-    def _has_committed(self, offsets: Mapping[PartitionId, Moved]) -> bool:
-        """Return whether the stable offsets of the group moved; a new producer has settled everything before it."""
-        moved = {place: each for place, each in offsets.items() if each.after != max(each.before, 0)}
-        stable = self._stable(moved) if moved else {}
-        reached = {place for place, each in moved.items() if stable[place] == each.after}
-        if reached and len(reached) < len(moved):
-            raise MustEnd(f"a commit was torn: offsets {stable} after {offsets}")
-        return bool(reached)
+    def _settle(self) -> None:
+        try:
+            self.abort()
+        except MustAbort as error:
+            # a second abort would succeed, and the cycle would come again though it may be committed
+            raise MustEnd(f"whether a cycle was committed cannot be found out: {error}") from error
+
+    def _has_committed(self, offsets: Mapping[PartitionId, Moved], *, said: bool) -> bool:
+        """Return whether the stable offsets of the group moved; a new producer has settled everything before it.
+
+        `said`: what the answer to the commit was. It counts only where no offset moves.
+        """
+        moved = {place: each for place, each in offsets.items() if each.after != each.before}
+        if not moved and said:
+            return True
+        if not moved:
+            raise MustEnd("whether a cycle was committed cannot be found out: it moves no offset")
+        stable = self._stable(moved)
+        if all(stable[place] == each.after for place, each in moved.items()):
+            return True
+        if all(stable[place] == each.before for place, each in moved.items()):
+            return False
+        raise MustEnd(f"a commit was torn, or is another worker's: offsets {stable} after {offsets}")
 
     def _stable(self, places: Collection[PartitionId]) -> dict[PartitionId, int]:
         until_s = self._clients.clock_s() + CALL_SECONDS_MAX
@@ -217,29 +225,29 @@ class Transactions:
     def leave(self) -> None:
         """Undo what was sent since the last commit; nothing is sent any more."""
         if self._open and self.exactly_once:
-            # an abort right after produce() meets partitions still being added and is fatal (librdkafka #4849)
-            self._call(self._producer.flush, _CALL_SECONDS)
-            self._call(self._producer.abort_transaction, _CALL_SECONDS)
+            with _demands():
+                self._guarded.abort()
         self._open = False
 
     def _renew(self) -> None:
-        self._producer = self._make()
-        self.start()
-        self._doubts.clear()
+        with _demands():
+            self._guarded.renew()
 
-    def _call(self, function: Callable[..., T], *arguments: object) -> T:
-        until = time.monotonic() + CALL_SECONDS_MAX
-        while True:
-            try:
-                return function(*arguments)
-            except KafkaException as raised:
-                error = raised.args[0]
-                self._doubts.note()
-                if error.fatal():
-                    raise MustEnd(str(error)) from raised
-                if not error.retriable():
-                    raise MustAbort(str(error)) from raised
-                if time.monotonic() > until:
-                    # whether it was committed is unknown, and only a new producer can find out
-                    raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {error}") from raised
-                _log.warning("transaction retried", call=getattr(function, "__name__", ""), error=str(error))
+
+@contextmanager
+def _demands() -> Iterator[None]:
+    """Name a client's errors after what they demand.
+
+    Raises:
+        MustAbort: the transaction has failed.
+        MustEnd: the producer has; or there was no answer, and only a new worker can find out what was committed.
+    """
+    try:
+        yield
+    except KafkaException as raised:
+        reason = raised.args[0]
+        if reason.fatal():
+            raise MustEnd(str(reason)) from raised
+        if reason.retriable():
+            raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {reason}") from raised
+        raise MustAbort(str(reason)) from raised

@@ -14,8 +14,8 @@ ANSWER_SECONDS = 10.0
 PATIENT_SECONDS = 30.0
 """For how long a command does, which asks once."""
 
-RETRY_BACKOFF_MS = 250
-"""After about so long librdkafka repeats a request that was not answered; `Transactions` says who relies on it."""
+RETRY_BACKOFF_MS, RETRY_BACKOFF_MAX_MS = 250, 1_000
+"""After about so long librdkafka repeats a request that was not answered; `TransactionalProducer` relies on it."""
 # librdkafka would notice a broker that is back up to ten seconds late, unlike Kafka's own clients
 RECONNECT: ClientConfig = {"reconnect.backoff.max.ms": 1_000}
 

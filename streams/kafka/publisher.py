@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from streams.kafka.transactional import TransactionalProducer
 from streams.topics import command_id
 
 if TYPE_CHECKING:
@@ -42,27 +43,51 @@ class Publisher:
             "bootstrap.servers": settings.brokers,
             "enable.idempotence": True,
         }
-        self._is_transactional = settings.guarantee == "exactly_once"
-        if self._is_transactional:
+        self._guarded: TransactionalProducer | None = None
+        if settings.guarantee == "exactly_once":
             config["transactional.id"] = command_id(settings.prefix, name)
             config["transaction.timeout.ms"] = settings.transaction_timeout_ms
-        self._producer = Producer(config)
-        if self._is_transactional:
-            self._producer.init_transactions(_ANSWER_SECONDS)
+            self._guarded = TransactionalProducer(config)
+            self._guarded.start()
+        else:
+            self._plain = Producer(config)
+
+    @property
+    def _producer(self) -> Producer:
+        return self._plain if self._guarded is None else self._guarded.producer
+
+    def renew(self) -> bool:
+        """Call it before each transaction but the first: a late request must not end it (`TransactionalProducer`).
+
+        Returns True if a new producer was made. Another command of the name may have written meanwhile, and is fenced
+        now: what decides what is to be written must be read again.
+
+        Raises:
+            NotRenewed: what was committed before is committed.
+        """
+        if self._guarded is None or not self._guarded.in_doubt:
+            return False
+        self._guarded.renew()
+        return True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Write the records sent inside when the block ends, or none of them if it raises."""
-        if self._is_transactional:
-            self._producer.begin_transaction()
+        guarded = self._guarded
+        if guarded is None:
+            yield
+            self.flush()
+            return
+        if guarded.in_doubt:
+            raise RuntimeError("a late request could end this transaction: call renew() before it")
+        guarded.begin()
         try:
             yield
             self.flush()
-            self.commit()
+            guarded.commit()
         except BaseException:
-            if self._is_transactional:
-                with suppress(KafkaException):
-                    self._producer.abort_transaction(_ANSWER_SECONDS)
+            with suppress(KafkaException):
+                guarded.abort()
             raise
 
     def send(
@@ -82,10 +107,6 @@ class Publisher:
             else:
                 self._producer.poll(0)
                 return
-
-    def commit(self) -> None:
-        if self._is_transactional:
-            self._producer.commit_transaction(_ANSWER_SECONDS)
 
     def flush(self) -> None:
         """Return when the brokers have all records sent; KafkaException if they refuse one."""

@@ -67,13 +67,19 @@ def read_letters(prefix: Prefix, wanted: Wanted) -> Iterator[Letter]:
         raise NotCreated(
             f"topic {retries} is missing: create it with `touchstream topics create`, with the same settings as before"
         )
-    retried: dict[int, int] = {}
-    for message in prefix.read("retries", 0):
-        mark = prefix.wire.decode_as(Retried, message.value() or b"")
-        retried[mark.position] = message.timestamp()[1]
+    retried = read_marks(prefix)
     for message in prefix.read("dead_letters", 0, min(wanted.positions, default=0)):
         position = message.offset() or 0
         held = prefix.wire.decode_as(DeadLetter, message.value() or b"")
         letter = Letter(position, message.timestamp()[1], retried.get(position), held)
         if wanted.takes(letter):
             yield letter
+
+
+def read_marks(prefix: Prefix) -> dict[int, int]:
+    """Return, by position of the letters that were retried, when that was."""
+    retried: dict[int, int] = {}
+    for message in prefix.read("retries", 0):
+        mark = prefix.wire.decode_as(Retried, message.value() or b"")
+        retried[mark.position] = message.timestamp()[1]
+    return retried

@@ -97,6 +97,9 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
     reached = {number: _reached(target, name, number) for number in parts}
     count = 0
     for chunk in in_chunks(records, lambda record: len(record.value or b""), _RECORDS_MAX):
+        if publisher.renew():
+            # another repartition may have come in between
+            reached = {number: _reached(target, name, number) for number in parts}
         with publisher.transaction():
             for record in chunk:
                 headers = [*record.headers, (COPIED, record.offset.to_bytes(_LONG_BYTES, "big"))]
@@ -163,6 +166,7 @@ def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings,
     admin = AdminClient({**target.kafka, "bootstrap.servers": target.brokers})
     for answer in admin.alter_consumer_group_offsets([start], request_timeout=PATIENT_SECONDS).values():
         answer.result()
+    publisher.renew()
     with publisher.transaction():
         for key, value in held.items():
             publisher.send(topics.insights_changelog, 0, key, value)

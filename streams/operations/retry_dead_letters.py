@@ -13,7 +13,7 @@ from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher, in_chunks
-from streams.operations.dead_letters import read_letters
+from streams.operations.dead_letters import read_letters, read_marks
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -85,7 +85,11 @@ def retry(prefix: Prefix, wanted: Wanted) -> Retries:
             except CannotRetry as why:
                 refused.append(Refusal(letter.position, str(why)))
 
-    for chunk in in_chunks(pending(), lambda each: len(each[1].value or b""), _RECORDS_MAX):
+    for found in in_chunks(pending(), lambda each: len(each[1].value or b""), _RECORDS_MAX):
+        # another retry may have come in between
+        done = read_marks(prefix) if publisher.renew() else {}
+        chunk = [each for each in found if each[0] not in done]
+        before += len(found) - len(chunk)
         _bring_back(publisher, prefix, chunk)
         brought.update(outgoing.topic for _, outgoing in chunk)
     return Retries(dict(brought), before, tuple(refused))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.engine.doubts import REPEATED_SECONDS
+from streams.kafka.doubts import REPEATED_SECONDS
 from tests.simulation.model_broker import Busy, Entry
 from tests.simulation.model_client import ModelClient, ModelMessage, as_headers
 

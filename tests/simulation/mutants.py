@@ -38,7 +38,7 @@ def offset_before_changelog(patch: pytest.MonkeyPatch) -> None:
         for partition in partitions:
             changelog.write(partition)
         transactions.flush()
-        transactions._call(transactions._producer.commit_transaction, 10)  # noqa: SLF001
+        transactions._guarded.commit()  # noqa: SLF001
         transactions._open = False  # noqa: SLF001
         _store(partitions, changelog)
 
@@ -137,6 +137,7 @@ def kept_after_abort(patch: pytest.MonkeyPatch) -> None:
 def never_renewed(patch: pytest.MonkeyPatch) -> None:
     """A producer goes on after an end that may have been sent twice."""
     patch.setattr("streams.engine.transaction.Transactions._renew", lambda _: None)
+    patch.setattr("streams.kafka.transactional.TransactionalProducer.in_doubt", False)
 
 
 MUTANTS: dict[str, Any] = {

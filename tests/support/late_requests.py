@@ -17,12 +17,24 @@ from streams.demo.servers.server import LOCALHOST
 if TYPE_CHECKING:
     from types import TracebackType
 
+    Manner = Literal["reset", "hang", "any"]
+
 PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 0, 22, 24, 25, 26, 28
 """Keys of Kafka's requests (the protocol's own numbers)."""
-_ENDS = {END_TXN, TXN_OFFSET_COMMIT}
-_STEPS = {PRODUCE, ADD_PARTITIONS, ADD_OFFSETS, TXN_OFFSET_COMMIT, END_TXN}
+_NAMES = {
+    PRODUCE: "Produce",
+    ADD_PARTITIONS: "AddPartitionsToTxn",
+    ADD_OFFSETS: "AddOffsetsToTxn",
+    TXN_OFFSET_COMMIT: "TxnOffsetCommit",
+    END_TXN: "EndTxn",
+}
 """What a transaction consists of: a held request is let go when so many more of these have passed."""
+_FLEXIBLE_FROM = {PRODUCE: 9, ADD_PARTITIONS: 3, ADD_OFFSETS: 3, TXN_OFFSET_COMMIT: 3, END_TXN: 3}
+"""From this version on a header ends with tagged fields, and texts are compact."""
+ENDS = frozenset({END_TXN, TXN_OFFSET_COMMIT})
+STEPS = frozenset(_NAMES)
 _STEPS_MAX = 8
+_ANSWER_SECONDS = 10.0
 
 
 def listeners(port: int, proxy_port: int) -> dict[str, str]:
@@ -39,31 +51,37 @@ def listeners(port: int, proxy_port: int) -> dict[str, str]:
 class _Connection:
     broker: asyncio.StreamWriter
     client: asyncio.StreamWriter
-    is_cut: bool = False
-    """The client is gone; the broker's answers go nowhere."""
-    held: bytes | None = None
+    is_held: bool = False
+    """What its client sends, and what is answered, goes nowhere for now: as if the network had swallowed it."""
+    held: list[bytes] = field(default_factory=list)
+    """The request that is late, and what came behind it, in order."""
     steps_left: int = 0
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class LateRequests:
-    """Holds a share of the requests that end transactions; a context manager, on a thread of its own.
+    """Holds a share of the requests of transactions; a context manager, on a thread of its own.
 
     `reset` breaks the client's connection when it holds a request, so that the client repeats it at once; `hang` lets
-    it wait until its own time-out. Held requests go on to the broker within the next transaction. `held` and
-    `released` count; `within` counts those that the broker got while a later transaction was open.
+    it wait until its own time-out (`socket.timeout.ms`), which also delays what it sends on that connection; `any` is
+    one of the two. Held requests go on to the broker within the next transaction of their transactional id.
+
+    `counts` has those `held` and `released`, by name too, and `within`: released while a later transaction was open.
     """
 
     def __init__(self, upstream_port: int, port: int, *, share: float, seed: int) -> None:
         self.port = port
-        self.manner: Literal["reset", "hang"] = "reset"
+        self.manner: Manner = "reset"
+        self.holdable = ENDS
         self.counts: Counter[str] = Counter()
         self.share = share
         self._upstream = upstream_port
         self._chance = random.Random(seed)
         self._connections: set[_Connection] = set()
-        self._holding: list[_Connection] = []
-        self._is_open = False
+        self._holding: dict[str, _Connection] = {}
+        """By transactional id: one request at a time."""
+        self._open: set[str] = set()
+        """Transactional ids with an open transaction."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -106,9 +124,9 @@ class LateRequests:
         self._connections.add(connection)
         answers = asyncio.create_task(self._answer(connection, from_broker))
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while not connection.is_cut:
+            while True:
                 await self._pass_on(connection, await _frame(reader))
-        if connection.held is None:
+        if not connection.held:
             to_broker.close()
         with suppress(asyncio.CancelledError):
             await answers
@@ -116,56 +134,64 @@ class LateRequests:
 
     async def _pass_on(self, connection: _Connection, frame: bytes) -> None:
         (api,) = struct.unpack_from(">h", frame, 4)
-        if api in _STEPS:
-            await self._release_due()
-        if api in _ENDS and self._chance.random() < self.share and not self._holding:
-            self._hold(connection, frame)
+        name = _transactional_id(frame) if api in STEPS else ""
+        if name:
+            await self._release_due(name)
+        if connection.is_held:
+            connection.held.append(frame)
+            return
+        if name and api in self.holdable and name not in self._holding and self._chance.random() < self.share:
+            self._hold(connection, frame, name, _NAMES[api])
             return
         if api == ADD_PARTITIONS:
-            self._is_open = True
+            self._open.add(name)
         connection.broker.write(frame)
         await connection.broker.drain()
         if api == END_TXN:
-            self._is_open = False
+            self._open.discard(name)
             self.counts["ends"] += 1
 
-    def _hold(self, connection: _Connection, frame: bytes) -> None:
-        self.counts["held"] += 1
-        connection.held = frame
+    def _hold(self, connection: _Connection, frame: bytes, name: str, what: str) -> None:
+        self.counts.update(("held", f"held {what}"))
+        connection.is_held = True
+        connection.held.append(frame)
         # the client's own repeat comes first
         connection.steps_left = 1 + self._chance.randint(1, _STEPS_MAX)
-        self._holding.append(connection)
-        if self.manner == "reset":
-            connection.is_cut = True
+        self._holding[name] = connection
+        if self.manner == "reset" or (self.manner == "any" and self._chance.random() < 0.5):
             connection.client.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
             )
             connection.client.transport.abort()
 
-    async def _release_due(self) -> None:
-        for connection in list(self._holding):
-            connection.steps_left -= 1
-            if connection.steps_left > 0 or connection.held is None:
-                continue
-            self._holding.remove(connection)
-            self.counts["released"] += 1
-            self.counts["within"] += self._is_open
-            connection.answered.clear()
-            with suppress(OSError):
-                connection.broker.write(connection.held)
-                await connection.broker.drain()
-                # the broker has decided before anything else reaches it
-                await asyncio.wait_for(connection.answered.wait(), 10)
-            connection.held = None
-            if connection.is_cut:
-                connection.broker.close()
+    async def _release_due(self, name: str) -> None:
+        connection = self._holding.get(name)
+        if connection is None:
+            return
+        connection.steps_left -= 1
+        if connection.steps_left > 0:
+            return
+        del self._holding[name]
+        self.counts["released"] += 1
+        self.counts["within"] += name in self._open
+        connection.answered.clear()
+        with suppress(OSError, TimeoutError):
+            for frame in connection.held:
+                connection.broker.write(frame)
+            await connection.broker.drain()
+            # the broker has decided before anything else reaches it
+            await asyncio.wait_for(connection.answered.wait(), _ANSWER_SECONDS)
+        # its client has given it up long ago
+        connection.held.clear()
+        connection.client.close()
+        connection.broker.close()
 
     async def _answer(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 frame = await _frame(reader)
                 connection.answered.set()
-                if not connection.is_cut:
+                if not connection.is_held:
                     connection.client.write(frame)
                     await connection.client.drain()
         connection.client.close()
@@ -175,3 +201,17 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readexactly(4)
     (size,) = struct.unpack(">i", head)
     return head + await reader.readexactly(size)
+
+
+def _transactional_id(frame: bytes) -> str:
+    """Return the first text of a request's body; "" if it is null."""
+    api, version = struct.unpack_from(">hh", frame, 4)
+    (length,) = struct.unpack_from(">h", frame, 12)
+    at = 14 + max(length, 0)
+    if version >= _FLEXIBLE_FROM[api]:
+        # no tagged fields, and a length plus one below 128: both are one byte
+        length, at = frame[at + 1] - 1, at + 2
+    else:
+        (length,) = struct.unpack_from(">h", frame, at)
+        at += 2
+    return frame[at : at + max(length, 0)].decode()

@@ -14,19 +14,30 @@ if TYPE_CHECKING:
 REPEATED_SECONDS = 0.8 * RETRY_BACKOFF_MS / 1_000
 """librdkafka waits `retry.backoff.ms`, less a fifth at most, before it repeats a request that it had sent: what was
 answered sooner was sent once."""
+LOG_LEVEL = 6
+"""The least `log_level` (syslog's numbers) at which librdkafka's log has the signs."""
 _SIGNS = ("FAIL", "REQTMOUT")
 """Facilities of librdkafka's log: a connection broke, a request was given up."""
+_LEVELS = (logging.CRITICAL, logging.CRITICAL, logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO)
+"""Of confluent-kafka, by syslog's numbers; then INFO, then DEBUG."""
 
 
 class Doubts(logging.Handler):
-    """Watches calls that end a transaction; as a handler it reads the client's log, which says no less than a call."""
+    """Watches calls that end a transaction; as a handler it reads the client's log, which says no less than a call.
 
-    def __init__(self, name: str, clock_s: Callable[[], float]) -> None:
+    It passes lines on up to `log_level` (syslog's numbers), as far as the program's own logging asks for them.
+    """
+
+    def __init__(self, name: str, clock_s: Callable[[], float], log_level: int = LOG_LEVEL) -> None:
         super().__init__()
         self.any = False
         """Whether a request may have been repeated since `clear`."""
         self.logger = logging.getLogger(f"confluent.{name}")
         self.logger.handlers = [self]
+        self.logger.setLevel(logging.DEBUG)
+        self.logger.propagate = False
+        self._shown = logging.getLogger("confluent")
+        self._shown_least = (*_LEVELS, logging.INFO, logging.DEBUG)[min(log_level, 7)]
         self._clock_s = clock_s
 
     def note(self) -> None:
@@ -39,9 +50,13 @@ class Doubts(logging.Handler):
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Note a call that took as long as a repeated one does."""
+        """Note a call that failed, or took as long as a repeated one does."""
         began_s = self._clock_s()
-        yield
+        try:
+            yield
+        except BaseException:
+            self.note()
+            raise
         if self._clock_s() - began_s >= REPEATED_SECONDS:
             self.note()
 
@@ -49,3 +64,5 @@ class Doubts(logging.Handler):
         """Take a line of the client's log in."""
         if record.getMessage().startswith(_SIGNS):
             self.note()
+        if record.levelno >= self._shown_least and self._shown.isEnabledFor(record.levelno):
+            self._shown.handle(record)

@@ -1,0 +1,1 @@
+"""Transactions through a proxy that delivers requests late: nothing may be torn or lost."""
