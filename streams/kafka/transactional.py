@@ -69,7 +69,7 @@ class TransactionalProducer:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a late request may be on its way to the producer's next transaction."""
+        """Return whether a late request may be on its way to the next transaction."""
         return self._doubts.any
 
     def start(self) -> None:

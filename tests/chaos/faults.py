@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.chaos.crew import SESSION_MS, DidNotHappen
+from tests.chaos.late import late_requests
 from tests.chaos.worker import RAISE_IN_AGENT, RAISE_IN_BATCH
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from streams.demo.servers.broker import Broker
     from tests.chaos.crew import Crew, Slot
+    from tests.late_requests.lab import Lab
 
 _FULL_SECONDS = 60.0
 _LIMITS_BYTES = (100_000, 400_000)
@@ -28,9 +29,9 @@ _FILES = ("*.sst", "*.log", "MANIFEST-*", "CURRENT")
 class Stage:
     """Those that faults happen to; `notes` counts what they did in particular."""
 
-    def __init__(self, crew: Crew, broker: Broker, chance: Random) -> None:
+    def __init__(self, crew: Crew, lab: Lab, chance: Random) -> None:
         self.crew = crew
-        self.broker = broker
+        self.broker, self.proxy = lab
         self.chance = chance
         self.kills = 0
         self.notes: Counter[str] = Counter()
@@ -162,6 +163,7 @@ KINDS: dict[str, Callable[[Stage], float]] = {
     "full disk": fill_disk,
     "batch raises": fail_batch,
     "agent raises": fail_agent,
+    "late requests": late_requests,
 }
 KILLS = tuple(KINDS)[:4]
 _SHARES = (0.5, 0.15, 0.2, 0.15)
@@ -172,6 +174,7 @@ _KILLS_TO_ONE = {
     "full disk": 10,
     "batch raises": 8,
     "agent raises": 12,
+    "late requests": 6,
 }
 
 

@@ -9,16 +9,19 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.units import DAY_MS
-from streams.demo.servers.broker import KAFKA_VERSION, Broker
+from streams.demo.servers.broker import KAFKA_VERSION
+from streams.demo.servers.server import LOCALHOST
 from streams.flows.language.files import library_documents
 from streams.replay.replayer import Source
 from tests.chaos.claims import Found, at_least_once, exactly_once
 from tests.chaos.crew import Crew
 from tests.chaos.faults import KINDS, Stage, plan
 from tests.chaos.feed import Feed, history
+from tests.chaos.late import HANGING_MS
 from tests.chaos.results import Fault, Round
 from tests.chaos.watch import Watch
 from tests.chaos.worker import RAISED, SHOW
+from tests.late_requests.lab import a_lab
 from tests.support.outcomes import read_outcome
 from tests.support.running import a_worker, make_place, play, wait_worked_off
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.replay.replayer import ReplaySummary
+    from tests.late_requests.lab import Lab
     from tests.support.outcomes import Outcome
     from tests.support.running import Place
 
@@ -42,7 +46,7 @@ _CUTS = {
 
 
 class Order(NamedTuple):
-    """What is asked for: `kills` of workers in this round; all else is drawn from the seed."""
+    """What is asked for: `kills` of workers in this round, or only these `kinds`; the seed decides all else."""
 
     seed: int
     number: int
@@ -50,30 +54,36 @@ class Order(NamedTuple):
     guarantee: str = "exactly_once"
     kafka: str = KAFKA_VERSION
     per_second: float = 150.0
+    kinds: tuple[str, ...] = ()
 
 
 class _Run:
     """A round while it runs."""
 
-    def __init__(self, order: Order, folder: Path, broker: Broker, tell: Callable[[str], None]) -> None:
+    def __init__(self, order: Order, folder: Path, lab: Lab, tell: Callable[[str], None]) -> None:
         self.chance = Random(f"{order.seed}/{order.number}")
         # what a device did reaches its user in an order of luck: the effects of two runs differ then
         self.devices = order.guarantee == "exactly_once" and order.number % 3 == 2
         self.membership = self.chance.choice(["dynamic", "static"])
-        self.place = self._place(broker, folder / "killed", f"chaos-{order.seed}-{order.number}")
-        self.calm_place = self._place(broker, folder / "calm", f"calm-{order.seed}-{order.number}")
-        given = {"guarantee": order.guarantee, "membership": self.membership}
+        self.place = self._place(lab, folder / "killed", f"chaos-{order.seed}-{order.number}")
+        self.calm_place = self._place(lab, folder / "calm", f"calm-{order.seed}-{order.number}")
+        given: dict[str, object] = {
+            "guarantee": order.guarantee,
+            "membership": self.membership,
+            "brokers": f"{LOCALHOST}:{lab.proxy.port}",
+            "kafka_socket_timeout_ms": HANGING_MS,
+        }
         self.crew = Crew(self.place, self.chance.choice([2, 3]), **given)
-        self.stage = Stage(self.crew, broker, self.chance)
+        self.stage = Stage(self.crew, lab, self.chance)
         self.feed = Feed(history(self.chance.randrange(1 << 30), devices=self.devices), order.per_second)
         self.faults: list[Fault] = []
-        self._kinds = plan(self.chance, order.kills)
+        self._kinds = list(order.kinds) or plan(self.chance, order.kills)
         self._tell = tell
 
-    def _place(self, broker: Broker, folder: Path, prefix: str) -> Place:
+    def _place(self, lab: Lab, folder: Path, prefix: str) -> Place:
         folder.mkdir(parents=True)
         return make_place(
-            broker.bootstrap,
+            lab.broker.bootstrap,
             prefix,
             folder,
             flows=library_documents(),
@@ -139,14 +149,14 @@ def run_round(order: Order, folder: Path, tell: Callable[[str], None]) -> Round:
     """Runs and checks; `folder` must be new, and holds broker, state and logs afterwards."""
     began = time.monotonic()
     with ExitStack() as closing:
-        broker = closing.enter_context(Broker(folder / "broker", version=order.kafka))
-        run = _Run(order, folder, broker, tell)
+        lab = closing.enter_context(a_lab(0.0, order.seed, folder / "broker", order.kafka))
+        run = _Run(order, folder, lab, tell)
         closing.callback(run.crew.kill)
         summary = run.disturb()
         tell("worked off; now calm")
         calm, killed = run.calm(), read_outcome(run.place)
         found = _check(order, run, summary, killed, calm)
-        notes = {**run.stage.notes, **_logged(run.crew)}
+        notes = {**run.stage.notes, "transactions": lab.proxy.counts["ends"], **_logged(run.crew)}
         return Round(
             seed=order.seed,
             number=order.number,

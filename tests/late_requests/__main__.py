@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ import msgspec
 from rich.console import Console
 
 from streams.demo.servers.places import PROJECT
+from tests.chaos.rounds import Order, run_round
 from tests.late_requests.lab import Unguarded, Worker, a_lab, check, harm
 from tests.support.late_requests import ENDS, STEPS
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 RUNS = PROJECT / "build" / "late_requests" / "runs.jsonl"
 _TOGETHER = 250
 """Transactions of one worker, on topics of its own."""
+_ROUND_FAULTS = 10
 _MANNERS: tuple[Manner, ...] = ("reset", "reset", "hang", "any")
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -45,8 +48,8 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     ends: int
     """Times that the worker ended, and another one went on."""
     seconds: float
-    broken: dict[str, list[int]]
-    """Transactions for which something does not hold."""
+    broken: list[str]
+    """What does not hold, of which transaction."""
 
 
 def main() -> int:
@@ -54,16 +57,14 @@ def main() -> int:
     lots = [each for each in _kept() if each.guarded != asked.unguarded]
     seed = SystemRandom().randrange(1, 1 << 20) if asked.seed is None else asked.seed
     number = sum(each.seed == seed for each in lots)
+    if asked.workers:
+        return int(not _note(lots, _workers(seed, number)))
     with a_lab(asked.share, seed) as lab:
         while sum(each.transactions for each in lots) < asked.transactions:
-            lot = _a_lot(lab, seed, number, guarded=not asked.unguarded)
-            _keep(lot)
-            lots.append(lot)
-            number += 1
-            _console.print(f"seed {seed}, {lot.number}: {lot.manner}, {lot.seconds:.0f} s; {sentence(lots)}")
-            if lot.broken and lot.guarded:
-                _console.print(lot.broken)
+            is_ok = _note(lots, _a_lot(lab, seed, number, guarded=not asked.unguarded))
+            if not is_ok:
                 return 1
+            number += 1
     _console.print(sentence(lots))
     return int(any(each.broken for each in lots) != asked.unguarded)
 
@@ -73,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("transactions", type=int, help="in all runs together")
     parser.add_argument("--seed", type=int, default=None, help="decides which requests are late, and how")
     parser.add_argument("--share", type=float, default=0.12, help="of the requests that end transactions")
+    parser.add_argument("--workers", action="store_true", help="one round of real workers instead")
     parser.add_argument("--unguarded", action="store_true", help="without the guard: something must be broken")
     return parser.parse_args()
 
@@ -102,8 +104,44 @@ def _a_lot(lab: Lab, seed: int, number: int, *, guarded: bool) -> Lot:
         late={name.removeprefix("held "): count for name, count in sorted(counts.items()) if name.startswith("held ")},
         ends=len(worker.ended.ends),
         seconds=round(time.monotonic() - began, 1),
-        broken={name: numbers for name, numbers in found._asdict().items() if numbers},
+        broken=[f"{name} {each}" for name, numbers in found._asdict().items() for each in numbers],
     )
+
+
+def _workers(seed: int, number: int) -> Lot:
+    """Whole workers behind the proxy, compared with a calm run."""
+    began = time.monotonic()
+    folder = RUNS.parent / f"{seed}-{number}"
+    shutil.rmtree(folder, ignore_errors=True)
+    order = Order(seed, number, 0, kinds=("late requests",) * _ROUND_FAULTS)
+    found = run_round(order, folder, _console.print)
+    if not found.broken:
+        shutil.rmtree(folder)
+    return Lot(
+        seed=seed,
+        number=number,
+        guarded=True,
+        manner=f"{found.workers} workers",
+        transactions=found.notes["transactions"],
+        committed=found.notes["transactions"],
+        hit=found.notes["late requests within a later transaction"],
+        late={"of workers": found.notes["late requests"]},
+        ends=sum(found.exits.values()),
+        seconds=round(time.monotonic() - began, 1),
+        broken=found.broken,
+    )
+
+
+def _note(lots: list[Lot], lot: Lot) -> bool:
+    """Keep it; whether all holds that must."""
+    RUNS.parent.mkdir(parents=True, exist_ok=True)
+    with RUNS.open("ab") as runs:
+        runs.write(msgspec.json.encode(lot) + b"\n")
+    lots.append(lot)
+    _console.print(f"seed {lot.seed}, {lot.number}: {lot.manner}, {lot.seconds:.0f} s; {sentence(lots)}")
+    if lot.broken:
+        _console.print(lot.broken)
+    return not (lot.broken and lot.guarded)
 
 
 def _kept() -> list[Lot]:
@@ -111,19 +149,13 @@ def _kept() -> list[Lot]:
     return [msgspec.json.decode(line, type=Lot) for line in lines]
 
 
-def _keep(lot: Lot) -> None:
-    RUNS.parent.mkdir(parents=True, exist_ok=True)
-    with RUNS.open("ab") as runs:
-        runs.write(msgspec.json.encode(lot) + b"\n")
-
-
 def sentence(lots: Sequence[Lot]) -> str:
     """The sum of lots."""
-    broken = {(lot.seed, lot.number, each) for lot in lots for numbers in lot.broken.values() for each in numbers}
     return (
         f"{sum(each.transactions for each in lots):,} transactions, {sum(sum(each.late.values()) for each in lots):,}"
         f" late requests, {sum(each.hit for each in lots):,} of them within a later transaction,"
-        f" {sum(each.ends for each in lots)} worker ends: {len(broken)} torn, lost, doubled or set back"
+        f" {sum(each.ends for each in lots)} worker ends:"
+        f" {sum(len(each.broken) for each in lots)} torn, lost, doubled or set back"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer
 
-from streams.demo.servers.broker import Broker
+from streams.demo.servers.broker import KAFKA_VERSION, Broker
 from streams.demo.servers.server import LOCALHOST, free_port
 from streams.engine.batch import Output
 from streams.engine.clients import Clients
@@ -61,10 +61,10 @@ class Lab(NamedTuple):
 
 
 @contextmanager
-def a_lab(share: float, seed: int) -> Iterator[Lab]:
+def a_lab(share: float, seed: int, folder: Path | None = None, version: str = KAFKA_VERSION) -> Iterator[Lab]:
     behind, port = free_port(), free_port()
     with (
-        Broker(properties=listeners(behind, port)) as broker,
+        Broker(folder, version=version, properties=listeners(behind, port)) as broker,
         LateRequests(behind, port, share=share, seed=seed) as proxy,
     ):
         yield Lab(broker, proxy)
