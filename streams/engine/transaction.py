@@ -230,8 +230,11 @@ class Transactions:
         self._open = False
 
     def _renew(self) -> None:
-        with _demands():
+        try:
             self._guarded.renew()
+        except Exception as error:
+            # what is committed must not come again, whatever the reason
+            raise MustEnd(f"the producer cannot be renewed: {error}") from error
 
 
 @contextmanager

@@ -51,14 +51,13 @@ class Doubts(logging.Handler):
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Note a call that failed, or took as long as a repeated one does."""
-        began_s = self._clock_s()
+        began_s, is_quick = self._clock_s(), False
         try:
             yield
-        except BaseException:
-            self.note()
-            raise
-        if self._clock_s() - began_s >= REPEATED_SECONDS:
-            self.note()
+            is_quick = self._clock_s() - began_s < REPEATED_SECONDS
+        finally:
+            if not is_quick:
+                self.note()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line of the client's log in."""

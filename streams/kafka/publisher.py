@@ -61,9 +61,6 @@ class Publisher:
 
         Returns True if a new producer was made. Another command of the name may have written meanwhile, and is fenced
         now: what decides what is to be written must be read again.
-
-        Raises:
-            NotRenewed: what was committed before is committed.
         """
         if self._guarded is None or not self._guarded.in_doubt:
             return False

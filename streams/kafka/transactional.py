@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from streams.kafka.config import ANSWER_SECONDS, RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MS
 from streams.kafka.doubts import LOG_LEVEL, Doubts
@@ -22,13 +22,6 @@ T = TypeVar("T")
 CALL_SECONDS_MAX = 120.0
 
 _log = structlog.get_logger(__name__)
-
-
-class NotRenewed(KafkaException):  # type: ignore[misc] # confluent_kafka carries no types
-    """No new producer could be made, so nothing more may be written; what was committed before is committed."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(KafkaError(KafkaError._FATAL, f"no new producer: {error}", fatal=True))  # noqa: SLF001 - its name
 
 
 class TransactionalProducer:
@@ -108,16 +101,9 @@ class TransactionalProducer:
         self.call(self.producer.abort_transaction, ANSWER_SECONDS)
 
     def renew(self) -> None:
-        """Go on with a new producer.
-
-        Raises:
-            NotRenewed: there is none.
-        """
-        try:
-            self.producer = self._new(self._config)
-            self.start()
-        except Exception as error:
-            raise NotRenewed(error) from error
+        """Go on with a new producer; if this raises nothing more may be written, but what was committed stays."""
+        self.producer = self._new(self._config)
+        self.start()
         self._doubts.clear()
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COPIES = 4
 """Records of a transaction, over two partitions."""
 ABORTED_EVERY = 7
-HANGING_MS = 1_000
+HANGING_MS = 1_100
 """After so long the client gives up a request that hangs; the default is a minute."""
 
 

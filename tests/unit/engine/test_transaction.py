@@ -116,6 +116,17 @@ def test_a_committed_cycle_does_not_come_again_because_no_new_producer_could_be_
         transactions.commit(MOVED, b"")
 
 
+def test_whatever_keeps_a_producer_from_being_made_ends_the_worker(
+    brokers: Brokers, transactions: Transactions
+) -> None:
+    def fail(_: Brokers) -> None:
+        raise OSError("too many open files")
+
+    brokers.takes_s, brokers.on_made = 0.3, fail
+    with pytest.raises(MustEnd, match="too many open files"):
+        transactions.commit(MOVED, b"")
+
+
 def test_a_failed_renewal_after_an_abort_ends_the_worker(brokers: Brokers, transactions: Transactions) -> None:
     brokers.errors["init_transactions"] = [refused()]
     with pytest.raises(MustEnd):

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.kafka.doubts import REPEATED_SECONDS
-from streams.kafka.transactional import CALL_SECONDS_MAX, NotRenewed, TransactionalProducer
+from streams.kafka.transactional import CALL_SECONDS_MAX, TransactionalProducer
 from tests.support.transactional import Brokers, refused, unanswered
 
 if TYPE_CHECKING:
@@ -141,9 +141,8 @@ def test_without_a_new_producer_nothing_more_may_be_written(fail: Callable[[Brok
     guarded = a_producer(brokers)
     guarded.abort()
     brokers.on_made = fail
-    with pytest.raises(NotRenewed) as raised:
+    with pytest.raises((OSError, KafkaException)):
         guarded.renew()
-    assert raised.value.args[0].fatal()
     assert guarded.in_doubt
 
 
