@@ -18,8 +18,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.position = NO_POSITION
+        self.origin = ""
         self._records = SortedDict()
         self._timers = SortedSet()
+
+    def keep_origin(self, origin: str) -> None:
+        self.origin = origin
 
     def get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._records.get(key)

@@ -26,7 +26,7 @@ BLOOM_BITS = 10
 
 _DUE = Struct(">Q")
 _POSITION = Struct(">q")
-_FORMAT_KEY, _POSITION_KEY = b"format", b"position"
+_FORMAT_KEY, _POSITION_KEY, _ORIGIN_KEY = b"format", b"position", b"origin"
 _NO_TIMER = _DUE.pack(0)
 # What RocksDB says of files that are damaged or not all there. Anything else that it meets says nothing against them:
 # another process has them, there is no room, no descriptor or no right, or the file system is read-only.
@@ -102,8 +102,13 @@ class RocksDBStore:
             self._meta[_FORMAT_KEY] = bytes([FORMAT])
         elif written != bytes([FORMAT]):
             raise StateUnreadable(f"the state in {path} has format {written.hex()}; this release reads {FORMAT}")
+        self.origin = (self._meta.get(_ORIGIN_KEY) or b"").decode()
         position = self._meta.get(_POSITION_KEY)
         return NO_POSITION if position is None else int(_POSITION.unpack(position)[0])
+
+    def keep_origin(self, origin: str) -> None:
+        self._meta[_ORIGIN_KEY] = origin.encode()
+        self.origin = origin
 
     def get(self, key: bytes) -> bytes | None:
         try:
@@ -177,9 +182,9 @@ def destroy(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a directory that cannot be read to the first free `NAME.unreadable-N`; return the new path."""
+def set_aside(path: Path, why: str = "unreadable") -> Path:
+    """Rename a directory to the first free `NAME.WHY-N`; return the new path."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.unreadable-{number}")).exists():
+    while (aside := path.with_name(f"{path.name}.{why}-{number}")).exists():
         number += 1
     return path.rename(aside)

@@ -32,6 +32,15 @@ class Store(Protocol):
         """Changelog offset after the last record applied; -1 while there is none."""
         ...
 
+    @property
+    def origin(self) -> str:
+        """Return what `keep_origin` was given last; empty before."""
+        ...
+
+    def keep_origin(self, origin: str) -> None:
+        """Keep a text that says to which topics the state belongs."""
+        ...
+
     def get(self, key: bytes) -> bytes | None: ...
 
     def due(self, until_ms: int = DUE_MS_MAX, after: Entry = BEFORE_ALL) -> Iterator[Entry]:

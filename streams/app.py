@@ -17,7 +17,7 @@ from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
-from streams.topics import Topics, worker_id
+from streams.topics import Topics, specs, worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def build(prefix: Prefix) -> Worker:
     inputs = _inputs(prefix, topics, status, observer, profiling)
     app = create_app(
         settings.prefix,
-        engine_settings(settings),
+        engine_settings(settings, domain),
         inputs,
         web_port=settings.web_port,
         web_host=settings.web_host,
@@ -94,8 +94,9 @@ def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, 
     ]
 
 
-def engine_settings(settings: WorkerSettings) -> EngineSettings:
-    """Return the engine's settings from a worker's."""
+def engine_settings(settings: WorkerSettings, domain: DomainSettings) -> EngineSettings:
+    """Return the engine's settings from a worker's, and from those that say which topics there are."""
+    topics = Topics(settings.prefix)
     return EngineSettings(
         brokers=settings.brokers,
         group=settings.prefix,
@@ -108,6 +109,12 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         step_seconds_max=settings.step_seconds_max,
         guarantee=settings.guarantee,
         instance_id=settings.instance if settings.membership == "static" else None,
+        # a prefix made by an earlier release may lack these two, which no worker uses
+        topics={
+            spec.name: spec.partitions
+            for spec in specs(settings.prefix, domain)
+            if spec.name not in {topics.retries, topics.settings}
+        },
         client=settings.kafka,
     )
 

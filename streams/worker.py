@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from streams.app import build
+from streams.engine.errors import NeedsPerson
 from streams.engine.run import run
 from streams.fold.attempt import OF_LATER
 from streams.kafka.partitioner import partition_of
@@ -27,6 +28,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
 
     Raises:
         NewerState, FlowError, SettingsError: a later release wrote the state or the settings: no restart helps.
+        NeedsPerson: topics were changed, or records are gone: no restart helps.
         NotCreated: the prefix has no topics, or no settings in them.
         RegistryUnusable: the registry does not answer.
     """
@@ -43,7 +45,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
     try:
         run(app)
     except SystemExit:
-        if isinstance(app.crash_reason, OF_LATER):
+        if isinstance(app.crash_reason, (*OF_LATER, NeedsPerson)):
             raise app.crash_reason from None
         raise
 

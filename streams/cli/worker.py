@@ -21,10 +21,10 @@ def worker(
 ) -> None:
     """Run a worker until SIGTERM. Other settings come from TOUCHSTREAM_* variables (see `touchstream settings`)."""
     settings = ready_settings(brokers, prefix, instance=instance, state_dir=state_dir, web_port=web_port)
+    from streams.engine.errors import NeedsPerson
     from streams.fold.attempt import OF_LATER
-    from streams.kafka.topics import WrongTopics
     from streams.operations.create import NotCreated
     from streams.worker import run_worker
 
-    with errors_in_one_line(NotCreated, WrongTopics, *OF_LATER, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, NeedsPerson, *OF_LATER, *registry_errors(settings)):
         run_worker(settings)

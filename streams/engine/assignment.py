@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from confluent_kafka import KafkaException
 
 from state.cache import share
 from state.overlay import Overlay
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from streams.engine.restore import Restored
     from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
+    from streams.engine.topology import Topology
     from streams.kafka.offsets import PartitionId
 
 RESTORES_AT_ONCE = 2
@@ -44,6 +46,7 @@ class Assignment:
     status: Status
     poller: Poller
     lock: asyncio.Lock
+    topology: Topology
     crash: Callable[[BaseException], Awaitable[None]]
     _restoring: dict[PartitionId, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -70,7 +73,8 @@ class Assignment:
     async def _restore(self, partition: Partition) -> None:
         try:
             started_s = time.monotonic()
-            restored = await self._restore_off_loop(partition)
+            ids = await self._topic_ids(partition)
+            restored = None if ids is None else await self._restore_off_loop(partition, ids)
             if restored is None:
                 return
             if restored.store is not None and restored.committed == NOT_COMMITTED:
@@ -102,12 +106,22 @@ class Assignment:
             else:
                 return
 
-    async def _restore_off_loop(self, partition: Partition) -> Restored | None:
+    async def _topic_ids(self, partition: Partition) -> Mapping[str, str] | None:
+        """Check the topics before any state is used; None once the partition is given up."""
+        while not partition.cancelled.is_set():
+            try:
+                return await self.topology.check()
+            except KafkaException as error:
+                _log.warning("topics unknown: asking again", error=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+        return None
+
+    async def _restore_off_loop(self, partition: Partition, ids: Mapping[str, str]) -> Restored | None:
         def on_progress(share: float) -> None:
             self.status.shares[partition.place] = share
 
         wanted = Restoration(
-            self.settings, self.clients, partition.input, partition.number, partition.cancelled, on_progress
+            self.settings, self.clients, partition.input, partition.number, partition.cancelled, on_progress, ids
         )
         return await asyncio.get_running_loop().run_in_executor(self._restorers, restore, wanted)
 

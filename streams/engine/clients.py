@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
 
 from streams.engine.disk import Disk, LocalDisk
 from streams.engine.last_resort import end_soon
 from streams.engine.poller import Poller
+from streams.engine.settings import client_config
 from streams.engine.step_watch import StepWatch, Watch
+from streams.kafka.topology import DescribedTopics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from streams.engine.poller import Listener
     from streams.engine.settings import EngineSettings
     from streams.kafka.config import ClientConfig
+    from streams.kafka.topology import TopicsAsker
+
+
+def _described_topics(settings: EngineSettings) -> TopicsAsker:
+    return DescribedTopics(AdminClient(client_config(settings)))
 
 
 def _watch(settings: EngineSettings) -> Watch:
@@ -33,6 +41,7 @@ class Clients:
     consumer: Callable[[ClientConfig], Consumer] = Consumer
     producer: Callable[[dict[str, Any]], Producer] = Producer
     poller: Callable[[Consumer, int, Listener], Poller] = Poller
+    topics: Callable[[EngineSettings], TopicsAsker] = _described_topics
     disk: Disk = field(default_factory=LocalDisk)
     clock_s: Callable[[], float] = time.monotonic
     end_soon: Callable[[], None] = end_soon

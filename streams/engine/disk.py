@@ -28,8 +28,8 @@ class Disk(Protocol):
         """Remove a closed store."""
         ...
 
-    def set_aside(self, path: Path) -> Path:
-        """Rename a store that cannot be read; return the new path."""
+    def set_aside(self, path: Path, why: str) -> Path:
+        """Rename a store, for the reason `why` in one word; return the new path."""
         ...
 
 
@@ -47,5 +47,5 @@ class LocalDisk:
     def destroy(self, path: Path) -> None:
         destroy(path)
 
-    def set_aside(self, path: Path) -> Path:
-        return set_aside(path)
+    def set_aside(self, path: Path, why: str) -> Path:
+        return set_aside(path, why)

@@ -20,8 +20,8 @@ from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
 from streams.engine.batch import GENERATION, Batch, BatchMessage, BatchSchema
-from streams.engine.check import check_inputs
 from streams.engine.engine import Engine
+from streams.engine.errors import NeedsPerson
 from streams.engine.facade import ConsumerFacade
 from streams.engine.settings import client_config
 from streams.engine.status import Status
@@ -98,8 +98,12 @@ class Consumer(ConsumerFacade):
         self._in_flight: BatchMessage | None = None
 
     async def on_start(self) -> None:
-        await asyncio.to_thread(check_inputs, self.engine.settings, self.engine.inputs)
-        await self.engine.start(self)
+        try:
+            await self.engine.start(self)
+        except NeedsPerson as error:
+            # to Faust, what a start raises is no crash, but this says how the process has to end
+            self.app.crash_reason = error
+            raise
 
     async def on_stop(self) -> None:
         if self._in_flight is not None:

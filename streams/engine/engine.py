@@ -15,6 +15,7 @@ from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.errors import MustAbort, MustEnd
 from streams.engine.settings import asker_config, client_config, consumer_config
+from streams.engine.topology import Topology
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
 from streams.kafka.group import LOOK_SECONDS, GroupOffsetsReader
 from streams.kafka.unowned import Unowned
@@ -80,17 +81,21 @@ class Engine:
         """Fence the slot's earlier worker and start to poll; call `subscribe` after it."""
         self._host = host
         self._lock, self._wake, self._moved = asyncio.Lock(), asyncio.Event(), asyncio.Event()
+        clients, settings = self._clients, self.settings
+        topology = Topology(self.inputs, settings.topics, clients.topics(settings), clients.clock_s)
+        await asyncio.to_thread(topology.begin)
         self._watch = self._clients.watch(self.settings)
         consumer = self._clients.consumer(consumer_config(self.settings))
         self._poller = self._clients.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
-            self.settings, self._clients, self.inputs, self.status, self._poller, self._lock, self.on_failed
+            settings, clients, self.inputs, self.status, self._poller, self._lock, topology, self.on_failed
         )
         self._committer = Committer(self._assignment, self._on_committed, self._watch)
         await self._committer.start()
         self.status.poller = self._poller
         asker = self._clients.consumer(asker_config(self.settings))
         self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker)))]
+        self._asking.append(asyncio.create_task(topology.watch(settings.topics_check_ms, self.on_failed)))
         self._asking += [
             asyncio.create_task(self._look(GroupOffsetsReader(asker), source.topic, source.watcher))
             for source in self.inputs
@@ -136,7 +141,7 @@ class Engine:
         """Finish the open cycle and leave the group."""
         if not self._started:
             return
-        self._started = False
+        self._started = self.status.joined = False
         async with self._lock:
             await to_the_end(self._committer.finish())
         self._watch.close()
@@ -209,6 +214,8 @@ class Engine:
     async def on_failed(self, error: BaseException) -> None:
         """End the worker: it cannot continue safely."""
         self._committer.is_dead = True
+        # it gives its partitions up while it ends, and is not ready for that
+        self.status.joined = False
         self._clients.end_soon()
         _log.critical("worker ends", exc_info=error)
         await self._host.crash(error)

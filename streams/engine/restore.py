@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
-from state.store import StateUnreadable
+from state.store import NO_POSITION, StateUnreadable
+from streams.engine.errors import ChangelogLost, OffsetMissing
+from streams.engine.local_state import WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
 from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
     from threading import Event
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from state.store import Store
     from streams.engine.clients import Clients
-    from streams.engine.disk import Disk
     from streams.engine.inputs import Input
     from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
@@ -33,10 +34,6 @@ _RECORDS_MAX = 5_000
 _LOG_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
-
-
-class OffsetMissing(Exception):
-    """There is state without its offset: a person has to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +55,25 @@ class Restoration:
     number: int
     cancelled: Event
     on_progress: Callable[[float], None]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """Of the topics, by name."""
 
     @property
     def place(self) -> PartitionId:
         return self.source.topic, self.number
+
+    @property
+    def path(self) -> Path:
+        """Return the directory of the local state."""
+        return self.settings.state_dir / f"{self.source.topic}-{self.number}"
+
+    def changelog(self) -> Changelog:
+        """Ask how the changelog is now; read uncommitted, its end is behind all transactions known by then."""
+        name = self.source.changelog or ""
+        with self.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
+            low, high = watermarks(consumer, (name, self.number))
+        origin = Origin(self.ids.get(self.source.topic, ""), self.ids.get(name, ""))
+        return Changelog(f"{name}-{self.number}", low, high, origin)
 
     def consumer(self, **config: str | int) -> AbstractContextManager[Consumer]:
         """Open a consumer that joins no group."""
@@ -82,12 +94,14 @@ def restore(wanted: Restoration) -> Restored | None:
         return None
     if source.changelog is None:
         return Restored(None, committed, 0)
-    changelog = (source.changelog, number)
-    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
-        low, high = watermarks(consumer, changelog)
-    store = _open(settings, wanted.clients.disk, settings.state_dir / f"{source.topic}-{number}", low, high)
+    changelog = wanted.changelog()
+    store = _open(wanted, changelog)
     try:
-        records = _catch_up(wanted, store, changelog, (low, high))
+        if committed > 0 and changelog.high == 0:
+            _check_never_used(wanted, committed)
+        records = _catch_up(wanted, store, (source.changelog, number), changelog.high)
+        if records is not None and store.origin != changelog.origin.text and all(changelog.origin):
+            store.keep_origin(changelog.origin.text)
     except BaseException:
         store.close()
         raise
@@ -123,31 +137,59 @@ def _committed(wanted: Restoration) -> int | None:
     return None
 
 
-def _open(settings: EngineSettings, disk: Disk, path: Path, low: int, high: int) -> Store:
-    age_ms = disk.age_ms(path)
+def _open(wanted: Restoration, changelog: Changelog) -> Store:
+    disk, path = wanted.clients.disk, wanted.path
+    is_old = disk.age_ms(path) > wanted.settings.state_age_ms_max
     try:
         store = disk.open(path)
     except StateUnreadable as error:
-        _log.error("state unreadable", path=str(path), moved_to=disk.set_aside(path).name, error=str(error))
+        use_of(Held(NO_POSITION, Origin("", ""), is_old=False), changelog)
+        aside = disk.set_aside(path, "unreadable")
+        _log.error("state unreadable", path=str(path), moved_to=aside.name, error=str(error))
         return disk.open(path)
-    if store.position < 0 or (low <= store.position <= high and age_ms <= settings.state_age_ms_max):
+    held = Held(store.position, Origin.read(store.origin), is_old)
+    try:
+        use = use_of(held, changelog)
+    except ChangelogLost:
+        store.close()
+        raise
+    if use is Use.CONTINUE:
         return store
-    _log.warning(
-        "local state does not fit its changelog: rebuilding it",
-        path=str(path),
-        position=store.position,
-        changelog_low=low,
-        changelog_high=high,
-        age_s=age_ms // 1_000,
-    )
     store.close()
-    disk.destroy(path)
+    if use is Use.REBUILD:
+        _log.warning("local state is old: rebuilding it", path=str(path))
+        disk.destroy(path)
+    else:
+        aside = disk.set_aside(path, "of-deleted-topics")
+        _log.warning("local state is of topics that were deleted: rebuilding it", path=str(path), moved_to=aside.name)
     return disk.open(path)
 
 
-def _catch_up(wanted: Restoration, store: Store, changelog: PartitionId, ends: tuple[int, int]) -> int | None:
-    low, high = ends
-    position = start = max(store.position, low)
+def _check_never_used(wanted: Restoration, committed: int) -> None:
+    """Refuse an empty changelog of records that were processed; ChangelogLost.
+
+    State, changelog and offsets are committed together, and the first record of an input with state makes some.
+    """
+    with wanted.consumer() as consumer:
+        consumer.assign([TopicPartition(*wanted.place, OFFSET_BEGINNING)])
+        while not wanted.cancelled.is_set():
+            message = consumer.poll(_POLL_SECONDS)
+            if message is None:
+                continue
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                raise KafkaException(error)
+            if error is None and (message.offset() or 0) < committed:
+                name = f"{wanted.source.topic}-{wanted.number}"
+                raise ChangelogLost(
+                    f"{wanted.source.changelog}-{wanted.number} is empty, though {name} was processed up to offset"
+                    f" {committed}: the changelog was emptied or made again. {WHAT_TO_DO}"
+                )
+            return
+
+
+def _catch_up(wanted: Restoration, store: Store, changelog: PartitionId, high: int) -> int | None:
+    position = start = max(store.position, 0)
     records, began_s = 0, time.monotonic()
     logged_s = began_s
     if position >= high:

@@ -24,7 +24,9 @@ class EngineSettings:
     `client` passes librdkafka's own settings (SASL, TLS, ...) to every client, but those that exactly-once needs stay
     ours. A local state not written for `state_age_ms_max` is rebuilt. Keep that below the changelogs'
     delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts the records that a cycle
-    reads and sends. A step that keeps the event loop for `step_seconds_max` ends the process.
+    reads and sends. `topics` are those of the prefix with their numbers of partitions, checked at the start, at each
+    assignment and every `topics_check_ms`. A step that keeps the event loop for `step_seconds_max`
+    ends the process.
     """
 
     brokers: str
@@ -41,6 +43,8 @@ class EngineSettings:
     state_age_ms_max: int = STATE_AGE_MS_MAX
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     instance_id: str | None = None
+    topics: Mapping[str, int] = field(default_factory=dict)
+    topics_check_ms: int = 10_000
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -66,6 +66,14 @@ def test_an_empty_store_has_no_position_no_records_and_nothing_due(store: Store)
     assert list(store.due()) == []
 
 
+def test_a_store_keeps_to_which_topics_it_belongs_apart_from_its_records(store: Store) -> None:
+    assert store.origin == ""
+    store.write([(b"anna", a_value())], 7)
+    store.keep_origin("one other")
+    assert (store.origin, store.position) == ("one other", 7)
+    assert [key for key, _ in store.items()] == [b"anna"]
+
+
 def test_a_write_keeps_records_and_position_together(store: Store) -> None:
     store.write([(b"anna", a_value()), (b"ben", a_value())], 7)
     store.write([(b"anna", a_value(payload=b"w")), (b"ben", None)], 11)
@@ -129,9 +137,11 @@ def test_both_stores_agree_on_a_random_history(tmp_path: Path) -> None:
 def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
     store = RocksDBStore(tmp_path / "journal-0")
     store.write([(b"anna", a_value(10))], 42)
+    store.keep_origin("one other")
     store.close()
     again = RocksDBStore(tmp_path / "journal-0")
     assert (again.get(b"anna"), list(again.due()), again.position) == (a_value(10), [(10, b"anna")], 42)
+    assert again.origin == "one other"
     again.close()
 
 
@@ -147,6 +157,8 @@ def test_a_damaged_directory_is_unreadable_and_can_be_set_aside(tmp_path: Path) 
             path.mkdir()
             (path / "CURRENT").write_bytes(b"garbage")
     assert set_aside(path).name == "journal-0.unreadable-2"
+    path.mkdir()
+    assert set_aside(path, "of-deleted-topics").name == "journal-0.of-deleted-topics-1"
     fresh = RocksDBStore(path)
     assert fresh.position == -1
     fresh.close()

@@ -73,8 +73,10 @@ class ModelDisk:
     def destroy(self, path: Path) -> None:
         del self.stores[path]
 
-    def set_aside(self, path: Path) -> Path:
-        raise NotImplementedError(f"nothing is damaged here: {path}")
+    def set_aside(self, path: Path, why: str) -> Path:
+        aside = path.with_name(f"{path.name}.{why}-{len(self.stores)}")
+        self.stores[aside] = self.stores.pop(path)
+        return aside
 
     def wipe(self) -> None:
         self.stores.clear()

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.kafka.topology import TopicSeen
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from streams.kafka.offsets import PartitionId
     from tests.simulation.model_group import Group
@@ -41,6 +43,8 @@ class Log:
 
     def __init__(self) -> None:
         self.entries: list[Entry | None] = []
+        self.low = 0
+        """The first offset that is left."""
         self.open: dict[int, int] = {}
         """By transaction without a marker here: its first offset."""
         self.aborted: set[int] = set()
@@ -82,6 +86,11 @@ class Log:
             yield offset, entry
             offset, entry = self.next_visible(offset + 1, committed=True)
 
+    def delete_before(self, offset: int) -> None:
+        """Take away the first records, as retention does."""
+        self.low = max(self.low, min(offset, self.stable_end))
+        self.entries[: self.low] = [None] * self.low
+
     def compact(self) -> None:
         """Take away all but the last decided record of a key; offsets stay, and the last one too."""
         last = {entry.key: offset for offset, entry in self.committed()}
@@ -105,12 +114,24 @@ class Transaction:
     offsets: dict[PartitionId, int] = field(default_factory=dict)
 
 
+class ModelTopics:
+    """Answers questions about topics."""
+
+    def __init__(self, broker: ModelBroker) -> None:
+        self._broker = broker
+
+    def ask(self, names: Collection[str]) -> dict[str, TopicSeen]:
+        there = self._broker.topics
+        return {name: TopicSeen(len(there[name]), self._broker.ids[name]) for name in names if name in there}
+
+
 class ModelBroker:
     """All brokers in one; what they do by themselves are steps of the scheduler."""
 
     def __init__(self, scheduler: Scheduler, topics: Mapping[str, int]) -> None:
         self.scheduler = scheduler
         self.topics = {name: [Log() for _ in range(count)] for name, count in topics.items()}
+        self.ids = {name: f"id-of-{name}" for name in topics}
         self.groups: dict[str, Group] = {}
         self.offsets: dict[PartitionId, int] = {}
         self.pending_offsets: Counter[PartitionId] = Counter()
@@ -123,6 +144,13 @@ class ModelBroker:
 
     def log(self, place: PartitionId) -> Log:
         return self.topics[place[0]][place[1]]
+
+    def make_again(self, topic: str) -> None:
+        """Delete a topic, with the group's offsets in it, and make one of the same name."""
+        self.topics[topic] = [Log() for _ in self.topics[topic]]
+        self.ids[topic] += "-again"
+        for place in [place for place in self.offsets if place[0] == topic]:
+            del self.offsets[place]
 
     def is_idle(self) -> bool:
         """Tell whether no transaction is open or ending."""

@@ -197,7 +197,7 @@ class ModelConsumer(ModelClient):
     def seek(self, to: TopicPartition) -> None:
         self._call("seek")
         fetching = self._fetching(to)
-        fetching.position = 0 if to.offset == OFFSET_BEGINNING else to.offset
+        fetching.position = self._start(to)
         fetching.was_end, fetching.end_told = False, -1
         self._called("seek")
 
@@ -213,7 +213,10 @@ class ModelConsumer(ModelClient):
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         self._call("read")
-        self.places = {(each.topic, each.partition): Fetching(each.offset) for each in partitions}
+        self.places = {(each.topic, each.partition): Fetching(self._start(each)) for each in partitions}
+
+    def _start(self, of: TopicPartition) -> int:
+        return self._broker.log((of.topic, of.partition)).low if of.offset == OFFSET_BEGINNING else of.offset
 
     def _fetching(self, of: TopicPartition) -> Fetching:
         found = self.places.get((of.topic, of.partition))
@@ -252,6 +255,6 @@ class ModelConsumer(ModelClient):
     def get_watermark_offsets(self, of: TopicPartition, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - virtual
         self._call("watermarks")
         log = self._broker.log((of.topic, of.partition))
-        ends = 0, log.stable_end if self._committed_only else len(log.entries)
+        ends = log.low, log.stable_end if self._committed_only else len(log.entries)
         self._called("watermarks")
         return ends

@@ -24,6 +24,7 @@ from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Known, Observer
 from streams.topics import Topics
+from tests.simulation.model_broker import ModelTopics
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import ModelProducer
 from tests.simulation.scheduler import Process, nap
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tests.simulation.model_broker import ModelBroker
 
 TOPICS = Topics("shop")
-SESSION_MS, TRANSACTION_MS = 600, 400
+SESSION_MS, TRANSACTION_MS, TOPICS_CHECK_MS = 600, 400, 1_000
 _IDLE_S = 0.08
 _SHUTDOWN_S = 0.05
 
@@ -122,6 +123,7 @@ class Worker:
             consumer=lambda config: ModelConsumer(config, process, broker, faults),
             producer=lambda config: ModelProducer(config, process, broker, faults),
             poller=lambda consumer, records_max, listener: SteppedPoller(process, consumer, records_max, listener),
+            topics=lambda _: ModelTopics(broker),
             disk=disk,
             clock_s=lambda: process.scheduler.now_s,
             end_soon=lambda: None,
@@ -169,5 +171,6 @@ def engine_settings(slot: int, **limits: Any) -> EngineSettings:
         state_dir=Path(f"/slot-{slot}"),
         session_timeout_ms=SESSION_MS,
         transaction_timeout_ms=TRANSACTION_MS,
+        topics_check_ms=TOPICS_CHECK_MS,
         **limits,
     )

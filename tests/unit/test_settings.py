@@ -99,7 +99,7 @@ def oauth(file: Path) -> dict[str, str]:
 
 def test_librdkafka_takes_oauth_settings_in_every_client_of_a_worker(oauth: dict[str, str]) -> None:
     settings = parse_worker(oauth)
-    engine = engine_settings(settings)
+    engine = engine_settings(settings, DomainSettings())
     for config in (consumer_config(engine), producer_config(engine), reader_config(settings.brokers, settings.kafka)):
         assert config["sasl.oauthbearer.method"] == "oidc"
         assert config["sasl.oauthbearer.client.secret"] == SECRET
@@ -112,7 +112,7 @@ def test_no_secret_is_shown_by_what_holds_it(oauth: dict[str, str], file: Path) 
     url = f"https://shop:{SECRET}@registry"
     settings = parse_worker({**oauth, "TOUCHSTREAM_WEB_TOKEN_FILE": str(file), "TOUCHSTREAM_REGISTRY_URL": url})
     target = Target(settings.kafka, settings.prefix, DomainSettings())
-    for holder in (settings, engine_settings(settings), target):
+    for holder in (settings, engine_settings(settings, DomainSettings()), target):
         assert SECRET not in repr(holder)
         assert SECRET not in str(holder)
 
