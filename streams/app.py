@@ -12,7 +12,7 @@ from streams.engine.status import Status
 from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
-from streams.processors.collecting import Collecting, ReadPosition
+from streams.processors.collecting import Collecting, ReadPosition, Source
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
@@ -85,10 +85,10 @@ def build(prefix: Prefix) -> Worker:
 
 def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, profiling: Profiling) -> list[Input]:
     domain, wire = prefix.domain, prefix.wire
-    collecting = Collecting(topics, domain, wire, _reach(status, topics.touchpoints), observer)
+    collecting = Collecting(topics, domain, wire, Source(_reach(status, topics.touchpoints), status.clock), observer)
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
     return [
-        Input(topics.touchpoints, collecting),
+        Input(topics.touchpoints, collecting, wants_stamps=domain.clock == "wall"),
         Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec(), watcher=profiling),
         Input(topics.facts, insighting, topics.insights_changelog, InsightCodec()),
     ]
@@ -125,7 +125,7 @@ def _reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
         owned, end = status.partitions.get(place), status.ends.get(place)
         if owned is None or end is None or not owned.ready:
             return None
-        return ReadPosition(owned.reached, end.offset, end.asked_ms)
+        return ReadPosition(owned.reached, end.offset, end.asked_s)
 
     return reach
 

@@ -146,7 +146,10 @@ class Committer:
             outputs = list(source.processor.conclude(numbers)) if numbers else []
             if outputs:
                 self.cycle.outputs += len(outputs)
-                self._transactions.send(outputs)
+                if source.wants_stamps:
+                    self._transactions.send_reported(outputs, self._assignment.status.clock.listener())
+                else:
+                    self._transactions.send(outputs)
 
     def _has_work(self, partitions: Collection[Partition]) -> bool:
         return self.cycle.outputs > 0 or any(

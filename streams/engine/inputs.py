@@ -70,6 +70,8 @@ class Input:
     changelog: str | None = None
     codec: Codec[Any] | None = None
     watcher: Watcher | None = None
+    wants_stamps: bool = False
+    """Whether the brokers' clock is read from the outputs that conclude its cycles; `Status.clock` is that clock."""
 
     def __post_init__(self) -> None:
         if (self.changelog is None) != (self.codec is None):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from streams.engine.broker_clock import BrokerClock
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 class Status:
     """The status, which may be read at any time on the event loop. Times are unix seconds, 0 before the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: BrokerClock | None = None) -> None:
+        self.clock = clock or BrokerClock()
         self.joined = False
         self.commits = 0
         self.aborts = 0
@@ -44,6 +47,11 @@ class Status:
     def unsent(self) -> int:
         """Return how many records the producer has that the brokers have not yet accepted."""
         return self.transactions.unsent if self.transactions else 0
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """Return how far this machine's clock is ahead of the brokers'; nan: not known."""
+        return self.clock.wall_ahead_s
 
     @property
     def positions(self) -> dict[PartitionId, int]:

@@ -114,6 +114,18 @@ class Transactions:
 
         self._send_when_there_is_room(output, on_delivery=delivered)
 
+    def send_reported(self, outputs: Iterable[Output], on_delivered: Callable[[Message], None]) -> None:
+        """Send a few records and, by the end of `flush`, learn what the brokers report of each."""
+        self.begin()
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            self._note_failure(error, message)
+            if error is None:
+                on_delivered(message)
+
+        for output in outputs:
+            self._send_when_there_is_room(output, on_delivery=delivered)
+
     def _send_when_there_is_room(self, output: Output, **how: Any) -> None:  # noqa: ANN401 - produce's own
         headers = output.headers or []
         while True:

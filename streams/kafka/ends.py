@@ -11,7 +11,7 @@ from streams.kafka.config import ANSWER_SECONDS
 from streams.kafka.offsets import End
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from confluent_kafka import Consumer
 
@@ -23,13 +23,15 @@ ASK_SECONDS = 0.5
 class EndOffsets:
     """The ends of owned partitions, asked with a consumer that has joined no group; blocks."""
 
-    def __init__(self, consumer: Consumer) -> None:
+    def __init__(self, consumer: Consumer, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """`clock_s` only rises."""
         self._consumer = consumer
+        self._clock_s = clock_s
 
     def ask(self, places: Collection[PartitionId]) -> dict[PartitionId, End]:
         """Return all ends, or raise KafkaException. The clock is read first: no earlier record is beyond the end."""
-        asked_ms = int(time.time() * 1_000)
-        return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
+        asked_s = self._clock_s()
+        return {place: End(offset, asked_s) for place, offset in end_offsets(self._consumer, places).items()}
 
 
 def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[PartitionId, int]:

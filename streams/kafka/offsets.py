@@ -12,10 +12,10 @@ PartitionId = tuple[str, int]
 
 
 class End(NamedTuple):
-    """A partition's end offset, and the clock in ms read before it was asked for."""
+    """A partition's end offset, and the rising clock (s) read before it was asked for."""
 
     offset: int
-    asked_ms: int
+    asked_s: float
 
 
 class GroupOffsets(NamedTuple):

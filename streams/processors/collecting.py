@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
@@ -30,15 +30,40 @@ if TYPE_CHECKING:
 
 PROGRESS_EVERY_MS = 1_000
 MARGIN_MS = 1_000
-"""How far a caught-up partition stays behind the clock: clocks of workers and brokers differ."""
+"""How far a caught-up partition stays behind the brokers' clock, and how far a stamp may be ahead of it: the clocks of
+several brokers differ."""
 
 
 class ReadPosition(NamedTuple):
-    """How far a partition has been read: the offset after what was processed, and the end as asked at asked_ms."""
+    """How far a partition has been read: the offset after what was processed, and the end as asked at asked_s."""
 
     position: int
     end: int
-    asked_ms: int
+    asked_s: float
+    """By the clock that only rises."""
+
+
+class Clock(Protocol):
+    """The brokers' time, known from their stamps of what this worker wrote."""
+
+    def now_ms(self, at_s: float | None = None) -> int | None:
+        """Return the time at a moment of the rising clock, by default now; None: not known."""
+        ...
+
+    def wants_stamp(self) -> bool:
+        """Return whether to write something only to get a stamp."""
+        ...
+
+    def asked(self) -> None: ...
+    def forget_asked(self) -> None: ...
+
+
+class Source(NamedTuple):
+    """What the engine knows of the input."""
+
+    position_of: Callable[[int], ReadPosition | None]
+    """How far an owned partition has been read; None: not known yet."""
+    clock: Clock
 
 
 class Collecting:
@@ -49,15 +74,15 @@ class Collecting:
         topics: Topics,
         settings: DomainSettings,
         wire: Wire,
-        position_of: Callable[[int], ReadPosition | None],
+        source: Source,
         observer: Observer,
     ) -> None:
-        """`position_of` gives how far an owned partition has been read; None: not known yet."""
         self._topics = topics
         self._settings = settings
         self._wire = wire
-        self._position_of = position_of
+        self._position_of, self._clock = source
         self._observer = observer
+        self._is_wall = settings.clock == "wall"
         self._owned: set[int] = set()
         self._watermarks: dict[int, int] = {}
         self._announced: dict[int, int] = {}
@@ -87,23 +112,32 @@ class Collecting:
             headers = list(journal_headers(collected.received_ms))
             partition = partition_of_key(collected.key, self._settings.journal_partitions)
             yield Output(self._topics.journal, partition, collected.key, collected.value, headers)
-        if batch.messages and self._settings.clock == "wall":
-            self._advance(batch.partition, batch.messages[-1].timestamp()[1])
+        if batch.messages and self._is_wall:
+            self._advance(batch.partition, self._believed_ms(batch.messages[-1].timestamp()[1]))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Announce the watermarks that have advanced, to each journal partition."""
+        """Announce the watermarks that have advanced, to each journal partition; or none, to hear the brokers' time."""
         latest = self._latest_watermarks()
         advanced = {p: at for p, at in latest.items() if p in partitions and at > self._announced.get(p, -1)}
         if not self._is_worth_announcing(advanced):
-            return []
+            if not (self._is_wall and partitions and self._clock.wants_stamp()):
+                return []
+            advanced = {}
+        if self._is_wall:
+            self._clock.asked()
         self._announcing = advanced
         progress = tuple(PartitionProgress(p, at) for p, at in sorted(advanced.items()))
         value = self._wire.encode(CollectedTo(progress))
         return [Output(self._topics.journal, p, None, value) for p in range(self._settings.journal_partitions)]
 
     def wants_cycle(self) -> bool:
-        """Return whether an idle partition's watermark is to be announced, which only a wall prefix does."""
-        return self._settings.clock == "wall" and self._is_worth_announcing(self._latest_watermarks())
+        """Return whether an idle partition's watermark is to be announced, which only a wall prefix does.
+
+        So is nothing at all, where the brokers' time is not known.
+        """
+        if not self._is_wall or not self._owned:
+            return False
+        return self._clock.wants_stamp() or self._is_worth_announcing(self._latest_watermarks())
 
     def committed(self) -> None:
         """Note that what was announced has arrived, and let metrics count."""
@@ -118,6 +152,7 @@ class Collecting:
         """Forget what was not committed: the records come again, and what was announced before is still true."""
         self._announcing, self._letters, self._journalled = {}, [], 0
         self._watermarks = dict(self._announced)
+        self._clock.forget_asked()
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begin without a watermark: the owner before announced its last one with its last commit."""
@@ -131,16 +166,23 @@ class Collecting:
 
     def _is_worth_announcing(self, watermarks: Mapping[int, int]) -> bool:
         """Return whether to announce now: a mark with its commit, the wall's time at most once a second."""
-        least_ms = PROGRESS_EVERY_MS if self._settings.clock == "wall" else 1
+        least_ms = PROGRESS_EVERY_MS if self._is_wall else 1
         return any(at - self._announced.get(partition, -1) >= least_ms for partition, at in watermarks.items())
 
     def _latest_watermarks(self) -> Mapping[int, int]:
-        if self._settings.clock == "wall":
+        if self._is_wall:
             for partition in self._owned:
                 read = self._position_of(partition)
                 if read is not None and read.position >= read.end:
-                    self._advance(partition, read.asked_ms - MARGIN_MS)
+                    asked_ms = self._clock.now_ms(read.asked_s)
+                    if asked_ms is not None:
+                        self._advance(partition, asked_ms - MARGIN_MS)
         return self._watermarks
+
+    def _believed_ms(self, stamped_ms: int) -> int:
+        """Return a broker's stamp of a touchpoint, but no later than the other brokers' clocks allow."""
+        now_ms = self._clock.now_ms()
+        return stamped_ms if now_ms is None else min(stamped_ms, now_ms + MARGIN_MS)
 
     def _advance(self, partition: int, time_ms: int) -> None:
         self._watermarks[partition] = max(self._watermarks.get(partition, -1), time_ms)

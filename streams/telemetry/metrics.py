@@ -57,6 +57,10 @@ class EngineStatus(Protocol):
     def restore_s(self) -> float:
         """Return how long the last restore of a partition took."""
 
+    @property
+    def clock_ahead_s(self) -> float:
+        """Return how far this machine's clock is ahead of the brokers'; nan: not known."""
+
     def lags(self) -> Mapping[tuple[str, int], int]:
         """Return by owned (topic, partition) the records not yet processed."""
 
@@ -204,6 +208,8 @@ class _Engine(Collector):
         yield _gauge("touchstream_restore_seconds", "Duration of the last restore", status.restore_s)
         # Stays high: the brokers do not accept records fast enough, and the worker waits for them.
         yield _gauge("touchstream_unsent_records", "Records that the brokers have not yet accepted", status.unsent)
+        # More than half a second off: set this machine's clock, or a broker's. nan: no broker stamped a record lately.
+        yield _gauge("touchstream_clock_ahead_seconds", "Clock here, ahead of the brokers'", status.clock_ahead_s)
         lags = status.lags()
         # Grows: more arrives than is processed. Add workers, up to the number of partitions.
         yield _by_partition("touchstream_lag_records", "Records not yet processed", lags)

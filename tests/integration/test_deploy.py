@@ -56,6 +56,7 @@ class Engine:
     commits = aborts = 0
     restore_s = 0.0
     unsent = 0
+    clock_ahead_s = 0.0
 
     def lags(self) -> dict[tuple[str, int], int]:
         return {("t.journal", 0): 0}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.wire import SINGLE_OBJECT
+from streams.engine.broker_clock import BrokerClock
 from streams.engine.clients import Clients
 from streams.engine.engine import Engine
 from streams.engine.inputs import Input
@@ -18,7 +19,7 @@ from streams.engine.status import Status
 from streams.engine.step_watch import UNWATCHED
 from streams.fold.partition_state import JournalCodec
 from streams.insights.state import InsightCodec
-from streams.processors.collecting import Collecting
+from streams.processors.collecting import Collecting, Source
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
@@ -55,7 +56,7 @@ def observer() -> Observer:
 def inputs(domain: DomainSettings) -> list[Input]:
     """The three agents' inputs, as streams.app has them."""
     wire = SINGLE_OBJECT
-    collecting = Collecting(TOPICS, domain, wire, lambda _: None, observer())
+    collecting = Collecting(TOPICS, domain, wire, Source(lambda _: None, BrokerClock()), observer())
     profiling = Profiling(TOPICS, wire, observer(), domain.journal_partitions)
     insighting = Insighting(TOPICS, wire, observer(), domain.journal_partitions, lambda _: InsightSnapshot())
     return [

@@ -18,6 +18,7 @@ class AnEngine:
     aborts: int = 1
     restore_s: float = 2.5
     unsent: int = 7
+    clock_ahead_s: float = -0.25
     owned: dict[tuple[str, int], int] = field(default_factory=lambda: {JOURNAL: 0})
     """Records that wait, by input partition."""
     share: float = 1.0

@@ -135,7 +135,12 @@ class AWorker(HttpServer):
 
     def command(self) -> list[str]:
         variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in self._given.items()]
-        return ["env", *variables, sys.executable, "-c", WORKER]
+        return ["env", *variables, sys.executable, *self.program]
+
+    @property
+    def program(self) -> list[str]:
+        """What Python runs."""
+        return ["-c", WORKER]
 
     @property
     def log(self) -> Path:

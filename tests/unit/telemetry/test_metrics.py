@@ -13,6 +13,7 @@ def test_the_engine_is_asked_at_each_scrape_and_a_partition_that_left_leaves_no_
     assert value(metrics, "lag_records", topic="t.journal", partition="0") == 5
     assert value(metrics, "commits_total") == 7
     assert value(metrics, "unsent_records") == 7
+    assert value(metrics, "clock_ahead_seconds") == -0.25
     engine.owned = {}
     assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
     assert value(metrics, "partitions_owned") == 0
