@@ -27,6 +27,7 @@ from schemas.catalogue import (
 )
 from schemas.decoder import Malformed, TooMany, compile_decoder
 from schemas.encoder import compile_encoder
+from schemas.refusal import Refusal
 from schemas.writers import UnusableSchema, check_writers_schema
 
 if TYPE_CHECKING:
@@ -45,13 +46,8 @@ _ENCODERS: dict[type, Callable[[bytes, Any], bytes]] = {
 }
 
 
-class WireError(ValueError):
-    """The bytes are no record of ours. `reason` is a metric's label, so short and fixed; `detail` is for people."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class WireError(Refusal):
+    """The bytes are no record of ours."""
 
 
 class RegistryUnusable(Exception):

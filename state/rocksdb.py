@@ -88,9 +88,16 @@ class RocksDBStore:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """Raise what RocksDB met while it worked; damage is written down, for a restart must not meet it again."""
-        if not _is_damage(error):
+        """Raise what RocksDB met while it worked; damage is written down, for a restart must not meet it again.
+
+        Raises:
+            StateUnreadable: it is damaged.
+            OSError: anything else, for which the record that asked is not at fault.
+        """
+        if isinstance(error, StateUnreadable):
             raise error
+        if not _is_damage(error):
+            raise OSError(f"the state in {self._mark.parent} cannot be used now: {error}") from error
         text = f"the state in {self._mark.parent} is damaged: {error}"
         with suppress(OSError):
             self._mark.write_text(text)

@@ -47,9 +47,19 @@ REASONS = {
         "not_configured",
         "identity_loop",
         "timer_failed",
+        "too_large",
         "raised",
     ),
-    "insights": ("malformed", "unknown_schema", "not_avro"),
+    "insights": (
+        "malformed",
+        "unknown_schema",
+        "not_avro",
+        "unexpected_type",
+        "not_configured",
+        "unknown_partition",
+        "too_large",
+        "raised",
+    ),
 }
 
 

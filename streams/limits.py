@@ -150,3 +150,13 @@ COUNTS_BYTES_MAX = FACTS_BYTES_MAX - FACTS_ROWS_MAX * ROW_BYTES_MAX - 100
 """Of the counts of one record; the last 100 bytes are for its other fields."""
 BY_CHARS_MAX = 1_000
 """Of the dimension of a count: a model, a channel of TEXT_BYTES_MAX and a currency. So one count has less than 5 kB."""
+
+# ----------------------------------------------------------------------------------------------------- what is written
+
+OUTPUT_BYTES_MAX = 1_000_000
+"""Bytes of any record with its key and headers, but for a dead letter's.
+
+Below Kafka's default of 1,048,588 bytes for a batch, with room for its own bytes. Above VALUE_BYTES_MAX with its key.
+"""
+OUTPUT_HEADERS_BYTES_MAX = 64
+"""Of a touchpoint in the journal: two names, a time and the hops are 29."""

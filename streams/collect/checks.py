@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.refusal import Refusal
 from schemas.touchpoint import LINES_LEFT_OUT
 from schemas.units import DAY_MS
 from streams.collect.addresses import address_hash, is_address, without_addresses
@@ -83,13 +84,8 @@ _SHORT = TEXT_BYTES_MAX // 4
 """A text of so many characters is within its limit of bytes, whatever they are."""
 
 
-class RefusedRecord(Exception):
-    """The touchpoint goes to the dead letters. `reason` is a metric's label; `detail` holds no personal data."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class RefusedRecord(Refusal):
+    """The touchpoint goes to the dead letters; `detail` holds no personal data."""
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:

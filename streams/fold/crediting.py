@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 CREDIT = "credit"
 """The name of the timer that writes a slice."""
+ALL = "watermark"
+"""Parked under this name, none of a customer's timers fires: what wakes the idle customer raised."""
 
 
 def with_credit_due(before: Profile, after: Profile, at: FoldMoment) -> Profile:
@@ -26,4 +28,4 @@ def with_credit_due(before: Profile, after: Profile, at: FoldMoment) -> Profile:
 
 def is_credit_due(profile: Profile) -> bool:
     """Return whether credit is to be written, and the code for it has not raised."""
-    return bool(profile.uncredited) and CREDIT not in profile.parked
+    return bool(profile.uncredited) and CREDIT not in profile.parked and ALL not in profile.parked

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from schemas import wire
 from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
 from schemas.touchpoint import Touchpoint
 from streams.attribution.slices import has_two_written
-from streams.flows.runtime.pending import released
 from streams.flows.runtime.receipts import check_receipts
 from streams.fold.crediting import is_credit_due
+from streams.fold.customers import Customers
 from streams.fold.guests import fold_entry
-from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link, raised
+from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
-from streams.fold.partition_state import LEARNT, PARTITION_KEY, Knowledge, PartitionState, knowledge, with_progress
+from streams.fold.partition_state import LEARNT, PartitionState, with_progress
 from streams.fold.record import journal_headers
 from streams.fold.scoring import publish_changes
-from streams.fold.timers import caught_up, indexed, next_due_ms, next_wake_ms, with_credit
+from streams.fold.timers import (
+    indexed,
+    with_credit,
+)
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
 from streams.limits import WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import HOPS_MAX, forward_target
 from streams.profiles.keys import is_device, is_entry
-from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.seen import event_hash, with_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.fold.identifying import Changes
-    from streams.fold.partition_state import State, Times
+    from streams.fold.partition_state import Times
     from streams.fold.record import Record
+    from streams.fold.state import State
+    from streams.profiles.profile import Profile
 
 WAKES_MAX = 1_000
 
 _replace = msgspec.structs.replace
 
 
-class Fold:
+class Fold(Customers):
     """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
 
-    def __init__(self, state: State, effects: type[Effects] = Effects) -> None:
-        self._state = state
+    def __init__(
+        self, state: State, effects: type[Effects] = Effects, encode: Callable[[Any], bytes] = wire.encode
+    ) -> None:
+        """`encode` gives the bytes of what a record leads to."""
+        super().__init__(state)
         self._effects = effects
-        self._partition: PartitionState | None = None
-        self._known: Knowledge | None = None
+        self._encode = encode
         self._folds: dict[type, Callable[[Record, Effects], None]] = {
             Touchpoint: self._touchpoint,
             Progress: self._progress,
@@ -63,9 +70,10 @@ class Fold:
         """Fold one record into the state and return its effects.
 
         Raises:
-            Rejected: the record is a dead letter; the state is as it was.
+            Rejected, TooLarge: the record is a dead letter. After any exception `undo` makes the state as it was.
         """
-        effects = self._effects()
+        self._state.savepoint()
+        effects = self._effects(self._encode)
         fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
@@ -73,6 +81,10 @@ class Fold:
         fold(record, effects)
         check_receipts(self._candidates, effects)
         return effects
+
+    def undo(self) -> None:
+        """Make the state as it was before the last record."""
+        self._state.roll_back()
 
     def complete_to_ms(self) -> int | None:
         """Return up to when all is folded and every timer has fired; None until each input has sent its progress."""
@@ -91,48 +103,6 @@ class Fold:
         """Return the state of one key after the last record folded."""
         found: Profile | None = self._state.get(customer.encode())
         return found
-
-    def _read(self) -> PartitionState:
-        partition: PartitionState | None = self._state.get(PARTITION_KEY)
-        return partition if partition is not None else PartitionState()
-
-    def known(self) -> Knowledge:
-        """Return the settings, flows and models that hold now.
-
-        Raises:
-            Rejected: no settings have been published in this partition.
-        """
-        partition: PartitionState | None = self._state.get(PARTITION_KEY)
-        if self._known is None or partition is not self._partition or partition is None:
-            if partition is None or not partition.settings:
-                raise Rejected(
-                    "not_configured", "no settings were published before this record: run `touchstream topics create`"
-                )
-            self._partition, self._known = partition, knowledge(partition)
-        return self._known
-
-    def _write(self, partition: PartitionState) -> None:
-        self._state.put(PARTITION_KEY, partition, 0)
-
-    def _profile(self, customer: str, known: Knowledge, effects: Effects) -> Profile:
-        """Return the state of one key, within the limits of the rules that hold; EMPTY: there is none."""
-        profile: Profile = self._state.get(customer.encode()) or EMPTY
-        return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
-
-    def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
-        """Keep and return a profile of earlier rules within the limits of those that hold."""
-        if profile is EMPTY:
-            return profile
-        before = len(profile.runs)
-        profile = raised(profile, FoldMoment(customer, profile.clock_ms, f"rules:{known.rules}", known, effects))
-        self._candidates += len(profile.runs) - before
-        self._keep(customer, profile)
-        return profile
-
-    def _keep(self, customer: str, profile: Profile) -> None:
-        rules = self.known().rules
-        profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
-        self._state.put(customer.encode(), profile, profile.wake_ms)
 
     def _touchpoint(self, record: Record, effects: Effects) -> None:
         known, customer = self.known(), record.key
@@ -172,15 +142,6 @@ class Fold:
             profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
         self._state.put(key, profile, profile.wake_ms)
 
-    def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
-        """Fire the timers due by now_ms and return the profile."""
-        if not profile.wake_ms or profile.wake_ms > now_ms:
-            return profile
-        before = len(profile.runs)
-        after = caught_up(customer, profile, now_ms, known, effects)
-        self._candidates += len(after.runs) - before
-        return after
-
     def _progress(self, record: Record, effects: Effects) -> None:
         before = self._read()
         after = with_progress(before, record.value)
@@ -210,30 +171,11 @@ class Fold:
         for _, key in due:
             if known.rules > 1 and len(effects.outputs) >= WOKEN_OUTPUTS_MAX:
                 break
-            self._fire_idle(key, self._profile(key.decode(), known, effects), now_ms, known, effects)
+            self._wake_one(key, now_ms, known, effects)
         if len(due) == wakes_max if known.rules == 1 else due and self._state.due(now_ms, 1):
             waking_ms = 0 if known.rules == 1 else now_ms
             self._write(_replace(self._read(), is_waking=True, waking_ms=waking_ms))
             effects.append(None, Wake(time_ms=now_ms))
-
-    def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
-        """Fire the timers of one idle customer, and move their index entry, which has passed, to the next timer.
-
-        Unlike in _keep, the customer's own clock does not matter for the entry.
-        """
-        customer = key.decode()
-        if profile.pending:
-            at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
-            profile = released(profile, known.flows, at, watermark_ms=known.watermark_ms)
-        profile = self._caught_up(customer, profile, now_ms, known, effects)
-        if profile is EMPTY:
-            self._state.delete(key)
-            return
-        profile = with_credit(customer, profile, known, effects)
-        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
-        if 0 < due_ms <= now_ms:
-            raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
-        self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _link(self, record: Record, effects: Effects) -> None:
         known, link = self.known(), record.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas import wire
 from schemas.journal import RULES, Configured, PartitionProgress, Progress
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.fold.attempt import Refused
+    from streams.profiles.effects import Effects
     from streams.settings import DomainSettings
+
+
+Outcome: TypeAlias = "Folded[Record, Effects] | Refused"
 
 
 class Partition:
@@ -31,11 +35,11 @@ class Partition:
         self.overlay: Overlay[Any] = Overlay(MemoryStore(), JournalCodec())
         self.fold = Fold(self.overlay)
 
-    def configure(self) -> Iterator[Folded | Refused]:
+    def configure(self) -> Iterator[Outcome]:
         """Append the settings, the first record of every journal."""
         return self.append("", Configured(self.settings.model_dump_json(), 0, RULES))
 
-    def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Folded | Refused]:
+    def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Outcome]:
         """Append a touchpoint as collect would; None: it was received when it happened.
 
         Raises:
@@ -46,16 +50,16 @@ class Partition:
             raise ValueError(f"touchpoint {touchpoint.event_id} names no customer")
         return self.append(key.decode(), touchpoint, touchpoint.time_ms if received_ms is None else received_ms)
 
-    def pass_time(self, until_ms: int) -> Iterator[Folded | Refused]:
+    def pass_time(self, until_ms: int) -> Iterator[Outcome]:
         """Append the progress of every input partition to a time."""
         partitions = range(self.settings.touchpoint_partitions)
         return self.append("", Progress(tuple(PartitionProgress(number, until_ms) for number in partitions)))
 
-    def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Folded | Refused]:  # noqa: ANN401 - any record of the journal
+    def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Outcome]:  # noqa: ANN401 - any record of the journal
         """Fold a record and everything that it sends back to the journal; yield each record's outcome lazily."""
         waiting = deque([Record(key, value, wire.encode(value), received_ms, hops)])
         while waiting:
-            outcome = attempt(self.fold, as_it_is, waiting.popleft())
+            outcome = attempt(self.fold, as_it_is, waiting.popleft(), self.overlay.roll_back)
             yield outcome
             if isinstance(outcome, Folded):
                 waiting += [_returned(*appended) for appended in outcome.effects.journal]

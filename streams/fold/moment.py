@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from schemas.refusal import Refusal
 from streams.profiles.moment import Moment
 
 if TYPE_CHECKING:
@@ -22,10 +23,5 @@ class FoldMoment(Moment):
         self.rules = known.rules
 
 
-class Rejected(Exception):
-    """The record cannot be folded, so it becomes a dead letter. `reason` is a metric's label."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class Rejected(Refusal):
+    """The record cannot be folded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -172,16 +172,6 @@ LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
     ModelTick: with_tick,
 }
 """Records that only change what the partition knows, and how."""
-
-
-class State(Protocol):
-    """What the fold asks of a partition's state; state.overlay.Overlay is one."""
-
-    def get(self, key: bytes) -> Any: ...  # noqa: ANN401 - a Profile or the PartitionState
-    def put(self, key: bytes, value: Any, due_ms: int) -> None: ...  # noqa: ANN401 - a Profile or the PartitionState
-    def delete(self, key: bytes) -> None: ...
-    def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]: ...
-    def first_due_ms(self) -> int | None: ...
 
 
 class JournalCodec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +10,8 @@ from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
 from streams.flows.runtime.dated import on_date
 from streams.flows.runtime.runner import on_due as flow_due
-from streams.fold.crediting import CREDIT, is_credit_due
+from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
+from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
 from streams.limits import PARKED_MAX
@@ -49,7 +49,7 @@ def parked(failed: TimerFailed) -> Profile:
     profile = failed.before
     names = (*profile.parked, failed.name)
     if len(names) > PARKED_MAX:
-        present = {name for _, name in timers(msgspec.structs.replace(profile, parked=()))} | {CREDIT}
+        present = {name for _, name in timers(msgspec.structs.replace(profile, parked=()))} | {CREDIT, ALL}
         names = tuple([name for name in names if name in present])
     return msgspec.structs.replace(profile, parked=names)
 
@@ -66,6 +66,8 @@ def timers(profile: Profile) -> list[tuple[int, str]]:
     if profile.entry_timers:
         found += [(due_ms, ENTRY + key) for key, due_ms in profile.entry_timers]
     if profile.parked:
+        if ALL in profile.parked:
+            return []
         found = [timer for timer in found if timer[1] not in profile.parked]
     return found
 
@@ -92,7 +94,7 @@ def next_wake_ms(profile: Profile) -> int:
     if profile.uncredited and is_credit_due(profile) and (profile.uncredited_ms < due_ms or not due_ms):
         due_ms = profile.uncredited_ms
     for message in profile.pending:
-        if message.is_held and (message.trigger.decided_ms < due_ms or not due_ms):
+        if message.is_held and ALL not in profile.parked and (message.trigger.decided_ms < due_ms or not due_ms):
             due_ms = message.trigger.decided_ms
     return due_ms
 
@@ -146,21 +148,22 @@ def _parking(customer: str, profile: Profile, effects: Effects, fire: Callable[[
             return fire(profile)
         except TimerFailed as failed:
             profile = parked(failed)
-            detail = "".join(traceback.format_exception(failed.__cause__ or failed))
-            effects.emit(customer, timer_letter(customer, failed, detail))
+            effects.emit(customer, timer_letter(customer, failed, raised_detail(failed.__cause__ or failed)))
 
 
 def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowledge, effects: Effects) -> Profile:
     """Fire one timer; one whose code raises leaves no effect behind."""
     name, due_ms = timer
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
-    own = type(effects)()
+    own = effects.fresh()
     at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
     before = msgspec.structs.replace(profile, clock_ms=now_ms)
     try:
         after = _fire(before, name, due_ms, at)
         publish_changes(profile, after, at)
         after = segment_entered(profile, after, at)
+    except NOT_OF_RECORDS:
+        raise
     except Exception as error:
         raise TimerFailed(name, due_ms, profile) from error
     effects.take(own)

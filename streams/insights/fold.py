@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from schemas.refusal import Refusal
 from state.rules import raised_rules
 from streams.insights.anomalies import WATCHED, observe
 from streams.insights.effects import InsightEffects
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 STOCKS_MAX = 1_000
 
 
-class NotConfigured(ValueError):
-    """Facts came before the settings, which are the first record of their topic."""
+class FactsRefused(Refusal):
+    """A record of facts cannot be added up."""
 
 
 def configured(state: Partition, record: Configured) -> InsightEffects:
@@ -69,15 +70,17 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
     """Fold one record of facts; the order of records of different journal partitions does not matter.
 
     Raises:
-        NotConfigured: no settings were folded before.
-        ValueError: the record names a journal partition that the settings do not have.
+        FactsRefused: no settings were folded before, or the record names a journal partition that they do not have.
     """
     held: Settings | None = state.get(SETTINGS)
     if held is None:
-        raise NotConfigured("facts came before the record of settings")
+        raise FactsRefused("not_configured", "facts came before the record of settings")
     settings = _parsed(held.text)
     if not 0 <= facts.partition < settings.journal_partitions:
-        raise ValueError(f"facts of journal partition {facts.partition}; there are {settings.journal_partitions}")
+        raise FactsRefused(
+            "unknown_partition",
+            f"facts of journal partition {facts.partition}; there are {settings.journal_partitions}",
+        )
     effects = InsightEffects()
     before: Clock = state.get(CLOCK) or Clock()
     _add_stocks(state, facts.counts, effects)

@@ -201,7 +201,7 @@ class _Branch:
 
     def _step(self, record: Record) -> Wake | None:
         """Fold one record, and return how it asks to be woken again. The journal holds what else it sends there."""
-        outcome = attempt(self._fold, as_it_is, record)
+        outcome = attempt(self._fold, as_it_is, record, self._fold.undo)
         if isinstance(outcome, Refused):
             # a worker makes a dead letter of it; the report counts those that raised, the command shows one
             if outcome.reason == RAISED:

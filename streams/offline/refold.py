@@ -74,7 +74,7 @@ def refold(
         contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
         messages = going_on(messages, start)
     overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
-    fold, read = Fold(overlay), reader(wire)
+    fold, read = Fold(overlay, encode=wire.encode), reader(wire)
     for message in messages:
         contents.records += 1
         end = message.offset() + 1
@@ -82,13 +82,13 @@ def refold(
             _count_letter(message, contents)
             continue
         last = message
-        outcome = attempt(fold, read, message)
+        outcome = attempt(fold, read, message, fold.undo)
         if outcome.record is not None:
             latest_ms = max(latest_ms, announced_ms(outcome.record))
         if isinstance(outcome, Refused):
             _count_letter(message, contents)
             continue
-        _take(outcome.effects, contents, wire)
+        _take(outcome.effects, contents)
         if contents.records % _COMMIT_EVERY == 0:
             _commit(overlay, contents)
     _commit(overlay, contents)
@@ -102,13 +102,13 @@ def _commit(overlay: Overlay[Any], contents: Contents) -> None:
     overlay.committed(contents.records)
 
 
-def _take(effects: Effects, contents: Contents, wire: Wire) -> None:
-    for customer, output in effects.outputs:
+def _take(effects: Effects, contents: Contents) -> None:
+    for (customer, output), value in zip(effects.outputs, effects.values, strict=True):
         topic = COMPACTED if output is None else TOPIC_OF.get(type(output))
         if topic in contents.topics:
-            contents.hold(topic, customer.encode(), None if output is None else wire.encode(output))
-    for key, value in effects.counts.items():
-        contents.sums.counts[key] += value
+            contents.hold(topic, customer.encode(), value)
+    for key, count in effects.counts.items():
+        contents.sums.counts[key] += count
     contents.sums.panel.update(effects.panel)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from streams.fold.attempt import Folded
+    from streams.fold.memory import Outcome
     from streams.settings import DomainSettings
 
 FOLDER = "stories"
@@ -254,7 +254,7 @@ class _Shop:
         self.now_ms = until_ms
         self._take(self._partition.pass_time(until_ms))
 
-    def _take(self, outcomes: Iterable[Folded | Refused]) -> None:
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 self.refused.append(outcome)

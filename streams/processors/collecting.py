@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
-from schemas.wire import RegistryUnusable
-from streams.collect.checks import RefusedRecord
 from streams.collect.collector import collect
 from streams.engine.batch import Output
-from streams.fold.attempt import RAISED, raised_detail
+from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
 from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -93,27 +92,26 @@ class Collecting:
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
         for message in batch.records():
-            value = message.value()
-            appended_ms = message.timestamp()[1]
-            try:
-                collected = collect(value, appended_ms, self._wire, self._settings)
-            except RefusedRecord as refused:
-                yield self._letter(refused.reason, refused.detail, message)
-                continue
-            except RegistryUnusable:
-                raise
-            except Exception as error:  # noqa: BLE001 - the only place: the record is set aside, and its batch goes on
-                yield self._letter(RAISED, raised_detail(error), message)
-                continue
-            if isinstance(collected, Mark):
-                self._advance(batch.partition, collected.time_ms)
-                continue
-            self._journalled += 1
-            headers = list(journal_headers(collected.received_ms))
-            partition = partition_of_key(collected.key, self._settings.journal_partitions)
-            yield Output(self._topics.journal, partition, collected.key, collected.value, headers)
+            outcome = attempt(self._collect, as_it_is, message, nothing_to_undo)
+            if isinstance(outcome, Refused):
+                yield self._letter(outcome.reason, outcome.detail, message)
+            elif isinstance(outcome.effects, Mark):
+                self._advance(batch.partition, outcome.effects.time_ms)
+            else:
+                self._journalled += 1
+                yield outcome.effects
         if batch.messages and self._is_wall:
             self._advance(batch.partition, self._believed_ms(batch.messages[-1].timestamp()[1]))
+
+    def _collect(self, message: Message) -> Output | Mark:
+        """Do everything with a record that may fail because of it."""
+        collected = collect(message.value(), message.timestamp()[1], self._wire, self._settings)
+        if isinstance(collected, Mark):
+            return collected
+        headers = list(journal_headers(collected.received_ms))
+        key, value = collected.key, sized(collected.value, collected.key)
+        partition = partition_of_key(key, self._settings.journal_partitions)
+        return Output(self._topics.journal, partition, key, value, headers)
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """Announce the watermarks that have advanced, to each journal partition; or none, to hear the brokers' time."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Facts
 from schemas.journal import Configured
-from schemas.wire import WireError
 from streams.engine.batch import Output
-from streams.insights.fold import configured, fold_facts
+from streams.fold.attempt import Refused, as_it_is, attempt
+from streams.insights.fold import FactsRefused, configured, fold_facts
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED
 from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     import msgspec
+    from confluent_kafka import Message
 
     from schemas.wire import Wire
     from state.overlay import Overlay
@@ -56,20 +59,32 @@ class Insighting:
         """Fold each record of facts."""
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
+        overlay = batch.overlay
         for message in batch.records():
             if COPIED in dict(readable_headers(message)):
                 continue  # the state that was copied with the journal has counted it already
-            try:
-                record = self._wire.decode(message.value() or b"")
-            except WireError as error:
-                letter = dead_letter("insights", error.reason, error.detail, message)
+            outcome = attempt(partial(self._folded, overlay), as_it_is, message, overlay.roll_back)
+            if isinstance(outcome, Refused):
+                letter = dead_letter("insights", outcome.reason, outcome.detail, message)
                 self._pending.append(letter)
-                yield Output(self._topics.dead_letters, LETTERS_PARTITION, message.key(), self._wire.encode(letter))
+                yield Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
                 continue
-            if isinstance(record, Facts):
-                yield from self._outputs(fold_facts(batch.overlay, record))
-            elif isinstance(record, Configured):
-                yield from self._outputs(configured(batch.overlay, record))
+            effects, outputs = outcome.effects
+            self._changed |= effects.stocks
+            self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
+            yield from outputs
+
+    def _folded(self, overlay: Overlay[Any], message: Message) -> tuple[InsightEffects, list[Output]]:
+        """Do everything with a record that may fail because of it."""
+        overlay.savepoint()
+        record = self._wire.decode(message.value() or b"")
+        if isinstance(record, Facts):
+            effects = fold_facts(overlay, record)
+        elif isinstance(record, Configured):
+            effects = configured(overlay, record)
+        else:
+            raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
+        return effects, list(self._outputs(effects))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """Return nothing: all outputs come with records."""
@@ -103,16 +118,17 @@ class Insighting:
         self._observer.withdraw_insights()
 
     def _outputs(self, effects: InsightEffects) -> Iterator[Output]:
-        encode, topics = self._wire.encode, self._topics
-        self._changed |= effects.stocks
-        self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
+        topics = self._topics
         for kpi in effects.kpis:
-            yield Output(topics.kpis, ONLY_PARTITION, f"{kpi.name}|{kpi.grain}|{kpi.by}".encode(), encode(kpi))
+            yield self._output(topics.kpis, f"{kpi.name}|{kpi.grain}|{kpi.by}", kpi)
         for anomaly in effects.anomalies:
-            yield Output(topics.anomalies, ONLY_PARTITION, f"{anomaly.kpi}|{anomaly.by}".encode(), encode(anomaly))
+            yield self._output(topics.anomalies, f"{anomaly.kpi}|{anomaly.by}", anomaly)
         for model in effects.models:
-            yield Output(topics.models, ONLY_PARTITION, model.kind.encode(), encode(model))
+            yield self._output(topics.models, model.kind, model)
         for record in effects.broadcast:
-            value = encode(record)
+            value = sized(self._wire.encode(record), b"")
             for partition in range(self._journal_partitions):
                 yield Output(topics.journal, partition, None, value)
+
+    def _output(self, topic: str, key: str, record: msgspec.Struct) -> Output:
+        return Output(topic, ONLY_PARTITION, key.encode(), sized(self._wire.encode(record), key))

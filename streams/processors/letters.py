@@ -28,7 +28,7 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
         key, value, headers = (key or b"")[:LETTER_KEY_BYTES_MAX], (value or b"")[: LETTER_BYTES_MAX // 2], {}
     return DeadLetter(
         reason=reason,
-        detail=detail[-LETTER_DETAIL_MAX:],
+        detail=detail[-LETTER_DETAIL_MAX:].encode(errors="backslashreplace").decode(),
         stage=stage,
         source_topic=message.topic() or "",
         source_partition=message.partition() or 0,

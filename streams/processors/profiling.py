@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.batch import Batch
     from streams.kafka.offsets import GroupOffsets
-    from streams.profiles.effects import Appended, CountKey, Effects
+    from streams.profiles.effects import CountKey, Effects
     from streams.telemetry.observer import Observer
     from streams.topics import Topics
 
@@ -87,8 +87,9 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
+        read, undo = self._read, fold.undo
         for message in batch.records():
-            outcome = attempt(fold, self._read, message)
+            outcome = attempt(fold, read, message, undo)
             record = outcome.record
             is_copy = record is not None and record.is_copy
             tally = copied if is_copy else new
@@ -98,9 +99,9 @@ class Profiling:
             effects = outcome.effects
             tally.add(effects)
             if effects.outputs:
-                self._send(effects.outputs, partition, outputs, _COPY if is_copy else None)
+                self._send(effects, partition, outputs, _COPY if is_copy else None)
             if effects.journal and not is_copy:
-                self._append(effects.journal, partition, outputs)
+                self._append(effects, partition, outputs)
         new.count()
         copied.count()
         return outputs
@@ -158,7 +159,7 @@ class Profiling:
         """Begin a fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
-        fold = self.folds[partition] = Fold(overlay)
+        fold = self.folds[partition] = Fold(overlay, encode=self._wire.encode)
         self._tallies[partition] = Tally(), Tally()
         self._gate.note(partition, fold.collected())
 
@@ -170,26 +171,21 @@ class Profiling:
         self._observer.withdraw_partition(partition)
 
     def _send(
-        self,
-        emitted: Iterable[tuple[str, msgspec.Struct | None]],
-        partition: int,
-        outputs: list[Output],
-        headers: list[tuple[str, bytes]] | None,
+        self, effects: Effects, partition: int, outputs: list[Output], headers: list[tuple[str, bytes]] | None
     ) -> None:
-        encode, topics = self._wire.encode, self._topic_names
+        topics = self._topic_names
         last, key = "", b""
-        for customer, record in emitted:
+        for (customer, record), value in zip(effects.outputs, effects.values, strict=True):
             if customer is not last:
                 last, key = customer, customer.encode()
             if record is None:
                 outputs.append(Output(self._topics.profiles, partition, key, None, headers))
                 continue
             self._pending.append(record)
-            outputs.append(Output(topics[type(record)], partition, key, encode(record), headers))
+            outputs.append(Output(topics[type(record)], partition, key, value, headers))
 
-    def _append(self, appended: Iterable[Appended], partition: int, outputs: list[Output]) -> None:
-        for key, record, headers in appended:
-            value = record if isinstance(record, bytes) else self._wire.encode(record)
+    def _append(self, effects: Effects, partition: int, outputs: list[Output]) -> None:
+        for (key, _, headers), value in zip(effects.journal, effects.journal_values, strict=True):
             if key is None:
                 outputs.append(Output(self._topics.journal, partition, None, value))
             else:
@@ -201,4 +197,4 @@ class Profiling:
         tally.ones += counted_as_letter(message)
         letter = dead_letter("fold", refused.reason, refused.detail, message)
         self._pending.append(letter)
-        return Output(self._topics.dead_letters, LETTERS_PARTITION, message.key(), self._wire.encode(letter))
+        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
+from schemas import wire
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
+from schemas.refusal import Refusal
 from schemas.units import HOUR_MS
-from streams.limits import BY_CHARS_MAX
+from streams.limits import BY_CHARS_MAX, CHARACTER_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_HEADERS_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import msgspec
 
@@ -34,6 +36,23 @@ TOPIC_OF: dict[type, str] = {
 """The topic of each type of effect, as named in streams.topics."""
 
 
+class TooLarge(Refusal):
+    """A record would lead to one that is larger than topics take by default."""
+
+
+def sized(value: bytes, key: str | bytes) -> bytes:
+    """Return a value that topics take by default, whatever their configuration is.
+
+    Raises:
+        TooLarge: it is not.
+    """
+    size = len(value) + CHARACTER_BYTES_MAX * len(key) + OUTPUT_HEADERS_BYTES_MAX
+    if size > OUTPUT_BYTES_MAX:
+        text = f"a record of up to {size} bytes would follow from it; at most {OUTPUT_BYTES_MAX} are allowed"
+        raise TooLarge("too_large", text)
+    return value
+
+
 def derived_id(*parts: str | int) -> str:
     """Return xxh3-128 (hex) of the parts: the same id whenever the same cause is folded."""
     return xxh3_128_hexdigest("\x1f".join([str(part) for part in parts]).encode())
@@ -53,15 +72,20 @@ def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, in
 
 
 class Effects:
-    """The effects of one record, in order."""
+    """The effects of one record, in order; what cannot be encoded or is too large raises at once."""
 
-    __slots__ = ("increments", "journal", "ones", "outputs", "panel")
+    __slots__ = ("encode", "increments", "journal", "journal_values", "ones", "outputs", "panel", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, encode: Callable[[Any], bytes] = wire.encode) -> None:
+        self.encode: Final = encode
         self.outputs: list[tuple[str, msgspec.Struct | None]] = []
         """(customer, record) for triggers, decisions, credits, segments, profiles, dead letters; None: it is gone."""
+        self.values: list[bytes | None] = []
+        """The same records as bytes."""
         self.journal: list[Appended] = []
         """(key, record or bytes, headers) back to the journal; key None: this partition itself (Wake)."""
+        self.journal_values: list[bytes] = []
+        """The same records as bytes."""
         self.ones: list[CountKey] = []
         """(name, hour_ms, by) to add one to, which are by far the most; what is counted twice is here twice."""
         self.increments: list[tuple[CountKey, int]] = []
@@ -70,10 +94,12 @@ class Effects:
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
         """Send a record under the customer's key to the topic of its type."""
+        self.values.append(sized(self.encode(record), customer))
         self.outputs.append((customer, record))
 
     def forget(self, customer: str) -> None:
         """Take the customer out of the compacted topic of profiles."""
+        self.values.append(None)
         self.outputs.append((customer, None))
 
     def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
@@ -87,10 +113,16 @@ class Effects:
         else:
             self.increments.append((key, value))
 
+    def fresh(self) -> Effects:
+        """Return effects of the same kind, without any yet."""
+        return type(self)(self.encode)
+
     def take(self, other: Effects) -> None:
         """Append the effects of another record or timer."""
         self.outputs += other.outputs
+        self.values += other.values
         self.journal += other.journal
+        self.journal_values += other.journal_values
         self.ones += other.ones
         self.increments += other.increments
         self.panel += other.panel
@@ -102,6 +134,8 @@ class Effects:
 
     def append(self, key: str | None, record: Any, headers: tuple[tuple[str, bytes], ...] = ()) -> None:  # noqa: ANN401 - a struct, or bytes as they came
         """Append to the journal under another key, or with None to this very partition."""
+        value: bytes = record if isinstance(record, bytes) else self.encode(record)
+        self.journal_values.append(sized(value, key or ""))
         self.journal.append((key, record, headers))
 
     @property

@@ -83,8 +83,13 @@ class KeptWorld(World):
         self.configured = Configured(self.settings.model_dump_json(), 0, RULES)
         self.journal = [Kept(None, wire.encode(self.configured))]
         fold = self.fold
+        last: Record | None = None
 
         def recorded(record: Record) -> Any:
+            nonlocal last
+            if record is last:
+                return fold(record)  # tried once more
+            last = record
             headers = journal_headers(record.received_ms, record.hops) if record.received_ms else ()
             self.journal.append(Kept(record.key.encode() or None, record.raw, headers, len(self.journal)))
             return fold(record)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import msgspec
 
     from schemas.insights import PanelRow
-    from streams.fold.attempt import Folded
     from streams.fold.fold import Fold
+    from streams.fold.memory import Outcome
     from streams.profiles.profile import Profile
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class World:
         """Folds a record and everything that it loops back; Rejected, or whatever its code raises."""
         self._take(self.partition.append(key, record, received_ms, hops))
 
-    def _take(self, outcomes: Iterable[Folded | Refused]) -> None:
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 if outcome.reason == RAISED:

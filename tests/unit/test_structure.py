@@ -28,10 +28,18 @@ FOLDS_ARE_ATTEMPTED_IN = "streams/fold/attempt.py"
 CATCHES_ALL = {
     FOLDS_ARE_ATTEMPTED_IN: "a record that cannot be folded becomes a value",
     "streams/fold/timers.py": "the code of one timer raised: the timer is parked, and the record is folded",
-    "streams/processors/collecting.py": "collect raised: there is no record to fold yet",
+    "streams/fold/customers.py": "what wakes one idle customer raised: all of their timers are parked",
     "streams/doctor/machine.py": "rocksdict has no exceptions of its own",
     "streams/kafka/publisher.py": "a transaction is aborted, whatever ended it, and the exception goes on",
 }
+WAYS = (
+    "processors/collecting",
+    "processors/profiling",
+    "processors/insighting",
+    "offline/refold",
+    "offline/backtest",
+    "fold/memory",
+)
 ENGINE = "streams/engine/"
 """Whatever an agent, a client or a thread raises aborts a cycle here, or ends the worker. No record is left out."""
 BROAD = {"Exception", "BaseException"}
@@ -133,9 +141,9 @@ def test_what_a_fold_raises_is_caught_in_one_place() -> None:
     assert all(found[name] == 1 for name in CATCHES_ALL)
 
 
-@pytest.mark.parametrize("way", ["processors/profiling", "offline/refold", "offline/backtest", "fold/memory"])
+@pytest.mark.parametrize("way", WAYS)
 def test_each_way_to_fold_a_record_goes_through_that_place(way: str) -> None:
-    """Live, folded again by `verify`, tried by `backtest`, and in memory, as stories are."""
+    """Live in every agent, folded again by `verify`, tried by `backtest`, and in memory, as stories are."""
     place = module_name(ROOT / FOLDS_ARE_ATTEMPTED_IN)
     path: Path = ROOT / "streams" / f"{way}.py"
     assert (place, "attempt") in set(imported_names(tree_of(path)))

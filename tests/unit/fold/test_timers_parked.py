@@ -9,8 +9,8 @@ import pytest
 from schemas.journal import Unparked
 from schemas.outputs import DeadLetter, Decision, Trigger
 from streams.flows.runtime.runner import on_due
-from streams.fold import timers
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, an_add, an_order
+from streams.fold import customers, timers
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Profile
@@ -102,4 +102,53 @@ def test_what_ended_the_flow_meanwhile_leaves_nothing_to_fire(world: World) -> N
     assert world.profile("u:1").parked == ()  # type: ignore[union-attr]
     world.send(an_add(START_MS + 6 * HOUR_MS))
     world.pass_time(START_MS + 9 * HOUR_MS)
+    assert len(world.emitted(Trigger)) == 1
+
+
+def test_a_customer_whose_waking_raises_does_not_stop_time_for_others(
+    flows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What wakes idle customers also lets go of their held messages, which belongs to no timer."""
+
+    def due(profile: Profile) -> int:
+        if profile.first_ms == START_MS + 1:
+            raise ZeroDivisionError("the release has a bug")
+        return timers.next_due_ms(profile)
+
+    world = World(flows=flows)
+    world.send(an_add(START_MS), an_add(START_MS + 1, user="2"), an_add(START_MS + 2, user="3"))
+    monkeypatch.setattr(customers, "next_due_ms", due)
+    for hours in (3, 4):
+        world.pass_time(START_MS + hours * HOUR_MS)
+        assert world.fold.complete_to_ms() == START_MS + hours * HOUR_MS
+    assert {each.customer for each in world.emitted(Trigger)} == {"u:1", "u:3"}
+    (letter,) = world.emitted(DeadLetter)
+    assert (letter.reason, letter.source_topic, letter.key) == ("timer_failed", "timer:watermark", b"u:2")
+    parked = world.profile("u:2")
+    assert parked is not None
+    assert (parked.parked, parked.wake_ms, len(parked.runs)) == (("watermark",), 0, 1)
+
+    world.send(a_touchpoint("page_viewed", START_MS + 5 * HOUR_MS, "2"))
+    world.pass_time(START_MS + 6 * HOUR_MS)
+    assert len(world.emitted(DeadLetter)) == 1
+
+    monkeypatch.setattr(customers, "next_due_ms", timers.next_due_ms)
+    world.append("u:2", Unparked("watermark"))
+    assert {each.customer for each in world.emitted(Trigger)} == {"u:1", "u:2", "u:3"}
+    assert world.total("decisions_open") == 0
+    assert world.total("candidates_unaccounted") == 0
+
+
+def test_a_fault_of_the_machine_does_not_park_a_timer(flows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> Profile:
+        raise MemoryError
+
+    world = World(flows=flows)
+    world.send(an_add(START_MS))
+    monkeypatch.setattr(timers, "flow_due", no_memory)
+    with pytest.raises(MemoryError):
+        world.pass_time(START_MS + 3 * HOUR_MS)
+    monkeypatch.setattr(timers, "flow_due", on_due)
+    world.fold.undo()
+    world.pass_time(START_MS + 3 * HOUR_MS)
     assert len(world.emitted(Trigger)) == 1

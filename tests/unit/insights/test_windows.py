@@ -10,7 +10,7 @@ import pytest
 from schemas.insights import Count, Facts
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.insights.fold import NotConfigured, fold_facts, stocks
+from streams.insights.fold import FactsRefused, fold_facts, stocks
 from streams.insights.state import InsightCodec, hour_key
 from streams.insights.windows import COUNTS_MAX, KEPT_MS
 from tests.support.insights import (
@@ -186,12 +186,12 @@ def test_stocks_go_up_and_down() -> None:
 
 def test_facts_before_the_settings_are_an_error() -> None:
     empty: Overlay[Any] = Overlay(MemoryStore(), InsightCodec())
-    with pytest.raises(NotConfigured, match="before the record of settings"):
+    with pytest.raises(FactsRefused, match="before the record of settings"):
         fold_facts(empty, facts())
 
 
 def test_facts_of_a_partition_that_is_not_there_are_an_error() -> None:
-    with pytest.raises(ValueError, match="journal partition 4; there are 1"):
+    with pytest.raises(FactsRefused, match="journal partition 4; there are 1"):
         fold_facts(a_partition(), facts(partition=4))
 
 

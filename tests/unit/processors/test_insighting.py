@@ -1,11 +1,12 @@
-"""Gauges that follow the insights of a commit."""
+"""Gauges that follow the insights of a commit, and facts that cannot be added up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.insights import Count, Facts
-from schemas.journal import Configured
+from schemas.insights import Count, Facts, Kpi
+from schemas.journal import Configured, Progress
+from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
@@ -31,11 +32,31 @@ class Record:
     def value(self) -> bytes:
         return self._value
 
-    def offset(self) -> int:
-        return 0
-
     def headers(self) -> None:
         return None
+
+    def topic(self) -> str:
+        return "t.facts"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 7
+
+    def key(self) -> bytes:
+        return b"0"
+
+
+class BrokenWire:
+    """Cannot write KPIs."""
+
+    decode = SINGLE_OBJECT.decode
+
+    def encode(self, record: msgspec.Struct) -> bytes:
+        if isinstance(record, Kpi):
+            raise OverflowError("the release has a bug")
+        return SINGLE_OBJECT.encode(record)
 
 
 def test_gauges_keep_what_a_commit_did_not_change() -> None:
@@ -65,3 +86,42 @@ def test_gauges_keep_what_a_commit_did_not_change() -> None:
     insighting.assigned(0, overlay)
     commit(Facts(0, None, (Count("forwards_sent", 0, "", 1),), ()))
     assert gauges() == [3, 1]
+
+
+def test_facts_that_make_the_code_raise_leave_no_trace_and_others_count() -> None:
+    def of(wire: Any, *records: msgspec.Struct) -> tuple[dict[bytes, bytes], list[Any], dict[Any, int]]:
+        overlay = Overlay[Any](MemoryStore(), InsightCodec())
+        insighting = Insighting(Topics("t"), wire, Observer(Metrics(), Known()), 1, lambda _: InsightSnapshot())
+        messages: list[Any] = [Record(each) for each in records]
+        batch = Batch("t.facts", 0, messages, 0)
+        batch.bind(insighting.process, overlay)
+        batch.run()
+        assert batch.error is None
+        overlay.freeze()
+        overlay.committed(1)
+        sent = [SINGLE_OBJECT.decode(each.value or b"") for each in batch.outputs or ()]
+        insighting.committed()
+        return dict(overlay.store.items()), sent, stocks(overlay)
+
+    settings = Configured(DomainSettings(journal_partitions=1, grace_ms=0).model_dump_json(), 0)
+    first = Facts(0, 3_600_000, (Count("orders", 3_600_000, "", 1), Count("decisions_open", 0, "", 3)), ())
+    closing = Facts(0, 3 * 3_600_000, (Count("decisions_open", 0, "", 5),), ())
+    last = Facts(0, None, (Count("decisions_open", 0, "", 1),), ())
+    calm, _, totals = of(SINGLE_OBJECT, settings, first, last)
+    state, sent, same_totals = of(BrokenWire(), settings, first, closing, last)
+    assert (state, same_totals) == (calm, totals)
+    assert totals["decisions_open", ""] == 4
+    (letter,) = sent
+    assert isinstance(letter, DeadLetter)
+    assert (letter.stage, letter.reason, letter.source_offset) == ("insights", "raised", 7)
+
+
+def test_what_does_not_belong_in_facts_is_a_dead_letter() -> None:
+    overlay = Overlay[Any](MemoryStore(), InsightCodec())
+    insighting = Insighting(Topics("t"), SINGLE_OBJECT, Observer(Metrics(), Known()), 1, lambda _: InsightSnapshot())
+    messages: list[Any] = [Record(each) for each in (Facts(0), Progress())]
+    batch = Batch("t.facts", 0, messages, 0)
+    batch.bind(insighting.process, overlay)
+    batch.run()
+    reasons = [SINGLE_OBJECT.decode(each.value or b"").reason for each in batch.outputs or ()]
+    assert reasons == ["not_configured", "unexpected_type"]

@@ -142,3 +142,13 @@ def test_the_confluent_framing_is_read_by_id_and_an_unknown_id_is_refused() -> N
 def test_a_touchpoint_of_release_0_1_is_read() -> None:
     order = an_order(START_MS, user="7", order_id="o-1", event_id="e-1")
     assert wire.decode(TOUCHPOINT_OF_0_1) == order
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_that_is_cut_off_anywhere_is_malformed(name: str) -> None:
+    for value in generate_many(raw_schema(name), 10):
+        framed = by_fastavro(name, value)
+        for end in range(10, len(framed)):
+            # what is left may be a whole record only if a field that ends it was empty
+            with contextlib.suppress(WireError):
+                assert msgspec.to_builtins(wire.decode(framed[:end])) != value

@@ -10,7 +10,7 @@ from schemas.journal import RULES, Configured
 from state.codec import NewerState, open_frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.fold.attempt import as_it_is, attempt
+from streams.fold.attempt import as_it_is, attempt, nothing_to_undo
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_settings
 from streams.fold.record import Record
@@ -48,7 +48,7 @@ def test_the_rules_rise_with_settings_and_never_fall() -> None:
 
 def test_rules_of_a_later_release_stop_the_fold() -> None:
     with pytest.raises(NewerState, match=f"rules {RULES + 1}.*up to {RULES}"):
-        attempt(a_fold(), as_it_is, published(RULES + 1))
+        attempt(a_fold(), as_it_is, published(RULES + 1), nothing_to_undo)
 
 
 def test_state_under_the_first_rules_is_what_release_0_1_reads() -> None:

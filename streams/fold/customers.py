@@ -1,0 +1,131 @@
+"""What a journal partition holds of its customers: read within the limits, caught up with time, woken, kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.flows.runtime.pending import released
+from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
+from streams.fold.crediting import ALL
+from streams.fold.merging import raised
+from streams.fold.moment import FoldMoment, Rejected
+from streams.fold.partition_state import PARTITION_KEY, Knowledge, PartitionState, knowledge
+from streams.fold.timers import (
+    TimerFailed,
+    caught_up,
+    indexed,
+    next_due_ms,
+    next_wake_ms,
+    parked,
+    timer_letter,
+    with_credit,
+)
+from streams.profiles.profile import EMPTY
+
+if TYPE_CHECKING:
+    from streams.fold.state import State
+    from streams.profiles.effects import Effects
+    from streams.profiles.profile import Profile
+
+_replace = msgspec.structs.replace
+
+
+class Customers:
+    """The state of one partition between two records, or while one is folded."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._partition: PartitionState | None = None
+        self._known: Knowledge | None = None
+        self._candidates = 0
+        """By how many more candidates profiles hold because of the record."""
+
+    def _read(self) -> PartitionState:
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        return partition if partition is not None else PartitionState()
+
+    def known(self) -> Knowledge:
+        """Return the settings, flows and models that hold now.
+
+        Raises:
+            Rejected: no settings have been published in this partition.
+        """
+        partition: PartitionState | None = self._state.get(PARTITION_KEY)
+        if self._known is None or partition is not self._partition or partition is None:
+            if partition is None or not partition.settings:
+                raise Rejected(
+                    "not_configured", "no settings were published before this record: run `touchstream topics create`"
+                )
+            self._partition, self._known = partition, knowledge(partition)
+        return self._known
+
+    def _write(self, partition: PartitionState) -> None:
+        self._state.put(PARTITION_KEY, partition, 0)
+
+    def _profile(self, customer: str, known: Knowledge, effects: Effects) -> Profile:
+        """Return the state of one key, within the limits of the rules that hold; EMPTY: there is none."""
+        profile: Profile = self._state.get(customer.encode()) or EMPTY
+        return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
+
+    def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
+        """Keep and return a profile of earlier rules within the limits of those that hold."""
+        if profile is EMPTY:
+            return profile
+        before = len(profile.runs)
+        profile = raised(profile, FoldMoment(customer, profile.clock_ms, f"rules:{known.rules}", known, effects))
+        self._candidates += len(profile.runs) - before
+        self._keep(customer, profile)
+        return profile
+
+    def _keep(self, customer: str, profile: Profile) -> None:
+        rules = self.known().rules
+        profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
+        self._state.put(customer.encode(), profile, profile.wake_ms)
+
+    def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
+        """Fire the timers due by now_ms and return the profile."""
+        if not profile.wake_ms or profile.wake_ms > now_ms:
+            return profile
+        before = len(profile.runs)
+        after = caught_up(customer, profile, now_ms, known, effects)
+        self._candidates += len(after.runs) - before
+        return after
+
+    def _wake_one(self, key: bytes, now_ms: int, known: Knowledge, effects: Effects) -> None:
+        """Fire the timers of one idle customer; if that raises, park all of them: others have to go on."""
+        changes, candidates, own = self._state.changes(), self._candidates, effects.fresh()
+        customer, before = key.decode(), self._state.get(key)
+        try:
+            self._fire_idle(key, self._profile(customer, known, own), now_ms, known, own)
+        except NOT_OF_RECORDS:
+            raise
+        except Exception as error:  # noqa: BLE001 - as for a timer: only this customer is set aside
+            self._state.roll_back(changes)
+            self._candidates = candidates
+            failed = TimerFailed(ALL, now_ms, before)
+            self._state.put(key, _replace(parked(failed), wake_ms=0), 0)
+            letter = timer_letter(customer, failed, raised_detail(error))
+            effects.emit(customer, letter)
+        else:
+            effects.take(own)
+
+    def _fire_idle(self, key: bytes, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> None:
+        """Fire the timers of one idle customer, and move their index entry, which has passed, to the next timer.
+
+        Unlike in _keep, the customer's own clock does not matter for the entry.
+        """
+        customer = key.decode()
+        if profile.pending:
+            at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
+            profile = released(profile, known.flows, at, watermark_ms=known.watermark_ms)
+        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        if profile is EMPTY:
+            self._state.delete(key)
+            return
+        profile = with_credit(customer, profile, known, effects)
+        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
+        if 0 < due_ms <= now_ms:
+            raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
+        self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
