@@ -160,3 +160,16 @@ Below Kafka's default of 1,048,588 bytes for a batch, with room for its own byte
 """
 OUTPUT_HEADERS_BYTES_MAX = 64
 """Of a touchpoint in the journal: two names, a time and the hops are 29."""
+# ------------------------------------------------------------------------------------------- a file that people write
+
+DOCUMENT_BYTES_MAX = 262_144
+"""Bytes of a flow file, a file of stories, of settings or of a mapping, which have hundreds or thousands.
+
+PyYAML reads about 500,000 a second.
+"""
+DOCUMENT_VALUES_MAX = 20_000
+"""Values in it, and names. A flow has about 50; a value that is used again counts again."""
+DOCUMENT_LEVELS_MAX = 60
+"""Lists and mappings within each other, which their readers follow by calling themselves. A flow has about 8."""
+DIGITS_MAX = 18
+"""Digits of a whole number in it: so many always fit a long, and Python refuses to read more than 4,300."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
 from streams.collect.addresses import address_hash
 from streams.collect.checks import RefusedRecord
-from streams.collect.nesting import is_nested_deeper
 from streams.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 
 SOURCE = "segment"

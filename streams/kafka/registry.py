@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.catalogue import RECORDS, raw_schema
+from schemas.nesting import is_nested_deeper
 from schemas.wire import RegistryUnusable, Wire
-from streams.collect.nesting import is_nested_deeper
 from streams.limits import NESTING_MAX, SCHEMA_BYTES_MAX
 
 try:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FOLDER = "stories"
 """Folder of stories beside the flow files, with the same names."""
 _LASTS_MS = 400 * DAY_MS
+_YEAR_MIN, _YEAR_END = 1990, 2080
+"""As TIME_MS_MIN and TIME_MS_MAX, between which every touchpoint is."""
 
 
 def _parse_time(value: object) -> datetime:
@@ -39,8 +41,10 @@ def _parse_time(value: object) -> datetime:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         time = None
-    if time is None or time.tzinfo is not None:
-        raise ValueError("write a local time of the shop, such as 2026-03-02 10:00")
+    if time is None or time.tzinfo is not None or not _YEAR_MIN <= time.year < _YEAR_END:
+        raise ValueError(
+            f"write a local time of the shop, such as 2026-03-02 10:00, from {_YEAR_MIN} on and before {_YEAR_END}"
+        )
     return time
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import ValidationError
 
+from streams.flows.language.documents import DocumentError, listed, parse_json, parse_yaml, read_text, shown
 from streams.flows.language.files import files_of, library_documents, read_document
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.language.mistakes import FlowError, parse_flow
@@ -46,9 +45,9 @@ def configured(
     elif "flows" not in values:
         values["flows"] = library_documents()
     try:
-        domain = DomainSettings.model_validate(values | {name: _value_of(text) for name, text in texts.items()})
+        domain = DomainSettings.model_validate(values | {name: _value_of(name, text) for name, text in texts.items()})
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(item, file, texts) for item in error.errors())) from None
+        raise SettingsError(listed(_explain(item, file, texts) for item in error.errors(include_url=False))) from None
     try:
         compile_flows(domain.flows)
     except FlowError as error:
@@ -66,11 +65,11 @@ def names_flows(
 
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text("utf-8"))
+        values = parse_yaml(read_text(file))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}; --settings needs a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not valid YAML: {error}") from None
+    except DocumentError as error:
+        raise SettingsError(f"{file}: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -91,14 +90,14 @@ def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
     return tuple(documents)
 
 
-def _value_of(text: str) -> JsonValue:
+def _value_of(name: str, text: str) -> JsonValue:
     """Return a variable's text, or its value if it is written as a JSON object or list."""
     if text[:1] not in {"{", "["}:
         return text
     try:
-        value: JsonValue = json.loads(text)
-    except ValueError:
-        return text
+        value: JsonValue = parse_json(text)
+    except DocumentError as error:
+        raise SettingsError(f"{DOMAIN_PREFIX}{name.upper()} is {shown(text)}: {error}") from None
     return value
 
 
@@ -109,8 +108,8 @@ def _explain(item: Any, file: Path | None, texts: Mapping[str, str]) -> str:  # 
     else:
         place = f"{file}: {'.'.join([first, *rest])}"
     if item["type"] == "extra_forbidden" and not rest:
-        return f"{place} is {item['input']!r}: there is no such setting; the settings are {_allowed()}"
-    return f"{place} is {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
+        return f"{place} is {shown(item['input'])}: there is no such setting; the settings are {_allowed()}"
+    return f"{place} is {shown(item['input'])}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _allowed() -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from streams.flows.language.documents import DocumentError, parse_yaml, read_text
 from streams.flows.language.mistakes import FlowError, flow_fields, parse_flow
 
 if TYPE_CHECKING:
@@ -22,17 +20,6 @@ if TYPE_CHECKING:
 LIBRARY = resources.files("streams.flows") / "library"
 _PUBLISHED = ("abandoned_cart",)
 """Flows published by default; operators choose any further ones, which write to their customers."""
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader for which 21:00 is a time of day, not 1,260, and a time is a text, as in JSON."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":int"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9_]*)$"), list("-+0123456789"))
 
 
 def load_flow(path: Path | Traversable) -> Flow:
@@ -60,14 +47,14 @@ def read_yaml(path: Path | Traversable) -> Any:  # noqa: ANN401 - any content of
     """Return the contents of a YAML file.
 
     Raises:
-        FlowError: the file cannot be read.
+        FlowError: the file cannot be read, or is not YAML within the limits of such files.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        return parse_yaml(read_text(path))
     except OSError as error:
         raise FlowError(f"{path}: {error.strerror}; a flow is a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FlowError(f"{path}: not valid YAML: {error}") from None
+    except DocumentError as error:
+        raise FlowError(f"{path}: {error}") from None
 
 
 def library_documents(*ids: str) -> tuple[dict[str, JsonValue], ...]:

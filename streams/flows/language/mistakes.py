@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from streams.flows.language.conditions import CONDITIONS
+from streams.flows.language.documents import listed, shown
 from streams.flows.language.flow import Flow
 from streams.flows.language.steps import STEPS
 
@@ -45,10 +46,11 @@ def parse_part(kind: type[P], document: Any, where: str) -> P:  # noqa: ANN401 -
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        items = error.errors()
+        items = error.errors(include_url=False)
         # a list that is too short because an item was refused is not a mistake of its own
-        causes = [item for item in items if not any(_is_inside(other["loc"], item["loc"]) for other in items)]
-        raise FlowError("; ".join(f"{where}: {_explain(item, document, kind)}" for item in causes)) from None
+        outer = {item["loc"][:length] for item in items for length in range(len(item["loc"]))}
+        causes = [item for item in items if item["loc"] not in outer]
+        raise FlowError(listed(f"{where}: {_explain(item, document, kind)}" for item in causes)) from None
 
 
 def flow_fields() -> str:
@@ -56,15 +58,11 @@ def flow_fields() -> str:
     return _fields(Flow)
 
 
-def _is_inside(location: Location, outer: Location) -> bool:
-    return len(location) > len(outer) and location[: len(outer)] == outer
-
-
 def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  # noqa: ANN401 - the contents of a file
     location, message = item["loc"], item["msg"].removeprefix("Value error, ")
     if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         place = f"{_path(location, document, is_missing=False)}.do"
-        given = f"is {item['ctx']['tag']!r}" if "tag" in item.get("ctx", {}) else "is missing"
+        given = f"is {shown(item['ctx']['tag'])}" if "tag" in item.get("ctx", {}) else "is missing"
         return f"{place} {given}: use one of {', '.join(STEPS)}"
     path = _path(location, document, is_missing=item["type"] == "missing")
     if not path:
@@ -73,8 +71,8 @@ def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  
         return f"{path} is missing; the fields here are {_fields(_part_at(location[:-1], kind))}"
     if item["type"] == "extra_forbidden":
         fields = _fields(_part_at(location[:-1], kind))
-        return f"{path} is {item['input']!r}: there is no such field; the fields here are {fields}"
-    return f"{path} is {item['input']!r}: {message}"
+        return f"{path} is {shown(item['input'])}: there is no such field; the fields here are {fields}"
+    return f"{path} is {shown(item['input'])}: {message}"
 
 
 def _path(location: Location, document: Any, *, is_missing: bool) -> str:  # noqa: ANN401 - the contents of a file

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from streams.collect.checks import TYPES
+from streams.flows.language.documents import DocumentError, listed, parse_yaml, read_text, shown
 
 _PACKAGED = resources.files("streams.replay.files") / "mappings"
 
@@ -195,8 +195,8 @@ def load_mapping(name_or_path: str) -> Mapping:
     """
     if name_or_path.endswith((".yaml", ".yml")):
         try:
-            text = Path(name_or_path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(Path(name_or_path))
+        except (OSError, DocumentError) as error:
             message = f"mapping {name_or_path}: cannot be read: {error}"
             raise MappingError(message) from None
         return parse_mapping(text, name_or_path)
@@ -212,22 +212,23 @@ def load_mapping(name_or_path: str) -> Mapping:
 def parse_mapping(text: str, name: str) -> Mapping:
     """Return the mapping in a YAML text; errors call it `name`. Raises MappingError."""
     try:
-        return Mapping.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        message = f"mapping {name}: not valid YAML: {error}"
+        return Mapping.model_validate(parse_yaml(text))
+    except DocumentError as error:
+        message = f"mapping {name}: {error}"
         raise MappingError(message) from None
     except ValidationError as error:
-        message = f"mapping {name}: " + "; ".join(_explain(item) for item in error.errors())
+        message = f"mapping {name}: " + listed(_explain(item) for item in error.errors(include_url=False))
         raise MappingError(message) from None
 
 
 def _explain(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     path = ".".join(str(part) for part in item["loc"]) or "the whole"
     if item["type"] == "extra_forbidden":
-        return f"{path} is {item['input']!r}: there is no such key; the keys are {', '.join(_keys_beside(item['loc']))}"
+        keys = ", ".join(_keys_beside(item["loc"]))
+        return f"{path} is {shown(item['input'])}: there is no such key; the keys are {keys}"
     if item["type"] == "missing":
         return f"{path} is missing"
-    return f"{path} is {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
+    return f"{path} is {shown(item['input'])}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

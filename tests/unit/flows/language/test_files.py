@@ -27,7 +27,7 @@ def test_a_flow_is_read_from_its_file(tmp_path: Path) -> None:
     [
         (b"- 1", "it holds a list; a flow is a mapping of id, "),
         (b"a: [", "not valid YAML: "),
-        (b"\xff\xfe\xff", "not valid YAML: "),
+        (b"\xff\xfe\xff", "not UTF-8 from byte 0 on"),
     ],
 )
 def test_a_file_that_holds_no_flow_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:

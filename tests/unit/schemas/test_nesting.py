@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from streams.collect.nesting import is_nested_deeper
+from schemas.nesting import is_nested_deeper
 
 LETTERS = '{}[]"\\a1,:'
 
