@@ -123,8 +123,16 @@ A row has texts of 5 x 512 bytes at most, so a slice has 1.8 MB at most and 120 
 
 # ------------------------------------------------------------------------------------------------------ woken customers
 
+FIRES_MAX = 200
+"""Timers that one record of the journal fires, of one customer or of many; a timer takes 0.05 to 0.2 ms.
+
+Others stay due. A customer's own record that comes too early for them is appended again and waits. 90 years of weekly
+slots, from 1990 to 2080, are 4,700 timers and so 24 records.
+"""
+AT_ONCE_MAX = 140
+"""Timers of one customer that may be due at one time: 32 runs, 100 entries, score and slot. More go on without end."""
 WOKEN_MAX = 200
-"""Idle customers whose timers one record of the journal fires. A timer takes about 0.1 ms."""
+"""Idle customers whose timers one record of the journal fires."""
 WOKEN_OUTPUTS_MAX = 400
 """Outputs after which such a record stops. A customer adds as many as they have timers and messages on the way."""
 

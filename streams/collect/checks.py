@@ -101,7 +101,7 @@ def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
     check_time(event.time_ms, received_ms)
     if not event.event_id:
         raise RefusedRecord("no_event_id", "event_id is empty")
-    _check_sizes(event)
+    check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
     return _hashed(_shortened(event))
@@ -120,7 +120,12 @@ def check_time(time_ms: int, received_ms: int) -> None:
         )
 
 
-def _check_sizes(event: Touchpoint) -> None:
+def check_sizes(event: Touchpoint) -> None:
+    """Check the number of lines and properties, and the lengths of all texts.
+
+    Raises:
+        RefusedRecord: it names what is too long or too many.
+    """
     for name in _TEXTS:
         text = getattr(event, name)
         if text is not None and len(text) > _SHORT:

@@ -14,20 +14,18 @@ from streams.flows.runtime.receipts import check_receipts
 from streams.fold.crediting import is_credit_due
 from streams.fold.customers import Customers
 from streams.fold.guests import fold_entry
+from streams.fold.identifying import check_texts, forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress
 from streams.fold.record import journal_headers
 from streams.fold.scoring import publish_changes
-from streams.fold.timers import (
-    indexed,
-    with_credit,
-)
+from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
-from streams.limits import WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from streams.limits import FIRES_MAX, TEXT_BYTES_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
-from streams.profiles.identity import HOPS_MAX, forward_target
+from streams.profiles.identity import forward_target
 from streams.profiles.keys import is_device, is_entry
 from streams.profiles.seen import event_hash, with_seen
 
@@ -108,16 +106,22 @@ class Fold(Customers):
         known, customer = self.known(), record.key
         key = customer.encode()
         profile = self._profile(customer, known, effects)
-        if record.hops:
-            effects.count("forwards_received")
-        if profile.linked:
-            target = forward_target(customer, profile)
-            if target is not None:
-                _forward(record, target, effects)
-                return
+        if known.rules > 1 and len(record.raw) > TEXT_BYTES_MAX:
+            check_texts(record)
+        target = forward_target(customer, profile) if profile.linked else None
+        if target is not None:
+            forward(record, target, effects)
+            return
         event: Touchpoint = record.value
         now_ms = max(profile.clock_ms, record.received_ms)
-        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        if 0 < profile.wake_ms <= now_ms:
+            profile = self._caught_up(customer, profile, now_ms, known, effects)
+            if known.rules > 1 and is_behind(profile, now_ms):
+                self._keep(customer, profile)
+                effects.append(customer, record.raw, journal_headers(record.received_ms, record.hops))
+                return
+        if record.hops:
+            effects.count("forwards_received")
         digest = event_hash(event.event_id)
         seen = with_seen(profile.seen, digest, now_ms)
         if seen is None:
@@ -169,7 +173,7 @@ class Fold(Customers):
         wakes_max = WAKES_MAX if known.rules == 1 else WOKEN_MAX
         due = self._state.due(now_ms, wakes_max)
         for _, key in due:
-            if known.rules > 1 and len(effects.outputs) >= WOKEN_OUTPUTS_MAX:
+            if known.rules > 1 and (effects.fires >= FIRES_MAX or len(effects.outputs) >= WOKEN_OUTPUTS_MAX):
                 break
             self._wake_one(key, now_ms, known, effects)
         if len(due) == wakes_max if known.rules == 1 else due and self._state.due(now_ms, 1):
@@ -191,10 +195,10 @@ class Fold(Customers):
         profile = self._caught_up(record.key, profile, now_ms, known, effects)
         if has_two_written(profile):
             profile = with_credit(record.key, profile, known, effects)
-            if has_two_written(profile) and is_credit_due(profile):
-                self._keep(record.key, profile)
-                effects.append(record.key, absorbed)
-                return
+        if known.rules > 1 and (is_behind(profile, now_ms) or (has_two_written(profile) and is_credit_due(profile))):
+            self._keep(record.key, profile)
+            effects.append(record.key, absorbed)
+            return
         at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
         device = decode_profile(absorbed.profile)
         merged = fold_absorbed(profile, device, absorbed.source, at)
@@ -226,11 +230,3 @@ class Fold(Customers):
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
-
-
-def _forward(record: Record, target: str, effects: Effects) -> None:
-    """Forward a device's record to its user, with the bytes as they are."""
-    if record.hops >= HOPS_MAX:
-        raise Rejected("identity_loop", f"the record was forwarded {record.hops} times; at most {HOPS_MAX} are allowed")
-    effects.count("forwards_sent")
-    effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from schemas.journal import AddressConsent, Link
+from streams.collect.checks import RefusedRecord, check_sizes
+from streams.fold.moment import Rejected
+from streams.fold.record import journal_headers
+from streams.limits import TEXT_BYTES_MAX
 from streams.profiles.bounds import bounded_links
-from streams.profiles.identity import LINKED_MAX, with_link
-from streams.profiles.keys import ADDRESS, DEVICE, is_address
+from streams.profiles.identity import HOPS_MAX, LINKED_MAX, with_link
+from streams.profiles.keys import ADDRESS, DEVICE, USER, is_address
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.fold.moment import FoldMoment
+    from streams.fold.record import Record
+    from streams.profiles.effects import Effects
     from streams.profiles.profile import CategoryView, ConsentState, Profile, Session, ShownPrice, Touch
 
 ADDRESS_CHANNELS = frozenset({"email", "all"})
@@ -85,3 +91,27 @@ def link_address(
         if item.channel in ADDRESS_CHANNELS:
             at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return linked_to(linked, key, at)
+
+
+def forward(record: Record, target: str, effects: Effects) -> None:
+    """Forward a device's record to its user, with the bytes as they are."""
+    if record.hops:
+        effects.count("forwards_received")
+    if record.hops >= HOPS_MAX:
+        raise Rejected("identity_loop", f"the record was forwarded {record.hops} times; at most {HOPS_MAX} are allowed")
+    effects.count("forwards_sent")
+    effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))
+
+
+def check_texts(record: Record) -> None:
+    """Check that a touchpoint's texts are as short as the door lets them be, as others may have written it.
+
+    Raises:
+        Rejected: they are not.
+    """
+    if len(record.key.encode()) > TEXT_BYTES_MAX + len(USER):
+        raise Rejected("too_long", f"the key has more than {TEXT_BYTES_MAX + len(USER)} bytes")
+    try:
+        check_sizes(record.value)
+    except RefusedRecord as refused:
+        raise Rejected(refused.reason, refused.detail) from None

@@ -14,7 +14,7 @@ from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
-from streams.limits import PARKED_MAX
+from streams.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
 
-FIRES_MAX = 5_000
+FIRES_MAX_OF_RULES_1 = 5_000
 """More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
 
 
@@ -111,23 +111,34 @@ def indexed(profile: Profile) -> Profile:
 
 
 def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile | None:
-    """Fire all timers due by until_ms and return the profile; None: the entry is forgotten.
+    """Fire the timers due by until_ms and return the profile; None: the entry is forgotten.
+
+    From rules 2 on the record fires FIRES_MAX timers at most, and the others stay due.
 
     Raises:
-        TimerFailed: a timer's code raised; it carries the profile as it was before that timer.
+        TimerFailed: a timer's code raised, or sets it again without end. It carries the profile before that timer.
     """
-    for _ in range(FIRES_MAX):
-        if not 0 < next_due_ms(profile) <= until_ms:
+    last_ms, at_once, total = 0, 0, 0
+    while 0 < next_due_ms(profile) <= until_ms:
+        if known.rules > 1 and effects.fires >= FIRES_MAX:
             return profile
         due_ms, name = _first(profile, known.flows.order)
         if name == "expire":
             return None
+        at_once, last_ms, total = at_once + 1 if due_ms == last_ms else 1, due_ms, total + 1
+        if total > FIRES_MAX_OF_RULES_1 if known.rules == 1 else at_once > AT_ONCE_MAX:
+            raise TimerFailed(name, due_ms, profile)
         profile = _after(customer, profile, (name, due_ms), known, effects)
-    raise TimerFailed(name, due_ms, profile)
+    return profile
+
+
+def is_behind(profile: Profile, until_ms: int) -> bool:
+    """Return whether timers due by until_ms are left."""
+    return 0 < next_due_ms(profile) <= until_ms
 
 
 def caught_up(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile:
-    """Fire all timers due by until_ms and return the profile; EMPTY: the entry is forgotten."""
+    """Fire timers as `fired`, park those that fail, and return the profile; EMPTY: the entry is forgotten."""
     return _parking(customer, profile, effects, lambda each: fired(customer, each, until_ms, known, effects) or EMPTY)
 
 
@@ -155,6 +166,7 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     """Fire one timer; one whose code raises leaves no effect behind."""
     name, due_ms = timer
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
+    effects.fires += 1
     own = effects.fresh()
     at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
     before = msgspec.structs.replace(profile, clock_ms=now_ms)

@@ -74,7 +74,7 @@ def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, in
 class Effects:
     """The effects of one record, in order; what cannot be encoded or is too large raises at once."""
 
-    __slots__ = ("encode", "increments", "journal", "journal_values", "ones", "outputs", "panel", "values")
+    __slots__ = ("encode", "fires", "increments", "journal", "journal_values", "ones", "outputs", "panel", "values")
 
     def __init__(self, encode: Callable[[Any], bytes] = wire.encode) -> None:
         self.encode: Final = encode
@@ -91,6 +91,8 @@ class Effects:
         self.increments: list[tuple[CountKey, int]] = []
         """(name, hour_ms, by) and what to add."""
         self.panel: list[PanelRow] = []
+        self.fires = 0
+        """How many timers the record has fired."""
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
         """Send a record under the customer's key to the topic of its type."""
@@ -114,8 +116,10 @@ class Effects:
             self.increments.append((key, value))
 
     def fresh(self) -> Effects:
-        """Return effects of the same kind, without any yet."""
-        return type(self)(self.encode)
+        """Return effects of the same kind, without any yet; the fired timers count on."""
+        own = type(self)(self.encode)
+        own.fires = self.fires
+        return own
 
     def take(self, other: Effects) -> None:
         """Append the effects of another record or timer."""
@@ -126,6 +130,7 @@ class Effects:
         self.ones += other.ones
         self.increments += other.increments
         self.panel += other.panel
+        self.fires = max(self.fires, other.fires)
 
     @property
     def counts(self) -> dict[CountKey, int]:

