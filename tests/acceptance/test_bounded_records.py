@@ -6,17 +6,31 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from schemas import wire
-from schemas.outputs import Credit
+from schemas.journal import RULES, Configured
+from schemas.outputs import Credit, Trigger
 from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.flows.runtime.rooms import message_bytes
 from streams.fold.fold import Fold
-from streams.fold.partition_state import JournalCodec
-from streams.limits import PATH_MAX, PROFILE_BYTES_MAX, ROWS_MAX, VALUE_BYTES_MAX, WOKEN_OUTPUTS_MAX
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
+from streams.limits import (
+    ENTRY_TIMERS_MAX,
+    MONTHS_MAX,
+    PATH_MAX,
+    PENDING_BYTES_MAX,
+    PROFILE_BYTES_MAX,
+    ROWS_MAX,
+    RUNS_MAX,
+    VALUE_BYTES_MAX,
+    WOKEN_OUTPUTS_MAX,
+)
 from streams.offline.refold import refold
-from streams.profiles.keys import DEVICE, USER
-from tests.support.hostile import Hostile, hostile_flows, wide
+from streams.profiles.codec import BEFORE_RULES, decode_profile, encode_profile
+from streams.profiles.profile import ORDERS_MAX
+from tests.support.hostile import Hostile, hostile_flows, sending_flows, wide
 from tests.support.kept import KeptWorld
 from tests.support.world import START_MS, a_touchpoint, an_order
 
@@ -82,24 +96,75 @@ def a_profile(world: KeptWorld, key: str) -> Profile:
     return profile
 
 
+@pytest.mark.slow
 def test_a_profile_with_the_longest_texts_stays_within_its_limit_also_when_two_become_one() -> None:
     world = Measured(flows=hostile_flows())
     user, device = Hostile("user"), Hostile("device")
     for sender in (user, device):
         for event in sender.everything():
             world.send(event)
-        for number in range(VISITS):
-            world.send(sender.click(number, sender.now_ms - 3 * DAY_MS))
-        for number in range(1_000, 1_000 + ORDERS):
-            world.send(sender.order(number))
-        for number in range(VISITS, 2 * VISITS):
-            world.send(sender.click(number, sender.now_ms - DAY_MS))
+        credit_much(world, sender)
+    for key in (user.key, device.key):
+        profile = a_profile(world, key)
+        full = (profile.orders, profile.months, profile.adjustments, profile.runs, profile.entry_timers)
+        assert [len(each) for each in full] == [ORDERS_MAX, MONTHS_MAX, ORDERS_MAX, RUNS_MAX, ENTRY_TIMERS_MAX]
     world.send(user.event("page_viewed", anonymous_id=wide("device", 0)))
     world.pass_time(max(user.now_ms, device.now_ms) + DAY_MS)
-    merged = a_profile(world, USER + wide("user", 0))
-    assert len(a_profile(world, DEVICE + wide("device", 0)).orders) == 0
-    assert merged.uncredited == ()
+    assert a_profile(world, device.key).orders == ()
+    assert a_profile(world, user.key).uncredited == ()
     world.check()
+
+
+def credit_much(world: KeptWorld, sender: Hostile) -> None:
+    """Many touches, many orders, and touches that come late."""
+    for number in range(VISITS):
+        world.send(sender.click(number, sender.now_ms - 3 * DAY_MS))
+    for number in range(10_000, 10_000 + ORDERS):
+        world.send(sender.order(number))
+    for number in range(VISITS, 2 * VISITS):
+        world.send(sender.click(number, sender.now_ms - DAY_MS))
+
+
+def test_messages_that_wait_with_a_full_cart_stay_within_the_limit() -> None:
+    world = Measured(flows=sending_flows())
+    customer = Hostile()
+    for event in customer.checkouts():
+        world.send(event)
+        pending = a_profile(world, customer.key).pending
+        assert sum(map(message_bytes, pending)) <= PENDING_BYTES_MAX
+    assert len(world.emitted(Trigger)) > RUNS_MAX
+    world.check()
+
+
+@pytest.mark.slow
+def test_a_larger_profile_of_earlier_rules_shrinks_when_its_customer_is_folded_next() -> None:
+    world = KeptWorld(clock="marks", flows=hostile_flows())
+    with_rules(world, 1)
+    customer = Hostile()
+    for event in customer.everything():
+        world.send(event)
+    credit_much(world, customer)
+    large = a_profile(world, customer.key)
+    stored = encode_profile(large)
+    assert (stored[0], decode_profile(stored)) == (BEFORE_RULES, large)
+    assert len(stored) > 2 * PROFILE_BYTES_MAX
+    world.append("", Configured(world.settings.model_dump_json(), 0, RULES))
+    assert a_profile(world, customer.key) is large
+    rows = len(world.emitted(Credit))
+    world.send(customer.event("page_viewed"))
+    small = encode_profile(a_profile(world, customer.key))
+    print(f"{len(stored):,} bytes, then {len(small):,}")  # noqa: T201 - what the limits save
+    assert len(small) < PROFILE_BYTES_MAX
+    # what is left out keeps its credit
+    assert len(world.emitted(Credit)) == rows
+    assert world.total("candidates_unaccounted") == 0
+
+
+def with_rules(world: KeptWorld, rules: int) -> None:
+    """As if the partition had been configured by an earlier release."""
+    state = world.overlay.get(PARTITION_KEY)
+    assert isinstance(state, PartitionState)
+    world.overlay.put(PARTITION_KEY, msgspec.structs.replace(state, rules=rules), 0)
 
 
 def test_late_clicks_for_a_customer_with_many_open_orders_are_worked_off_in_slices() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.touchpoint import Consent, Marketing, Order, Product, Touchpoint
-from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.limits import MINOR_MAX, QUANTITY_MAX, TEXT_BYTES_MAX
-from tests.support.flows import a_bare_flow
+from schemas.units import DAY_MS, HOUR_MS
+from streams.limits import MINOR_MAX, MONTHS_MAX, QUANTITY_MAX, RUNS_MAX, TEXT_BYTES_MAX
+from streams.profiles.keys import DEVICE, USER
+from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.world import START_MS
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 WIDE = "\N{DRAGON}"
 CATEGORIES = 60
 FLOWS = 60
+DATES = 110
 
 
 def wide(name: str, number: int) -> str:
@@ -26,30 +28,34 @@ def wide(name: str, number: int) -> str:
 
 
 def hostile_flows() -> list[dict[str, Any]]:
-    """As many flows as fill the runs, the entry timers, the pending messages, prices and views of a profile."""
-    entered = [
-        a_bare_flow(
-            f"waiting_{number:02}" + "x" * 40, "product_added", products="entry", wait={"for": "300d"}, reentry="1h"
-        )
-        for number in range(FLOWS)
-    ]
-    sending = [
-        a_bare_flow(
-            f"sending_{number:02}" + "x" * 40,
-            "checkout_started",
-            send_time="best",
-            caps={"per_channel_hours": 0, "per_week": 100},
-            begins_anew=True,
-        )
+    """As many flows as fill the runs, the entry timers, the prices and the views of a profile."""
+    waiting = [
+        _a_flow("waiting", number, "product_added", products="entry", wait={"for": "300d"}, exits=[])
         for number in range(FLOWS)
     ]
     counting = [
-        a_bare_flow(f"counting_{number:02}", "ticket_opened", needs={"condition": _views_of(number)})
+        _a_flow("counting", number, "ticket_opened", needs={"condition": _views_of(number)})
         for number in range(CATEGORIES)
     ]
+    dated = [
+        _a_flow("dated", number, "", entry={"date": "last_order", "after": f"{300 + number}d"})
+        for number in range(DATES)
+    ]
     dropped = {"field": "event.products.price_drop_percent", "at_least": 10}
-    priced = a_bare_flow("priced", "product_viewed", entry={"event": "product_viewed", "condition": dropped})
-    return [*entered, *sending, *counting, priced]
+    priced = _a_flow("priced", 0, "", entry={"event": "product_viewed", "condition": dropped})
+    return [*waiting, *counting, *dated, priced]
+
+
+def sending_flows() -> list[dict[str, Any]]:
+    """Flows that each send a message, with the cart in it, at the hour at which the customer opens messages."""
+    return [
+        _a_flow("sending", number, "checkout_started", send_time="best", caps=UNCAPPED, begins_anew=True, exits=[])
+        for number in range(RUNS_MAX)
+    ]
+
+
+def _a_flow(name: str, number: int, event: str, **changes: Any) -> dict[str, Any]:
+    return a_bare_flow(f"{name}_{number:03}".ljust(60, "x"), event, **changes)
 
 
 def _views_of(number: int) -> dict[str, Any]:
@@ -60,8 +66,10 @@ class Hostile:
     """The touchpoints of one key, with numbers of their own."""
 
     def __init__(self, key: str = "user", begin_ms: int = START_MS) -> None:
-        self._who = {"user_id" if key == "user" else "anonymous_id": wide(key, 0)}
-        self._key = key
+        is_user = key == "user"
+        self._who = {"user_id" if is_user else "anonymous_id": wide(key, 0)}
+        self.key = (USER if is_user else DEVICE) + wide(key, 0)
+        self._name = key
         self.now_ms = begin_ms
         self._count = 0
 
@@ -71,16 +79,18 @@ class Hostile:
         self.now_ms += 1_000
         fields = {**self._who, "session_id": wide("session", self._count), **fields}
         at_ms = self.now_ms if time_ms is None else time_ms
-        return Touchpoint(event_id=wide(f"event{self._key}", self._count), type=kind, time_ms=at_ms, **fields)
+        return Touchpoint(event_id=wide(f"event{self._name}", self._count), type=kind, time_ms=at_ms, **fields)
 
-    def everything(self, orders: int = 600) -> Iterator[Touchpoint]:
+    def everything(self) -> Iterator[Touchpoint]:
         """Every list of the profile filled beyond its bound."""
         for number in range(70):
             yield self.event("page_viewed", anonymous_id=wide("phone", number), email_hash=f"{number:064x}")
-        for number in range(orders):
+        for number in range(1_000):
             # one in each month from long ago on, then many
-            self.now_ms += 30 * DAY_MS if number < 100 else HOUR_MS
+            self.now_ms += 31 * DAY_MS if number < MONTHS_MAX + 20 else HOUR_MS
             yield self.order(number)
+        for number in range(520):
+            yield self.order(2_000 + number, "order_refunded")
         for channel in ("email", "sms", "push", "all"):
             yield self.event("consent_changed", consent=Consent(channel, granted=True))
         for day in range(95):
@@ -89,17 +99,23 @@ class Hostile:
             yield self.event("product_viewed", products=tuple(self._lines(number * 20, 20)))
         for number in range(3):
             yield self.event("product_added", products=tuple(self._lines(number * 100, 200)))
-        for number in range(30):
-            yield self.event("checkout_started", self.now_ms + number * MINUTE_MS)
 
-    def order(self, number: int, **fields: Any) -> Touchpoint:
-        """The largest order."""
-        order = Order(wide("order" + self._key, number), "EUR", MINOR_MAX)
-        return self.event("order_completed", order=order, products=tuple(self._lines(0, 200)), **fields)
+    def checkouts(self) -> Iterator[Touchpoint]:
+        """A full cart, and what starts `sending_flows`, day by day."""
+        yield self.event("consent_changed", consent=Consent("email", granted=True))
+        yield self.event("product_added", products=tuple(self._lines(0, 200)))
+        for _ in range(10):
+            yield self.event("checkout_started")
+            self.now_ms += DAY_MS
+
+    def order(self, number: int, kind: str = "order_completed") -> Touchpoint:
+        """The largest order, or what becomes of it."""
+        order = Order(wide("order" + self._name, number), "EUR", MINOR_MAX)
+        return self.event(kind, order=order)
 
     def click(self, number: int, time_ms: int | None = None) -> Touchpoint:
         """A click by a channel and a campaign of its own."""
-        named = {"channel": wide("channel" + self._key, number), "marketing": Marketing(wide("campaign", number))}
+        named = {"channel": wide("channel" + self._name, number), "marketing": Marketing(wide("campaign", number))}
         return self.event("ad_clicked", time_ms, **named)
 
     def _lines(self, begin: int, count: int) -> Iterator[Product]:
