@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,15 +15,25 @@ if TYPE_CHECKING:
     from streams.flows.language.steps import WaitUntilStep
 
 _DAY = timedelta(days=1)
+_NOT_FROM_NAMES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+"""Errors of the machine. Any other is of a text that names no file, such as one too long or a directory."""
 _DAYS_A_WEEK = 7
 
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str | None, default: str) -> ZoneInfo:
-    """Return the zone of that name, or the default one if there is no such zone."""
+    """Return the zone of that name, or the default one if there is no such zone.
+
+    Raises:
+        OSError: the machine cannot read the zone now, for example without a free file descriptor.
+    """
     try:
         return ZoneInfo(name or default)
-    except (KeyError, ValueError, OSError):  # an unknown zone, or a text that cannot name a file
+    except (KeyError, ValueError):
+        return ZoneInfo(default)
+    except OSError as error:
+        if error.errno in _NOT_FROM_NAMES:
+            raise
         return ZoneInfo(default)
 
 
