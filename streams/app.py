@@ -118,6 +118,7 @@ def engine_settings(settings: WorkerSettings, domain: DomainSettings) -> EngineS
         transaction_timeout_ms=settings.transaction_timeout_ms,
         step_seconds_max=settings.step_seconds_max,
         guarantee=settings.guarantee,
+        on_lost=settings.on_lost,
         instance_id=settings.instance if settings.membership == "static" else None,
         # a prefix made by an earlier release may lack these two, which no worker uses
         topics={

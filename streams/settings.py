@@ -124,8 +124,7 @@ class DomainSettings(BaseModel):
     """How long KPIs wait for late events after their hour, day or week ends, in milliseconds.
     Higher: later but more complete. Events after that become corrections."""
     entry_age_max_ms: int = Field(DAY_MS, ge=0)
-    """An event older than this when it arrives starts no flow, in milliseconds. So imported history sends no messages.
-    """
+    """An event older than this on arrival starts no flow, in milliseconds. So imported history sends no messages."""
     arbitration_ms: int = Field(300_000, ge=0)
     """How close together promotional messages to one customer must be due to compete, in milliseconds.
     The flow with the higher priority goes first. 0: they never compete."""
@@ -134,8 +133,7 @@ class DomainSettings(BaseModel):
     unengaged_per_week: int | None = Field(None, ge=0)
     """Weekly cap on promotional messages for customers who answered none in 90 days. Unset: no extra cap."""
     send_hour: int = Field(10, ge=0, le=23)
-    """Hour of the customer's day at which to send until their own habits are known. Only for flows with send_time best.
-    """
+    """Hour of the customer's day to send at until their own habits are known. Only for flows with send_time best."""
     lookback_ms: int = Field(30 * DAY_MS, ge=0)
     """How long before an order a click or visit may be and still earn credit, in milliseconds."""
     view_lookback_ms: int = Field(DAY_MS, ge=0)
@@ -173,6 +171,8 @@ class WorkerSettings(BaseModel):
     """Most records processed at once. Higher: faster, but more memory."""
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     """exactly_once uses Kafka transactions. at_least_once does without them; subscribers must then drop repeats."""
+    on_lost: Literal["stop", "continue"] = "stop"
+    """stop: the worker ends if retention deleted records before it read them. continue: it goes on without them."""
     session_timeout_ms: int = Field(10_000, ge=1_000)
     """A worker silent for this many milliseconds loses its partitions to the others."""
     transaction_timeout_ms: int = Field(8_000, ge=1_000)

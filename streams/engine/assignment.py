@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from state.cache import share
 from state.overlay import Overlay
 from streams.engine.errors import MustAbort
+from streams.engine.lost import note_lost
 from streams.engine.partition import Partition
 from streams.engine.restore import Restoration, restore
 from streams.engine.stable import NOT_COMMITTED
@@ -82,7 +83,7 @@ class Assignment:
             if not await self._make_ready(partition, restored):
                 return
             # ready first: once it is resumed a batch may come at any moment
-            await self.poller.resume(partition.place, partition.tag)
+            await self.poller.resume(partition.place, partition.tag, restored.start)
             self.status.restore_s = time.monotonic() - started_s
             _log.info(
                 "partition ready",
@@ -120,9 +121,11 @@ class Assignment:
         def on_progress(share: float) -> None:
             self.status.shares[partition.place] = share
 
-        wanted = Restoration(
-            self.settings, self.clients, partition.input, partition.number, partition.cancelled, on_progress, ids
-        )
+        def on_lost(first: int, begin: int) -> None:
+            note_lost(self.settings, self.status, partition.place, first, begin)
+
+        source, number, cancelled = partition.input, partition.number, partition.cancelled
+        wanted = Restoration(self.settings, self.clients, source, number, cancelled, on_progress, ids, on_lost)
         return await asyncio.get_running_loop().run_in_executor(self._restorers, restore, wanted)
 
     async def _make_ready(self, partition: Partition, restored: Restored) -> bool:
@@ -132,6 +135,9 @@ class Assignment:
                     restored.store.close()
                 return False
             partition.committed = restored.committed
+            if restored.start > max(restored.committed, 0):
+                # committed soon: what is gone is not counted at the next start too
+                partition.pending = restored.start
             codec = partition.input.codec
             if restored.store is not None and codec is not None:
                 partition.overlay = Overlay[Any](restored.store, codec)

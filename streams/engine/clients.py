@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from streams.engine.poller import Listener
+    from streams.engine.listener import Listener
     from streams.engine.settings import EngineSettings
     from streams.kafka.config import ClientConfig
     from streams.kafka.topology import TopicsAsker

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient
 from streams.engine.assignment import Assignment
 from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
-from streams.engine.errors import MustAbort, MustEnd
+from streams.engine.errors import MustAbort, MustEnd, RecordsLost
+from streams.engine.lost import note_lost
 from streams.engine.settings import asker_config, client_config, consumer_config
 from streams.engine.topology import Topology
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Batch
     from streams.engine.inputs import Input, Watcher
+    from streams.engine.listener import Tagged
     from streams.engine.partition import Partition
-    from streams.engine.poller import Tagged
     from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
     from streams.kafka.offsets import PartitionId
@@ -211,13 +212,20 @@ class Engine:
         self._chunks.append(chunk)
         self._wake.set()
 
+    def on_lost(self, place: PartitionId, first: int, begin: int) -> None:
+        note_lost(self.settings, self.status, place, first, begin)
+
     async def on_failed(self, error: BaseException) -> None:
         """End the worker: it cannot continue safely."""
         self._committer.is_dead = True
         # it gives its partitions up while it ends, and is not ready for that
         self.status.joined = False
-        self._clients.end_soon()
+        self.status.failure = str(error)
         _log.critical("worker ends", exc_info=error)
+        if isinstance(error, RecordsLost):
+            # an alert needs the metric, which has to be fetched first
+            await asyncio.sleep(self.settings.linger_seconds)
+        self._clients.end_soon()
         await self._host.crash(error)
 
     async def _ask_ends(self, ends: EndOffsets) -> None:

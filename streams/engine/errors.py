@@ -27,5 +27,9 @@ class ChangelogLost(NeedsPerson):
     """A changelog does not hold all that was written to it, so that no state can be restored from it."""
 
 
+class RecordsLost(NeedsPerson):
+    """Records of an input were deleted before they were read."""
+
+
 class OffsetMissing(NeedsPerson):
     """There is state without its offset."""

@@ -7,25 +7,24 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from streams.engine.batch import Batch
 from streams.engine.errors import MustAbort
+from streams.engine.positions import Positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from confluent_kafka import Consumer, Message
 
+    from streams.engine.listener import Listener, Tagged
     from streams.kafka.offsets import PartitionId
 
 T = TypeVar("T")
-Tagged = tuple[int, Batch]
-"""A batch with its partition's tag at the time of fetching."""
-
 CHUNKS_HELD_MAX = 2
 _GROUP_START = 11
 _POLL_SECONDS = 0.05
@@ -37,34 +36,11 @@ _REFUSALS = {KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATI
 _log = structlog.get_logger(__name__)
 
 
-class Listener(Protocol):
-    """The receiver, on the event loop, of what the thread meets."""
-
-    async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
-        """Take over paused partitions; `Poller.resume` each when it is ready."""
-        ...
-
-    async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:
-        """Finish with the partitions; they are given up when this returns or raises."""
-        ...
-
-    def on_chunk(self, chunk: Sequence[Tagged]) -> None:
-        """Take batches; `Poller.release` makes room for the next chunk."""
-        ...
-
-    async def on_failed(self, error: BaseException) -> None: ...
-
-
 class Poller:
     """One consumer of a group on a thread of its own.
 
     A partition's tag changes at an assignment and at a rewind: then records fetched earlier are not the next ones.
     Both happen on the thread, between two fetches. So a batch with the present tag continues where the last one ended.
-
-    `_handed` is the offset at which each partition's fetching has to continue. During a rebalance librdkafka pauses
-    the partitions that we keep, and resumes by its own count. Before 2.13.2 that count is one too high when consume()
-    has returned an end of partition: a record would be skipped. It may be too low when the pause met a fetch under
-    way. So each rebalance ends with a seek to our count.
 
     `_members` is the id under which we got each partition. A coordinator that has forgotten us may admit a static
     member again under a new id. librdkafka then keeps its partitions, though others owned them meanwhile, and would
@@ -80,7 +56,7 @@ class Poller:
         self._tags: dict[PartitionId, int] = {}
         self._topics: list[str] = []
         self._owned: set[PartitionId] = set()
-        self._handed: dict[PartitionId, int] = {}
+        self._positions = Positions(consumer, listener.on_lost)
         self._members: dict[PartitionId, bytes] = {}
         self._commands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._room = threading.Semaphore(CHUNKS_HELD_MAX)
@@ -134,12 +110,14 @@ class Poller:
             on_lost=lambda _, partitions: self._give_up(partitions, lost=True),
         )
 
-    async def resume(self, place: PartitionId, tag: int) -> None:
-        """Let a partition's records come, unless it was assigned again since it had this tag."""
+    async def resume(self, place: PartitionId, tag: int, offset: int) -> None:
+        """Let a partition's records come from `offset` on, unless it was assigned again since it had this tag."""
 
         def resume() -> None:
             if self._tags[place] == tag:
+                # records that come between the two are of before the seek, and librdkafka drops them
                 self._consumer.resume([TopicPartition(*place)])
+                self._positions.begin(place, offset)
 
         await self._call(resume)
 
@@ -164,8 +142,7 @@ class Poller:
     def _rewind(self, offsets: Mapping[PartitionId, int]) -> None:
         # one step for the fetches of this thread: records after the seek have the new tag
         for place, offset in offsets.items():
-            self._handed[place] = offset if offset >= 0 else OFFSET_BEGINNING
-            self._consumer.seek(TopicPartition(*place, self._handed[place]))
+            self._positions.go_to(place, offset)
             self._tags[place] += 1
 
     async def _call(self, command: Callable[[], T]) -> T:
@@ -220,7 +197,7 @@ class Poller:
         place = first.topic(), first.partition()
         tag = self._tags.get(place)
         if place in self._owned and first.error() is None:
-            self._handed[place] = first.offset() + 1
+            self._positions.note(place, first.offset() + 1)
         rest: list[Message] = self._consumer.consume(self._records_max - 1, 0)
         # consume() may have served a rebalance with a rewind: then the first message will come again
         return [first, *rest] if self._tags.get(place) == tag else rest
@@ -230,10 +207,7 @@ class Poller:
         batch: Batch | None = None
         for message in messages:
             error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
-                if error.fatal() or error.code() in _REFUSALS:
-                    raise KafkaException(error)
-                _log.warning("consumer", error=str(error))
+            if error is not None and not self._is_end(message, error):
                 continue
             topic, partition = message.topic(), message.partition()
             # they come in runs of one partition
@@ -249,21 +223,32 @@ class Poller:
             if batch.messages:
                 batch.next_offset = max(batch.next_offset, batch.messages[-1].offset() + 1)
             if place in self._owned:
-                self._handed[place] = batch.next_offset
+                self._positions.note(place, batch.next_offset)
         return [(self._tags[place], batch) for place, batch in batches.items()]
+
+    def _is_end(self, message: Message, error: KafkaError) -> bool:
+        """Deal with what comes instead of a record; return whether it is the end of a partition."""
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its name
+            self._positions.refused((message.topic(), message.partition()))
+        elif error.fatal() or error.code() in _REFUSALS:
+            raise KafkaException(error)
+        elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+            _log.warning("consumer", error=str(error))
+        return bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 - its name
 
     def _continue(self, owned: Iterable[PartitionId]) -> None:
         if self._quit.is_set():
             return  # close() gives up one after another, and a seek is refused then
-        for place in owned:
-            if place in self._handed:
-                self._consumer.seek(TopicPartition(*place, self._handed[place]))
+        self._positions.continue_all(owned)
 
     def _nap(self) -> None:
         time.sleep(_NAP_SECONDS)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(partitions)
+        # where each continues is known only when it is restored
+        consumer.incremental_assign(
+            [TopicPartition(each.topic, each.partition, OFFSET_BEGINNING) for each in partitions]
+        )
         if partitions:
             consumer.pause(partitions)
         self._continue(self._owned)
@@ -288,7 +273,7 @@ class Poller:
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
         for place in places:
             self._owned.discard(place)
-            self._handed.pop(place, None)
+            self._positions.forget(place)
             self._members.pop(place, None)
         self._consumer.incremental_unassign(partitions)
         self._continue(self._owned)

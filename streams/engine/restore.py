@@ -10,8 +10,9 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from state.store import NO_POSITION, StateUnreadable
-from streams.engine.errors import ChangelogLost, OffsetMissing
+from streams.engine.errors import ChangelogLost, OffsetMissing, RecordsLost
 from streams.engine.local_state import WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
+from streams.engine.positions import SHRUNK
 from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
 
@@ -43,6 +44,8 @@ class Restored:
     store: Store | None
     committed: int
     records: int
+    start: int
+    """Where to continue to read: at `committed`, or at the first offset that is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Restoration:
     on_progress: Callable[[float], None]
     ids: Mapping[str, str] = field(default_factory=dict)
     """Of the topics, by name."""
+    on_lost: Callable[[int, int], None] = lambda _, __: None
+    """Learns the first offset that was not read and the first that is left; may raise."""
 
     @property
     def place(self) -> PartitionId:
@@ -92,8 +97,9 @@ def restore(wanted: Restoration) -> Restored | None:
     committed = _committed(wanted)
     if committed is None:
         return None
+    start = _first_left(wanted, committed)
     if source.changelog is None:
-        return Restored(None, committed, 0)
+        return Restored(None, committed, 0, start)
     changelog = wanted.changelog()
     store = _open(wanted, changelog)
     try:
@@ -119,7 +125,7 @@ def restore(wanted: Restoration) -> Restored | None:
                 " committed offset: it was deleted or has expired. Starting at the beginning would count every"
                 " record twice. Set the group's offset, or use a new prefix"
             )
-    return None if committed is None else Restored(store, committed, records)
+    return None if committed is None else Restored(store, committed, records, max(start, committed))
 
 
 def _committed(wanted: Restoration) -> int | None:
@@ -135,6 +141,21 @@ def _committed(wanted: Restoration) -> int | None:
                     "no committed offset yet: asking again", topic=place[0], partition=place[1], error=str(error)
                 )
     return None
+
+
+def _first_left(wanted: Restoration, committed: int) -> int:
+    """Return the committed offset, or the first one that is left of the input; raise what `on_lost` does."""
+    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
+        low, high = watermarks(consumer, wanted.place)
+    name = f"{wanted.source.topic}-{wanted.number}"
+    if committed > high:
+        raise RecordsLost(
+            f"{name} ends at offset {high}, but group {wanted.settings.group} has come to {committed}: {SHRUNK}"
+        )
+    if low <= max(committed, 0):
+        return committed
+    wanted.on_lost(max(committed, 0), low)
+    return low
 
 
 def _open(wanted: Restoration, changelog: Changelog) -> Store:

@@ -25,8 +25,9 @@ class EngineSettings:
     ours. A local state not written for `state_age_ms_max` is rebuilt. Keep that below the changelogs'
     delete.retention.ms, after which their tombstones are gone. `cycle_records_max` counts the records that a cycle
     reads and sends. `topics` are those of the prefix with their numbers of partitions, checked at the start, at each
-    assignment and every `topics_check_ms`. A step that keeps the event loop for `step_seconds_max`
-    ends the process.
+    assignment and every `topics_check_ms`. A step that keeps the event loop for `step_seconds_max` ends the process.
+    `on_lost` says what to do when records of an input were deleted before they were read; a worker that stops for that
+    ends `linger_seconds` later, so that its metrics are seen.
     """
 
     brokers: str
@@ -43,6 +44,8 @@ class EngineSettings:
     state_age_ms_max: int = STATE_AGE_MS_MAX
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     instance_id: str | None = None
+    on_lost: Literal["stop", "continue"] = "stop"
+    linger_seconds: float = 15.0
     topics: Mapping[str, int] = field(default_factory=dict)
     topics_check_ms: int = 10_000
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -81,7 +84,8 @@ def consumer_config(settings: EngineSettings) -> ClientConfig:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
+        # Positions chooses the offset
+        "auto.offset.reset": "error",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,
     }

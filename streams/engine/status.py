@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from streams.engine.broker_clock import BrokerClock
@@ -27,6 +28,10 @@ class Status:
         self.committed_s = 0.0
         self.commit_seconds = 0.0
         self.restore_s = 0.0
+        self.failure = ""
+        """Why the worker is about to end."""
+        self.lost: Counter[PartitionId] = Counter()
+        """Offsets of which no record was read, as they were deleted before, since the start."""
         self.ends: dict[PartitionId, End] = {}
         self.shares: dict[PartitionId, float] = {}
         self.partitions: dict[PartitionId, Partition] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import structlog
+
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from streams.collect.collector import collect
@@ -31,6 +33,10 @@ PROGRESS_EVERY_MS = 1_000
 MARGIN_MS = 1_000
 """How far a caught-up partition stays behind the brokers' clock, and how far a stamp may be ahead of it: the clocks of
 several brokers differ."""
+LOOKED_AT_EVERY = 16
+"""Of so many records one's place is looked at: a wrong partitioner shows with the next one as well."""
+
+_log = structlog.get_logger(__name__)
 
 
 class ReadPosition(NamedTuple):
@@ -87,7 +93,8 @@ class Collecting:
         self._announced: dict[int, int] = {}
         self._announcing: dict[int, int] = {}
         self._letters: list[DeadLetter] = []
-        self._journalled = 0
+        self._journalled = self._misplaced = 0
+        self._has_warned = False
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
@@ -100,8 +107,20 @@ class Collecting:
             else:
                 self._journalled += 1
                 yield outcome.effects
+        self._look_at_places(batch)
         if batch.messages and self._is_wall:
             self._advance(batch.partition, self._believed_ms(batch.messages[-1].timestamp()[1]))
+
+    def _look_at_places(self, batch: Batch) -> None:
+        """Count records that another partitioner than murmur2, or another number of partitions, brought here."""
+        count = self._settings.touchpoint_partitions
+        for message in batch.messages[::LOOKED_AT_EVERY]:
+            key = message.key()
+            if key and partition_of_key(key, count) != batch.partition:
+                if not self._has_warned:
+                    self._has_warned = True
+                    _log.warning("touchpoint in another partition than its key's", partition=batch.partition)
+                self._misplaced += 1
 
     def _collect(self, message: Message) -> Output | Mark:
         """Do everything with a record that may fail because of it."""
@@ -143,12 +162,13 @@ class Collecting:
             self._announced |= self._announcing
             self._announcing = {}
         self._observer.observe_journalled(self._journalled)
+        self._observer.observe_misplaced(self._misplaced)
         self._observer.observe_committed(self._letters)
-        self._letters, self._journalled = [], 0
+        self._letters, self._journalled, self._misplaced = [], 0, 0
 
     def dropped(self) -> None:
         """Forget what was not committed: the records come again, and what was announced before is still true."""
-        self._announcing, self._letters, self._journalled = {}, [], 0
+        self._announcing, self._letters, self._journalled, self._misplaced = {}, [], 0, 0
         self._watermarks = dict(self._announced)
         self._clock.forget_asked()
 

@@ -61,6 +61,14 @@ class EngineStatus(Protocol):
     def clock_ahead_s(self) -> float:
         """Return how far this machine's clock is ahead of the brokers'; nan: not known."""
 
+    @property
+    def failure(self) -> str:
+        """Return why the worker is about to end; empty: it is not."""
+
+    @property
+    def lost(self) -> Mapping[tuple[str, int], int]:
+        """Return by (topic, partition) how many records, at most, were deleted before they were read."""
+
     def lags(self) -> Mapping[tuple[str, int], int]:
         """Return by owned (topic, partition) the records not yet processed."""
 
@@ -92,6 +100,9 @@ class Metrics:
         self.collected = self._counter("touchpoints_collected", "Records read from the touchpoints topic")
         # Lower than `collected` only by the records that collect refused.
         self.journalled = self._counter("touchpoints_journalled", "Touchpoints written to the journal")
+        # A rise: a producer has another partitioner than murmur2, so a customer's touchpoints may come out of order.
+        # deploy/guide/messages.md says what each client needs. One record in sixteen is looked at.
+        self.misplaced = self._counter("misplaced_touchpoints", "Touchpoints in another partition than their key's")
         # A rise: a producer sends unusable records. The reason says why, the dead-letters topic has the bytes.
         self.dead_letters = self._counter("dead_letters", "Records that could not be used", "stage", "reason")
         # Follows `journalled`; later for a device's records, which are forwarded to its user.
@@ -211,6 +222,11 @@ class _Engine(Collector):
         # More than half a second off: set this machine's clock, or a broker's. nan: no broker stamped a record lately.
         yield _gauge("touchstream_clock_ahead_seconds", "Clock here, ahead of the brokers'", status.clock_ahead_s)
         lags = status.lags()
+        # More than 0: retention deletes records before they are read. See the runbook, RecordsLost.
+        lost = CounterMetricFamily("touchstream_lost_records", "Records deleted unread", labels=["topic", "partition"])
+        for (topic, partition), count in sorted({**dict.fromkeys(lags, 0), **status.lost}.items()):
+            lost.add_metric([topic, str(partition)], count)
+        yield lost
         # Grows: more arrives than is processed. Add workers, up to the number of partitions.
         yield _by_partition("touchstream_lag_records", "Records not yet processed", lags)
         # Below 1: the partition is being restored, and its customers wait.

@@ -118,6 +118,10 @@ class Observer:
         self._metrics.collected.inc(count)
         self._metrics.journalled.inc(count)
 
+    def observe_misplaced(self, count: int) -> None:
+        """Count touchpoints, of those looked at, that are in another partition than their key's."""
+        self._metrics.misplaced.inc(count)
+
     def observe_commit(self, duration_s: float) -> None:
         self._metrics.commit_seconds.observe(duration_s)
 

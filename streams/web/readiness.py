@@ -16,6 +16,8 @@ def unready_reason(status: EngineStatus, now_s: float) -> str | None:
 
     A worker without records commits nothing, so an old commit matters only if there is a lag.
     """
+    if status.failure:
+        return f"about to end: {status.failure}"
     behind = {f"{topic}/{partition}": share for (topic, partition), share in status.restored().items() if share < 1}
     if behind:
         return "restoring " + ", ".join(f"{name} ({share:.0%})" for name, share in sorted(behind.items()))

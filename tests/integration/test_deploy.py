@@ -11,7 +11,7 @@ import threading
 import time
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 import jsonschema  # type: ignore[import-untyped]
@@ -57,6 +57,8 @@ class Engine:
     restore_s = 0.0
     unsent = 0
     clock_ahead_s = 0.0
+    failure = ""
+    lost: ClassVar[dict[tuple[str, int], int]] = {}
 
     def lags(self) -> dict[tuple[str, int], int]:
         return {("t.journal", 0): 0}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from streams.engine.poller import Tagged
+    from streams.engine.listener import Tagged
     from streams.kafka.offsets import PartitionId
 
 PARTITIONS = 8
@@ -32,6 +32,7 @@ class Listening:
         self.values: list[bytes] = []
         self.reached: dict[PartitionId, int] = {}
         self.owned: set[PartitionId] = set()
+        self.committed: dict[PartitionId, int] = {}
         self.revoked = 0
         self.holds = False
         self._held = 0
@@ -39,7 +40,7 @@ class Listening:
     async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         self.owned.update(tags)
         for place, tag in tags.items():
-            await self.poller.resume(place, tag)
+            await self.poller.resume(place, tag, self.committed.get(place, -1))
 
     async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None:  # noqa: ARG002 - of the protocol
         self.owned.difference_update(places)
@@ -58,6 +59,9 @@ class Listening:
         while self._held:
             self._held -= 1
             self.poller.release()
+
+    def on_lost(self, place: PartitionId, first: int, begin: int) -> None:
+        raise AssertionError(f"{place}: {first} to {begin} are gone")
 
     async def on_failed(self, error: BaseException) -> None:
         raise error
@@ -94,7 +98,7 @@ def test_ends_of_partitions_fetched_together_do_not_make_a_rebalance_skip_record
         await asyncio.sleep(1)  # the ends of all partitions wait in one queue now
         listening.go_on()
         await until(lambda: set(listening.values) == sent and len(listening.reached) == PARTITIONS)
-        other = Consumer({**config, "client.id": "other"})
+        other = Consumer({**config, "client.id": "other", "auto.offset.reset": "earliest"})
         other.subscribe([prefix])
         taken: list[bytes] = []
         await until(lambda: bool(take(other, taken)) or len(listening.owned) < PARTITIONS)
@@ -123,7 +127,8 @@ def test_a_member_that_joins_again_gives_up_what_it_has_and_goes_on_where_the_gr
             producer.produce(prefix, value)
             producer.flush()
             await until(lambda: value in listening.values)  # noqa: B023 - called at once
-            await poller.commit({(prefix, 0): len(listening.values)})
+            listening.committed = {(prefix, 0): len(listening.values)}
+            await poller.commit(listening.committed)
             await poller.rejoin()
         await until(lambda: listening.revoked == 2 and listening.owned == {(prefix, 0)})
         assert listening.values == [b"first", b"second"]
@@ -141,7 +146,7 @@ def test_a_command_that_comes_too_late_is_refused(kafka: str, prefix: str, tmp_p
         poller.start()
         await poller.stop()
         with pytest.raises(RuntimeError, match="closed"):
-            await poller.resume((prefix, 0), 1)
+            await poller.resume((prefix, 0), 1, 0)
 
     asyncio.run(scenario())
 

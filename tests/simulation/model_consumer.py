@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Callback = Callable[["ModelConsumer", list[TopicPartition]], None]
 
 _END = KafkaError(KafkaError._PARTITION_EOF, "end of partition")  # noqa: SLF001 - its name
+_REFUSED = KafkaError(KafkaError._AUTO_OFFSET_RESET, "offset out of range")  # noqa: SLF001 - its name
 _WAIT_S = 0.005
 _TOGETHER_MAX = 8
 _SERVED_LATE_SHARE = 0.3
@@ -38,6 +39,8 @@ class Fetching:
     end_told: int = -1
     was_end: bool = False
     """What was last returned was an end of partition."""
+    is_refused: bool = False
+    """Its offset was out of range: nothing is fetched any more, and a seek is refused."""
 
 
 class ModelConsumer(ModelClient):
@@ -49,6 +52,7 @@ class ModelConsumer(ModelClient):
         self.returned = 0
         """How many messages the last poll and consume gave."""
         self._committed_only = config["isolation.level"] == "read_committed"
+        self._resets = config["auto.offset.reset"] != "error"
         self._group = broker.groups.setdefault(config["group.id"], Group(broker))
         self._session_s = config.get("session.timeout.ms", 0) / 1_000
         self._member: Member | None = None
@@ -106,7 +110,8 @@ class ModelConsumer(ModelClient):
         self._call("assign")
         self._resume_by_own_count()
         for each in partitions:
-            self.places[each.topic, each.partition] = Fetching()
+            start = None if each.offset == OFFSET_INVALID else self._start(each)
+            self.places[each.topic, each.partition] = Fetching(start)
         self._called("assign")
 
     def incremental_unassign(self, partitions: Collection[TopicPartition]) -> None:
@@ -175,6 +180,11 @@ class ModelConsumer(ModelClient):
         place = open_[self.process.scheduler.chance.randrange(len(open_))]
         fetching = self.places[place]
         assert fetching.position is not None
+        if self._is_out_of_range(place, fetching.position):
+            if not self._resets:
+                fetching.is_refused = True
+                return ModelMessage(*place, fetching.position, error=_REFUSED)
+            fetching.position = self._broker.log(place).low
         offset, entry = self._broker.log(place).next_visible(fetching.position, committed=self._committed_only)
         fetching.was_end = entry is None
         if entry is None:
@@ -185,18 +195,26 @@ class ModelConsumer(ModelClient):
 
     def _has_something(self, place: PartitionId) -> bool:
         fetching = self.places[place]
-        if fetching.is_paused or place in self._broker.stalled:
+        if fetching.is_paused or fetching.is_refused or place in self._broker.stalled:
             return False
         if fetching.position is None:
             if self._broker.pending_offsets[place]:
                 return False
             fetching.position = self._broker.offsets.get(place, 0)
+        if self._is_out_of_range(place, fetching.position):
+            return True
         offset, entry = self._broker.log(place).next_visible(fetching.position, committed=self._committed_only)
         return entry is not None or offset != fetching.end_told
+
+    def _is_out_of_range(self, place: PartitionId, offset: int) -> bool:
+        log = self._broker.log(place)
+        return not log.low <= offset <= len(log.entries)
 
     def seek(self, to: TopicPartition) -> None:
         self._call("seek")
         fetching = self._fetching(to)
+        if fetching.is_refused:
+            raise KafkaException(KafkaError(KafkaError._STATE, f"{to.topic}-{to.partition} is not fetched"))  # noqa: SLF001
         fetching.position = self._start(to)
         fetching.was_end, fetching.end_told = False, -1
         self._called("seek")

@@ -102,7 +102,7 @@ def resume_before_ready(patch: pytest.MonkeyPatch) -> None:
     make_ready = Assignment._make_ready  # noqa: SLF001
 
     async def resumed(assignment: Assignment, partition: Partition, restored: Restored) -> bool:
-        await assignment.poller.resume(partition.place, partition.tag)
+        await assignment.poller.resume(partition.place, partition.tag, restored.start)
         return await make_ready(assignment, partition, restored)
 
     patch.setattr(Assignment, "_make_ready", resumed)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from streams.engine.batch import Batch
-    from streams.engine.poller import Listener
+    from streams.engine.listener import Listener
     from streams.kafka.offsets import PartitionId
     from streams.settings import DomainSettings
     from tests.simulation.disk import ModelDisk
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 TOPICS = Topics("shop")
 SESSION_MS, TRANSACTION_MS, TOPICS_CHECK_MS = 600, 400, 1_000
+LINGER_S = 0.2
 _IDLE_S = 0.08
 _SHUTDOWN_S = 0.05
 
@@ -173,5 +174,6 @@ def engine_settings(slot: int, **limits: Any) -> EngineSettings:
         session_timeout_ms=SESSION_MS,
         transaction_timeout_ms=TRANSACTION_MS,
         topics_check_ms=TOPICS_CHECK_MS,
+        linger_seconds=LINGER_S,
         **limits,
     )

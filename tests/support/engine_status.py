@@ -19,6 +19,8 @@ class AnEngine:
     restore_s: float = 2.5
     unsent: int = 7
     clock_ahead_s: float = -0.25
+    failure: str = ""
+    lost: dict[tuple[str, int], int] = field(default_factory=dict)
     owned: dict[tuple[str, int], int] = field(default_factory=lambda: {JOURNAL: 0})
     """Records that wait, by input partition."""
     share: float = 1.0

@@ -15,7 +15,7 @@ from streams.engine.poller import Poller
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from streams.engine.poller import Tagged
+    from streams.engine.listener import Tagged
     from streams.kafka.offsets import PartitionId
 
 
@@ -58,6 +58,8 @@ class Noting:
     async def on_revoked(self, places: Sequence[PartitionId], *, lost: bool) -> None: ...
 
     def on_chunk(self, chunk: Sequence[Tagged]) -> None: ...
+
+    def on_lost(self, place: PartitionId, first: int, begin: int) -> None: ...
 
     async def on_failed(self, error: BaseException) -> None:
         raise error

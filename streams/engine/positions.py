@@ -1,0 +1,92 @@
+"""Where the fetching of each partition continues, by our own count, and records that are gone before they were read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+
+from streams.engine.errors import RecordsLost
+from streams.kafka.config import ANSWER_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from confluent_kafka import Consumer
+
+    from streams.kafka.offsets import PartitionId
+
+SHRUNK = "the topic was deleted and made again, or its last records are lost; see deploy/guide/runbook.md#recordslost"
+
+
+class Positions:
+    """The offsets at which fetching has to continue; all methods are called on the polling thread.
+
+    During a rebalance librdkafka pauses the partitions that we keep, and resumes by its own count. Before 2.13.2 that
+    count is one too high when consume() has returned an end of partition: a record would be skipped. It may be too low
+    when the pause met a fetch under way. So each rebalance ends with a seek to our count.
+
+    librdkafka itself never chooses an offset. It would begin with the first record that is left, and skip in silence
+    those that a retention has deleted.
+    """
+
+    def __init__(self, consumer: Consumer, on_lost: Callable[[PartitionId, int, int], None]) -> None:
+        """`on_lost` learns the place, the offset of the first record that is gone, and that of the first one left."""
+        self._consumer = consumer
+        self._on_lost = on_lost
+        self._next: dict[PartitionId, int] = {}
+        self._lost_to: dict[PartitionId, int] = {}
+
+    def note(self, place: PartitionId, offset: int) -> None:
+        """Note that records before `offset` were handed over."""
+        self._next[place] = offset
+
+    def forget(self, place: PartitionId) -> None:
+        """Forget a partition that is given up."""
+        self._next.pop(place, None)
+        self._lost_to.pop(place, None)
+
+    def begin(self, place: PartitionId, offset: int) -> None:
+        """Fetch from `offset` on, as `go_to`; what is gone before it does not count."""
+        self._lost_to[place] = offset
+        self.go_to(place, offset)
+
+    def go_to(self, place: PartitionId, offset: int) -> None:
+        """Fetch from `offset` on; below 0: from the beginning."""
+        self._next[place] = offset if offset >= 0 else OFFSET_BEGINNING
+        to = TopicPartition(*place, self._next[place])
+        try:
+            self._consumer.seek(to)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - its name
+                raise
+            # after an offset that does not exist librdkafka stops to fetch the partition, and refuses to seek
+            self._consumer.incremental_unassign([to])
+            self._consumer.incremental_assign([to])
+
+    def continue_all(self, places: Iterable[PartitionId]) -> None:
+        """Fetch from where those of the places continue that are fetched."""
+        for place in places:
+            if place in self._next:
+                self.go_to(place, self._next[place])
+
+    def refused(self, place: PartitionId) -> None:
+        """Go on after the broker has refused an offset: its record is no longer there, or not yet.
+
+        Raises:
+            RecordsLost: the topic ends before it.
+            Exception: whatever `on_lost` raises.
+        """
+        offset = self._next.get(place)
+        if offset is None:
+            return  # not fetched yet, so it will be said where to begin
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), ANSWER_SECONDS)
+        if offset > high:
+            raise RecordsLost(
+                f"{place[0]}-{place[1]} ends at offset {high}, but the group has come to {offset}: {SHRUNK}"
+            )
+        first = max(offset, 0, self._lost_to.get(place, 0))
+        if low > first:
+            self._lost_to[place] = low
+            self._on_lost(place, first, low)
+        self.go_to(place, max(offset, low))
