@@ -46,6 +46,7 @@ REASONS = {
         "unexpected_type",
         "not_configured",
         "identity_loop",
+        "ahead_of_time",
         "timer_failed",
         "too_large",
         "raised",

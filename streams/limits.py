@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from schemas.touchpoint import ITEMS_MAX
 
+# ------------------------------------------------------------------------------------------------------------- time
+
+TIME_AHEAD_MS_MAX = 5_000
+"""How far a record of the journal may speak of a time after its append, by the clock of the broker that appended it.
+
+Other brokers stamp touchpoints, and clocks of one cluster that are seconds apart are out of order already.
+"""
+
 # ---------------------------------------------------------------------------------------------- a record at the door
 
 VALUE_BYTES_MAX = 900_000

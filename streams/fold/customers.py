@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.flows.runtime.pending import released
+from streams.fold.appending import NEVER_MS
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL
 from streams.fold.merging import raised
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import PARTITION_KEY, Knowledge, PartitionState, knowledge
+from streams.fold.stepping import stepped_back
 from streams.fold.timers import (
     TimerFailed,
     caught_up,
@@ -41,6 +43,8 @@ class Customers:
         self._known: Knowledge | None = None
         self._candidates = 0
         """By how many more candidates profiles hold because of the record."""
+        self._latest_ms = NEVER_MS
+        """The latest time at which a customer's clock may be, by the broker that appended the record."""
 
     def _read(self) -> PartitionState:
         partition: PartitionState | None = self._state.get(PARTITION_KEY)
@@ -67,6 +71,8 @@ class Customers:
     def _profile(self, customer: str, known: Knowledge, effects: Effects) -> Profile:
         """Return the state of one key, within the limits of the rules that hold; EMPTY: there is none."""
         profile: Profile = self._state.get(customer.encode()) or EMPTY
+        if profile.clock_ms > self._latest_ms:
+            profile = stepped_back(customer, profile, self._latest_ms)
         return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
 
     def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas import wire
-from schemas.journal import Absorbed, AddressConsent, Link, Progress, Unparked, Wake
+from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, Unparked, Wake
 from schemas.touchpoint import Touchpoint
 from streams.attribution.slices import has_two_written
 from streams.flows.runtime.receipts import check_receipts
+from streams.fold.appending import NEVER_MS, bounded_in_time
 from streams.fold.crediting import is_credit_due
 from streams.fold.customers import Customers
 from streams.fold.guests import fold_entry
@@ -76,6 +77,9 @@ class Fold(Customers):
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
         self._candidates = 0  # by how many more profiles hold them after this record
+        self._latest_ms = NEVER_MS
+        if record.appended_ms and not isinstance(record.value, Configured):
+            record, self._latest_ms = bounded_in_time(record, self.known())
         fold(record, effects)
         check_receipts(self._candidates, effects)
         return effects
@@ -104,7 +108,6 @@ class Fold(Customers):
 
     def _touchpoint(self, record: Record, effects: Effects) -> None:
         known, customer = self.known(), record.key
-        key = customer.encode()
         profile = self._profile(customer, known, effects)
         if known.rules > 1 and len(record.raw) > TEXT_BYTES_MAX:
             check_texts(record)
@@ -144,7 +147,7 @@ class Fold(Customers):
         if 0 < profile.wake_ms <= now_ms:
             # a flow without a wait is due at once, not when the watermark has passed
             profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
-        self._state.put(key, profile, profile.wake_ms)
+        self._state.put(customer.encode(), profile, profile.wake_ms)
 
     def _progress(self, record: Record, effects: Effects) -> None:
         before = self._read()

@@ -34,6 +34,8 @@ class Partition:
         self.settings = settings
         self.overlay: Overlay[Any] = Overlay(MemoryStore(), JournalCodec())
         self.fold = Fold(self.overlay)
+        self.appended_ms = 0
+        """When a broker appends what comes next; 0: no broker says so."""
 
     def configure(self) -> Iterator[Outcome]:
         """Append the settings, the first record of every journal."""
@@ -57,16 +59,16 @@ class Partition:
 
     def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Outcome]:  # noqa: ANN401 - any record of the journal
         """Fold a record and everything that it sends back to the journal; yield each record's outcome lazily."""
-        waiting = deque([Record(key, value, wire.encode(value), received_ms, hops)])
+        waiting = deque([Record(key, value, wire.encode(value), received_ms, hops, appended_ms=self.appended_ms)])
         while waiting:
             outcome = attempt(self.fold, as_it_is, waiting.popleft(), self.overlay.roll_back)
             yield outcome
             if isinstance(outcome, Folded):
-                waiting += [_returned(*appended) for appended in outcome.effects.journal]
+                waiting += [_returned(*appended, self.appended_ms) for appended in outcome.effects.journal]
 
 
-def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], ...]) -> Record:  # noqa: ANN401 - a struct, or bytes as they came
+def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], ...], appended_ms: int) -> Record:  # noqa: ANN401 - a struct, or bytes as they came
     raw = appended if isinstance(appended, bytes) else wire.encode(appended)
     named = dict(headers)
     received_ms = int.from_bytes(named.get("received_at_ms", b""), "big")
-    return Record(key or "", wire.decode(raw), raw, received_ms, named.get("hops", b"\x00")[0])
+    return Record(key or "", wire.decode(raw), raw, received_ms, named.get("hops", b"\x00")[0], appended_ms=appended_ms)
