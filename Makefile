@@ -45,6 +45,9 @@ simulate: setup ## run SEEDS cases from SEED on: engine and fold on a model brok
 adversary: setup ## send RECORDS records at the limits of what is accepted, SEED=s; KAFKA=1 plays the worst through a real Kafka
 	@$(BIN)/python -m tests.adversary $(if $(KAFKA),--kafka,--records $(or $(RECORDS),20000)) --seed $(or $(SEED),1)
 
+mutants: setup ## put mistakes into the product and the simulation, and look for a seed that shows each; the same command resumes
+	@$(BIN)/python -m tests.mutants --seeds $(or $(SEEDS),2000)
+
 lint: $(READY) ## check style, types, layers, spelling and words
 	@echo "== ruff"
 	@$(BIN)/ruff check .

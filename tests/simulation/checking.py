@@ -16,6 +16,7 @@ from streams.kafka.journal import read_record
 from tests.simulation.calm import calm_run, refolded
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import TOUCHPOINT_PARTITIONS, domain
+from tests.simulation.laws import laws
 from tests.simulation.model_client import ModelMessage
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import partition_of
@@ -70,10 +71,12 @@ def flaws(world: World) -> Iterator[str]:
     4. Where nothing crosses partitions, all of it equals a calm run of what was sent.
     5. Where nothing comes late, time has not overtaken what was forwarded.
     6. What has a key is in the partition where Kafka's own clients look for it.
+    7. What was sent has come in, and time has come to its end: what a comparison with the fold does not show.
     """
     yield from world.ended
     yield from _misplaced(world.broker)
     there = held(world.broker)
+    yield from laws(world, there)
     yield from differences(there, refolded(world.broker))
     for slot, disk in enumerate(world.disks):
         yield from _restored(world, slot, disk, there)

@@ -43,7 +43,7 @@ ANSWERS = {
     "refuse": ("init", "send_offsets", "commit", "abort"),
     "lose_answer": ("init", "send_offsets", "commit", "abort"),
     "spoil": ("send_offsets", "commit"),
-    "late": ("send_offsets", "commit", "abort"),
+    "late": ("flush", "send_offsets", "commit", "abort"),
     "undelivered": ("flush",),
     "full": ("produce",),
 }
@@ -121,6 +121,8 @@ class Faults:
         self._play = play
         self._counts: Counter[tuple[bool, str]] = Counter()
         self.happened: list[Fault] = []
+        self.missed: list[Fault] = []
+        """At the end: what did not happen though its call came."""
 
     def expect(self, fault: Fault) -> None:
         """Play one more, its call counted from now on."""
@@ -129,6 +131,10 @@ class Faults:
         self._waiting[is_after, fault.call, number] = fault._replace(number=number)
 
     def stop(self) -> None:
+        """Play no more."""
+        self.missed = [
+            fault for (is_after, call, number), fault in self._waiting.items() if number <= self._counts[is_after, call]
+        ]
         self._waiting.clear()
 
     def before(self, call: str, process: Process) -> str | None:

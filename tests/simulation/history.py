@@ -155,7 +155,7 @@ class Shop:
         if who < 0.5:
             return {"user_id": user, "anonymous_id": f"device-{chance.randint(1, 3)}", **session}
         if who < 0.65:
-            return {"user_id": user, "email_hash": f"address-{chance.randint(1, 2)}"}
+            return {"user_id": user, "email_hash": f"{chance.randint(1, 2):064x}"}
         return {"user_id": user, **session}
 
 

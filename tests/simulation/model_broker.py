@@ -12,13 +12,14 @@ from confluent_kafka import KafkaError, KafkaException
 from streams.kafka.topology import TopicSeen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from streams.kafka.offsets import PartitionId
     from tests.simulation.model_group import Group
     from tests.simulation.scheduler import Scheduler
 
 FENCED = KafkaError(KafkaError._FENCED, "a newer producer has this transactional.id", fatal=True)  # noqa: SLF001
+ENDED = KafkaError(KafkaError.INVALID_TXN_STATE, "the partition is in no open transaction", txn_requires_abort=True)
 _MARKER_SECONDS, _SLOW_MARKER_SECONDS = 0.002, 0.2
 _SLOW_MARKER_SHARES = (0.01, 0.1, 0.3)
 
@@ -167,7 +168,10 @@ class ModelBroker:
             raise Busy
         return transaction.epoch
 
-    def append(self, name: str, epoch: int, place: PartitionId, entry: Entry) -> int:
+    def append(self, name: str, epoch: int, place: PartitionId, entry: Entry, *, is_added: bool) -> int:
+        """Append a record; `is_added`: the producer has added the partition to the transaction that it has open."""
+        if is_added and place not in self._going_on(name, epoch).places:
+            raise KafkaException(ENDED)
         transaction = self._begun(name, epoch)
         transaction.places.add(place)
         return self.log(place).append(entry._replace(transaction=transaction.number))
@@ -198,6 +202,18 @@ class ModelBroker:
         if transaction.epoch == epoch and transaction.offsets and not transaction.is_ending:
             self.add_offsets(name, epoch, offsets)
 
+    def add_partitions_late(self, name: str, epoch: int, places: Iterable[PartitionId]) -> None:
+        """Take a repeated request that adds partitions and was held up: it opens a transaction if none is open."""
+        transaction = self._transactions[name]
+        if transaction.epoch == epoch and not transaction.is_ending:
+            self._begun(name, epoch).places.update(places)
+
+    def _going_on(self, name: str, epoch: int) -> Transaction:
+        transaction = self._current(name, epoch)
+        if transaction.is_ending:
+            raise Busy
+        return transaction
+
     def _current(self, name: str, epoch: int) -> Transaction:
         transaction = self._transactions[name]
         if transaction.epoch != epoch:
@@ -205,9 +221,7 @@ class ModelBroker:
         return transaction
 
     def _begun(self, name: str, epoch: int) -> Transaction:
-        transaction = self._current(name, epoch)
-        if transaction.is_ending:
-            raise Busy
+        transaction = self._going_on(name, epoch)
         if not transaction.number:
             self._number += 1
             transaction.number = number = self._number

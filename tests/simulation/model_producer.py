@@ -14,6 +14,7 @@ from tests.simulation.model_broker import Busy, Entry
 from tests.simulation.model_client import ModelClient, ModelMessage, as_headers
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Collection, Mapping
 
     from confluent_kafka import TopicPartition
@@ -54,7 +55,10 @@ class ModelProducer(ModelClient):
         self._name: str = config["transactional.id"]
         self._timeout_s = config["transaction.timeout.ms"] / 1_000
         self._epoch = -1
+        self._logger: logging.Logger | None = config.get("logger")
         self._is_open = False
+        self._added: set[PartitionId] = set()
+        """To the open transaction."""
         self._is_known = False
         """The broker has heard of the open transaction."""
         self._must_abort = False
@@ -78,7 +82,7 @@ class ModelProducer(ModelClient):
         if self._is_open:
             raise KafkaException(KafkaError(KafkaError._STATE, "a transaction is open"))  # noqa: SLF001 - its name
         self._check(aborting=True)
-        self._is_open, self._is_known = True, False
+        self._is_open, self._is_known, self._added = True, False, set()
         self._called("begin")
 
     def produce(  # noqa: PLR0917 - confluent's own
@@ -117,6 +121,12 @@ class ModelProducer(ModelClient):
             self._send(len(self._queue))
             if self._queue:
                 self._wait(_WAIT_S)
+        if kind == "late" and self._added:
+            places, epoch = sorted(self._added), self._epoch
+            if self._logger is not None:
+                # how long these took nobody measures
+                self._logger.info("FAIL a connection broke")
+            self._repeated(lambda: self._broker.add_partitions_late(self._name, epoch, places))
         self._report()
         self._check(aborting=True)
         self._called("flush")
@@ -201,14 +211,17 @@ class ModelProducer(ModelClient):
         for _ in range(count):
             place, entry, report = self._queue[0]
             try:
-                offset = self._broker.append(self._name, self._epoch, place, entry)
+                offset = self._broker.append(self._name, self._epoch, place, entry, is_added=place in self._added)
             except Busy:
                 return
             except KafkaException as error:
-                self._fatal = error.args[0]
+                self._must_abort = True
+                if error.args[0].fatal():
+                    self._fatal = error.args[0]
                 self._purge()
                 return
             self._is_known = True
+            self._added.add(place)
             self._queue.popleft()
             if report is not None:
                 self._reports.append((report, None, ModelMessage(*place, offset)))

@@ -9,9 +9,9 @@ from random import randrange
 import pytest
 
 from streams.demo.servers.places import PROJECT
+from tests.mutants import MUTANTS
 from tests.simulation.checking import Finding, find, find_of, flaws
 from tests.simulation.faults import CYCLE, Fault
-from tests.simulation.mutants import MUTANTS
 from tests.simulation.report import shown
 from tests.simulation.shrinking import shrunken
 from tests.simulation.world import Case, World

@@ -1,0 +1,74 @@
+"""What must hold whatever the fold makes of the records: a comparison with the fold itself does not see it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from schemas.outputs import DeadLetter
+from schemas.touchpoint import Mark, Touchpoint
+from schemas.wire import SINGLE_OBJECT
+from state.codec import due_of
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
+from streams.kafka.journal import read_record
+from tests.simulation.history import JOURNAL_PARTITIONS, last_marks
+from tests.simulation.model_client import ModelMessage
+from tests.simulation.worker import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tests.simulation.history import Sent
+    from tests.simulation.outcome import Outcome
+    from tests.simulation.world import World
+
+_MARK = SINGLE_OBJECT.header(Mark)
+_EVENT = SINGLE_OBJECT.header(Touchpoint)
+
+
+def laws(world: World, there: Outcome) -> Iterator[str]:
+    """Say which law does not hold of what the topics hold.
+
+    1. What was sent has come into the journal, or to the letters, once.
+    2. Time has come to the last marks in every partition, and no timer is left that is due.
+    3. What was to go wrong went wrong when its moment came.
+    """
+    yield from _come_in(world, world.case.sent or world.sent)
+    yield from _on_time(world, there)
+    yield from (f"{fault} did not happen" for fault in world.faults.missed)
+
+
+def _come_in(world: World, sent: Iterable[Sent]) -> Iterator[str]:
+    records = [each.value for each in sent if not each.value.startswith(_MARK)]
+    wanted = Counter(SINGLE_OBJECT.decode_as(Touchpoint, each).event_id for each in records if each.startswith(_EVENT))
+    come: Counter[str] = Counter()
+    for log in world.broker.topics[TOPICS.journal]:
+        for _, entry in log.committed():
+            record = read_record(ModelMessage("", 0, 0, entry.key, entry.value, entry.headers), SINGLE_OBJECT)
+            if isinstance(record.value, Touchpoint) and not record.hops:
+                come[record.value.event_id] += 1
+    for name in sorted(wanted.keys() | come.keys()):
+        if wanted[name] != come[name]:
+            yield f"{name} was sent {wanted[name]} times and came into the journal {come[name]} times"
+    letters = [
+        SINGLE_OBJECT.decode_as(DeadLetter, entry.value or b"")
+        for _, entry in world.broker.topics[TOPICS.dead_letters][0].committed()
+    ]
+    refused = sum(letter.stage == "collect" for letter in letters)
+    if refused != len(records) - wanted.total():
+        yield f"of {len(records) - wanted.total()} records that are none the door refused {refused}"
+
+
+def _on_time(world: World, there: Outcome) -> Iterator[str]:
+    ends, codec = last_marks(world.sent), JournalCodec()
+    for number in range(JOURNAL_PARTITIONS):
+        state = there.state[TOPICS.journal, number]
+        known = codec.decode(PARTITION_KEY, state[PARTITION_KEY]) if PARTITION_KEY in state else None
+        if not isinstance(known, PartitionState) or known.now_ms != min(ends.values(), default=None):
+            yield f"time in partition {number} has not come to {ends}: {known}"
+            continue
+        if known.is_waking:
+            yield f"partition {number} waits for a record that would wake it"
+        for key, framed in state.items():
+            if known.now_ms is not None and 0 < due_of(framed) <= known.now_ms:
+                yield f"a timer of {key!r} was due at {due_of(framed)}, and it is {known.now_ms}"
