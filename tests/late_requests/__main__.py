@@ -29,7 +29,7 @@ RUNS = PROJECT / "build" / "late_requests" / "runs.jsonl"
 _TOGETHER = 250
 """Transactions of one worker, on topics of its own."""
 _ROUND_FAULTS = 10
-_MANNERS: tuple[Manner, ...] = ("reset", "reset", "hang", "any")
+_MANNERS: tuple[Manner, ...] = ("reset", "reset", "hang", "any", "reset", "reset", "reset", "reset")
 _console = Console(highlight=False, soft_wrap=True)
 
 

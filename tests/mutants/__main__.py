@@ -19,6 +19,7 @@ from tests.simulation.quiet import begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.pool import Pool
 
 TRIED = PROJECT / "build" / "mutants.json"
 _TOGETHER = 25
@@ -32,13 +33,12 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=list(MUTANTS), choices=list(MUTANTS), metavar="MUTANT")
     parser.add_argument("--again", action="store_true", help="also those of which a seed is kept")
     asked = parser.parse_args()
-    found = {} if asked.again else {name: seed for name, seed in found_seeds().items() if name in MUTANTS}
-    tried = _tried()
-    if asked.again:
-        tried = {name: count for name, count in tried.items() if name not in asked.only}
-    wanted = [name for name in asked.only if name not in found]
+    tried = {} if asked.again else _tried()
+    wanted = list(asked.only)
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(2, os.cpu_count() or 1), begin) as pool:
+        if not asked.again:
+            wanted = _still_wanted(pool, wanted)
         while left := [
             Look(name, tried.get(name, 0), _TOGETHER) for name in wanted if tried.get(name, 0) < asked.seeds
         ]:
@@ -53,6 +53,18 @@ def main() -> int:
                 TRIED.write_bytes(msgspec.json.format(msgspec.json.encode(tried), indent=1))
     _console.print(_table(tried))
     return int(len(found_seeds()) < len(MUTANTS))
+
+
+def _still_wanted(pool: Pool, names: list[str]) -> list[str]:
+    """Play the seeds that were kept; those of a mutant that they show no more are forgotten."""
+    kept = found_seeds()
+    looked = pool.map(look, [Look(name, kept[name], 1) for name in names if name in kept], 1)
+    shown = {each.mutant for each in looked if each.found is not None}
+    gone = {each.mutant for each in looked} - shown
+    if gone:
+        _console.print(f"shown no more by the seed that was kept: {', '.join(sorted(gone))}")
+        _keep({name: seed for name, seed in kept.items() if name not in gone})
+    return [name for name in names if name not in shown]
 
 
 def _tried() -> dict[str, int]:

@@ -156,7 +156,7 @@ def last_of_a_long_batch_skipped(patch: pytest.MonkeyPatch) -> None:
 
 
 def collected_record_lost(patch: pytest.MonkeyPatch) -> None:
-    """Every ninth touchpoint does not reach the journal, in each run anew the same ones."""
+    """Every ninth touchpoint does not reach the journal, in each run the same ones."""
     process = Collecting.process
 
     def losing(collecting: Collecting, batch: Batch) -> Iterator[Output]:

@@ -1,4 +1,4 @@
-"""The search for a seed that shows a mutant; processes that begin anew import this."""
+"""The search for a seed that shows a mutant; every process imports this."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def generation_not_checked(patch: pytest.MonkeyPatch) -> None:
 
 
 def pending_offsets_are_told(patch: pytest.MonkeyPatch) -> None:
-    """A group tells its offsets while a transaction is about to move them."""
+    """A group answers with its offsets while a transaction is about to move them."""
 
     class Never(Counter[Any]):
         def __getitem__(self, _: Any) -> int:
@@ -132,18 +132,16 @@ def pending_offsets_are_told(patch: pytest.MonkeyPatch) -> None:
 
 
 def record_fetched_twice(patch: pytest.MonkeyPatch) -> None:
-    """A consumer gets a record again after it resumed a partition."""
-    resume = ModelConsumer.resume
+    """A consumer that is sent back goes back one record too far."""
+    seek = ModelConsumer.seek
 
-    def again(consumer: ModelConsumer, partitions: Iterable[Any]) -> None:
-        listed = list(partitions)
-        resume(consumer, listed)
-        for each in listed:
-            fetching = consumer._fetching(each)
-            if fetching.position:
-                fetching.position -= 1
+    def again(consumer: ModelConsumer, to: Any) -> None:
+        seek(consumer, to)
+        fetching = consumer._fetching(to)
+        if fetching.position:
+            fetching.position -= 1
 
-    patch.setattr(ModelConsumer, "resume", again)
+    patch.setattr(ModelConsumer, "seek", again)
 
 
 def fetch_begins_late(patch: pytest.MonkeyPatch) -> None:

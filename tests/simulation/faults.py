@@ -43,11 +43,13 @@ ANSWERS = {
     "refuse": ("init", "send_offsets", "commit", "abort"),
     "lose_answer": ("init", "send_offsets", "commit", "abort"),
     "spoil": ("send_offsets", "commit"),
+    "deny": ("commit",),
     "late": ("flush", "send_offsets", "commit", "abort"),
     "undelivered": ("flush",),
     "full": ("produce",),
 }
-"""What a call itself does: no answer; done, but no answer; asked twice, and one of the two comes late; and so on."""
+"""What a call itself does: no answer; done, but no answer; done, but the answer is an error; asked twice, and one
+comes late; and so on."""
 WORLD = (
     "hold",
     "hold",

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+from msgspec.structs import replace
 
 from schemas.journal import RULES, Configured
 from schemas.touchpoint import Consent, Mark, Marketing, Order, Product, Touchpoint
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 TOUCHPOINT_PARTITIONS = JOURNAL_PARTITIONS = 2
 SENT_OVER_S = 1.5
-_LAST_MARK_MS = (*(HOUR_MS, 3 * HOUR_MS, DAY_MS) * 6, 8 * DAY_MS)
-"""How long time runs on after the last touchpoint; eight days include a Monday."""
+_LAST_MARK_MS = (*(HOUR_MS, 3 * HOUR_MS, DAY_MS) * 3, 8 * DAY_MS)
+"""How long time runs on after the last touchpoint; eight days include a Monday, and the end of those not seen again."""
+_LAGS_MS = (0, 0, HOUR_MS, 7 * HOUR_MS)
+"""How far the time of the last partition of touchpoints is behind that of the others."""
 
 
 @cache
@@ -74,6 +77,7 @@ class Shop:
         self._devices = devices
         self._late = late
         self._users = [f"user-{number}" for number in range(chance.randint(2, 5))]
+        self._lag_ms = chance.choice(_LAGS_MS)
         self._orders: list[tuple[str | None, str, int]] = []
         self._number = 0
 
@@ -93,11 +97,14 @@ class Shop:
             else:
                 late_ms = HOUR_MS * chance.randint(1, 30) if self._late and kind > 0.9 else 0
                 event = self._event(at_ms - late_ms)
-                key, value = key_of(event), SINGLE_OBJECT.encode(event)
+                key = key_of(event)
+                if partition_of(key, TOUCHPOINT_PARTITIONS) == TOUCHPOINT_PARTITIONS - 1:
+                    event = replace(event, time_ms=event.time_ms - self._lag_ms)
+                value = SINGLE_OBJECT.encode(event)
                 values.append((key, value))
             sent.append(Sent(at_s, partition_of(key or b"", TOUCHPOINT_PARTITIONS), key, value))
             if chance.random() < 0.3:
-                sent += marks(at_s, at_ms)
+                sent += marks(at_s, at_ms, self._lag_ms)
         return sent + marks(SENT_OVER_S, at_ms + chance.choice(_LAST_MARK_MS))
 
     def _event(self, at_ms: int) -> Touchpoint:
@@ -159,9 +166,10 @@ class Shop:
         return {"user_id": user, **session}
 
 
-def marks(at_s: float, time_ms: int) -> list[Sent]:
-    value = SINGLE_OBJECT.encode(Mark(time_ms))
-    return [Sent(at_s, partition, None, value) for partition in range(TOUCHPOINT_PARTITIONS)]
+def marks(at_s: float, time_ms: int, lag_ms: int = 0) -> list[Sent]:
+    """Mark the time in every partition; the last one is behind by `lag_ms`."""
+    times_ms = [time_ms] * (TOUCHPOINT_PARTITIONS - 1) + [time_ms - lag_ms]
+    return [Sent(at_s, number, None, SINGLE_OBJECT.encode(Mark(each_ms))) for number, each_ms in enumerate(times_ms)]
 
 
 def chance_hours(chance: Random, hours_max: int) -> int:

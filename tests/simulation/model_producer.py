@@ -62,6 +62,8 @@ class ModelProducer(ModelClient):
         self._is_known = False
         """The broker has heard of the open transaction."""
         self._must_abort = False
+        self._is_denied = False
+        """The brokers have committed, and said that they had not."""
         self._fatal: KafkaError | None = None
         self._queue: deque[Waiting] = deque()
         self._reports: deque[tuple[Report, KafkaError | None, ModelMessage]] = deque()
@@ -160,6 +162,9 @@ class ModelProducer(ModelClient):
         self._fail_if(kind == "spoil")
         self._end(committed=True)
         self._end_again(kind, committed=True)
+        if kind == "deny":
+            self._must_abort = self._is_denied = True
+            self._check()
         self._called("commit", kind)
         self._is_open = False
 
@@ -167,6 +172,10 @@ class ModelProducer(ModelClient):
         kind = self._call("abort")
         self._check(aborting=True)
         self._purge()
+        if self._is_denied:
+            # as librdkafka does where it does not know what the brokers know: a new epoch ends what is open
+            self._epoch = self._asked(lambda: self._broker.init_producer(self._name, self._timeout_s))
+            self._is_denied = self._is_known = False
         self._end(committed=False)
         self._end_again(kind, committed=False)
         self._called("abort", kind)

@@ -6,9 +6,12 @@ from tests.mutants import MUTANTS, found_seeds
 from tests.simulation.checking import find_of
 
 FOUND = found_seeds()
+SEEDS_BESIDE = 40
+"""Tried where a change of the histories or of the brokers has made another case of the seed that was kept."""
 
 
 @pytest.mark.parametrize("mutant", FOUND)
 def test_the_simulation_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTANTS[mutant](monkeypatch)
-    assert find_of(FOUND[mutant]) is not None, f"seed {FOUND[mutant]} shows {mutant} no more: run `make mutants`"
+    seeds = (FOUND[mutant], *range(SEEDS_BESIDE))
+    assert any(find_of(seed) is not None for seed in seeds), f"{mutant} is not noticed: run `make mutants`"
