@@ -119,6 +119,7 @@ def wake_lost(patch: pytest.MonkeyPatch) -> None:
             append(effects, key, record, *rest)
 
     patch.setattr(fold, "WAKES_MAX", 1)
+    patch.setattr(fold, "WOKEN_MAX", 1)
     patch.setattr(Effects, "append", without)
 
 

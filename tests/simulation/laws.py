@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from schemas.journal import CollectedTo
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from state.codec import due_of
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.kafka.journal import read_record
-from tests.simulation.history import JOURNAL_PARTITIONS, last_marks
+from tests.simulation.history import JOURNAL_PARTITIONS, TOUCHPOINT_PARTITIONS, last_marks
 from tests.simulation.model_client import ModelMessage
+from tests.simulation.model_producer import partition_of
 from tests.simulation.worker import TOPICS
 
 if TYPE_CHECKING:
@@ -31,10 +33,13 @@ def laws(world: World, there: Outcome) -> Iterator[str]:
 
     1. What was sent has come into the journal, or to the letters, once.
     2. Time has come to the last marks in every partition, and no timer is left that is due.
-    3. What was to go wrong went wrong when its moment came.
+    3. Where nothing comes late, no input was announced to be collected up to a time that comes after.
+    4. What was to go wrong went wrong when its moment came.
     """
     yield from _come_in(world, world.case.sent or world.sent)
     yield from _on_time(world, there)
+    if not world.case.has_late:
+        yield from _announced_too_soon(world)
     yield from (f"{fault} did not happen" for fault in world.faults.missed)
 
 
@@ -57,6 +62,20 @@ def _come_in(world: World, sent: Iterable[Sent]) -> Iterator[str]:
     refused = sum(letter.stage == "collect" for letter in letters)
     if refused != len(records) - wanted.total():
         yield f"of {len(records) - wanted.total()} records that are none the door refused {refused}"
+
+
+def _announced_too_soon(world: World) -> Iterator[str]:
+    sent = Counter(each.value for each in world.sent)
+    for number, log in enumerate(world.broker.topics[TOPICS.journal]):
+        collected: dict[int, int] = {}
+        for offset, entry in log.committed():
+            record = read_record(ModelMessage("", 0, 0, entry.key, entry.value, entry.headers), SINGLE_OBJECT)
+            if isinstance(record.value, CollectedTo):
+                collected |= {each.partition: each.time_ms for each in record.value.partitions}
+            elif isinstance(record.value, Touchpoint) and not record.hops and sent[entry.value or b""] == 1:
+                source = partition_of(entry.key or b"", TOUCHPOINT_PARTITIONS)
+                if record.value.time_ms <= collected.get(source, -1):
+                    yield f"{record.value.event_id} is at {offset} of journal partition {number}, after {collected}"
 
 
 def _on_time(world: World, there: Outcome) -> Iterator[str]:
