@@ -8,7 +8,7 @@ from functools import cache
 from struct import Struct
 from typing import TYPE_CHECKING, NoReturn
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from state.codec import DUE_END, DUE_MS_MAX, DUE_START
 from state.store import BEFORE_ALL, NO_POSITION, Entry, StateUnreadable
@@ -65,14 +65,18 @@ class RocksDBStore:
     Damage raises StateUnreadable when it is read, and at every later opening.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        """Open it; `is_read_only`: for commands, without a change to a directory that is there."""
+        self._is_read_only = is_read_only
+        if not is_read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._mark = path / _MARK
         if self._mark.exists():
             raise StateUnreadable(self._mark.read_text())
         families = {"timers": _options(TIMERS_BUFFER_BYTES), "meta": _options(META_BUFFER_BYTES)}
+        access = AccessType.read_only() if is_read_only else AccessType.read_write()
         try:
-            self._db = Rdict(str(path), _options(RECORDS_BUFFER_BYTES), families)
+            self._db = Rdict(str(path), _options(RECORDS_BUFFER_BYTES), families, access_type=access)
         except Exception as error:  # rocksdict has no type of its own for what RocksDB reports
             if not _is_damage(error):
                 raise
@@ -99,15 +103,16 @@ class RocksDBStore:
         if not _is_damage(error):
             raise OSError(f"the state in {self._mark.parent} cannot be used now: {error}") from error
         text = f"the state in {self._mark.parent} is damaged: {error}"
-        with suppress(OSError):
-            self._mark.write_text(text)
+        if not self._is_read_only:
+            with suppress(OSError):
+                self._mark.write_text(text)
         raise StateUnreadable(text) from error
 
     def _read_meta(self, path: Path) -> int:
         written = self._meta.get(_FORMAT_KEY)
-        if written is None:
+        if written is None and not self._is_read_only:
             self._meta[_FORMAT_KEY] = bytes([FORMAT])
-        elif written != bytes([FORMAT]):
+        elif written not in {None, bytes([FORMAT])}:
             raise StateUnreadable(f"the state in {path} has format {written.hex()}; this release reads {FORMAT}")
         self.origin = (self._meta.get(_ORIGIN_KEY) or b"").decode()
         position = self._meta.get(_POSITION_KEY)

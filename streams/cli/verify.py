@@ -34,24 +34,34 @@ def verify(
         Path | None,
         typer.Option(help="Folder of checkpoints, one folder per prefix: start at its last one and add a new one."),
     ] = None,
+    stores: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the state of workers that are stopped: compare it with the topics, too."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute all results again from the journal and compare them with the topics; exit code 1 if they differ."""
     from state.codec import NewerState
+    from state.store import StateUnreadable
     from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
     from streams.operations.create import NotCreated
     from streams.operations.folded_journal import NotStill, hashes_of, verify_prefix
+    from streams.operations.local_stores import LocalStores, NoStores
     from streams.operations.prefix import open_prefix
 
     if twice and checkpoints is not None:
         fail("--twice and --checkpoints are both given: use only one, as --twice reads the whole journal")
     settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, NotStill, NewerState, UnfitCheckpoint, *registry_errors(settings)):
+    expected = (NotCreated, NotStill, NewerState, UnfitCheckpoint, NoStores, StateUnreadable)
+    with errors_in_one_line(*expected, *registry_errors(settings)):
         opened = open_prefix(settings)
         with console(stderr=True).status("reading the journal") as status:
             count = opened.domain.journal_partitions
             kept = None if checkpoints is None else Checkpoints(checkpoints)
-            found = verify_prefix(opened, lambda done: status.update(f"read partition {done + 1} of {count}"), kept)
+            local = None if stores is None else LocalStores(opened, stores)
+            found = verify_prefix(
+                opened, lambda done: status.update(f"read partition {done + 1} of {count}"), kept, local
+            )
             again = hashes_of(opened) if twice else None
     if as_json:
         echo_json({"verification": found, "folded_again": again})
@@ -71,8 +81,13 @@ def _print(found: Verification, again: dict[str, str] | None) -> None:
     for each in found.differences[:_SHOWN_MAX]:
         typer.echo(plain(f"{each.topic}-{each.partition} {each.key} #{each.position}"))
         typer.echo(f"  computed: {plain(str(each.folded))}\n  in topic: {plain(str(each.held))}")
+    for store in found.stores:
+        verdict = f"{store.different} keys differ, {store.untimed} timers are missing"
+        shown = f": {', '.join(store.examples)}" if store.examples else ""
+        typer.echo(f"{store.path} ({store.topic}-{store.partition}, {store.keys} keys): {verdict}{shown}")
     total = sum(found.different.values())
     if total > _SHOWN_MAX:
         typer.echo(f"and {total - _SHOWN_MAX} more")
+    total += sum(store.different + store.untimed for store in found.stores)
     verdict = "no difference" if found.holds else f"{total} differences"
     typer.echo(f"{found.journal} records of the journal read: {verdict}")

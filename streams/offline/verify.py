@@ -15,6 +15,7 @@ from schemas.wire import WireError
 from streams.fold.timers import TIMER
 from streams.offline.checkpoints import Checkpoint
 from streams.offline.refold import COMPACTED, COMPARED, Contents, refold
+from streams.offline.stores import StoreReport
 from streams.offline.sums import Sums
 
 if TYPE_CHECKING:
@@ -68,11 +69,13 @@ class Verification(msgspec.Struct, frozen=True):
     """Hash by topic of what was read."""
     reworded: dict[str, int]
     """By topic: values that differ in their reason alone, which another release worded otherwise. No difference."""
+    stores: tuple[StoreReport, ...] = ()
+    """Of local stores, if they were compared too."""
 
     @property
     def holds(self) -> bool:
         """Return whether there is no difference."""
-        return not any(self.different.values())
+        return not any(self.different.values()) and all(store.holds for store in self.stores)
 
 
 def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
@@ -88,13 +91,13 @@ def verify(
     records: Records,
     partitions: int,
     wire: Wire,
-    on_partition: Callable[[int], None] = lambda _: None,
+    on_partition: Callable[[int, Contents], None] = lambda _, __: None,
     checkpoints: Checkpoints | None = None,
 ) -> Verification:
     """Fold each partition of the journal again and compare the result with the topics.
 
-    `on_partition` is called with each finished partition. With checkpoints, a partition begins at its last one, and
-    earlier values are not compared again. If the topics are right, a new checkpoint is written.
+    `on_partition` is called with each finished partition and what the fold gives. With checkpoints, a partition begins
+    at its last one, and earlier values are not compared again. If the topics are right, a new checkpoint is written.
 
     Raises:
         WireError: a record of facts is not one of ours.
@@ -120,7 +123,7 @@ def verify(
             checkpoints.write(Checkpoint(folded.place, _values(folded, start), folded.sums, folded.state))
         folded_digests.take(folded, partition)
         held_digests.take(held, partition)
-        on_partition(partition)
+        on_partition(partition, folded)
     for partition, sums in facts.items():
         report.compare(partition, Contents(), Contents(sums=sums))
     return Verification(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from streams.offline.journal import is_in
 from streams.offline.journal_file import write_journal
 from streams.offline.verify import fold_hashes, set_aside, verify
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
     from streams.offline.checkpoints import Checkpoints
     from streams.offline.journal import Half
+    from streams.offline.refold import Contents
+    from streams.offline.stores import StoreReport
     from streams.offline.verify import Verification
+    from streams.operations.local_stores import LocalStores
     from streams.operations.prefix import Prefix
 
 
@@ -53,16 +58,30 @@ class FoldedPrefix:
 
 
 def verify_prefix(
-    prefix: Prefix, on_partition: Callable[[int], None] = lambda _: None, checkpoints: Checkpoints | None = None
+    prefix: Prefix,
+    on_partition: Callable[[int], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
+    stores: LocalStores | None = None,
 ) -> Verification:
     """Fold the journal of a prefix again from the last checkpoints on, and compare; write only new checkpoints.
+
+    With `stores` these are compared with the folded state too.
 
     Raises:
         NotStill: a worker committed meanwhile, so journal and topics were read at different times.
         UnfitCheckpoint: a checkpoint is damaged, or belongs to another journal.
     """
     folded = FoldedPrefix(prefix)
-    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, on_partition, checkpoints)
+    reports: list[StoreReport] = []
+
+    def compare(partition: int, contents: Contents) -> None:
+        if stores is not None:
+            reports.extend(stores.reports(partition, contents.state))
+        on_partition(partition)
+
+    found = verify(folded, prefix.domain.journal_partitions, prefix.wire, compare, checkpoints)
+    if stores is not None:
+        found = msgspec.structs.replace(found, stores=(*reports, *stores.insights()))
     if not folded.is_still():
         raise NotStill(
             f"workers of prefix {prefix.settings.prefix} committed while topics were read: "

@@ -244,7 +244,7 @@ def test_a_process_without_descriptors_does_not_call_the_store_damaged(tmp_path:
 def test_what_the_machine_refuses_is_not_called_damage(
     tmp_path: Path, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(refusal)
 
     monkeypatch.setattr("state.rocksdb.Rdict", refuse)
