@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.engine.batch import Batch
 from streams.engine.errors import MustAbort
@@ -53,6 +53,7 @@ class Poller:
         self._records_max = records_max
         self._listener = listener
         self._loop = asyncio.get_running_loop()
+        self._refused: list[PartitionId] = []
         self._tags: dict[PartitionId, int] = {}
         self._topics: list[str] = []
         self._owned: set[PartitionId] = set()
@@ -224,17 +225,27 @@ class Poller:
                 batch.next_offset = max(batch.next_offset, batch.messages[-1].offset() + 1)
             if place in self._owned:
                 self._positions.note(place, batch.next_offset)
+        self._pass_refused(batches)
         return [(self._tags[place], batch) for place, batch in batches.items()]
 
     def _is_end(self, message: Message, error: KafkaError) -> bool:
         """Deal with what comes instead of a record; return whether it is the end of a partition."""
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its name
-            self._positions.refused((message.topic(), message.partition()))
+            self._refused.append((message.topic(), message.partition()))
         elif error.fatal() or error.code() in _REFUSALS:
             raise KafkaException(error)
         elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
             _log.warning("consumer", error=str(error))
         return bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 - its name
+
+    def _pass_refused(self, batches: dict[PartitionId, Batch]) -> None:
+        """Go on where a broker refused an offset; the batch says how far the partition is read without it."""
+        while self._refused:
+            place = self._refused.pop()
+            offset = self._positions.refused(place) if place in self._owned else None
+            if offset is not None:
+                batch = batches.setdefault(place, Batch(*place, [], 0))
+                batch.next_offset = max(batch.next_offset, offset)
 
     def _continue(self, owned: Iterable[PartitionId]) -> None:
         if self._quit.is_set():
@@ -246,9 +257,7 @@ class Poller:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # where each continues is known only when it is restored
-        consumer.incremental_assign(
-            [TopicPartition(each.topic, each.partition, OFFSET_BEGINNING) for each in partitions]
-        )
+        consumer.incremental_assign([TopicPartition(each.topic, each.partition, 0) for each in partitions])
         if partitions:
             consumer.pause(partitions)
         self._continue(self._owned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.engine.errors import RecordsLost
 from streams.kafka.config import ANSWER_SECONDS
@@ -27,7 +27,8 @@ class Positions:
     when the pause met a fetch under way. So each rebalance ends with a seek to our count.
 
     librdkafka itself never chooses an offset. It would begin with the first record that is left, and skip in silence
-    those that a retention has deleted.
+    those that a retention has deleted. Nor is it given a name such as `beginning`. It asks a broker for such an offset,
+    asks again half a second later if a pause or a seek came in between, and goes there, whatever was sought meanwhile.
     """
 
     def __init__(self, consumer: Consumer, on_lost: Callable[[PartitionId, int, int], None]) -> None:
@@ -52,8 +53,8 @@ class Positions:
         self.go_to(place, offset)
 
     def go_to(self, place: PartitionId, offset: int) -> None:
-        """Fetch from `offset` on; below 0: from the beginning."""
-        self._next[place] = offset if offset >= 0 else OFFSET_BEGINNING
+        """Fetch from `offset` on; below 0: from the first one that there was, 0."""
+        self._next[place] = max(offset, 0)
         to = TopicPartition(*place, self._next[place])
         try:
             self._consumer.seek(to)
@@ -70,8 +71,10 @@ class Positions:
             if place in self._next:
                 self.go_to(place, self._next[place])
 
-    def refused(self, place: PartitionId) -> None:
-        """Go on after the broker has refused an offset: its record is no longer there, or not yet.
+    def refused(self, place: PartitionId) -> int | None:
+        """Go on after the broker has refused an offset, and return where; None: it is not fetched yet.
+
+        The record is no longer there, or not yet.
 
         Raises:
             RecordsLost: the topic ends before it.
@@ -79,14 +82,15 @@ class Positions:
         """
         offset = self._next.get(place)
         if offset is None:
-            return  # not fetched yet, so it will be said where to begin
+            return None
         low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), ANSWER_SECONDS)
         if offset > high:
             raise RecordsLost(
                 f"{place[0]}-{place[1]} ends at offset {high}, but the group has come to {offset}: {SHRUNK}"
             )
-        first = max(offset, 0, self._lost_to.get(place, 0))
+        first = max(offset, self._lost_to.get(place, 0))
         if low > first:
             self._lost_to[place] = low
             self._on_lost(place, first, low)
         self.go_to(place, max(offset, low))
+        return self._next[place]
