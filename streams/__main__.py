@@ -19,7 +19,7 @@ from streams.cli.replay import replay
 from streams.cli.settings import settings
 from streams.cli.topics import topics
 from streams.cli.verify import verify
-from streams.cli.worker import worker
+from streams.cli.worker import try_records, worker
 
 app = typer.Typer(
     name="touchstream",
@@ -48,6 +48,7 @@ def _every_command(
 
 
 app.command()(worker)
+app.command(hidden=True)(try_records)
 app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
 app.add_typer(journal, name="journal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams import agents
@@ -9,6 +10,7 @@ from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
+from streams.engine.trial import TrialProcess
 from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
@@ -38,6 +40,7 @@ REASONS = {
         "no_customer",
         "too_large",
         "raised",
+        "hung",
     ),
     "fold": (
         "malformed",
@@ -50,6 +53,7 @@ REASONS = {
         "timer_failed",
         "too_large",
         "raised",
+        "hung",
     ),
     "insights": (
         "malformed",
@@ -60,8 +64,13 @@ REASONS = {
         "unknown_partition",
         "too_large",
         "raised",
+        "hung",
     ),
 }
+
+
+TRIAL = (sys.executable, "-m", "streams", "try-records")
+"""The command that tries records alone: streams.worker.try_records."""
 
 
 class Worker(NamedTuple):
@@ -78,15 +87,16 @@ def build(prefix: Prefix) -> Worker:
     topics, status, metrics = Topics(settings.prefix), Status(), Metrics()
     observer = Observer(metrics, known_labels(domain, flows=_flow_ids(domain), reasons=REASONS))
     profiling = Profiling(topics, prefix.wire, observer, domain.journal_partitions)
-    inputs = _inputs(prefix, topics, status, observer, profiling)
+    inputs, of_engine = _inputs(prefix, topics, status, observer, profiling), engine_settings(settings, domain)
     app = create_app(
         settings.prefix,
-        engine_settings(settings, domain),
+        of_engine,
         inputs,
         web_port=settings.web_port,
         web_host=settings.web_host,
         on_committed=lambda: observer.observe_commit(status.commit_seconds),
         status=status,
+        trial=TrialProcess(TRIAL, settings.model_dump_json().encode(), of_engine),
     )
     for source, agent in zip(inputs, (agents.collect, agents.profiles, agents.insights), strict=True):
         app.agent(batches(app, source))(agent)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from streams.app import build
+from streams.engine.clients import Clients
 from streams.engine.errors import NeedsPerson
+from streams.engine.restore import Restoration
 from streams.engine.run import run
+from streams.engine.topology import Topology
+from streams.engine.trial import FAILED_EXIT, try_alone
 from streams.fold.attempt import OF_LATER
 from streams.kafka.partitioner import partition_of
 from streams.operations.prefix import open_prefix
 from streams.profiles.view import view
+from streams.settings import WorkerSettings
 from streams.telemetry import logs
 from streams.web.pages import NotOwned, register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from streams.kafka.offsets import PartitionId
     from streams.processors.profiling import Profiling
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
 
 
 def run_worker(settings: WorkerSettings) -> NoReturn:
@@ -48,6 +57,29 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         if isinstance(app.crash_reason, (*OF_LATER, NeedsPerson)):
             raise app.crash_reason from None
         raise
+
+
+def try_records(place: PartitionId, last: int, hung: Collection[int]) -> None:
+    """Process a partition's records up to `last` alone; a process ends with 1 in the middle of one that hangs.
+
+    The worker that started this process writes its settings to the standard input, and keeps it open.
+    """
+    settings = WorkerSettings.model_validate_json(sys.stdin.buffer.readline())
+    Thread(target=_end_with_the_input, name="input", daemon=True).start()
+    logs.configure(settings.log_level, settings.log_format)
+    engine = build(open_prefix(settings)).app.engine
+    topic, number = place
+    (source,) = (each for each in engine.inputs if each.topic == topic)
+    clients = Clients()
+    topology = Topology(engine.inputs, engine.settings.topics, clients.topics(engine.settings), clients.clock_s)
+    topology.begin()
+    wanted = Restoration(engine.settings, clients, source, number, Event(), lambda _: None, topology.ids)
+    try_alone(wanted, last, hung)
+
+
+def _end_with_the_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(FAILED_EXIT)
 
 
 def _lookup(profiling: Profiling, domain: DomainSettings) -> Callable[[str], dict[str, Any] | None]:

@@ -28,3 +28,15 @@ def worker(
 
     with errors_in_one_line(NotCreated, NeedsPerson, *OF_LATER, *registry_errors(settings)):
         run_worker(settings)
+
+
+def try_records(
+    topic: Annotated[str, typer.Argument(help="The input topic.")],
+    partition: Annotated[int, typer.Argument(help="Its partition.")],
+    last: Annotated[int, typer.Argument(help="Offset of the last record to try.")],
+    hung: Annotated[list[int] | None, typer.Argument(help="Offsets of records that are known to hang.")] = None,
+) -> None:
+    """Try records at which a worker may have hung. Workers run this; nobody else needs it."""
+    from streams import worker as trying
+
+    trying.try_records((topic, partition), last, hung or [])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streams.engine.restore import Restored
     from streams.engine.settings import EngineSettings
     from streams.engine.status import Status
+    from streams.engine.suspects import Suspects
     from streams.engine.topology import Topology
     from streams.kafka.offsets import PartitionId
 
@@ -49,6 +50,7 @@ class Assignment:
     lock: asyncio.Lock
     topology: Topology
     crash: Callable[[BaseException], Awaitable[None]]
+    suspects: Suspects | None = None
     _restoring: dict[PartitionId, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,7 +128,15 @@ class Assignment:
 
         source, number, cancelled = partition.input, partition.number, partition.cancelled
         wanted = Restoration(self.settings, self.clients, source, number, cancelled, on_progress, ids, on_lost)
-        return await asyncio.get_running_loop().run_in_executor(self._restorers, restore, wanted)
+
+        def restored() -> Restored | None:
+            if self.suspects is not None:
+                # first: the trial opens the store too, and brings it up to date
+                hung = self.suspects.examine(partition.place, partition.cancelled)
+                partition.hung = {each.offset: each for each in hung}
+            return restore(wanted)
+
+        return await asyncio.get_running_loop().run_in_executor(self._restorers, restored)
 
     async def _make_ready(self, partition: Partition, restored: Restored) -> bool:
         async with self.lock:
@@ -138,6 +148,8 @@ class Assignment:
             if restored.start > max(restored.committed, 0):
                 # committed soon: what is gone is not counted at the next start too
                 partition.pending = restored.start
+            if self.suspects is not None:
+                self.suspects.passed(partition.place, restored.committed)
             codec = partition.input.codec
             if restored.store is not None and codec is not None:
                 partition.overlay = Overlay[Any](restored.store, codec)

@@ -15,7 +15,7 @@ from streams.engine.step_watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -50,6 +50,7 @@ class Batch:
         "_process",
         "_watch",
         "error",
+        "hung",
         "messages",
         "next_offset",
         "outputs",
@@ -68,6 +69,8 @@ class Batch:
         self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None
         self._watch: Watch = UNWATCHED
+        self.hung: Mapping[int, str] = {}
+        """Offsets of records that hang, and where they do: the processor sets them aside."""
 
     def bind(
         self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None, watch: Watch = UNWATCHED

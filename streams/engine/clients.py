@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from streams.engine.hung import Trial
     from streams.engine.listener import Listener
     from streams.engine.settings import EngineSettings
     from streams.kafka.config import ClientConfig
@@ -46,3 +47,5 @@ class Clients:
     clock_s: Callable[[], float] = time.monotonic
     end_soon: Callable[[], None] = end_soon
     watch: Callable[[EngineSettings], Watch] = _watch
+    trial: Trial | None = None
+    """Tries records at which an earlier process may have hung; None: they are not tried."""

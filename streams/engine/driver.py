@@ -20,6 +20,7 @@ from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
 from streams.engine.batch import GENERATION, Batch, BatchMessage, BatchSchema
+from streams.engine.clients import Clients
 from streams.engine.engine import Engine
 from streams.engine.errors import NeedsPerson
 from streams.engine.facade import ConsumerFacade
@@ -29,6 +30,7 @@ from streams.engine.status import Status
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+    from streams.engine.hung import Trial
     from streams.engine.inputs import Input
     from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
@@ -222,6 +224,7 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
     web_host: str = "0.0.0.0",  # noqa: S104
     on_committed: Callable[[], None] = lambda: None,
     status: Status | None = None,
+    trial: Trial | None = None,
 ) -> App:
     """Make an app that reads `inputs`, without agents: attach one to `batches(app, input)` for each.
 
@@ -244,7 +247,7 @@ def create_app(  # noqa: PLR0913 - each a choice of the caller
         autodiscover=False,
         TableManager=Tables,
     )
-    app.engine = Engine(settings, inputs, status or Status(), on_committed)
+    app.engine = Engine(settings, inputs, status or Status(), on_committed, Clients(trial=trial))
     return app
 
 

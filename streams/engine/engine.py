@@ -14,8 +14,11 @@ from streams.engine.assignment import Assignment
 from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.errors import MustAbort, MustEnd, RecordsLost
+from streams.engine.hung import hung_in
 from streams.engine.lost import note_lost
 from streams.engine.settings import asker_config, client_config, consumer_config
+from streams.engine.step_watch import IN_HAND
+from streams.engine.suspects import Suspects
 from streams.engine.topology import Topology
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
 from streams.kafka.group import LOOK_SECONDS, GroupOffsetsReader
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from streams.engine.batch import Batch
+    from streams.engine.hung import Trial
     from streams.engine.inputs import Input, Watcher
     from streams.engine.listener import Tagged
     from streams.engine.partition import Partition
@@ -85,11 +89,13 @@ class Engine:
         clients, settings = self._clients, self.settings
         topology = Topology(self.inputs, settings.topics, clients.topics(settings), clients.clock_s)
         await asyncio.to_thread(topology.begin)
+        # read before the watch begins to note its own
+        suspects = _suspects(settings, clients.trial)
         self._watch = self._clients.watch(self.settings)
         consumer = self._clients.consumer(consumer_config(self.settings))
         self._poller = self._clients.poller(consumer, self.settings.batch_records_max, self)
         self._assignment = Assignment(
-            settings, clients, self.inputs, self.status, self._poller, self._lock, topology, self.on_failed
+            settings, clients, self.inputs, self.status, self._poller, self._lock, topology, self.on_failed, suspects
         )
         self._committer = Committer(self._assignment, self._on_committed, self._watch)
         await self._committer.start()
@@ -175,6 +181,8 @@ class Engine:
         if not batch.messages and batch.next_offset <= partition.position:
             return
         _check_order(partition, batch)
+        if partition.hung:
+            batch.hung = hung_in(batch.messages, partition.hung)
         batch.bind(partition.input.processor.process, partition.overlay, self._watch)
         try:
             await self._host.deliver(batch)
@@ -274,6 +282,13 @@ class Engine:
                 await self._poller.rejoin()
                 found = set()
             before = found
+
+
+def _suspects(settings: EngineSettings, trial: Trial | None) -> Suspects | None:
+    if trial is None:
+        return None
+    folder = settings.state_dir
+    return Suspects(folder, folder / IN_HAND, settings.step_seconds_max, trial)
 
 
 def _named(places: Iterable[PartitionId]) -> list[str]:

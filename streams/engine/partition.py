@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from streams.engine.stable import NOT_COMMITTED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from state.overlay import Overlay
+    from streams.engine.hung import Hung
     from streams.engine.inputs import Input
     from streams.kafka.offsets import PartitionId
 
@@ -19,7 +22,7 @@ class Partition:
     `committed` is the group's offset (-1: none yet), `pending` the one that the open cycle has reached.
     """
 
-    __slots__ = ("cancelled", "committed", "failures", "input", "number", "overlay", "pending", "ready", "tag")
+    __slots__ = ("cancelled", "committed", "failures", "hung", "input", "number", "overlay", "pending", "ready", "tag")
 
     def __init__(self, source: Input, number: int, tag: int) -> None:
         self.input = source
@@ -30,6 +33,8 @@ class Partition:
         self.pending: int | None = None
         self.ready = False
         self.failures = 0
+        self.hung: Mapping[int, Hung] = {}
+        """Records that hang, by offset."""
         self.cancelled = Event()
 
     @property

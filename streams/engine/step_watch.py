@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from streams.engine.in_hand import InHand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from streams.kafka.offsets import PartitionId
@@ -54,7 +53,7 @@ class Watch(Protocol):
         ...
 
 
-class StepWatch:
+class StepLimit:
     """A limit on how long the event loop may be busy without a break.
 
     All that may wait for a broker or a lock does so off the loop, so a loop that is busy for so long hangs. A thread of
@@ -65,37 +64,46 @@ class StepWatch:
     A process that was suspended for longer than the limit ends as it wakes, unless the machine itself slept.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        seconds: float,
-        slice_records: int = SLICE_RECORDS,
-        *,
-        name: str = IN_HAND,
-        clock_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.slice_records = slice_records
-        self._in_hand = InHand(folder / name)
+    def __init__(self, seconds: float) -> None:
+        self.renew_seconds = min(_RENEW_SECONDS_MAX, seconds / 4)
         self._seconds = seconds
-        self._renew_seconds = min(_RENEW_SECONDS_MAX, seconds / 4)
         self._renewed_s: float | None = None
+
+    def renew(self) -> bool:
+        """Let the limit begin again, if it was not renewed just now; return whether it was renewed."""
+        now_s = time.monotonic()
+        if self._renewed_s is not None and now_s - self._renewed_s < self.renew_seconds:
+            return False
+        self._renewed_s = now_s
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=_STDERR)
+        return True
+
+    def lift(self) -> None:
+        """Limit nothing any more."""
+        self._renewed_s = None
+        faulthandler.cancel_dump_traceback_later()
+
+
+class StepWatch:
+    """The limit, and the file of what is in hand, in a worker's state folder."""
+
+    slice_records = SLICE_RECORDS
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._in_hand = InHand(folder / IN_HAND)
+        self._limit = StepLimit(seconds)
         self._is_closed = False
         self._next: asyncio.TimerHandle | None = None
-        self._clock_s = clock_s
         self.take, self.clear = self._in_hand.take, self._in_hand.clear
 
     def start(self) -> None:
         self.renew()
-        self._next = asyncio.get_running_loop().call_later(self._renew_seconds, self.start)
+        self._next = asyncio.get_running_loop().call_later(self._limit.renew_seconds, self.start)
 
     def renew(self) -> None:
-        now_s = self._clock_s()
-        if self._is_closed or (self._renewed_s is not None and now_s - self._renewed_s < self._renew_seconds):
-            return
-        self._renewed_s = now_s
-        self._in_hand.note_time(int(time.time() * 1_000))
-        faulthandler.dump_traceback_later(self._seconds, exit=True, file=_STDERR)
+        if not self._is_closed and self._limit.renew():
+            self._in_hand.note_time(int(time.time() * 1_000))
 
     def hold(self, first: int, last: int) -> None:
         self.renew()
@@ -105,7 +113,7 @@ class StepWatch:
         self._is_closed = True
         if self._next is not None:
             self._next.cancel()
-        faulthandler.cancel_dump_traceback_later()
+        self._limit.lift()
 
 
 class Unwatched:

@@ -22,6 +22,8 @@ E = TypeVar("E")
 
 RAISED = "raised"
 """Reason of a record that made the code raise."""
+HUNG = "hung"
+"""Reason of a record that a worker hung at."""
 OF_LATER = (NewerState, FlowError, SettingsError)
 """A later release wrote the state or the settings, so no restart helps."""
 MUST_STOP = (*OF_LATER, StateUnreadable, RegistryUnusable)

@@ -10,7 +10,7 @@ from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from streams.collect.collector import collect
 from streams.engine.batch import Output
-from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
+from streams.fold.attempt import HUNG, Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
 from streams.processors.letters import LETTERS_PARTITION, dead_letter
@@ -98,7 +98,11 @@ class Collecting:
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
+        hung = batch.hung
         for message in batch.records():
+            if hung and message.offset() in hung:
+                yield self._letter(HUNG, hung[message.offset()], message)
+                continue
             outcome = attempt(self._collect, as_it_is, message, nothing_to_undo)
             if isinstance(outcome, Refused):
                 yield self._letter(outcome.reason, outcome.detail, message)

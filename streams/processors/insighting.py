@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.insights import Facts
 from schemas.journal import Configured
 from streams.engine.batch import Output
-from streams.fold.attempt import Refused, as_it_is, attempt
+from streams.fold.attempt import HUNG, Refused, as_it_is, attempt
 from streams.insights.fold import FactsRefused, configured, fold_facts
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED
@@ -63,11 +63,12 @@ class Insighting:
         for message in batch.records():
             if COPIED in dict(readable_headers(message)):
                 continue  # the state that was copied with the journal has counted it already
+            if message.offset() in batch.hung:
+                yield self._letter(HUNG, batch.hung[message.offset()], message)
+                continue
             outcome = attempt(partial(self._folded, overlay), as_it_is, message, overlay.roll_back)
             if isinstance(outcome, Refused):
-                letter = dead_letter("insights", outcome.reason, outcome.detail, message)
-                self._pending.append(letter)
-                yield Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
+                yield self._letter(outcome.reason, outcome.detail, message)
                 continue
             effects, outputs = outcome.effects
             self._changed |= effects.stocks
@@ -116,6 +117,11 @@ class Insighting:
         """Withdraw the gauges, which the next owner shows."""
         self._stocks = {}
         self._observer.withdraw_insights()
+
+    def _letter(self, reason: str, detail: str, message: Message) -> Output:
+        letter = dead_letter("insights", reason, detail, message)
+        self._pending.append(letter)
+        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
 
     def _outputs(self, effects: InsightEffects) -> Iterator[Output]:
         topics = self._topics

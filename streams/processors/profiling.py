@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.journal import PartitionProgress, Progress
 from streams.engine.batch import Output
-from streams.fold.attempt import Refused, attempt
+from streams.fold.attempt import HUNG, Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
 from streams.kafka.partitioner import partition_of
@@ -87,8 +87,11 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        read, undo = self._read, fold.undo
+        read, undo, hung = self._read, fold.undo, batch.hung
         for message in batch.records():
+            if hung and message.offset() in hung:
+                outputs.append(self._letter(Refused(None, HUNG, hung[message.offset()]), message, new))
+                continue
             outcome = attempt(fold, read, message, undo)
             record = outcome.record
             is_copy = record is not None and record.is_copy

@@ -1,0 +1,130 @@
+"""A record at which a worker may have hung is tried alone, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from state.overlay import Overlay
+from streams.engine.batch import Batch
+from streams.engine.hung import Hung, digest_of
+from streams.engine.restore import restore
+from streams.engine.step_watch import StepLimit
+from streams.kafka.reader import read_committed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from threading import Event
+
+    from streams.engine.restore import Restoration
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.offsets import PartitionId
+
+TRIAL_LOG = "trial.log"
+_SAID = "trial.out"
+_HUNG_EXIT = 1
+"""What `faulthandler` ends a process with. So does a trial that raises, but without a timeout's first line."""
+FAILED_EXIT = 3
+_POLL_SECONDS = 0.05
+_COMPUTED_SHARE = 0.25
+"""A record hangs if the process has used this share of the limit: else it waited for a disk, or was not let run."""
+_DETAIL_MAX = 6_000
+_TIMEOUT = re.compile(r"^Timeout \(\d+:\d\d:\d\d", re.MULTILINE)
+"""The first line of what `faulthandler` writes."""
+
+_log = structlog.get_logger(__name__)
+
+
+class TrialProcess:
+    """Runs `command TOPIC PARTITION LAST OFFSET...`, which must call `try_alone`; it blocks, also for minutes.
+
+    The offsets are those of records that are known to hang. The process reads one line, `given`, and has to end when
+    its standard input does.
+    """
+
+    def __init__(self, command: Sequence[str], given: bytes, settings: EngineSettings) -> None:
+        self._command = command
+        self._given = given
+        self._folder = settings.state_dir
+        self._seconds = settings.step_seconds_max
+
+    def __call__(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
+        """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown."""
+        command = [*self._command, place[0], str(place[1]), str(last), *(str(each.offset) for each in known)]
+        with (self._folder / _SAID).open("wb") as said, (self._folder / TRIAL_LOG).open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=log)  # noqa: S603 - ours
+            try:
+                computed_s = self._wait(process, cancelled)
+            finally:
+                process.kill()
+                process.wait()
+        return self._judge(place, process.returncode, computed_s)
+
+    def _wait(self, process: subprocess.Popen[bytes], cancelled: Event) -> float:
+        """Wait until it has ended, and return the seconds that it computed."""
+        pipe = process.stdin
+        if pipe is None:
+            raise RuntimeError("a trial has an input")
+        with pipe:
+            pipe.write(self._given + b"\n")
+            pipe.flush()
+            while not cancelled.is_set():
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    return usage.ru_utime + usage.ru_stime
+                time.sleep(_POLL_SECONDS)
+        return 0.0
+
+    def _judge(self, place: PartitionId, code: int, computed_s: float) -> Hung | None:
+        log = (self._folder / TRIAL_LOG).read_text(errors="replace")
+        lines = (self._folder / _SAID).read_text().splitlines()
+        timeout = _TIMEOUT.search(log)
+        if code != _HUNG_EXIT or timeout is None or not lines:
+            if code:
+                _log.warning("trial failed", topic=place[0], partition=place[1], exit_code=code, log=log[-_DETAIL_MAX:])
+            return None
+        if computed_s < self._seconds * _COMPUTED_SHARE:
+            _log.warning(
+                "trial waited instead of computing", topic=place[0], partition=place[1], computed_s=round(computed_s, 1)
+            )
+            return None
+        offset, digest = lines[-1].split()
+        return Hung(int(offset), digest, log[timeout.start() :][:_DETAIL_MAX])
+
+
+def try_alone(wanted: Restoration, last: int, known: Collection[int]) -> None:
+    """Process the records of a partition up to `last` one by one, and say which one is next; commit nothing.
+
+    The worker's own restored state is below them. A record that hangs ends this process. One that raises is passed: a
+    worker deals with it.
+    """
+    source, number = wanted.source, wanted.number
+    restored = restore(wanted)
+    if restored is None or restored.committed > last:
+        return
+    store, codec = restored.store, source.codec
+    overlay = None if store is None or codec is None else Overlay[Any](store, codec)
+    source.processor.assigned(number, overlay)
+    limit = StepLimit(wanted.settings.step_seconds_max)
+    settings, start = wanted.settings, max(restored.committed, 0)
+    for message in read_committed(settings.brokers, source.topic, settings.client, [number], {number: start}):
+        offset = message.offset() or 0
+        if offset > last:
+            break
+        batch = Batch(source.topic, number, [message], offset + 1)
+        batch.hung = {offset: ""} if offset in known else {}
+        batch.bind(source.processor.process, overlay)
+        sys.stdout.write(f"{offset} {digest_of(message)}\n")
+        sys.stdout.flush()
+        limit.renew()
+        batch.run()
+    limit.lift()
+    if store is not None:
+        store.close()

@@ -1,0 +1,78 @@
+"""A trial in a process of its own, and what its end says of a record."""
+
+from __future__ import annotations
+
+import sys
+from threading import Event, Timer
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from streams.engine.hung import Hung, digest_of, hung_in
+from streams.engine.settings import EngineSettings
+from streams.engine.trial import TrialProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACE = "shop.journal", 3
+LIMIT_SECONDS = 1.0
+SETTINGS = b'{"prefix": "shop"}'
+BEGINS = f"""
+import faulthandler, re, sys, time
+assert sys.stdin.buffer.readline() == {SETTINGS!r} + b"\\n"
+topic, partition, last, *known = sys.argv[1:]
+assert (topic, partition, last) == ("shop.journal", "3", "22")
+print("7 first", flush=True)
+print("8 second", flush=True)
+faulthandler.dump_traceback_later({LIMIT_SECONDS}, exit=True)
+"""
+HANGS = BEGINS + 're.match(r"(a+)+$", "a" * 60 + "b")'
+ENDS = {
+    "passes": BEGINS,
+    "passes what is known": BEGINS + 'if "8" not in known: time.sleep(60)',
+    "fails": BEGINS + "raise OSError('Timeout')",
+    "waits for a disk": BEGINS + "time.sleep(60)",
+    "is killed": BEGINS + "import os; os.kill(os.getpid(), 9)",
+}
+
+
+class AMessage:
+    def __init__(self, offset: int, value: bytes) -> None:
+        self.offset = lambda: offset
+        self.key = lambda: b"u:anna"
+        self.value = lambda: value
+
+
+def a_trial(code: str, folder: Path) -> TrialProcess:
+    settings = EngineSettings("", "shop", "shop-0", folder, step_seconds_max=LIMIT_SECONDS)
+    return TrialProcess((sys.executable, "-c", code), SETTINGS, settings)
+
+
+def test_a_record_hangs_if_its_trial_computes_until_the_limit(tmp_path: Path) -> None:
+    found = a_trial(HANGS, tmp_path)(PLACE, 22, [], Event())
+    assert found is not None
+    assert (found.offset, found.digest) == (8, "second")
+    assert found.detail.startswith("Timeout (0:00:01)!")
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_any_other_end_of_a_trial_blames_no_record(tmp_path: Path, end: str) -> None:
+    known = [Hung(8, "second", "where")]
+    assert a_trial(ENDS[end], tmp_path)(PLACE, 22, known, Event()) is None
+
+
+def test_a_trial_ends_at_once_when_its_partition_is_given_up(tmp_path: Path) -> None:
+    cancelled = Event()
+    Timer(0.3, cancelled.set).start()
+    code = BEGINS.replace(str(LIMIT_SECONDS), "60") + "time.sleep(60)"
+    began_s = monotonic()
+    assert a_trial(code, tmp_path)(PLACE, 22, [], cancelled) is None
+    assert monotonic() - began_s < 30
+
+
+def test_only_a_record_with_the_same_bytes_is_set_aside() -> None:
+    messages: list[Any] = [AMessage(7, b"good"), AMessage(8, b"bad"), AMessage(9, b"good")]
+    hung = {8: Hung(8, digest_of(messages[1]), "where"), 9: Hung(9, digest_of(messages[1]), "elsewhere")}
+    assert hung_in(messages, hung) == {8: "where"}
