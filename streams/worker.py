@@ -59,7 +59,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         raise
 
 
-def try_records(place: PartitionId, last: int, hung: Collection[int]) -> None:
+def try_records(place: PartitionId, last: int, limit_s: float, hung: Collection[int]) -> None:
     """Process a partition's records up to `last` alone; a process ends with 1 in the middle of one that hangs.
 
     The worker that started this process writes its settings to the standard input, and keeps it open.
@@ -74,7 +74,7 @@ def try_records(place: PartitionId, last: int, hung: Collection[int]) -> None:
     topology = Topology(engine.inputs, engine.settings.topics, clients.topics(engine.settings), clients.clock_s)
     topology.begin()
     wanted = Restoration(engine.settings, clients, source, number, Event(), lambda _: None, topology.ids)
-    try_alone(wanted, last, hung)
+    try_alone(wanted, last, limit_s, hung)
 
 
 def _end_with_the_input() -> None:

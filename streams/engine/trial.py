@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -34,6 +35,8 @@ FAILED_EXIT = 3
 _POLL_SECONDS = 0.05
 _COMPUTED_SHARE = 0.25
 """A record hangs if the process has used this share of the limit: else it waited for a disk, or was not let run."""
+_FACTORS = (1, 4)
+"""By which the limit is made longer from one attempt to the next, on a machine that does not let it run."""
 _DETAIL_MAX = 6_000
 _TIMEOUT = re.compile(r"^Timeout \(\d+:\d\d:\d\d", re.MULTILINE)
 """The first line of what `faulthandler` writes."""
@@ -41,11 +44,18 @@ _TIMEOUT = re.compile(r"^Timeout \(\d+:\d\d:\d\d", re.MULTILINE)
 _log = structlog.get_logger(__name__)
 
 
-class TrialProcess:
-    """Runs `command TOPIC PARTITION LAST OFFSET...`, which must call `try_alone`; it blocks, also for minutes.
+class _Ended(NamedTuple):
+    """How a process ended: its exit code, and the seconds that it computed."""
 
-    The offsets are those of records that are known to hang. The process reads one line, `given`, and has to end when
-    its standard input does.
+    code: int
+    computed_s: float
+
+
+class TrialProcess:
+    """Runs `command TOPIC PARTITION LAST LIMIT OFFSET...`, which must call `try_alone`; it blocks, also for minutes.
+
+    The limit is in seconds; the offsets are those of records that are known to hang. The process reads one line,
+    `given`, and has to end when its standard input does.
     """
 
     def __init__(self, command: Sequence[str], given: bytes, settings: EngineSettings) -> None:
@@ -56,7 +66,17 @@ class TrialProcess:
 
     def __call__(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
         """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown."""
-        command = [*self._command, place[0], str(place[1]), str(last), *(str(each.offset) for each in known)]
+        for factor in _FACTORS:
+            limit_s = self._seconds * factor
+            words = [place[0], str(place[1]), str(last), str(limit_s), *(str(each.offset) for each in known)]
+            ended = self._run([*self._command, *words], cancelled)
+            hung = self._hung(ended.code)
+            if hung is None or ended.computed_s >= self._seconds * _COMPUTED_SHARE:
+                return hung
+            _log.warning("trial waited instead of computing", limit_s=limit_s, computed_s=round(ended.computed_s, 1))
+        return None
+
+    def _run(self, command: Sequence[str], cancelled: Event) -> _Ended:
         with (self._folder / _SAID).open("wb") as said, (self._folder / TRIAL_LOG).open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=log)  # noqa: S603 - ours
             try:
@@ -64,42 +84,38 @@ class TrialProcess:
             finally:
                 process.kill()
                 process.wait()
-        return self._judge(place, process.returncode, computed_s)
+                if process.stdin is not None:
+                    process.stdin.close()
+        return _Ended(process.returncode, computed_s)
 
     def _wait(self, process: subprocess.Popen[bytes], cancelled: Event) -> float:
         """Wait until it has ended, and return the seconds that it computed."""
-        pipe = process.stdin
-        if pipe is None:
-            raise RuntimeError("a trial has an input")
-        with pipe:
-            pipe.write(self._given + b"\n")
-            pipe.flush()
-            while not cancelled.is_set():
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    process.returncode = os.waitstatus_to_exitcode(status)
-                    return usage.ru_utime + usage.ru_stime
-                time.sleep(_POLL_SECONDS)
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                # unbuffered: a line is less than a pipe holds
+                os.write(process.stdin.fileno(), self._given + b"\n")
+        while not cancelled.is_set():
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return usage.ru_utime + usage.ru_stime
+            time.sleep(_POLL_SECONDS)
         return 0.0
 
-    def _judge(self, place: PartitionId, code: int, computed_s: float) -> Hung | None:
+    def _hung(self, code: int) -> Hung | None:
+        """Return the record at which a process with this exit code has hung."""
         log = (self._folder / TRIAL_LOG).read_text(errors="replace")
         lines = (self._folder / _SAID).read_text().splitlines()
         timeout = _TIMEOUT.search(log)
-        if code != _HUNG_EXIT or timeout is None or not lines:
-            if code:
-                _log.warning("trial failed", topic=place[0], partition=place[1], exit_code=code, log=log[-_DETAIL_MAX:])
-            return None
-        if computed_s < self._seconds * _COMPUTED_SHARE:
-            _log.warning(
-                "trial waited instead of computing", topic=place[0], partition=place[1], computed_s=round(computed_s, 1)
-            )
-            return None
-        offset, digest = lines[-1].split()
-        return Hung(int(offset), digest, log[timeout.start() :][:_DETAIL_MAX])
+        if code == _HUNG_EXIT and timeout is not None and lines:
+            offset, digest = lines[-1].split()
+            return Hung(int(offset), digest, log[timeout.start() :][:_DETAIL_MAX])
+        if code:
+            _log.warning("trial failed", exit_code=code, log=log[-_DETAIL_MAX:])
+        return None
 
 
-def try_alone(wanted: Restoration, last: int, known: Collection[int]) -> None:
+def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[int]) -> None:
     """Process the records of a partition up to `last` one by one, and say which one is next; commit nothing.
 
     The worker's own restored state is below them. A record that hangs ends this process. One that raises is passed: a
@@ -112,7 +128,7 @@ def try_alone(wanted: Restoration, last: int, known: Collection[int]) -> None:
     store, codec = restored.store, source.codec
     overlay = None if store is None or codec is None else Overlay[Any](store, codec)
     source.processor.assigned(number, overlay)
-    limit = StepLimit(wanted.settings.step_seconds_max)
+    limit = StepLimit(limit_s)
     settings, start = wanted.settings, max(restored.committed, 0)
     for message in read_committed(settings.brokers, source.topic, settings.client, [number], {number: start}):
         offset = message.offset() or 0

@@ -22,11 +22,11 @@ SETTINGS = b'{"prefix": "shop"}'
 BEGINS = f"""
 import faulthandler, re, sys, time
 assert sys.stdin.buffer.readline() == {SETTINGS!r} + b"\\n"
-topic, partition, last, *known = sys.argv[1:]
+topic, partition, last, limit, *known = sys.argv[1:]
 assert (topic, partition, last) == ("shop.journal", "3", "22")
 print("7 first", flush=True)
 print("8 second", flush=True)
-faulthandler.dump_traceback_later({LIMIT_SECONDS}, exit=True)
+faulthandler.dump_traceback_later(float(limit), exit=True)
 """
 HANGS = BEGINS + 're.match(r"(a+)+$", "a" * 60 + "b")'
 ENDS = {
@@ -54,7 +54,7 @@ def test_a_record_hangs_if_its_trial_computes_until_the_limit(tmp_path: Path) ->
     found = a_trial(HANGS, tmp_path)(PLACE, 22, [], Event())
     assert found is not None
     assert (found.offset, found.digest) == (8, "second")
-    assert found.detail.startswith("Timeout (0:00:01)!")
+    assert found.detail.startswith(("Timeout (0:00:01)!", "Timeout (0:00:04)!"))
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -66,7 +66,7 @@ def test_any_other_end_of_a_trial_blames_no_record(tmp_path: Path, end: str) -> 
 def test_a_trial_ends_at_once_when_its_partition_is_given_up(tmp_path: Path) -> None:
     cancelled = Event()
     Timer(0.3, cancelled.set).start()
-    code = BEGINS.replace(str(LIMIT_SECONDS), "60") + "time.sleep(60)"
+    code = BEGINS.replace("float(limit)", "60") + "time.sleep(60)"
     began_s = monotonic()
     assert a_trial(code, tmp_path)(PLACE, 22, [], cancelled) is None
     assert monotonic() - began_s < 30
