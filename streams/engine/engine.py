@@ -17,8 +17,7 @@ from streams.engine.errors import MustAbort, MustEnd, RecordsLost
 from streams.engine.hung import hung_in
 from streams.engine.lost import note_lost
 from streams.engine.settings import asker_config, client_config, consumer_config
-from streams.engine.step_watch import IN_HAND
-from streams.engine.suspects import Suspects
+from streams.engine.suspects import suspects_of
 from streams.engine.topology import Topology
 from streams.kafka.ends import ASK_SECONDS, EndOffsets
 from streams.kafka.group import LOOK_SECONDS, GroupOffsetsReader
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from streams.engine.batch import Batch
-    from streams.engine.hung import Trial
     from streams.engine.inputs import Input, Watcher
     from streams.engine.listener import Tagged
     from streams.engine.partition import Partition
@@ -90,7 +88,7 @@ class Engine:
         topology = Topology(self.inputs, settings.topics, clients.topics(settings), clients.clock_s)
         await asyncio.to_thread(topology.begin)
         # read before the watch begins to note its own
-        suspects = _suspects(settings, clients.trial)
+        suspects = suspects_of(settings, clients.trial)
         self._watch = self._clients.watch(self.settings)
         consumer = self._clients.consumer(consumer_config(self.settings))
         self._poller = self._clients.poller(consumer, self.settings.batch_records_max, self)
@@ -99,7 +97,8 @@ class Engine:
         )
         self._committer = Committer(self._assignment, self._on_committed, self._watch)
         await self._committer.start()
-        self.status.poller = self._poller
+        self.status.poller, self.status.topology = self._poller, topology
+        self.status.note_answer()
         asker = self._clients.consumer(asker_config(self.settings))
         self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker, self.status.clock.clock_s)))]
         self._asking.append(asyncio.create_task(topology.watch(settings.topics_check_ms, self.on_failed)))
@@ -245,9 +244,10 @@ class Engine:
                     answers = await asyncio.to_thread(ends.ask, places)
                 except Exception as error:  # noqa: BLE001 - asked again soon; a broker may be away
                     _log.warning("end offsets unknown", error=str(error))
-                else:
-                    self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
-                    self._wake.set()
+                    continue
+                self.status.ends.update((at, end) for at, end in answers.items() if self.status.is_owner_of(*at))
+                self._wake.set()
+            self.status.note_answer()
 
     async def _look(self, offsets: GroupOffsetsReader, topic: str, watcher: Watcher) -> None:
         is_wanted = False
@@ -282,13 +282,6 @@ class Engine:
                 await self._poller.rejoin()
                 found = set()
             before = found
-
-
-def _suspects(settings: EngineSettings, trial: Trial | None) -> Suspects | None:
-    if trial is None:
-        return None
-    folder = settings.state_dir
-    return Suspects(folder, folder / IN_HAND, settings.step_seconds_max, trial)
 
 
 def _named(places: Iterable[PartitionId]) -> list[str]:

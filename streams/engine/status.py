@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from streams.engine.partition import Partition
     from streams.engine.poller import Poller
+    from streams.engine.topology import Topology
     from streams.engine.transaction import Transactions
     from streams.kafka.offsets import End, PartitionId
 
@@ -37,6 +38,8 @@ class Status:
         self.partitions: dict[PartitionId, Partition] = {}
         self.poller: Poller | None = None
         self.transactions: Transactions | None = None
+        self.topology: Topology | None = None
+        self._answered_s: float | None = None
 
     @property
     def ready(self) -> bool:
@@ -52,6 +55,23 @@ class Status:
     def unsent(self) -> int:
         """Return how many records the producer has that the brokers have not yet accepted."""
         return self.transactions.unsent if self.transactions else 0
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long the brokers have not answered; 0 before the first question.
+
+        Every broker that leads a partition of this worker has to answer. Without partitions any broker does.
+        """
+        answered_s = self._answered_s
+        if answered_s is None:
+            return 0.0
+        if not self.partitions and self.topology is not None and self.topology.asked_s is not None:
+            answered_s = self.topology.asked_s
+        return max(0.0, time.monotonic() - answered_s)
+
+    def note_answer(self) -> None:
+        """Note that the brokers have answered, or that there was nothing to ask."""
+        self._answered_s = time.monotonic()
 
     @property
     def clock_ahead_s(self) -> float:

@@ -11,6 +11,7 @@ import structlog
 
 from streams.engine.hung import Hung
 from streams.engine.in_hand import left_in_hand
+from streams.engine.step_watch import IN_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from streams.engine.hung import Trial
+    from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
 
 HUNG = "hung.json"
@@ -108,6 +110,13 @@ class Suspects:
         fresh = self._path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(list(self._noted.values())))
         fresh.replace(self._path)
+
+
+def suspects_of(settings: EngineSettings, trial: Trial | None) -> Suspects | None:
+    """Return what a worker may have hung at; None: it cannot be tried."""
+    if trial is None:
+        return None
+    return Suspects(settings.state_dir, settings.state_dir / IN_HAND, settings.step_seconds_max, trial)
 
 
 def _read(path: Path) -> list[_Noted]:

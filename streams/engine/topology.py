@@ -46,6 +46,11 @@ class Topology:
         self.ids: dict[str, str] = {}
         """By topic, as at the start; empty where the brokers have no ids."""
 
+    @property
+    def asked_s(self) -> float | None:
+        """Return when the brokers last answered, by the clock; None: they have not been asked."""
+        return self._asked_s
+
     def begin(self) -> None:
         """Look for the first time; blocks.
 

@@ -123,13 +123,13 @@ def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[
     """
     source, number = wanted.source, wanted.number
     restored = restore(wanted)
-    if restored is None or restored.committed > last:
+    if restored is None or restored.start > last:
         return
     store, codec = restored.store, source.codec
     overlay = None if store is None or codec is None else Overlay[Any](store, codec)
     source.processor.assigned(number, overlay)
     limit = StepLimit(limit_s)
-    settings, start = wanted.settings, max(restored.committed, 0)
+    settings, start = wanted.settings, max(restored.start, 0)
     for message in read_committed(settings.brokers, source.topic, settings.client, [number], {number: start}):
         offset = message.offset() or 0
         if offset > last:

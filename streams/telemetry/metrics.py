@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
+SILENT_S_MAX = 30.0
+"""Brokers that have not answered for longer are away: the worker is not ready, and its lag is not known."""
+
+
 class EngineStatus(Protocol):
     """The engine's status, at any time, on the event loop. Times are unix seconds, 0 before the first."""
 
@@ -48,6 +52,10 @@ class EngineStatus(Protocol):
     @property
     def aborts(self) -> int:
         """Return how many cycles were aborted since the start."""
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long the brokers have not answered."""
 
     @property
     def unsent(self) -> int:
@@ -221,14 +229,17 @@ class _Engine(Collector):
         yield _gauge("touchstream_unsent_records", "Records that the brokers have not yet accepted", status.unsent)
         # More than half a second off: set this machine's clock, or a broker's. nan: no broker stamped a record lately.
         yield _gauge("touchstream_clock_ahead_seconds", "Clock here, ahead of the brokers'", status.clock_ahead_s)
+        # Rises: no broker answers, or one that leads a partition of this worker does not. See to the brokers.
+        yield _gauge("touchstream_brokers_silent_seconds", "Time since the brokers answered", status.silent_s)
         lags = status.lags()
         # More than 0: retention deletes records before they are read. See the runbook, RecordsLost.
         lost = CounterMetricFamily("touchstream_lost_records", "Records deleted unread", labels=["topic", "partition"])
         for (topic, partition), count in sorted({**dict.fromkeys(lags, 0), **status.lost}.items()):
             lost.add_metric([topic, str(partition)], count)
         yield lost
-        # Grows: more arrives than is processed. Add workers, up to the number of partitions.
-        yield _by_partition("touchstream_lag_records", "Records not yet processed", lags)
+        # Grows: more arrives than is processed. Add workers, up to the number of partitions. Missing: not known.
+        known = lags if status.silent_s <= SILENT_S_MAX else {}
+        yield _by_partition("touchstream_lag_records", "Records not yet processed", known)
         # Below 1: the partition is being restored, and its customers wait.
         yield _by_partition("touchstream_restored_ratio", "Share of the state restored", status.restored())
         # Uneven for long: a worker is missing, or there are more workers than partitions.

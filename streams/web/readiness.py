@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.telemetry.metrics import SILENT_S_MAX
+
 if TYPE_CHECKING:
     from streams.telemetry.metrics import EngineStatus
 
@@ -26,6 +28,8 @@ def unready_reason(status: EngineStatus, now_s: float) -> str | None:
     poll_age_s = now_s - status.polled_s
     if poll_age_s > POLL_AGE_MAX_S:
         return f"the poller has not polled for {poll_age_s:.0f} s"
+    if status.silent_s > SILENT_S_MAX:
+        return f"the brokers have not answered for {status.silent_s:.0f} s"
     lag = sum(status.lags().values())
     commit_age_s = now_s - status.committed_s
     if lag > 0 and status.commits > 0 and commit_age_s > COMMIT_AGE_MAX_S:

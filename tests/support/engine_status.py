@@ -18,6 +18,7 @@ class AnEngine:
     aborts: int = 1
     restore_s: float = 2.5
     unsent: int = 7
+    silent_s: float = 0.5
     clock_ahead_s: float = -0.25
     failure: str = ""
     lost: dict[tuple[str, int], int] = field(default_factory=dict)

@@ -17,3 +17,13 @@ def test_the_engine_is_asked_at_each_scrape_and_a_partition_that_left_leaves_no_
     engine.owned = {}
     assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
     assert value(metrics, "partitions_owned") == 0
+
+
+def test_a_lag_is_shown_only_while_the_brokers_answer() -> None:
+    metrics, engine = Metrics(), AnEngine(owned={JOURNAL: 5}, silent_s=31.0)
+    metrics.watch(engine)
+    assert value(metrics, "lag_records", topic="t.journal", partition="0") is None
+    assert value(metrics, "brokers_silent_seconds") == 31
+    assert value(metrics, "partitions_owned") == 1
+    engine.silent_s = 2.0
+    assert value(metrics, "lag_records", topic="t.journal", partition="0") == 5

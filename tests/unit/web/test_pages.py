@@ -61,6 +61,7 @@ def test_a_restored_worker_that_polls_is_ready() -> None:
     ("begun", "reason"),
     [
         (lambda: an_engine(share=0.25, ready=False), "restoring t.journal/0 (25%)"),
+        (lambda: an_engine(silent_s=47.0), "the brokers have not answered for 47 s"),
         (lambda: an_engine(ready=False), "not a member of the group"),
         (lambda: an_engine(polled_s=time.time() - 60), "poller"),
         (lambda: an_engine(owned={JOURNAL: 7}, committed_s=time.time() - 120), "7 records wait"),
