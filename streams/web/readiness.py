@@ -25,6 +25,11 @@ def unready_reason(status: EngineStatus, now_s: float) -> str | None:
         return "restoring " + ", ".join(f"{name} ({share:.0%})" for name, share in sorted(behind.items()))
     if not status.ready:
         return "not a member of the group yet"
+    return _silence(status, now_s)
+
+
+def _silence(status: EngineStatus, now_s: float) -> str | None:
+    """Return what has not happened for too long, in one sentence."""
     poll_age_s = now_s - status.polled_s
     if poll_age_s > POLL_AGE_MAX_S:
         return f"the poller has not polled for {poll_age_s:.0f} s"

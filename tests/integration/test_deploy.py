@@ -58,6 +58,7 @@ class Engine:
     unsent = 0
     clock_ahead_s = 0.0
     failure = ""
+    silent_s = 0.0
     lost: ClassVar[dict[tuple[str, int], int]] = {}
 
     def lags(self) -> dict[tuple[str, int], int]:
