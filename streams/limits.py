@@ -149,6 +149,8 @@ WOKEN_OUTPUTS_MAX = 400
 LONG_MAX = (1 << 63) - 1
 LONG_MIN = -(1 << 63)
 """The longs of Avro and of msgpack."""
+INT_MAX = (1 << 31) - 1
+"""The largest int of Avro."""
 LONG_BYTES_MAX = 10
 """Bytes of one long in Avro."""
 CHARACTER_BYTES_MAX = 4
@@ -167,6 +169,30 @@ COUNTS_BYTES_MAX = FACTS_BYTES_MAX - FACTS_ROWS_MAX * ROW_BYTES_MAX - 100
 BY_CHARS_MAX = 1_000
 """Of the dimension of a count: a model, a channel of TEXT_BYTES_MAX and a currency. So one count has less than 5 kB."""
 
+# ---------------------------------------------------------------------------------------------------------- insights
+
+COUNTS_TAKEN_MAX = 20_000
+"""Counts of one record that are added up. Our releases wrote fewer; a record of 1 MB could hold 130,000."""
+ROWS_TAKEN_MAX = 20_000
+"""Panel rows of one record that are taken."""
+DIMENSION_BYTES_MAX = 160
+"""Of a dimension with its value, where its sums are kept apart: a flow's name has at most 64 characters."""
+CURRENCIES_MAX = 200
+"""Kept apart in a window; ISO 4217 has 180. A window of hostile ones then has 2 x 200 sums below 80 bytes each."""
+FLOWS_MAX = 1_000
+"""Whose messages are kept apart in a window: below 200 kB."""
+SLOT_ROWS_MAX = 1_000
+"""Panel rows kept of one hour: 65 kB, learnt in about 25 ms. A week has 168 such hours, a panel about 20,000 rows."""
+ENGAGEMENT_MAX = 1e9
+"""Of a panel row. One customer would have to click 128 times a second for 90 days."""
+LATE_MS_MAX = 2 * 86_400_000
+"""How far after a record's own append time an hour may be: the door lets a day in, the rest is for clocks and waits."""
+AHEAD_MS_MAX = 5_000
+"""How far after its own append time a record may say that time has come: clocks of brokers differ by less."""
+KPIS_A_STEP = 1_000
+STEPS_A_RECORD = 500
+"""After so many KPIs, or hours and days that closed, a record is done and another one goes on: 20 to 50 ms."""
+
 # ----------------------------------------------------------------------------------------------------- what is written
 
 OUTPUT_BYTES_MAX = 1_000_000
@@ -176,6 +202,7 @@ Below Kafka's default of 1,048,588 bytes for a batch, with room for its own byte
 """
 OUTPUT_HEADERS_BYTES_MAX = 64
 """Of a touchpoint in the journal: two names, a time and the hops are 29."""
+
 # ------------------------------------------------------------------------------------------- a file that people write
 
 DOCUMENT_BYTES_MAX = 262_144
@@ -189,3 +216,8 @@ DOCUMENT_LEVELS_MAX = 60
 """Lists and mappings within each other, which their readers follow by calling themselves. A flow has about 8."""
 DIGITS_MAX = 18
 """Digits of a whole number in it: so many always fit a long, and Python refuses to read more than 4,300."""
+
+
+def as_long(value: int) -> int:
+    """Return the long that is nearest to a sum."""
+    return min(max(value, LONG_MIN), LONG_MAX)

@@ -81,7 +81,7 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
             for name in (topics.triggers, topics.decisions, topics.credits, topics.segments)
         ),
         TopicSpec(topics.profiles, journal, _COMPACTED),
-        TopicSpec(topics.facts, 1, _FOREVER),
+        TopicSpec(topics.facts, 1, {**_FOREVER, **stamped}),
         TopicSpec(topics.kpis, 1, _FOREVER),
         TopicSpec(topics.anomalies, 1, _FOREVER),
         TopicSpec(topics.models, 1, _COMPACTED),

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from schemas.insights import Anomaly, Kpi, Model
     from schemas.journal import ModelChunk, ModelTick
+
+
+TOO_OLD, UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME, LATE_ROW, ROW_BEYOND = LEFT_OUT = (
+    "too_old",
+    "unknown",
+    "bad_hour",
+    "bad_row",
+    "bad_time",
+    "late_row",
+    "row_beyond",
+)
+"""Why facts are not added up: see the metric `facts_left_out`."""
+FOREIGN = frozenset({UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME})
+"""What no release of ours writes."""
 
 
 @dataclass(slots=True)
@@ -23,8 +38,12 @@ class InsightEffects:
     models: list[Model] = field(default_factory=list)
     broadcast: list[ModelChunk | ModelTick] = field(default_factory=list)
     stocks: dict[tuple[str, str], int] = field(default_factory=dict)
+    is_behind: bool = False
+    """Whether hours, days or weeks that are complete wait for another record."""
     corrections: int = 0
-    corrections_too_old: int = 0
-    dimensions_refused: int = 0
-    panel_rows_late: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Facts that were not added up, by why: LEFT_OUT."""
+    beyond_long: int = 0
+    """KPIs of which a part is not exact, as no long holds it."""
+    rows_learnt: int = 0
     cluster_restarts: int = 0

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from schemas.refusal import Refusal
 from state.rules import raised_rules
-from streams.insights.anomalies import WATCHED, observe
-from streams.insights.effects import InsightEffects
-from streams.insights.fires import watch_days
-from streams.insights.inputs import watch_inputs
+from streams.insights.anomalies import WATCHED
+from streams.insights.checks import too_many, usable
+from streams.insights.dimensions import added_to_stocks
+from streams.insights.effects import BAD_HOUR, BAD_ROW, BAD_TIME, UNKNOWN, InsightEffects
 from streams.insights.state import (
     CLOCK,
     CLUSTERS,
@@ -32,20 +32,16 @@ from streams.insights.state import (
     Stocks,
     detector_key,
 )
-from streams.insights.ticks import add_panel, advance
-from streams.insights.windows import add_counts, close_windows
+from streams.insights.steps import conclude
+from streams.insights.ticks import add_panel
+from streams.insights.windows import add_counts
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from zoneinfo import ZoneInfo
 
     from schemas.insights import Anomaly, Count, Facts
     from schemas.journal import Configured
-    from streams.insights.windows import ClosedHour
-
-# apart from segments and the like, the code names totals, so there are few
-STOCKS_MAX = 1_000
 
 
 class FactsRefused(Refusal):
@@ -56,21 +52,27 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
     """Take in the settings that decide from here on.
 
     Raises:
-        SettingsError: they are wrong.
+        FactsRefused: they change what is fixed for the life of a prefix, so we did not write them.
+        SettingsError: they are wrong, so a later release wrote them.
         NewerState: this release does not know their rules.
     """
-    _parsed(record.settings)
+    settings = _parsed(record.settings)
     held: Settings | None = state.get(SETTINGS)
+    if held is not None and _fixed(state, _parsed(held.text)) != (settings.clock, settings.journal_partitions):
+        raise FactsRefused("other_prefix", "the settings have another clock or number of partitions than this prefix")
     rules = raised_rules(held.rules if held is not None else 1, record)
     state.put(SETTINGS, Settings(record.settings, rules), 0)
     return InsightEffects()
 
 
-def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
+def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightEffects:
     """Fold one record of facts; the order of records of different journal partitions does not matter.
 
+    `appended_ms` is when a broker appended the record, 0: no broker said so.
+
     Raises:
-        FactsRefused: no settings were folded before, or the record names a journal partition that they do not have.
+        FactsRefused: no settings were folded before, or the record names a journal partition that they do not have,
+            or it holds more than we write.
     """
     held: Settings | None = state.get(SETTINGS)
     if held is None:
@@ -81,24 +83,30 @@ def fold_facts(state: Partition, facts: Facts) -> InsightEffects:
             "unknown_partition",
             f"facts of journal partition {facts.partition}; there are {settings.journal_partitions}",
         )
-    effects = InsightEffects()
+    excess = too_many(facts)
+    if excess is not None:
+        raise FactsRefused("too_large", excess)
+    given, effects = usable(facts, appended_ms), InsightEffects()
+    effects.left_out.update({BAD_HOUR: given.bad_hours, BAD_ROW: given.bad_rows, BAD_TIME: given.bad_times})
     before: Clock = state.get(CLOCK) or Clock()
-    _add_stocks(state, facts.counts, effects)
-    clock = add_counts(state, before, facts.counts, settings.zone, effects)
-    clock = add_panel(state, clock, facts.panel, effects)
-    clock = _heard(clock, facts, settings.journal_partitions)
+    _add_stocks(state, given.counts, effects)
+    clock = add_counts(state, before, given.counts, settings.zone, effects)
+    clock = add_panel(state, clock, given.panel, effects)
+    if given.complete_to_ms is not None:
+        clock = _heard(clock, facts.partition, given.complete_to_ms, settings.journal_partitions)
     complete_to_ms = _complete_to_ms(clock)
     if complete_to_ms is not None:
-        day_ms = clock.day_ms
-        clock, hours = close_windows(state, clock, complete_to_ms, settings, effects)
-        if clock.day_ms != day_ms:
-            watch_days(state, day_ms, clock.day_ms, settings, effects)
-        _watch(state, hours, settings.zone, effects)
-        watch_inputs(state, hours, settings, effects)
-        clock = advance(state, clock, complete_to_ms, settings, effects)
+        clock = conclude(state, clock, complete_to_ms, settings, effects)
     if clock != before:
         state.put(CLOCK, clock, 0)
     return effects
+
+
+def _fixed(state: Partition, settings: DomainSettings) -> tuple[str, int]:
+    """Return the clock and the number of journal partitions, which repartition has raised in a copied state."""
+    clock: Clock | None = state.get(CLOCK)
+    heard = len(clock.complete_ms) if clock is not None else 0
+    return settings.clock, heard or settings.journal_partitions
 
 
 def open_anomalies(state: Partition) -> list[Anomaly]:
@@ -139,51 +147,38 @@ def _named(key: str) -> tuple[str, str]:
 
 
 def _add_stocks(state: Partition, counts: Iterable[Count], effects: InsightEffects) -> None:
-    added: dict[str, int] = {}
+    more: dict[str, int] = {}
     for count in counts:
         if not count.hour_ms:
             key = f"{count.name}|{count.by}"
-            added[key] = added.get(key, 0) + count.value
-    if not added:
+            more[key] = more.get(key, 0) + count.value
+    if not more:
         return
     held: Stocks | None = state.get(STOCKS)
-    totals = dict(held.totals) if held else {}
-    for key, value in added.items():
-        if key not in totals and len(totals) >= STOCKS_MAX:
-            effects.dimensions_refused += 1
-            continue
-        totals[key] = totals.get(key, 0) + value
-        effects.stocks[_named(key)] = totals[key]
-    state.put(STOCKS, Stocks(totals), 0)
+    before = held.totals if held else {}
+    added = added_to_stocks(before, more)
+    effects.left_out[UNKNOWN] += added.refused
+    for key in added.moved & before.keys():
+        effects.stocks[_named(key)] = 0
+    for key, total in added.counts.items():
+        if before.get(key) != total:
+            effects.stocks[_named(key)] = total
+    state.put(STOCKS, Stocks(added.counts), 0)
 
 
-def _heard(clock: Clock, facts: Facts, partitions: int) -> Clock:
-    told_ms = facts.complete_to_ms
-    if told_ms is None:
-        return clock
+def _heard(clock: Clock, partition: int, reached_ms: int, partitions: int) -> Clock:
     missing = (None,) * (partitions - len(clock.complete_ms))
     spoken = list(clock.spoken_ms + missing)
     complete = list(clock.complete_ms + missing)
-    at = facts.partition
-    last_ms = complete[at]
-    if last_ms is not None and told_ms <= last_ms:
+    last_ms = complete[partition]
+    if last_ms is not None and reached_ms <= last_ms:
         return clock
-    complete[at] = told_ms
-    first_ms = spoken[at]
-    spoken[at] = told_ms if first_ms is None else first_ms
+    complete[partition] = reached_ms
+    first_ms = spoken[partition]
+    spoken[partition] = reached_ms if first_ms is None else first_ms
     return replace(clock, spoken_ms=tuple(spoken), complete_ms=tuple(complete))
 
 
 def _complete_to_ms(clock: Clock) -> int | None:
     complete = [each for each in clock.complete_ms if each is not None]
     return min(complete) if complete and len(complete) == len(clock.complete_ms) else None
-
-
-def _watch(state: Partition, hours: Iterable[ClosedHour], zone: ZoneInfo, effects: InsightEffects) -> None:
-    for hour in hours:
-        for kpi in WATCHED:
-            detector: Detector = state.get(detector_key(kpi)) or Detector()
-            detector, anomaly = observe(detector, kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator), zone)
-            state.put(detector_key(kpi), detector, 0)
-            if anomaly is not None:
-                effects.anomalies.append(anomaly)

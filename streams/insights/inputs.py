@@ -6,14 +6,16 @@ two weeks. An hour of an unknown week had none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
 from schemas.units import WEEK_MS
+from streams.flows.language.events import EventType
 from streams.insights.state import INPUTS, Input, Inputs, Window, hour_key
+from streams.limits import as_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 KPI = "flow_inputs"
 DETECTOR = "silence"
 DUE_MIN = 20
+TYPES = frozenset(get_args(EventType))
 
 
 def watch_inputs(
@@ -34,7 +37,7 @@ def watch_inputs(
     """Judge closed hours, in order; an anomaly lasts until such a touchpoint arrives, or no flow relies on it."""
     held: Inputs = state.get(INPUTS) or Inputs({})
     types = dict(held.types)
-    names = sorted({name for flow in settings.flows for name in relied_on(flow)})
+    names = sorted({name for flow in settings.flows for name in relied_on(flow)} & TYPES)
     for hour in hours:
         for name in [name for name in types if name not in names]:
             _over(types.pop(name), hour.start_ms, effects)
@@ -55,7 +58,7 @@ def _judged(state: Partition, known: Input, by: str, hour: ClosedHour, effects: 
         _over(known, hour.start_ms, effects, count)
         return Input()
     due = min(_came(state, hour.start_ms - weeks * WEEK_MS, by) for weeks in (1, 2))
-    known = replace(known, due=known.due + due, since_ms=known.since_ms or hour.start_ms)
+    known = replace(known, due=as_long(known.due + due), since_ms=known.since_ms or hour.start_ms)
     if known.due < DUE_MIN or known.raised is not None:
         return known
     raised = Anomaly(

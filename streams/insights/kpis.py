@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.insights import Kpi
+from streams.limits import LONG_MAX, LONG_MIN, as_long
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,13 @@ class Fraction(NamedTuple):
     numerator: int
     denominator: int
 
+    @property
+    def fits(self) -> bool:
+        """Return whether a record can hold both as longs."""
+        return LONG_MIN <= self.numerator <= LONG_MAX and LONG_MIN <= self.denominator <= LONG_MAX
+
+
+NOTHING = Fraction(0, 1)
 
 # a rate of one hour can be outside 0..1, if the things it counts began in the hour before
 FORMULAS = (
@@ -61,6 +69,7 @@ def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:
 
 
 def kpi_record(key: str, fraction: Fraction, grain: str, start_ms: int, revision: int) -> Kpi:
+    """Return the record; a part that no long holds is the nearest long, while `value` is right."""
     name, _, by = key.partition("|")
     numerator, denominator = fraction
     return Kpi(
@@ -69,7 +78,7 @@ def kpi_record(key: str, fraction: Fraction, grain: str, start_ms: int, revision
         start_ms=start_ms,
         by=by,
         value=numerator / denominator if denominator else None,
-        numerator=numerator,
-        denominator=denominator,
+        numerator=as_long(numerator),
+        denominator=as_long(denominator),
         revision=revision,
     )

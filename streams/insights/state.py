@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.insights import Anomaly
 from state.codec import frame, open_version
+from streams.limits import LONG_MAX, LONG_MIN
 from streams.profiles.scores import CutsModel
 
 VERSION = 4
@@ -185,6 +186,14 @@ class Inputs(msgspec.Struct, frozen=True, array_like=True, tag="inputs"):
     types: dict[str, Input]
 
 
+class Wide(msgspec.Struct, frozen=True, array_like=True, tag="wide"):
+    """A window or stocks with sums that no long holds, which are texts; only stored so."""
+
+    counts: dict[str, int | str]
+    window: tuple[bool, dict[str, int]] | None
+    """Whether it is closed, and its revisions; None: stocks."""
+
+
 Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires | Inputs
 
 
@@ -206,14 +215,16 @@ class InsightCodec:
     def __init__(self) -> None:
         """Set up one encoder and one decoder, used for every value."""
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder: msgspec.msgpack.Decoder[Value] = msgspec.msgpack.Decoder(Value)
+        self._decoder: msgspec.msgpack.Decoder[Value | Wide] = msgspec.msgpack.Decoder(Value | Wide)
 
     def encode(self, key: bytes, value: Value) -> bytes:  # noqa: ARG002 - the value knows its kind
-        if not isinstance(value, Settings):
-            return frame(_BEFORE_RULES, 0, self._encoder.encode(value))
-        if value.rules == 1:
-            return frame(_BEFORE_RULES, 0, self._encoder.encode(("settings", value.text)))
-        return frame(VERSION, 0, self._encoder.encode(value))
+        encode = self._encoder.encode
+        if isinstance(value, Settings):
+            if value.rules == 1:
+                return frame(_BEFORE_RULES, 0, encode(("settings", value.text)))
+            return frame(VERSION, 0, encode(value))
+        wide = _widened(value)
+        return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(VERSION, 0, encode(wide))
 
     def decode(self, key: bytes, value: bytes) -> Value:
         """Undo `encode`.
@@ -222,7 +233,27 @@ class InsightCodec:
             NewerState: the version is above the one that this code writes.
         """
         _, payload = open_version(value, VERSION, f"{key!r} in the state of insights")
-        return self._decoder.decode(payload)
+        stored = self._decoder.decode(payload)
+        if not isinstance(stored, Wide):
+            return stored
+        counts = {name: int(number) for name, number in stored.counts.items()}
+        return Stocks(counts) if stored.window is None else Window(counts, *stored.window)
+
+
+def _widened(value: Value) -> Wide | None:
+    """Return how a value with a sum that no long holds is stored; None: it has none."""
+    if isinstance(value, Window):
+        counts = value.counts
+    elif isinstance(value, Stocks):
+        counts = value.totals
+    else:
+        return None
+    if not counts or (min(counts.values()) >= LONG_MIN and max(counts.values()) <= LONG_MAX):
+        return None
+    texts: dict[str, int | str] = {
+        name: number if LONG_MIN <= number <= LONG_MAX else str(number) for name, number in counts.items()
+    }
+    return Wide(texts, (value.closed, value.revisions) if isinstance(value, Window) else None)
 
 
 def hour_key(start_ms: int) -> bytes:

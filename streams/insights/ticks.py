@@ -12,7 +12,9 @@ from schemas.journal import ModelChunk, ModelTick, TickedModel
 from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.cuts import alike, panel_cuts
 from streams.insights.days import iso_date, next_monday_ms, slot_hour_ms
+from streams.insights.effects import LATE_ROW, ROW_BEYOND
 from streams.insights.state import CLUSTERS, CUTS, STOCKS, WARMUP, Cuts, Row, Slot, slot_key
+from streams.limits import SLOT_ROWS_MAX
 from streams.profiles.features import CLUSTERS_KIND, FEATURES_VERSION, ClusterModel
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
 
@@ -44,7 +46,7 @@ def add_panel(state: Partition, clock: Clock, panel: Iterable[PanelRow], effects
     for row in panel:
         hour_ms = slot_hour_ms(row.slot_ms)
         if clock.learning and clock.slot_ms is not None and hour_ms < clock.slot_ms:
-            effects.panel_rows_late += 1
+            effects.left_out[LATE_ROW] += 1
             continue
         by_hour.setdefault(hour_ms, []).append(
             Row(
@@ -61,29 +63,41 @@ def add_panel(state: Partition, clock: Clock, panel: Iterable[PanelRow], effects
         if clock.slot_ms is None or hour_ms < clock.slot_ms:
             clock = replace(clock, slot_ms=hour_ms, slot_kept_ms=hour_ms)
         slot: Slot | None = state.get(slot_key(hour_ms))
-        state.put(slot_key(hour_ms), Slot((slot.rows if slot else ()) + tuple(rows)), 0)
+        kept = (slot.rows if slot else ()) + tuple(rows)
+        if len(kept) > SLOT_ROWS_MAX:
+            # the lowest hashes are a random sample that does not depend on the order of facts
+            effects.left_out[ROW_BEYOND] += len(kept) - SLOT_ROWS_MAX
+            kept = tuple(sorted(kept, key=_by_customer)[:SLOT_ROWS_MAX])
+        state.put(slot_key(hour_ms), Slot(kept), 0)
     return clock
+
+
+def _by_customer(row: Row) -> tuple[int, Row]:
+    return row.customer_hash, row
 
 
 def advance(
     state: Partition, clock: Clock, complete_to_ms: int, settings: DomainSettings, effects: InsightEffects
 ) -> Clock:
     """Learn the hours and publish at the ticks that `complete_to_ms` has passed, in order of time."""
-    tick_ms = clock.tick_ms
-    if tick_ms is None:
-        # the first time of a replay may be that of its first barrier: a Monday that waits for its tick
-        first_ms = min(spoken for spoken in clock.spoken_ms if spoken is not None)
-        tick_ms = next_monday_ms(first_ms - 1, settings.zone)
+    tick_ms = first_tick_ms(clock, settings) if clock.tick_ms is None else clock.tick_ms
     while tick_ms <= complete_to_ms:
-        clock = _learn(state, clock, tick_ms)
+        clock = _learn(state, clock, tick_ms, effects)
         _tick(state, clock, tick_ms, settings, effects)
         next_ms = next_monday_ms(tick_ms, settings.zone)
         clock = _forget(state, clock, next_ms - WEEK_MS)
         tick_ms = next_ms
-    return replace(_learn(state, clock, complete_to_ms), tick_ms=tick_ms)
+    return replace(_learn(state, clock, complete_to_ms, effects), tick_ms=tick_ms)
 
 
-def _learn(state: Partition, clock: Clock, complete_to_ms: int) -> Clock:
+def first_tick_ms(clock: Clock, settings: DomainSettings) -> int:
+    """Return the first tick, once a journal partition has said how far it is complete."""
+    # the first time of a replay may be that of its first barrier: a Monday that waits for its tick
+    first_ms = min(spoken for spoken in clock.spoken_ms if spoken is not None)
+    return next_monday_ms(first_ms - 1, settings.zone)
+
+
+def _learn(state: Partition, clock: Clock, complete_to_ms: int, effects: InsightEffects) -> Clock:
     if clock.slot_ms is None or clock.slot_ms > complete_to_ms:
         return clock
     hour_ms = clock.slot_ms
@@ -91,6 +105,7 @@ def _learn(state: Partition, clock: Clock, complete_to_ms: int) -> Clock:
         slot: Slot | None = state.get(slot_key(hour_ms))
         if slot is not None:
             _learn_rows(state, sorted(slot.rows), hour_ms)
+            effects.rows_learnt += len(slot.rows)
         hour_ms += HOUR_MS
     return replace(clock, slot_ms=hour_ms, learning=True)
 

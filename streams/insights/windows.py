@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from schemas.units import HOUR_MS
 from streams.insights.days import day_start_ms, next_day_ms
-from streams.insights.kpis import COUNTED, Fraction, kpi_record, measured
+from streams.insights.dimensions import added_to_window
+from streams.insights.effects import TOO_OLD, UNKNOWN
+from streams.insights.kpis import COUNTED, NOTHING, Fraction, kpi_record, measured
 from streams.insights.state import Window, day_key, hour_key
 
 if TYPE_CHECKING:
@@ -16,14 +18,13 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from schemas.insights import Count
+    from streams.insights.dimensions import Added
     from streams.insights.effects import InsightEffects
     from streams.insights.state import Clock, Partition
     from streams.settings import DomainSettings
 
 # how long a closed window can be corrected, and how long a shop without facts gets empty windows
 KEPT_MS = 35 * 24 * HOUR_MS
-# dimensions come from outside, so a window holds only this many
-COUNTS_MAX = 256
 
 
 class WindowKey(NamedTuple):
@@ -62,7 +63,7 @@ def add_counts(
     for hour_ms, added in sorted(by_hour.items()):
         clock = _started(clock, hour_ms, zone)
         if clock.closing and hour_ms < _oldest_ms(clock):
-            effects.corrections_too_old += len(added)
+            effects.left_out[TOO_OLD] += len(added)
             continue
         day_ms = day_start_ms(hour_ms, zone)
         _add(state, WindowKey("hour", hour_ms), added, effects, late=_is_late(clock.closing, hour_ms, clock.hour_ms))
@@ -122,43 +123,49 @@ def _oldest_ms(clock: Clock) -> int:
     return (clock.hour_ms or 0) - KEPT_MS
 
 
-def _add(state: Partition, key: WindowKey, added: Mapping[str, int], effects: InsightEffects, *, late: bool) -> None:
+def _add(state: Partition, key: WindowKey, more: Mapping[str, int], effects: InsightEffects, *, late: bool) -> None:
     window: Window | None = state.get(key.stored)
-    counts = dict(window.counts) if window else {}
-    for name, value in added.items():
-        if name not in counts and len(counts) >= COUNTS_MAX:
-            effects.dimensions_refused += 1
-        else:
-            counts[name] = counts.get(name, 0) + value
+    added = added_to_window(window.counts if window else {}, more)
+    if key.grain == "hour":
+        effects.left_out[UNKNOWN] += added.refused
     revisions: dict[str, int] = {}
     if late:
-        revisions = _correct(key, window, counts, effects)
-    state.put(key.stored, Window(counts, late, revisions), 0)
+        revisions = _correct(key, window, added, effects)
+    state.put(key.stored, Window(added.counts, late, revisions), 0)
 
 
-def _correct(
-    window_key: WindowKey, window: Window | None, counts: Mapping[str, int], effects: InsightEffects
-) -> dict[str, int]:
+def _correct(window_key: WindowKey, window: Window | None, added: Added, effects: InsightEffects) -> dict[str, int]:
     # a window without facts, or before the first one, was never published
     before = measured(window.counts) if window else {}
-    revisions = dict(window.revisions) if window else {}
-    for key, fraction in measured(counts).items():
+    after = measured(added.counts)
+    revisions = {key: number for key, number in window.revisions.items() if key in after} if window else {}
+    for key in sorted(added.moved & before.keys()):
+        revision = window.revisions.get(key, 0) + 1 if window else 1
+        effects.corrections += 1
+        _publish(key, NOTHING, window_key, revision, effects)
+    for key, fraction in after.items():
         if before.get(key) == fraction:
             continue
         revision = revisions.get(key, 0) + 1 if key in before else 0
         if revision:
             revisions[key] = revision
             effects.corrections += 1
-        effects.kpis.append(kpi_record(key, fraction, *window_key, revision))
+        _publish(key, fraction, window_key, revision, effects)
     return revisions
 
 
 def _close(state: Partition, key: WindowKey, window: Window | None, effects: InsightEffects) -> dict[str, Fraction]:
     window = Window({}) if window is None else window
     kpis = measured(window.counts)
-    effects.kpis.extend(kpi_record(name, fraction, *key, 0) for name, fraction in kpis.items())
+    for name, fraction in kpis.items():
+        _publish(name, fraction, key, 0, effects)
     state.put(key.stored, replace(window, closed=True), 0)
     return kpis
+
+
+def _publish(key: str, fraction: Fraction, window: WindowKey, revision: int, effects: InsightEffects) -> None:
+    effects.beyond_long += not fraction.fits
+    effects.kpis.append(kpi_record(key, fraction, *window, revision))
 
 
 def _forget(state: Partition, clock: Clock, zone: ZoneInfo) -> Clock:

@@ -65,12 +65,17 @@ def read_record(message: Message, wire: Wire) -> Record:
             is_copy = True
         elif name == APPENDED:
             original_ms = int.from_bytes(value or b"", "big")
-    kind, stamped_ms = message.timestamp()
-    appended_ms = stamped_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
+    stamped_ms = appended_ms(message)
     if original_ms:
         # an original is never later than its copy, so a foreign header cannot move time forwards
-        appended_ms = min(appended_ms, original_ms)
-    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy, appended_ms)
+        stamped_ms = min(stamped_ms, original_ms)
+    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms)
+
+
+def appended_ms(message: Message) -> int:
+    """Return when a broker appended a record, by the broker's clock; 0: no broker said so."""
+    kind, stamped_ms = message.timestamp()
+    return stamped_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
 
 
 def announced_ms(record: Record) -> int:

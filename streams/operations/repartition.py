@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streams.insights.state import CLOCK, Clock, InsightCodec
+from streams.insights.state import CLOCK, SETTINGS, Clock, InsightCodec, Settings
 from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.journal import APPENDED, COPIED
 from streams.kafka.partitioner import partition_of_key
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.operations.prefix import Prefix
-    from streams.settings import WorkerSettings
+    from streams.settings import DomainSettings, WorkerSettings
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
@@ -85,7 +85,7 @@ def repartition(
         parts = range(number, partitions, before)
         journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, letters[number]))
         on_partition(number)
-    _copy_insights(publisher, source, target, partitions // before)
+    _copy_insights(publisher, source, target, domain)
     dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
     publish(target, Published(domain, source.rules))
     return Copied(journal, dead_letters)
@@ -148,7 +148,7 @@ def _letters(source: Prefix, target: WorkerSettings, partitions: int) -> Iterato
         yield _Record(letter.position, (0,), held.key, source.wire.encode(held), [])
 
 
-def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings, times: int) -> None:
+def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings, domain: DomainSettings) -> None:
     """Copy the state of insights: each new partition has come as far as the old one that it is a part of."""
     codec, held = InsightCodec(), dict[bytes, bytes]()
     for message in source.read("insights_changelog", 0):
@@ -156,6 +156,11 @@ def _copy_insights(publisher: Publisher, source: Prefix, target: WorkerSettings,
         held.pop(key, None)
         if value is not None:
             held[key] = value
+    settings = codec.decode(SETTINGS, held[SETTINGS]) if SETTINGS in held else None
+    if isinstance(settings, Settings):
+        text = domain.model_dump_json()
+        held[SETTINGS] = codec.encode(SETTINGS, msgspec.structs.replace(settings, text=text))
+    times = domain.journal_partitions // source.domain.journal_partitions
     clock = codec.decode(CLOCK, held[CLOCK]) if CLOCK in held else None
     if isinstance(clock, Clock):
         spoken, complete = clock.spoken_ms * times, clock.complete_ms * times

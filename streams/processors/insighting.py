@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from streams.engine.batch import Output
 from streams.fold.attempt import HUNG, Refused, as_it_is, attempt
 from streams.insights.fold import FactsRefused, configured, fold_facts
 from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED
+from streams.kafka.journal import COPIED, appended_ms
 from streams.processors.letters import LETTERS_PARTITION, dead_letter
 from streams.profiles.effects import sized
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ONLY_PARTITION = 0
 """Of facts, and of all topics that insights writes."""
+GOING_ON = Facts(0)
+"""A record that counts nothing: with it insights conclude what the record before has left."""
 
 
 class Insighting:
@@ -54,6 +57,8 @@ class Insighting:
         self._stocks: dict[tuple[str, str], int] = {}
         """Durable totals of all facts without an hour, for the gauges."""
         self._changed: dict[tuple[str, str], int] = {}
+        self._left_out: Counter[str] = Counter()
+        self._beyond_long = 0
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Fold each record of facts."""
@@ -73,6 +78,8 @@ class Insighting:
             effects, outputs = outcome.effects
             self._changed |= effects.stocks
             self._pending += [*effects.kpis, *effects.anomalies, *effects.models]
+            self._left_out.update(effects.left_out)
+            self._beyond_long += effects.beyond_long
             yield from outputs
 
     def _folded(self, overlay: Overlay[Any], message: Message) -> tuple[InsightEffects, list[Output]]:
@@ -80,7 +87,7 @@ class Insighting:
         overlay.savepoint()
         record = self._wire.decode(message.value() or b"")
         if isinstance(record, Facts):
-            effects = fold_facts(overlay, record)
+            effects = fold_facts(overlay, record, appended_ms(message))
         elif isinstance(record, Configured):
             effects = configured(overlay, record)
         else:
@@ -100,11 +107,13 @@ class Insighting:
         self._observer.observe_committed(self._pending)
         self._stocks |= self._changed
         self._observer.show_stock(self._stocks)
-        self._pending, self._changed = [], {}
+        self._observer.observe_left_out(self._left_out, self._beyond_long)
+        self.dropped()
 
     def dropped(self) -> None:
         """Forget what was not committed: the records come again."""
-        self._pending, self._changed = [], {}
+        self._pending, self._changed, self._beyond_long = [], {}, 0
+        self._left_out.clear()
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Set the gauges again from the state."""
@@ -135,6 +144,8 @@ class Insighting:
             value = sized(self._wire.encode(record), b"")
             for partition in range(self._journal_partitions):
                 yield Output(topics.journal, partition, None, value)
+        if effects.is_behind:
+            yield self._output(topics.facts, "0", GOING_ON)
 
     def _output(self, topic: str, key: str, record: msgspec.Struct) -> Output:
         return Output(topic, ONLY_PARTITION, key.encode(), sized(self._wire.encode(record), key))

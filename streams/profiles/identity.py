@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.limits import as_long
 from streams.profiles import cart, prices, seen, views
 from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours
@@ -118,7 +119,7 @@ def _united_months(one: tuple[OrderMonth, ...], other: tuple[OrderMonth, ...]) -
     months = {month.end_ms: month for month in one}
     for month in other:
         same = months.get(month.end_ms, OrderMonth(month.end_ms, 0, 0))
-        months[month.end_ms] = OrderMonth(month.end_ms, same.orders + month.orders, same.minor + month.minor)
+        months[month.end_ms] = OrderMonth(month.end_ms, same.orders + month.orders, as_long(same.minor + month.minor))
     return tuple(months[end_ms] for end_ms in sorted(months))
 
 

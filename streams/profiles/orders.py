@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from streams.limits import as_long
 from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder, Profile
 
 
@@ -15,6 +16,7 @@ class WindowSums(NamedTuple):
 
     orders: int
     minor: int
+    """Their sum less refunds, or the long that is nearest to it."""
     last_ms: int
     """Time of the last order that counts, of any age; 0: none."""
     leaves_ms: int
@@ -73,7 +75,8 @@ def bounded(profile: Profile) -> Profile:
             continue
         end_ms = _month_end(order.time_ms)
         month = months.get(end_ms, OrderMonth(end_ms, 0, 0))
-        months[end_ms] = OrderMonth(end_ms, month.orders + 1, month.minor + order.total_minor - order.refunded_minor)
+        minor = as_long(month.minor + order.total_minor - order.refunded_minor)
+        months[end_ms] = OrderMonth(end_ms, month.orders + 1, minor)
     kept = tuple(months[end_ms] for end_ms in sorted(months))
     return msgspec.structs.replace(profile, orders=profile.orders[-ORDERS_MAX:], months=kept)
 
@@ -100,7 +103,7 @@ def window_sums(profile: Profile, now_ms: int, window_ms: int) -> WindowSums:
         if adjustment.time_ms > since_ms:
             minor -= adjustment.minor
             leaves_ms = min(leaves_ms or adjustment.time_ms + window_ms, adjustment.time_ms + window_ms)
-    return WindowSums(count, minor, last_ms, leaves_ms)
+    return WindowSums(count, as_long(minor), last_ms, leaves_ms)
 
 
 def mean_gap_ms(profile: Profile) -> int:

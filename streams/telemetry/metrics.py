@@ -143,6 +143,13 @@ class Metrics:
         self.kpi_window = self._gauge(
             "kpi_window_timestamp_seconds", "Start of the window shown, in the shop's time", "kpi", "grain"
         )
+        # Facts that no KPI has. `too_old`: events came weeks late; replay them into another prefix. `row_beyond` and
+        # `late_row`: models learn from the other rows. Any other: someone else writes to the topic; check its grants.
+        self.facts_left_out = self._counter("facts_left_out", "Facts that were not added up", "why")
+        # A rise: producers send absurd amounts. The value of such a KPI is right; look for the orders and refuse them.
+        self.kpis_beyond_long = self._counter(
+            "kpis_beyond_long", "KPIs of which no 64-bit number holds the exact parts"
+        )
         # Incidents raised. More than a few a day on one KPI: its usual pattern changed, or its source is broken.
         self.anomalies = self._counter("anomalies", "Anomalies raised", "kpi")
 

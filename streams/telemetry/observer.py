@@ -8,9 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from schemas.insights import Anomaly, Facts, Kpi, Model
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from streams.flows.runtime.receipts import OUTCOMES
+from streams.insights.effects import FOREIGN, LEFT_OUT
 from streams.insights.fires import KPI as FLOW_MESSAGES
 from streams.insights.inputs import KPI as FLOW_INPUTS
 from streams.insights.kpis import FORMULAS
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     from streams.settings import DomainSettings
     from streams.telemetry.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
 
 GRAINS = ("hour", "day")
 STAGE_COLLECT = "collect"
@@ -125,6 +130,19 @@ class Observer:
     def observe_commit(self, duration_s: float) -> None:
         self._metrics.commit_seconds.observe(duration_s)
 
+    def observe_left_out(self, left_out: Mapping[str, int], beyond_long: int) -> None:
+        """Count facts that were not added up, by why, and KPIs of which a part is not exact."""
+        for why, count in left_out.items():
+            self._metrics.facts_left_out.labels(why).inc(count)
+        self._metrics.kpis_beyond_long.inc(beyond_long)
+        foreign = {why: count for why, count in left_out.items() if count and why in FOREIGN}
+        if foreign:
+            _log.error(
+                "facts that touchstream does not write were left out; check who may write to the topic", **foreign
+            )
+        if beyond_long:
+            _log.warning("sums are larger than a 64-bit number; the value of these KPIs is right", kpis=beyond_long)
+
     def observe_held_back(self, by_partition: Mapping[int, int]) -> None:
         """Show how far the time of journal partitions is behind the collected time, in ms of the prefix's time."""
         for partition, held_ms in by_partition.items():
@@ -178,6 +196,8 @@ class Observer:
     def _show_zeros(self) -> None:
         metrics, known = self._metrics, self._known
         metrics.wall_clock.set(known.wall_clock)
+        for why in LEFT_OUT:
+            metrics.facts_left_out.labels(why)
         metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES, FLOW_INPUTS))
         for stage, reasons in known.reasons.items():
             for reason in reasons:

@@ -60,7 +60,7 @@ class Outcome:
     counts: Counter[tuple[int, str, int, str]] = field(default_factory=Counter)
     """Facts, summed by partition, name, hour and split."""
     panel: Counter[Any] = field(default_factory=Counter)
-    complete_to_ms: dict[int, int | None] = field(default_factory=dict)
+    complete_to_ms: dict[int, int] = field(default_factory=dict)
     state: dict[PartitionId, dict[bytes, Any]] = field(default_factory=dict)
 
     def take(self, output: Output) -> None:
@@ -72,7 +72,8 @@ class Outcome:
             facts = SINGLE_OBJECT.decode_as(Facts, value or b"")
             self.counts.update({(facts.partition, c.name, c.hour_ms, c.by): c.value for c in facts.counts})
             self.panel.update((facts.partition, row) for row in facts.panel)
-            self.complete_to_ms[facts.partition] = facts.complete_to_ms
+            if facts.complete_to_ms is not None:
+                self.complete_to_ms[facts.partition] = facts.complete_to_ms
         elif topic == _DEAD_LETTERS:
             self.letters[value] += 1
         else:

@@ -15,6 +15,7 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.insights.fold import configured, fold_facts
 from streams.insights.state import InsightCodec, Row
+from streams.processors.insighting import GOING_ON
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:
@@ -121,8 +122,25 @@ def some_weeks(seed: int, weeks: int) -> list[Facts]:
     return records
 
 
+def fold_to_end(state: Overlay[Any], record: Facts, appended_ms: int = 0) -> InsightEffects:
+    """Folds a record, and those with which insights go on after it."""
+    effects = fold_facts(state, record, appended_ms)
+    behind = effects.is_behind
+    while behind:
+        more = fold_facts(state, GOING_ON, appended_ms)
+        behind = more.is_behind
+        effects.kpis += more.kpis
+        effects.anomalies += more.anomalies
+        effects.models += more.models
+        effects.broadcast += more.broadcast
+        effects.left_out.update(more.left_out)
+        effects.beyond_long += more.beyond_long
+    effects.is_behind = False
+    return effects
+
+
 def fold_all(state: Overlay[Any], records: Iterable[Facts]) -> list[InsightEffects]:
-    return [fold_facts(state, record) for record in records]
+    return [fold_to_end(state, record) for record in records]
 
 
 def kpis_of(effects: Iterable[InsightEffects], name: str, grain: str = "hour", by: str = "") -> list[Kpi]:

@@ -15,6 +15,7 @@ from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, u
 from streams.flows.runtime.consent import allowed
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.runtime.receipts import Verdict
+from streams.limits import INT_MAX, LONG_MAX
 from streams.profiles.effects import derived_id
 from streams.profiles.hours import best_minute
 
@@ -149,6 +150,9 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
     if flow.quiet_hours is not None:
         zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
         last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, verdict.until_ms, zone))
+    # additions to a cart may add up to more than an int holds
+    quantity_max = INT_MAX if at.rules > 1 else LONG_MAX
+    shown = [TriggerProduct(item.sku, item.price_minor, min(item.quantity, quantity_max)) for item in items]
     return Trigger(
         trigger_id=derived_id(run.cause, at.customer, flow.id, flow.version, run.step),
         customer=at.customer,
@@ -163,7 +167,7 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
         reason=verdict.reason,
         user_id=profile.user_id,
         email_hash=profile.email_hash,
-        products=tuple([TriggerProduct(item.sku, item.price_minor, item.quantity) for item in items]),
+        products=tuple(shown),
         facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
     )
 

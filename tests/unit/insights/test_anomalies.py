@@ -11,9 +11,9 @@ import pytest
 
 from streams.insights import pot
 from streams.insights.anomalies import WARMUP_HOURS, observe
-from streams.insights.fold import fold_facts, open_anomalies
+from streams.insights.fold import open_anomalies
 from streams.insights.state import Detector
-from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts
+from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, fold_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ def test_the_fold_watches_hours_as_they_close_and_knows_what_is_open() -> None:
     for hour, orders in enumerate(series):
         start = MONDAY + hour * HOUR_MS
         given = counts(start, orders=orders, revenue_minor=orders * 2_500) if orders else ()
-        anomalies += fold_facts(state, facts(*given, to=start + HOUR_MS)).anomalies
+        anomalies += fold_to_end(state, facts(*given, to=start + HOUR_MS)).anomalies
     assert [(one.kpi, one.start_ms) for one in anomalies] == [
         ("orders", MONDAY + first * HOUR_MS),
         ("revenue_minor", MONDAY + first * HOUR_MS),

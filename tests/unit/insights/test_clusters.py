@@ -23,7 +23,6 @@ from streams.insights.clusters import (
     started,
     vector_of,
 )
-from streams.insights.fold import fold_facts
 from streams.insights.state import CLUSTERS, Clusters, InsightCodec
 from streams.insights.wording import describe
 from streams.profiles.features import FEATURES_VERSION, ClusterModel, features, nearest
@@ -34,6 +33,7 @@ from tests.support.insights import (
     chunks_of,
     facts,
     fold_all,
+    fold_to_end,
     some_rows,
     some_weeks,
     ticks_of,
@@ -197,8 +197,8 @@ def test_clusters_are_published_at_ticks_once_they_have_started() -> None:
     assert {frozenset(model.numbers) for model in models} == {frozenset(range(1, 6))}
     assert len({model.names for model in models}) == 1
     assert len(set(models[0].names)) == 5
-    fold_facts(state, facts(to=at("2024-02-04T00:00")))
-    (tick,) = ticks_of([fold_facts(state, facts(to=at("2024-02-05T00:00")))])
+    fold_to_end(state, facts(to=at("2024-02-04T00:00")))
+    (tick,) = ticks_of([fold_to_end(state, facts(to=at("2024-02-05T00:00")))])
     assert (tick.models[1].version, tick.models[1].reason) == (
         "clusters-2024-01-29",
         "no panel rows since it was published",
@@ -211,5 +211,5 @@ def test_clusters_learnt_on_other_features_start_again() -> None:
     clusters: Clusters | None = state.get(CLUSTERS)
     assert clusters is not None
     state.put(CLUSTERS, replace(clusters, features_version=0), 0)
-    (tick,) = ticks_of([fold_facts(state, facts(to=at("2024-01-29T00:00")))])
+    (tick,) = ticks_of([fold_to_end(state, facts(to=at("2024-01-29T00:00")))])
     assert tick.models[1].version is None

@@ -9,11 +9,11 @@ import pytest
 from schemas.insights import Anomaly, Count
 from schemas.journal import Configured
 from streams.insights.fires import DAYS
-from streams.insights.fold import configured, fold_facts, open_anomalies
+from streams.insights.fold import configured, open_anomalies
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings, Expected, FlowState
 from tests.support.flows import a_flow
-from tests.support.insights import DAY_MS, a_partition, at, facts
+from tests.support.insights import DAY_MS, a_partition, at, facts, fold_to_end
 
 if TYPE_CHECKING:
     from state.overlay import Overlay
@@ -43,7 +43,7 @@ def days(state: Overlay[Any], *messages: int, since: int = 0) -> list[Anomaly]:
         day_ms = MONDAY + number * DAY_MS
         sent = Count("messages", day_ms, "flow=abandoned_cart", count)
         others = Count("messages", day_ms, "flow=another", 5_000)
-        told += fold_facts(state, facts(sent, others, to=day_ms + DAY_MS)).anomalies
+        told += fold_to_end(state, facts(sent, others, to=day_ms + DAY_MS)).anomalies
     return told
 
 
@@ -65,7 +65,7 @@ def test_a_day_far_off_is_an_anomaly_until_one_is_in_range() -> None:
 def test_a_flow_that_falls_silent_is_told() -> None:
     state = a_watch()
     days(state, 50, 100)
-    (raised,) = fold_facts(state, facts(to=MONDAY + 3 * DAY_MS)).anomalies
+    (raised,) = fold_to_end(state, facts(to=MONDAY + 3 * DAY_MS)).anomalies
     assert (raised.direction, raised.observed) == ("low", 0)
 
 

@@ -9,12 +9,12 @@ import pytest
 from schemas.insights import Anomaly, Count
 from schemas.journal import Configured
 from streams.flows.language.mistakes import parse_flow
-from streams.insights.fold import configured, fold_facts, open_anomalies
+from streams.insights.fold import configured, open_anomalies
 from streams.insights.inputs import relied_on
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings
 from tests.support.flows import TEN, a_flow
-from tests.support.insights import HOUR_MS, WEEK_MS, a_partition, at, facts
+from tests.support.insights import HOUR_MS, WEEK_MS, a_partition, at, facts, fold_to_end
 from tests.support.world import START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def hours(state: Overlay[Any], first: int, last: int, orders: int = HOURLY, adds
             for name, count in (("order_completed", orders), ("product_added", adds))
             if count
         ]
-        told += fold_facts(state, facts(*came, to=hour_ms + HOUR_MS)).anomalies
+        told += fold_to_end(state, facts(*came, to=hour_ms + HOUR_MS)).anomalies
     return told
 
 
@@ -113,7 +113,7 @@ def test_what_no_flow_relies_on_any_more_is_over(state: Overlay[Any]) -> None:
 
 def test_hours_that_close_at_once_are_judged_as_one_by_one(state: Overlay[Any]) -> None:
     to_ms = MONDAY + (2 * WEEK_HOURS + 6) * HOUR_MS
-    told = fold_facts(state, facts(to=to_ms)).anomalies
+    told = fold_to_end(state, facts(to=to_ms)).anomalies
     assert [(one.by, one.expected) for one in told] == [("type=order_completed", 20)]
 
 

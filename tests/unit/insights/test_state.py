@@ -10,9 +10,9 @@ import pytest
 from state.codec import NewerState, frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.insights.fold import fold_facts
-from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec
-from tests.support.insights import a_partition, a_row, at, facts, fold_all, some_weeks
+from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Stocks, Window
+from streams.limits import LONG_MAX, LONG_MIN
+from tests.support.insights import a_partition, a_row, at, facts, fold_all, fold_to_end, some_weeks
 
 
 def test_every_kind_of_value_comes_back_as_it_was() -> None:
@@ -38,7 +38,7 @@ def test_a_fold_that_is_interrupted_anywhere_goes_on_alike() -> None:
     broken: Overlay[Any] = a_partition(store=store)
     effects = []
     for record in some_weeks(2, 3):
-        effects.append(fold_facts(broken, record))
+        effects.append(fold_to_end(broken, record))
         if chance.random() < 0.3:
             broken.freeze()
             broken.committed(0)
@@ -52,9 +52,23 @@ def test_state_of_a_newer_version_is_refused_in_words() -> None:
 
 
 def test_time_that_was_told_never_falls() -> None:
+    monday_ms = at("2024-01-01T00:00")
     state = a_partition()
-    fold_facts(state, facts(to=5_000))
-    fold_facts(state, facts(to=4_000))
+    fold_to_end(state, facts(to=monday_ms + 5_000))
+    fold_to_end(state, facts(to=monday_ms + 4_000))
     clock = state.get(CLOCK)
     assert isinstance(clock, Clock)
-    assert clock.complete_ms == (5_000,)
+    assert clock.complete_ms == (monday_ms + 5_000,)
+
+
+@pytest.mark.parametrize("value", [LONG_MAX, LONG_MAX + 1, 10**31, LONG_MIN, LONG_MIN - 1, -(10**31)])
+def test_sums_of_any_size_come_back_exactly(value: int) -> None:
+    codec, counts = InsightCodec(), {"orders|": 3, "revenue_minor|": value}
+    for stored in (Window(counts, True, {"orders|": 2}), Stocks(counts)):  # noqa: FBT003 - as the struct has it
+        assert codec.decode(b"", codec.encode(b"", stored)) == stored
+
+
+def test_only_sums_that_an_earlier_release_cannot_read_are_stored_as_of_a_later_version() -> None:
+    codec = InsightCodec()
+    assert codec.encode(b"", Window({"orders|": LONG_MAX}))[0] < VERSION
+    assert codec.encode(b"", Window({"orders|": LONG_MAX + 1}))[0] == VERSION

@@ -9,7 +9,8 @@ from schemas.insights import Count, PanelRow
 from schemas.journal import ModelChunk, ModelTick
 from schemas.units import WEEK_MS
 from streams.insights.cuts import panel_cuts
-from streams.insights.fold import fold_facts, versions
+from streams.insights.effects import LATE_ROW
+from streams.insights.fold import versions
 from streams.insights.state import slot_key
 from streams.profiles.scores import CutsModel
 from streams.settings import Cuts
@@ -23,6 +24,7 @@ from tests.support.insights import (
     chunks_of,
     facts,
     fold_all,
+    fold_to_end,
     ticks_of,
 )
 
@@ -104,7 +106,7 @@ def test_cuts_are_those_of_the_rows_of_the_last_168_hours() -> None:
         *a_panel(NEXT),
         a_row(999, NEXT + 1, orders=500),
     ]
-    fold_facts(state, facts(to=MONDAY - DAY_MS))
+    fold_to_end(state, facts(to=MONDAY - DAY_MS))
     effects = fold_all(state, [facts(to=NEXT, panel=rows)])
     ticks = ticks_of(effects)
     assert [tick.time_ms for tick in ticks] == [MONDAY, NEXT]
@@ -140,22 +142,22 @@ def test_fixed_cuts_are_published_once() -> None:
 @pytest.mark.parametrize(("customers", "share"), [(100, 1_000_000), (400, 250_000), (0, 1_000_000)])
 def test_the_panels_share_keeps_about_as_many_as_settings_allow(customers: int, share: int) -> None:
     state = a_partition(panel_customers_max=100)
-    fold_facts(state, facts(Count("customers_ordered", 0, "", customers), to=MONDAY))
-    assert ticks_of([fold_facts(state, facts(to=NEXT))])[0].panel_share_ppm == share
+    fold_to_end(state, facts(Count("customers_ordered", 0, "", customers), to=MONDAY))
+    assert ticks_of([fold_to_end(state, facts(to=NEXT))])[0].panel_share_ppm == share
 
 
 def test_rows_of_an_hour_that_was_learnt_are_counted() -> None:
     state = a_partition()
-    fold_facts(state, facts(to=MONDAY + HOUR_MS, panel=[a_row(1, MONDAY + HOUR_MS)]))
-    effects = fold_facts(state, facts(panel=[a_row(2, MONDAY + HOUR_MS), a_row(3, MONDAY + HOUR_MS + 1)]))
-    assert effects.panel_rows_late == 1
+    fold_to_end(state, facts(to=MONDAY + HOUR_MS, panel=[a_row(1, MONDAY + HOUR_MS)]))
+    effects = fold_to_end(state, facts(panel=[a_row(2, MONDAY + HOUR_MS), a_row(3, MONDAY + HOUR_MS + 1)]))
+    assert effects.left_out[LATE_ROW] == 1
 
 
 def test_rows_are_forgotten_when_no_panel_can_need_them() -> None:
     state = a_partition()
-    fold_facts(state, facts(to=MONDAY, panel=[a_row(1, NEXT), a_row(2, NEXT + 1)]))
-    fold_facts(state, facts(to=NEXT - 1))
+    fold_to_end(state, facts(to=MONDAY, panel=[a_row(1, NEXT), a_row(2, NEXT + 1)]))
+    fold_to_end(state, facts(to=NEXT - 1))
     assert state.get(slot_key(NEXT)) is not None
-    fold_facts(state, facts(to=NEXT + DAY_MS))
+    fold_to_end(state, facts(to=NEXT + DAY_MS))
     assert state.get(slot_key(NEXT)) is None
     assert state.get(slot_key(NEXT + HOUR_MS)) is not None

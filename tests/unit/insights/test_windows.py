@@ -10,9 +10,10 @@ import pytest
 from schemas.insights import Count, Facts
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.insights.fold import FactsRefused, fold_facts, stocks
+from streams.insights.effects import TOO_OLD
+from streams.insights.fold import FactsRefused, stocks
 from streams.insights.state import InsightCodec, hour_key
-from streams.insights.windows import COUNTS_MAX, KEPT_MS
+from streams.insights.windows import KEPT_MS
 from tests.support.insights import (
     DAY_MS,
     HOUR_MS,
@@ -23,6 +24,7 @@ from tests.support.insights import (
     facts,
     final,
     fold_all,
+    fold_to_end,
     kpis_of,
 )
 
@@ -50,9 +52,9 @@ def test_an_hour_closes_when_every_partition_has_passed_its_end_and_the_grace() 
 
 def test_nothing_closes_before_every_partition_has_spoken() -> None:
     state = a_partition(journal_partitions=2)
-    assert not fold_facts(state, facts(*counts(MONDAY, orders=1), to=MONDAY + DAY_MS)).kpis
-    assert not fold_facts(state, facts(*counts(MONDAY, orders=1), partition=1)).kpis
-    effects = fold_facts(state, facts(partition=1, to=MONDAY + HOUR_MS))
+    assert not fold_to_end(state, facts(*counts(MONDAY, orders=1), to=MONDAY + DAY_MS)).kpis
+    assert not fold_to_end(state, facts(*counts(MONDAY, orders=1), partition=1)).kpis
+    effects = fold_to_end(state, facts(partition=1, to=MONDAY + HOUR_MS))
     assert kpis_of([effects], "orders")[0].numerator == 2
 
 
@@ -94,8 +96,8 @@ def test_the_first_hour_is_the_first_with_facts_in_whatever_order_they_come() ->
 
 def test_later_facts_correct_what_they_change_and_nothing_else() -> None:
     state = a_partition()
-    fold_facts(state, facts(*counts(MONDAY, orders=1, revenue_minor=900, sessions=5), to=MONDAY + DAY_MS))
-    effects = fold_facts(state, facts(*counts(MONDAY, revenue_minor=-900, refunds_minor=900)))
+    fold_to_end(state, facts(*counts(MONDAY, orders=1, revenue_minor=900, sessions=5), to=MONDAY + DAY_MS))
+    effects = fold_to_end(state, facts(*counts(MONDAY, revenue_minor=-900, refunds_minor=900)))
     told = {(kpi.name, kpi.grain): (kpi.numerator, kpi.revision) for kpi in effects.kpis}
     assert told == {
         (name, grain): (value, 1)
@@ -103,15 +105,15 @@ def test_later_facts_correct_what_they_change_and_nothing_else() -> None:
         for name, value in (("revenue_minor", 0), ("aov_minor", 0), ("refunds_minor", 900))
     }
     assert effects.corrections == 6
-    again = fold_facts(state, facts(*counts(MONDAY, orders=0), *counts(MONDAY, revenue_minor=5)))
+    again = fold_to_end(state, facts(*counts(MONDAY, orders=0), *counts(MONDAY, revenue_minor=5)))
     assert {kpi.revision for kpi in again.kpis} == {2}
     assert "orders" not in {kpi.name for kpi in again.kpis}
 
 
 def test_an_hour_before_the_first_that_closed_is_told_for_the_first_time() -> None:
     state = a_partition()
-    fold_facts(state, facts(*counts(MONDAY, orders=1), to=MONDAY + HOUR_MS))
-    effects = fold_facts(state, facts(*counts(MONDAY - 5 * DAY_MS, orders=1)))
+    fold_to_end(state, facts(*counts(MONDAY, orders=1), to=MONDAY + HOUR_MS))
+    effects = fold_to_end(state, facts(*counts(MONDAY - 5 * DAY_MS, orders=1)))
     assert {kpi.revision for kpi in effects.kpis} == {0}
     assert effects.corrections == 0
 
@@ -119,12 +121,12 @@ def test_an_hour_before_the_first_that_closed_is_told_for_the_first_time() -> No
 def test_corrections_beyond_the_bound_are_counted_not_lost_in_silence() -> None:
     state = a_partition()
     late = MONDAY + KEPT_MS + 2 * HOUR_MS
-    fold_facts(state, facts(*counts(MONDAY, orders=1), to=late))
-    effects = fold_facts(state, facts(*counts(MONDAY, orders=1, sessions=1)))
+    fold_to_end(state, facts(*counts(MONDAY, orders=1), to=late))
+    effects = fold_to_end(state, facts(*counts(MONDAY, orders=1, sessions=1)))
     assert not effects.kpis
-    assert effects.corrections_too_old == 2
+    assert effects.left_out[TOO_OLD] == 2
     assert state.get(hour_key(MONDAY)) is None
-    still = fold_facts(state, facts(*counts(MONDAY + 2 * HOUR_MS, orders=1)))
+    still = fold_to_end(state, facts(*counts(MONDAY + 2 * HOUR_MS, orders=1)))
     assert kpis_of([still], "orders")[0].revision == 1
 
 
@@ -170,16 +172,10 @@ def test_revenue_in_another_currency_is_told_by_currency() -> None:
     assert kpis_of(effects, "revenue_minor")[0].numerator == 5
 
 
-def test_a_window_holds_so_many_dimensions_and_counts_the_rest() -> None:
-    state = a_partition()
-    given = [Count("revenue_minor", MONDAY, f"currency={index}", 1) for index in range(COUNTS_MAX + 3)]
-    assert fold_facts(state, facts(*given)).dimensions_refused == 2 * 3
-
-
 def test_stocks_go_up_and_down() -> None:
     state = a_partition()
-    fold_facts(state, facts(Count("customers", 0, "segment=New", 3)))
-    effects = fold_facts(state, facts(Count("customers", 0, "segment=New", -1), Count("folded", 0, "", 9)))
+    fold_to_end(state, facts(Count("customers", 0, "segment=New", 3)))
+    effects = fold_to_end(state, facts(Count("customers", 0, "segment=New", -1), Count("folded", 0, "", 9)))
     assert effects.stocks == {("customers", "segment=New"): 2, ("folded", ""): 9}
     assert stocks(state) == {("customers", "segment=New"): 2, ("folded", ""): 9}
 
@@ -187,12 +183,12 @@ def test_stocks_go_up_and_down() -> None:
 def test_facts_before_the_settings_are_an_error() -> None:
     empty: Overlay[Any] = Overlay(MemoryStore(), InsightCodec())
     with pytest.raises(FactsRefused, match="before the record of settings"):
-        fold_facts(empty, facts())
+        fold_to_end(empty, facts())
 
 
 def test_facts_of_a_partition_that_is_not_there_are_an_error() -> None:
     with pytest.raises(FactsRefused, match="journal partition 4; there are 1"):
-        fold_facts(a_partition(), facts(partition=4))
+        fold_to_end(a_partition(), facts(partition=4))
 
 
 def _history(chance: random.Random, partitions: int) -> list[list[Facts]]:
@@ -244,7 +240,7 @@ def test_the_order_of_facts_across_partitions_does_not_matter(seed: int) -> None
         effects = fold_all(state, _interleaved(chance, series))
         kpis = [kpi for one in effects for kpi in one.kpis]
         assert {kpi.revision for kpi in kpis} == {0}
-        assert not sum(one.panel_rows_late for one in effects)
+        assert not any(one.left_out.total() for one in effects)
         runs.append(
             (
                 sorted(final(kpis).items()),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import TIMESTAMP_CREATE_TIME
+
 from schemas.insights import Count, Facts, Kpi
 from schemas.journal import Configured, Progress
 from schemas.outputs import DeadLetter
@@ -13,7 +15,7 @@ from state.overlay import Overlay
 from streams.engine.batch import Batch
 from streams.insights.fold import stocks
 from streams.insights.state import InsightCodec
-from streams.processors.insighting import Insighting
+from streams.processors.insighting import GOING_ON, Insighting
 from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Known, Observer
@@ -21,6 +23,11 @@ from streams.topics import Topics
 
 if TYPE_CHECKING:
     import msgspec
+
+    from streams.engine.batch import Output
+
+HOUR_MS = 1_704_153_600_000
+"""2024-01-02T00:00, a Tuesday."""
 
 
 class Record:
@@ -34,6 +41,9 @@ class Record:
 
     def headers(self) -> None:
         return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return TIMESTAMP_CREATE_TIME, 0
 
     def topic(self) -> str:
         return "t.facts"
@@ -104,8 +114,8 @@ def test_facts_that_make_the_code_raise_leave_no_trace_and_others_count() -> Non
         return dict(overlay.store.items()), sent, stocks(overlay)
 
     settings = Configured(DomainSettings(journal_partitions=1, grace_ms=0).model_dump_json(), 0)
-    first = Facts(0, 3_600_000, (Count("orders", 3_600_000, "", 1), Count("decisions_open", 0, "", 3)), ())
-    closing = Facts(0, 3 * 3_600_000, (Count("decisions_open", 0, "", 5),), ())
+    first = Facts(0, HOUR_MS, (Count("orders", HOUR_MS, "", 1), Count("decisions_open", 0, "", 3)), ())
+    closing = Facts(0, HOUR_MS + 2 * 3_600_000, (Count("decisions_open", 0, "", 5),), ())
     last = Facts(0, None, (Count("decisions_open", 0, "", 1),), ())
     calm, _, totals = of(SINGLE_OBJECT, settings, first, last)
     state, sent, same_totals = of(BrokenWire(), settings, first, closing, last)
@@ -125,3 +135,29 @@ def test_what_does_not_belong_in_facts_is_a_dead_letter() -> None:
     batch.run()
     reasons = [SINGLE_OBJECT.decode(each.value or b"").reason for each in batch.outputs or ()]
     assert reasons == ["not_configured", "unexpected_type"]
+
+
+def test_what_a_record_leaves_is_concluded_by_one_that_insights_write_to_their_own_topic() -> None:
+    overlay = Overlay[Any](MemoryStore(), InsightCodec())
+    metrics = Metrics()
+    insighting = Insighting(Topics("t"), SINGLE_OBJECT, Observer(metrics, Known()), 1, lambda _: InsightSnapshot())
+
+    def outputs(*records: msgspec.Struct) -> list[Output]:
+        messages: list[Any] = [Record(each) for each in records]
+        batch = Batch("t.facts", 0, messages, 0)
+        batch.bind(insighting.process, overlay)
+        batch.run()
+        return batch.outputs or []
+
+    settings = Configured(DomainSettings(journal_partitions=1, grace_ms=0).model_dump_json(), 0)
+    sent = outputs(settings, Facts(0, HOUR_MS, (Count("orders", HOUR_MS, "", 1),)))
+    assert not [each for each in sent if each.topic == "t.facts"]
+    sent = outputs(Facts(0, HOUR_MS + 400 * 24 * 3_600_000))
+    rounds, hours = 0, 0
+    while going_on := [SINGLE_OBJECT.decode(each.value or b"") for each in sent if each.topic == "t.facts"]:
+        assert going_on == [GOING_ON]
+        hours += sum(each.topic == "t.kpis" for each in sent)
+        rounds += 1
+        sent = outputs(GOING_ON)
+    assert rounds > 20
+    assert hours == (35 * 24 + 1) * 8 + 36 * 8

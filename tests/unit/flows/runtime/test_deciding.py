@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
-from streams.profiles.profile import ConsentState, Sent
+from streams.limits import INT_MAX, QUANTITY_MAX
+from streams.profiles.profile import Cart, CartItem, ConsentState, Sent
 from tests.support.flows import UNCAPPED, a_flow
 from tests.support.journeys import DENIED, START_MS, Journey, an_event
 
@@ -115,3 +116,11 @@ def test_after_its_message_a_flow_may_keep_others_silent() -> None:
         ("win_back", "sent"),
         ("abandoned_cart", "sent"),
     ]
+
+
+def test_more_pieces_than_an_int_holds_are_shown_as_the_largest_int() -> None:
+    journey = Journey()
+    journey.meets(an_event())
+    journey.has(cart=Cart(START_MS, START_MS, (CartItem("mug", 900, 300 * QUANTITY_MAX),))).comes_due()
+    (trigger,) = journey.triggers
+    assert [product.quantity for product in trigger.products] == [INT_MAX]
