@@ -22,7 +22,8 @@ from streams.operations.prefix import open_prefix
 from streams.profiles.view import view
 from streams.settings import WorkerSettings
 from streams.telemetry import logs
-from streams.web.pages import NotOwned, register
+from streams.web.hosts import is_loopback
+from streams.web.pages import NotOwned, register, show_health_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -51,6 +52,8 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         metrics_text=metrics.text,
         lookup=_lookup(profiling, prefix.domain),
     )
+    if not settings.web_token and not is_loopback(settings.web_host):
+        show_health_only(app)
     try:
         run(app)
     except SystemExit:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from state.rocksdb import RocksDBStore
 from streams.doctor.finding import fail, ok, warn
+from streams.web.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +30,14 @@ def check_settings(settings: WorkerSettings) -> Iterator[Finding]:
         f"prefix {settings.prefix}, instance {settings.instance} ({settings.membership}), {settings.guarantee}, "
         f"transaction timeout {settings.transaction_timeout_ms} ms, session timeout {settings.session_timeout_ms} ms",
     )
-    if _is_loopback(settings.web_host) or settings.web_token:
+    if is_loopback(settings.web_host) or settings.web_token:
         asked = "asks for the token" if settings.web_token else "no token"
         yield ok("web", f"{settings.web_host}:{settings.web_port}, {asked}")
     else:
         yield warn(
             "web",
-            f"{settings.web_host}:{settings.web_port} shows profiles and metrics to anyone",
-            "set TOUCHSTREAM_WEB_TOKEN_FILE, or TOUCHSTREAM_WEB_HOST=127.0.0.1",
+            f"{settings.web_host}:{settings.web_port} has no token, so that other machines see its health only",
+            "set TOUCHSTREAM_WEB_TOKEN_FILE, so that Prometheus can read metrics, or TOUCHSTREAM_WEB_HOST=127.0.0.1",
         )
     yield from _check_transport(settings)
 
@@ -45,7 +45,7 @@ def check_settings(settings: WorkerSettings) -> Iterator[Finding]:
 def _check_transport(settings: WorkerSettings) -> Iterator[Finding]:
     kafka = settings.kafka
     protocol = kafka.get("security.protocol", "PLAINTEXT").upper()
-    is_far = not all(_is_loopback(broker.rpartition(":")[0]) for broker in settings.brokers.split(","))
+    is_far = not all(is_loopback(broker.rpartition(":")[0]) for broker in settings.brokers.split(","))
     if protocol.endswith("PLAINTEXT") and is_far:
         yield warn(
             "transport",
@@ -61,12 +61,6 @@ def _check_transport(settings: WorkerSettings) -> Iterator[Finding]:
         )
     else:
         yield ok("transport", f"{protocol} to {settings.brokers}")
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host.strip("[]")).is_loopback
-    return host == "localhost"
 
 
 def check_disk(settings: WorkerSettings) -> Iterator[Finding]:

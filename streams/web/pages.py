@@ -6,6 +6,7 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from aiohttp import web
 
 from streams.web.readiness import unready_reason
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
     from streams.telemetry.metrics import EngineStatus
 
+_log = structlog.get_logger(__name__)
 LIVE = "/health/live"
 READY = "/health/ready"
 METRICS = "/metrics"
 PROFILE = "/profile/{customer}"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BEARER = "Bearer "
+CLOSED = (
+    "other machines reach this worker, and it has no token, so it shows its health only: "
+    "set TOUCHSTREAM_WEB_TOKEN_FILE, or TOUCHSTREAM_WEB_HOST=127.0.0.1"
+)
 
 
 class NotOwned(Exception):
@@ -70,6 +76,13 @@ def register(
         served.router.add_get(path, handler)
 
 
+def show_health_only(app: faust.App) -> None:
+    """Have every page but the two of health answer 403, before the server starts; say so in the log."""
+    _log.warning(CLOSED, shown=[LIVE, READY])
+    served: web.Application = cast("Any", app.web).web_app
+    served.middlewares.append(closed)
+
+
 def authorised(header: str | None, token: str) -> bool:
     """Return whether an Authorization header has the token, in the same time for a wrong one as for the right one."""
     if not token:
@@ -89,6 +102,14 @@ def guard(token: str) -> Middleware:
         return await handler(request)
 
     return ask_for_token
+
+
+@web.middleware
+async def closed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Admit anyone to health, and nobody to anything else."""
+    if request.path not in {LIVE, READY}:
+        return web.json_response({"error": CLOSED}, status=403)
+    return await handler(request)
 
 
 def _profile(customer: str, lookup: Callable[[str], dict[str, Any] | None]) -> web.Response:

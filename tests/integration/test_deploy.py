@@ -31,6 +31,7 @@ from streams.settings import (
 )
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
+from streams.web.pages import authorised
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.files import dashboard_schema
 from tests.support.monitoring import Service, compose, point_prometheus
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("monitoring")
 
 DEPLOY = PROJECT / "deploy"
+TOKEN = DEPLOY / "prometheus" / "token"
 RULES = DEPLOY / "prometheus" / "rules.yml"
 GENERATOR = DEPLOY / "grafana" / "dashboard.py"
 SECONDS = 30.0
@@ -69,10 +71,19 @@ class Engine:
 
 
 class Page:
-    """Serves a worker's metrics from a thread."""
+    """Serves a worker's metrics from a thread, to who has its token."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        handler = MetricsHandler.factory(metrics.registry)
+    def __init__(self, metrics: Metrics, token: str = "") -> None:
+        class Guarded(MetricsHandler):
+            registry = metrics.registry
+
+            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+                if authorised(self.headers["Authorization"], token):
+                    super().do_GET()
+                else:
+                    self.send_error(httpx.codes.UNAUTHORIZED)
+
+        handler = Guarded
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
 
@@ -242,3 +253,36 @@ def test_every_query_of_the_dashboard_finds_data_on_a_worker_that_has_just_start
 ) -> None:
     prometheus, _ = monitored
     until(lambda: not without_data(prometheus.address), "every panel has data")
+
+
+def test_the_workers_of_the_compose_file_have_the_token_that_prometheus_has(composed: dict[str, Any]) -> None:
+    worker = composed["services"]["worker"]
+    (secret,) = worker["secrets"]
+    assert Path(composed["secrets"][secret["source"]]["file"]) == TOKEN
+    assert f"TOUCHSTREAM_WEB_TOKEN_FILE=/run/secrets/{secret['source']} " in " ".join(worker["entrypoint"])
+    (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert (DEPLOY / "prometheus" / job["authorization"]["credentials_file"]) == TOKEN
+    assert parse_worker({"TOUCHSTREAM_WEB_TOKEN_FILE": str(TOKEN)}).web_token == TOKEN.read_text().strip()
+
+
+def test_the_composes_prometheus_reads_a_worker_that_asks_for_the_token_and_misses_one_with_another(
+    composed: dict[str, Any], metrics: Metrics, tmp_path: Path
+) -> None:
+    prometheus = Service("prometheus", composed["services"]["prometheus"], tmp_path)
+    config = prometheus.folders["/etc/prometheus"] / "prometheus.yml"
+
+    def asked(query: str) -> dict[str, str]:
+        answer = httpx.get(f"{prometheus.address}/api/v1/query", params={"query": query}, trust_env=False).json()
+        return {each["metric"]["instance"]: each["value"][1] for each in answer["data"]["result"]}
+
+    def waiting() -> set[str]:
+        answer = httpx.get(f"{prometheus.address}/api/v1/alerts", trust_env=False).json()
+        found = answer["data"]["alerts"]
+        return {each["labels"].get("instance", "") for each in found if each["labels"]["alertname"] == "WorkerDown"}
+
+    with Page(metrics, TOKEN.read_text().strip()) as right, Page(metrics, "another") as wrong:
+        point_prometheus(config, workers=[right, wrong])
+        with prometheus:
+            until(lambda: asked("up") == {right: "1", wrong: "0"}, "one worker is read, the other is not")
+            until(lambda: waiting() == {wrong}, "a scrape that fails is on its way to an alert")
+            assert set(asked("touchstream_wall_clock")) == {right}

@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from streams.telemetry.metrics import Metrics
-from streams.web.pages import NotOwned, authorised, register
+from streams.web.pages import NotOwned, authorised, register, show_health_only
 from streams.web.readiness import unready_reason
 from tests.support.engine_status import JOURNAL, AnEngine
 
@@ -35,11 +35,13 @@ def lookup(customer: str) -> dict[str, Any] | None:
     return {"customer": customer, "segment": "Loyal"} if customer == "u:a/b c" else None
 
 
-def pages(engine: AnEngine, token: str = "") -> web.Application:
+def pages(engine: AnEngine, token: str = "", *, is_open: bool = False) -> web.Application:
     app = faust.App("pages", broker="kafka://127.0.0.1:1")
     metrics = Metrics()
     metrics.watch(engine)
     register(app, token=token, status=engine, metrics_text=metrics.text, lookup=lookup)
+    if is_open and not token:
+        show_health_only(app)
     app.web.init_server()
     return cast("web.Application", cast("Any", app.web).web_app)
 
@@ -102,6 +104,19 @@ def test_with_a_token_every_page_but_live_asks_for_it(path: str) -> None:
     assert TOKEN not in text
     assert ask(pages(served, TOKEN), path, {"Authorization": "Bearer wrong"})[0] == 401
     assert ask(pages(served, TOKEN), path, BEARER)[0] != 401
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/profile/u:1", "/", "/router", "/nowhere", "/health/live/"])
+def test_without_a_token_other_machines_see_health_only(path: str) -> None:
+    served = pages(an_engine(), is_open=True)
+    status, text = ask(served, path, BEARER)
+    assert status == 403
+    assert "TOUCHSTREAM_WEB_TOKEN_FILE" in text
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_without_a_token_other_machines_see_health(path: str) -> None:
+    assert ask(pages(an_engine(), is_open=True), path)[0] == 200
 
 
 def test_live_never_asks_for_the_token() -> None:
