@@ -200,6 +200,19 @@ OUTPUT_BYTES_MAX = 1_000_000
 
 Below Kafka's default of 1,048,588 bytes for a batch, with room for its own bytes. Above VALUE_BYTES_MAX with its key.
 """
+TOPIC_BYTES_MAX = 1_048_588
+"""Bytes of a batch in any topic but the dead letters: Kafka's default, and that of its clients when they fetch."""
+LETTERS_TOPIC_BYTES_MAX = 12 * 1024 * 1024
+"""Bytes of a batch of dead letters: LETTER_BYTES_MAX, and room for why a record could not be used."""
+PRODUCER_BATCH_BYTES_MAX = 1_000_000
+"""Of the batches that we send: below what topics take, with room for what the protocol adds."""
+SETTINGS_BYTES_MAX = 400_000
+"""Bytes of the settings with all published flows; 100 flows in three versions have about 200,000.
+
+A journal partition's own state holds them beside the models, and insights hold them too.
+"""
+MODELS_BYTES_MAX = 400_000
+"""Bytes of the pieces of models that wait for their tick, and of the models in force; ours have below 10,000."""
 OUTPUT_HEADERS_BYTES_MAX = 64
 """Of a touchpoint in the journal: two names, a time and the hops are 29."""
 

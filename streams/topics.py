@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from streams.limits import LETTERS_TOPIC_BYTES_MAX, TOPIC_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.settings import DomainSettings
 
+MESSAGE_BYTES = "max.message.bytes"
 _FOREVER = {"retention.ms": "-1"}
 _COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
-_MESSAGE_BYTES_MAX = str(8 * 1024 * 1024)
-_LETTER_BYTES_MAX = str(12 * 1024 * 1024)
-"""Room for a record as it arrived, and for why it could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,10 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
     journal = settings.journal_partitions
     # a record that says how far time has come is held against the time at which a broker appended it
     stamped = {"message.timestamp.type": "LogAppendTime" if settings.clock == "wall" else "CreateTime"}
-    large = {"max.message.bytes": _MESSAGE_BYTES_MAX}
-    return [
-        TopicSpec(topics.touchpoints, settings.touchpoint_partitions, {**large, **stamped}),
-        TopicSpec(topics.journal, journal, {**_FOREVER, **large, **stamped}),
-        TopicSpec(topics.dead_letters, 1, {**_FOREVER, "max.message.bytes": _LETTER_BYTES_MAX}),
+    all_ = [
+        TopicSpec(topics.touchpoints, settings.touchpoint_partitions, stamped),
+        TopicSpec(topics.journal, journal, {**_FOREVER, **stamped}),
+        TopicSpec(topics.dead_letters, 1, {**_FOREVER, MESSAGE_BYTES: str(LETTERS_TOPIC_BYTES_MAX)}),
         TopicSpec(topics.retries, 1, _FOREVER),
         *(
             TopicSpec(name, journal, _FOREVER)
@@ -86,9 +85,11 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
         TopicSpec(topics.anomalies, 1, _FOREVER),
         TopicSpec(topics.models, 1, _COMPACTED),
         TopicSpec(topics.settings, 1, _COMPACTED),
-        TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **large, **stamped}),
-        TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **large, **stamped}),
+        TopicSpec(topics.profiles_changelog, journal, {**_COMPACTED, **stamped}),
+        TopicSpec(topics.insights_changelog, 1, {**_COMPACTED, **stamped}),
     ]
+    # explicit, so that a lower default of the brokers cannot stop a worker
+    return [replace(spec, config={MESSAGE_BYTES: str(TOPIC_BYTES_MAX), **spec.config}) for spec in all_]
 
 
 def worker_id(prefix: str, instance: str) -> str:

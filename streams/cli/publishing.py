@@ -102,10 +102,10 @@ def _change(
     changed: Callable[[DomainSettings, int], DomainSettings],
 ) -> None:
     from streams.flows.language.publishing import NotPublishable
-    from streams.operations.create import NotCreated, PublishedMeanwhile, change_settings
+    from streams.operations.create import CannotChange, NotCreated, PublishedMeanwhile, change_settings
 
     settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, NotPublishable, PublishedMeanwhile):
+    with errors_in_one_line(CannotChange, NotCreated, NotPublishable, PublishedMeanwhile):
         before, after = change_settings(settings, changed)
     typer.echo(f"prefix {settings.prefix}: {'unchanged' if after == before else 'published'}")
     for line in _lines(after, flow_ids):

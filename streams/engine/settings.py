@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from schemas.units import HOUR_MS
 from streams.kafka.config import RECONNECT, reader_config
+from streams.limits import PRODUCER_BATCH_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +105,7 @@ def producer_config(settings: EngineSettings) -> ClientConfig:
     config: ClientConfig = {
         # a flush does not wait for it; without it there would be many small requests
         "linger.ms": 50,
-        "batch.size": 1 << 20,
+        "batch.size": PRODUCER_BATCH_BYTES_MAX,
         "queue.buffering.max.messages": 1_000_000,
         "queue.buffering.max.kbytes": 131_072,
         "compression.type": "lz4",

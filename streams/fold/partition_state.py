@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
+from schemas.refusal import Refusal
 from state.codec import frame, open_version
 from state.rules import raised_rules
 from streams.flows.language.flow_set import FlowSet, compile_flows
+from streams.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
@@ -27,6 +29,8 @@ VERSION = 3
 _OF_VERSION_2 = 8
 """How many fields version 2 had. Until the rules rise state is written as that, so that release 0.1 still reads it."""
 _WHOLE_PPM = 1_000_000
+_ITEM_BYTES = 10
+"""More than what is stored beside a text or a number."""
 
 
 Times = tuple[int, ...]
@@ -106,8 +110,11 @@ def with_settings(partition: PartitionState, record: Configured) -> PartitionSta
 
     Raises:
         NewerState: as `raised_rules`.
+        Refusal: they are larger than those that we publish.
     """
     rules = raised_rules(partition.rules, record)
+    if rules > 1 and len(record.settings.encode()) > SETTINGS_BYTES_MAX:
+        raise Refusal("too_large", f"the settings have more than {SETTINGS_BYTES_MAX} bytes")
     settings, _ = _parsed_settings(record.settings)
     progress = partition.progress or (-1,) * settings.touchpoint_partitions
     models = partition.models
@@ -138,10 +145,20 @@ def _advanced(times: Times, reported: Iterable[PartitionProgress]) -> Times:
 
 
 def with_chunk(partition: PartitionState, chunk: ModelChunk) -> PartitionState:
-    """Keep a piece of a model until its tick; a repeated piece changes nothing."""
+    """Keep a piece of a model until its tick; a repeated piece changes nothing.
+
+    Raises:
+        Refusal: with it the pieces would have more bytes than our models.
+    """
     piece = (chunk.kind, chunk.version, chunk.index, chunk.body)
     if piece in partition.chunks:
         return partition
+    if partition.rules > 1:
+        texts = [part for kind, version, _, body in (*partition.chunks, piece) for part in (kind, version, body)]
+        texts += [part for model in partition.models for part in model]
+        held = sum([len(each if isinstance(each, bytes) else each.encode()) + _ITEM_BYTES for each in texts])
+        if held > MODELS_BYTES_MAX:
+            raise Refusal("too_large", f"models would have {held} bytes; at most {MODELS_BYTES_MAX} are allowed")
     return msgspec.structs.replace(partition, chunks=(*partition.chunks, piece))
 
 

@@ -35,6 +35,7 @@ from streams.insights.state import (
 from streams.insights.steps import conclude
 from streams.insights.ticks import add_panel
 from streams.insights.windows import add_counts
+from streams.limits import SETTINGS_BYTES_MAX
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
         SettingsError: they are wrong, so a later release wrote them.
         NewerState: this release does not know their rules.
     """
+    if len(record.settings.encode()) > SETTINGS_BYTES_MAX and record.rules > 1:
+        raise FactsRefused("too_large", f"the settings have more than {SETTINGS_BYTES_MAX} bytes")
     settings = _parsed(record.settings)
     held: Settings | None = state.get(SETTINGS)
     if held is not None and _fixed(state, _parsed(held.text)) != (settings.clock, settings.journal_partitions):

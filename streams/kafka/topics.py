@@ -75,6 +75,15 @@ def alter_topics(brokers: str, specs: Iterable[TopicSpec], client: Mapping[str, 
     return list(changes)
 
 
+def message_limits(brokers: str, names: Iterable[str], client: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return max.message.bytes of those of the topics that are there."""
+    admin = AdminClient({**(client or {}), "bootstrap.servers": brokers})
+    there = _counts(admin)
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in names if name in there]
+    answers = admin.describe_configs(asked, request_timeout=PATIENT_SECONDS)
+    return {resource.name: int(answer.result()["max.message.bytes"].value) for resource, answer in answers.items()}
+
+
 def _differs(there: str, needed: str) -> bool:
     return int(there) < int(needed) if needed.isdigit() else there != needed
 

@@ -15,11 +15,12 @@ from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import alter_topics, create_topics, partition_counts
+from streams.limits import SETTINGS_BYTES_MAX
 from streams.settings import parse_domain
-from streams.topics import Topics, specs
+from streams.topics import MESSAGE_BYTES, Topics, specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from streams.settings import DomainSettings, WorkerSettings
 
@@ -36,7 +37,7 @@ class NotCreated(Exception):
 
 
 class CannotChange(Exception):
-    """A setting that is fixed for the life of a prefix; the message names it and both values."""
+    """A setting that is fixed for the life of a prefix, or more settings than a record holds; the message says it."""
 
 
 class PublishedMeanwhile(Exception):
@@ -93,9 +94,22 @@ def create_prefix(
     return Created(tuple(made), is_new, domain, tuple(altered))
 
 
-def make_topics(settings: WorkerSettings, domain: DomainSettings, replication: int = BROKERS_DEFAULT) -> list[str]:
-    """Create missing topics and return their names. WrongTopics as `create_prefix`."""
+def make_topics(
+    settings: WorkerSettings,
+    domain: DomainSettings,
+    replication: int = BROKERS_DEFAULT,
+    limits: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Create missing topics and return their names; `limits` are for names that hold larger records than ours.
+
+    Raises:
+        WrongTopics: as `create_prefix`.
+    """
     wanted = [replace(spec, replication=replication) for spec in specs(settings.prefix, domain)]
+    for at, spec in enumerate(wanted):
+        larger = (limits or {}).get(spec.name, 0)
+        if larger > int(spec.config[MESSAGE_BYTES]):
+            wanted[at] = replace(spec, config={**spec.config, MESSAGE_BYTES: str(larger)})
     return create_topics(settings.brokers, wanted, settings.kafka)
 
 
@@ -218,7 +232,14 @@ def _publisher(settings: WorkerSettings) -> Publisher:
 def _publish(publisher: Publisher, prefix: str, published: Published, now_ms: int) -> None:
     """Write one record to each journal partition, to facts and to settings, all or none, without a registry."""
     topics = Topics(prefix)
-    value = SINGLE_OBJECT.encode(Configured(published.domain.model_dump_json(), now_ms, published.rules))
+    text = published.domain.model_dump_json()
+    size = len(text.encode())
+    if size > SETTINGS_BYTES_MAX:
+        raise CannotChange(
+            f"prefix {prefix}: the settings with all flows would have {size} bytes; at most {SETTINGS_BYTES_MAX} are "
+            "allowed, so publish fewer or shorter flows"
+        )
+    value = SINGLE_OBJECT.encode(Configured(text, now_ms, published.rules))
     try:
         with publisher.transaction():
             for partition in range(published.domain.journal_partitions):

@@ -14,7 +14,7 @@ from streams.kafka.journal import APPENDED, COPIED
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import read_committed
-from streams.kafka.topics import partition_counts
+from streams.kafka.topics import message_limits, partition_counts
 from streams.kafka.watermarks import watermarks
 from streams.offline.verify import set_aside
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
@@ -77,7 +77,7 @@ def repartition(
         )
     _check_rest(source)
     domain = parse_domain(source.domain.model_copy(update={"journal_partitions": partitions}).model_dump_json())
-    make_topics(target, domain, BROKERS_DEFAULT)
+    make_topics(target, domain, BROKERS_DEFAULT, _limits(source, target))
     publisher = Publisher(target, "repartition")
     letters = set_aside(source, source.wire)
     journal = 0
@@ -89,6 +89,13 @@ def repartition(
     dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
     publish(target, Published(domain, source.rules))
     return Copied(journal, dead_letters)
+
+
+def _limits(source: Prefix, target: WorkerSettings) -> dict[str, int]:
+    """Return how large records may be in the topics of `target`, where those of the source may be as large."""
+    before, after = Topics(source.settings.prefix).all(), Topics(target.prefix).all()
+    there = message_limits(source.settings.brokers, before, source.settings.kafka)
+    return {name: there[old] for old, name in zip(before, after, strict=True) if old in there}
 
 
 def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range, records: Iterable[_Record]) -> int:

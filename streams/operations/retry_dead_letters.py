@@ -13,6 +13,7 @@ from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher, in_chunks
+from streams.limits import OUTPUT_BYTES_MAX
 from streams.operations.dead_letters import read_letters, read_marks
 from streams.topics import Topics
 
@@ -119,6 +120,9 @@ def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
         raise CannotRetry("its record was too large to keep in full: the producer must send it again")
     if held.key is None and held.source_topic != topics.touchpoints:
         raise CannotRetry("it concerns a whole partition, not a customer, and later records have replaced it")
+    size = len(held.key or b"") + len(held.value or b"")
+    if size > OUTPUT_BYTES_MAX:
+        raise CannotRetry(f"it has {size} bytes, and no topic takes so many: the producer must send less")
     headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
     return Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
 

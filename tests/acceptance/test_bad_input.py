@@ -136,7 +136,7 @@ def send_with_bad(place: Place, bad: list[Bad]) -> tuple[list[Sent], int]:
         )
 
     sent = []
-    with a_producer(place.settings.brokers, message_max_bytes=7 << 20, linger_ms=0) as producer:
+    with a_producer(place.settings.brokers, message_max_bytes=7 << 20, compression_type="lz4", linger_ms=0) as producer:
         produce(producer, encode(an_order(at, user="first")), b"good")
         for number, each in enumerate(bad):
             produce(producer, each.value, f"bad {number}".encode() + b"\xff")

@@ -13,6 +13,7 @@ from streams.flows.language.publishing import paused, with_flow
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import WrongTopics, create_topics
+from streams.limits import TOPIC_BYTES_MAX
 from streams.operations.create import (
     CannotChange,
     NotCreated,
@@ -195,7 +196,7 @@ def test_topics_of_an_earlier_release_get_the_brokers_stamps_and_limits_and_keep
     assert create_prefix(settings, wall, 1).altered == (topics.touchpoints, topics.journal)
     configs = shown(settings, topics.touchpoints, topics.journal)
     assert configs[topics.touchpoints]["message.timestamp.type"] == "LogAppendTime"
-    assert configs[topics.touchpoints]["max.message.bytes"] == "8388608"
+    assert configs[topics.touchpoints]["max.message.bytes"] == str(TOPIC_BYTES_MAX)
     assert configs[topics.journal].items() >= {**chosen, "message.timestamp.type": "LogAppendTime"}.items()
     assert create_prefix(settings, wall, 1).altered == ()
 

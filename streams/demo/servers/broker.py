@@ -60,9 +60,6 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 # chaos runs notice a dead worker soon
 group.min.session.timeout.ms=1000
-# a 5 MB record has to reach us before we can refuse it
-message.max.bytes=8388608
-replica.fetch.max.bytes=8388608
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetadata
 
 from streams.doctor.topics import judge_copies, judge_topic
+from streams.limits import LETTER_BYTES_MAX, OUTPUT_BYTES_MAX, PRODUCER_BATCH_BYTES_MAX, TOPIC_BYTES_MAX
 from streams.settings import DomainSettings
 from streams.topics import specs
 
@@ -24,3 +25,19 @@ def test_topics_as_they_are_made_are_in_order() -> None:
     for spec in specs("shop", DomainSettings()):
         assert list(judge_topic(spec, {"unclean.leader.election.enable": "false", **spec.config})) == []
         assert [each.status for each in judge_topic(spec, {"unclean.leader.election.enable": "true"})] == ["warn"]
+
+
+def test_every_topic_has_kafkas_default_limit_and_only_dead_letters_a_higher_one() -> None:
+    limits = {spec.name: int(spec.config["max.message.bytes"]) for spec in specs("shop", DomainSettings())}
+    assert {name for name, limit in limits.items() if limit != 1_048_588} == {"shop.dead-letters"}
+    assert limits["shop.dead-letters"] > LETTER_BYTES_MAX
+    assert max(OUTPUT_BYTES_MAX, PRODUCER_BATCH_BYTES_MAX) < TOPIC_BYTES_MAX
+
+
+def test_a_lower_limit_is_a_failure_and_a_higher_one_of_an_earlier_release_is_not() -> None:
+    for spec in specs("shop", DomainSettings()):
+        wanted = int(spec.config["max.message.bytes"])
+        (finding,) = judge_topic(spec, {**spec.config, "max.message.bytes": str(wanted - 1)})
+        assert finding.status == "fail"
+        assert "a larger record stops the worker" in finding.seen
+        assert list(judge_topic(spec, {**spec.config, "max.message.bytes": str(20 << 20)})) == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from schemas.journal import CollectedTo, PartitionProgress
+from schemas.journal import RULES, CollectedTo, Configured, ModelChunk, ModelTick, PartitionProgress, TickedModel
 from state.codec import NewerState, frame
+from streams.fold.moment import Rejected
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
 from streams.fold.partition_state import VERSION as PARTITION_VERSION
+from streams.limits import OUTPUT_BYTES_MAX, SETTINGS_BYTES_MAX
 from tests.support.stored import (
     PARTITION_BY_VERSION_1,
     PARTITION_BY_VERSION_2,
@@ -47,3 +49,26 @@ def test_state_of_the_first_version_goes_on_with_the_progress_that_it_had() -> N
     assert isinstance(read, PartitionState)
     assert (read.now_ms, read.collected) == (START_MS, ())
     assert with_collected(read, CollectedTo((PartitionProgress(1, START_MS + 1),))).collected == (-1, START_MS + 1)
+
+
+def test_pieces_of_models_that_no_insights_write_are_refused_and_the_state_fits_a_record() -> None:
+    world = World()
+    for index in range(7):
+        world.append("", ModelChunk("gold", "1", index, 9, "json", bytes([index]) * 50_000))
+    with pytest.raises(Rejected, match="too_large"):
+        world.append("", ModelChunk("gold", "1", 7, 9, "json", bytes(60_000)))
+    for kind, body in (("", b""), ("cuts", b"{")):
+        world.append("", ModelChunk(kind, "", -1, 0, "", body))
+    world.append("", ModelTick(START_MS, 1, (TickedModel("gold", "", "1"),)))
+    with pytest.raises(Rejected, match="too_large"):
+        world.append("", ModelChunk("gold", "2", 0, 1, "json", bytes(60_000)))
+    held = world.overlay.get(PARTITION_KEY)
+    assert held is not None
+    assert len(JournalCodec().encode(PARTITION_KEY, held)) < OUTPUT_BYTES_MAX
+
+
+def test_settings_that_are_larger_than_those_that_we_publish_are_refused() -> None:
+    world = World()
+    padded = world.settings.model_dump_json() + " " * SETTINGS_BYTES_MAX
+    with pytest.raises(Rejected, match="too_large"):
+        world.append("", Configured(padded, 0, RULES))
