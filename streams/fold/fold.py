@@ -19,7 +19,7 @@ from streams.fold.identifying import check_texts, forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress
-from streams.fold.record import journal_headers
+from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
@@ -121,7 +121,7 @@ class Fold(Customers):
             profile = self._caught_up(customer, profile, now_ms, known, effects)
             if known.rules > 1 and is_behind(profile, now_ms):
                 self._keep(customer, profile)
-                effects.append(customer, record.raw, journal_headers(record.received_ms, record.hops))
+                effects.append(customer, record.raw, waiting_headers(record))
                 return
         if record.hops:
             effects.count("forwards_received")
@@ -200,7 +200,7 @@ class Fold(Customers):
             profile = with_credit(record.key, profile, known, effects)
         if known.rules > 1 and (is_behind(profile, now_ms) or (has_two_written(profile) and is_credit_due(profile))):
             self._keep(record.key, profile)
-            effects.append(record.key, absorbed)
+            effects.append(record.key, absorbed, waiting_headers(record))
             return
         at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
         device = decode_profile(absorbed.profile)

@@ -13,7 +13,7 @@ from streams.collect.keys import key_of
 from streams.fold.attempt import Folded, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
-from streams.fold.record import Record
+from streams.fold.record import AGAIN, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,4 +71,7 @@ def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], 
     raw = appended if isinstance(appended, bytes) else wire.encode(appended)
     named = dict(headers)
     received_ms = int.from_bytes(named.get("received_at_ms", b""), "big")
-    return Record(key or "", wire.decode(raw), raw, received_ms, named.get("hops", b"\x00")[0], appended_ms=appended_ms)
+    hops = named.get("hops", b"\x00")[0]
+    return Record(
+        key or "", wire.decode(raw), raw, received_ms, hops, appended_ms=appended_ms, is_again=AGAIN in named
+    )

@@ -9,6 +9,9 @@ import msgspec
 from schemas.journal import Absorbed, AddressConsent, Link, Unparked
 from schemas.touchpoint import Touchpoint
 
+AGAIN = "again"
+"""Header of a record that waits: it was appended again because earlier work of its customer came first."""
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A journal record as it was read."""
@@ -23,6 +26,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """Copied from another prefix with what it led to, which must not be appended again."""
     appended_ms: int = 0
     """When a broker appended it, by the broker's clock; of a copy, its original. 0: no broker said so."""
+    is_again: bool = False
+    """It waited, and has been in the journal before."""
 
     @property
     def is_of_customer(self) -> bool:
@@ -37,3 +42,9 @@ def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes],
     """
     received = ("received_at_ms", received_ms.to_bytes(8, "big"))
     return (received, ("hops", bytes([hops]))) if hops else (received,)
+
+
+def waiting_headers(record: Record) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers of a record that is appended again under its key."""
+    kept = journal_headers(record.received_ms, record.hops) if isinstance(record.value, Touchpoint) else ()
+    return (*kept, (AGAIN, b""))

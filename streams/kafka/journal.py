@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import Progress
-from streams.fold.record import Record
+from streams.fold.record import AGAIN, Record
 from streams.kafka.headers import headers_of, readable_headers
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     raw = message.value() or b""
     key = message.key()
     received_ms = hops = original_ms = 0
-    is_copy = False
+    is_copy = is_again = False
     for name, value in headers_of(message):
         if name == "received_at_ms":
             received_ms = int.from_bytes(value or b"", "big")
@@ -63,13 +63,16 @@ def read_record(message: Message, wire: Wire) -> Record:
             hops = (value or b"\x00")[0]
         elif name == COPIED:
             is_copy = True
+        elif name == AGAIN:
+            is_again = True
         elif name == APPENDED:
             original_ms = int.from_bytes(value or b"", "big")
     stamped_ms = appended_ms(message)
     if original_ms:
         # an original is never later than its copy, so a foreign header cannot move time forwards
         stamped_ms = min(stamped_ms, original_ms)
-    return Record(key.decode() if key else "", wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms)
+    where = key.decode() if key else ""
+    return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
 
 
 def appended_ms(message: Message) -> int:

@@ -14,7 +14,7 @@ from state.overlay import Overlay
 from streams.fold.attempt import RAISED, Refused, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec
-from streams.fold.record import Record
+from streams.fold.record import AGAIN, Record
 from streams.kafka.journal import announced_ms, read_record
 from streams.offline.checkpoints import divided, of_another_journal
 from streams.offline.journal import is_in
@@ -190,17 +190,19 @@ class _Branch:
         self._folded = 0
 
     def fold(self, record: Record) -> None:
-        """Fold a record; one that wakes idle customers wakes all of them."""
-        wake = self._step(record)
-        while wake is not None:
-            wake = self._step(Record("", wake, b"", 0, 0))
+        """Fold a record and what it is to be followed by: it wakes all idle customers, and waits for nothing."""
+        if record.is_again:
+            return
+        following = self._step(record)
+        while following is not None:
+            following = self._step(following)
         self._note(record)
         self._folded += 1
         if self._folded % _COMMIT_EVERY == 0:
             self._commit()
 
-    def _step(self, record: Record) -> Wake | None:
-        """Fold one record, and return how it asks to be woken again. The journal holds what else it sends there."""
+    def _step(self, record: Record) -> Record | None:
+        """Fold one record, and return what has to follow it. The journal holds what else it sends there."""
         outcome = attempt(self._fold, as_it_is, record, self._fold.undo)
         if isinstance(outcome, Refused):
             # a worker makes a dead letter of it; the report counts those that raised, the command shows one
@@ -210,13 +212,15 @@ class _Branch:
         effects = outcome.effects
         if effects.outputs:
             self._sendings.take(effects.outputs)
-        wake: Wake | None = None
-        for key, appended, _ in effects.journal:
+        following: Record | None = None
+        for key, appended, headers in effects.journal:
             if type(appended) is Wake:
-                wake = appended
+                following = Record("", appended, b"", 0, 0)
+            elif (AGAIN, b"") in headers:
+                following = record
             elif type(appended) is Absorbed:
                 self._handed_over(key or "", appended)
-        return wake
+        return following
 
     def _note(self, record: Record) -> None:
         """Lets the sendings know what changes how they are counted."""

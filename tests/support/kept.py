@@ -10,7 +10,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME
 from schemas import wire
 from schemas.insights import Count, Facts
 from schemas.journal import RULES, Configured
-from streams.fold.record import journal_headers
+from streams.fold.record import AGAIN, journal_headers
 from streams.offline.journal import is_in
 from streams.offline.refold import COMPARED
 from streams.profiles.effects import TOPIC_OF
@@ -91,6 +91,7 @@ class KeptWorld(World):
                 return fold(record)  # tried once more
             last = record
             headers = journal_headers(record.received_ms, record.hops) if record.received_ms else ()
+            headers += ((AGAIN, b""),) if record.is_again else ()
             self.journal.append(Kept(record.key.encode() or None, record.raw, headers, len(self.journal)))
             return fold(record)
 

@@ -13,6 +13,7 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
+from streams.fold.record import AGAIN
 from streams.kafka.journal import read_record
 from streams.offline.backtest import Past, Trial, backtest
 from streams.profiles.effects import Effects, FlowEffects
@@ -150,6 +151,16 @@ def test_more_carts_than_one_record_wakes_are_reminded_though_the_journal_has_no
     world.pass_time(START_MS + DAY_MS)
     found = tried(world, always([{**CART[0], "holdout_percent": 0, "quiet_hours": None}]))
     assert sum(map(len, found.of_customers.values())) >= 2_500
+
+
+def test_a_record_that_waited_in_the_journal_counts_once_and_one_that_did_not_may_wait_now() -> None:
+    """It is decades ahead of its customer's weekly timers, whose number the flows change."""
+    world = KeptWorld(clock="marks", flows=())
+    world.send(an_order(START_MS), an_add(START_MS + 20_000 * DAY_MS))
+    assert [AGAIN in dict(each.headers()) for each in world.journal].count(True) > 10
+    found = tried(world, always([a_flow(wait={}, quiet_hours=None, expires_after="1d")]))
+    assert found.outcomes["abandoned_cart", "sent"] == 1
+    assert found.outcomes["abandoned_cart", "entered"] == 1
 
 
 def test_a_message_that_is_taken_back_while_it_waits_was_not_sent() -> None:

@@ -1,0 +1,117 @@
+"""A list within its limit of bytes holds the newest items that fit, in whatever order they came."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.limits import (
+    CART_BYTES_MAX,
+    NAMES_BYTES_MAX,
+    RUN_PRODUCTS_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    TRAIL_BYTES_MAX,
+    TRAIL_MAX,
+)
+from streams.profiles.bounds import bounded_cart, bounded_products, bounded_touches, fitting, newest, within_limits
+from streams.profiles.profile import Cart, CartItem, ConsentState, Conversion, Profile, Touch
+from tests.support.world import DAY_MS, START_MS
+
+
+def a_touch(number: int, channel: str = "ads", campaign: str | None = None) -> Touch:
+    return Touch(START_MS + number, number, channel, campaign, number, is_view=False)
+
+
+def named(number: int) -> str:
+    return f"{number:\N{DRAGON}>{TEXT_BYTES_MAX // 4}}"
+
+
+def test_the_items_added_last_stay_and_the_same_object_if_all_fit() -> None:
+    texts = ("aaa", "bb", "c")
+    assert newest(texts, len, 6) is texts
+    assert newest(texts, len, 5) == ("bb", "c")
+    assert newest(texts, len, 0) == ()
+
+
+def test_bytes_are_those_of_utf_8() -> None:
+    wide = CartItem("\N{DRAGON}" * 128, 1, 1)
+    cart = bounded_cart(Cart(0, 0, (wide,) * 50))
+    assert cart is not None
+    assert len(cart.items) == CART_BYTES_MAX // (512 + 24)
+
+
+def test_a_cart_whose_last_article_does_not_fit_is_empty() -> None:
+    assert bounded_cart(Cart(0, 0, (CartItem("x" * CART_BYTES_MAX, 1, 1),))) is None
+    assert bounded_cart(None) is None
+
+
+def test_a_run_shows_the_first_articles_that_fit() -> None:
+    items = tuple(CartItem(f"{number:050}", 1, 1) for number in range(10))
+    assert bounded_products(items) == items[: RUN_PRODUCTS_BYTES_MAX // 74]
+    assert bounded_products(items[:2]) is not None
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.integers(0, 40))
+def test_touches_that_are_bounded_on_the_way_are_those_that_are_bounded_in_the_end(names: list[int], cut: int) -> None:
+    touches = tuple(a_touch(number, named(name), named(name + 1)) for number, name in enumerate(names))
+    # what was kept of some of them, united with the others
+    early = bounded_touches(touches[::2][:cut])
+    others = tuple(touch for touch in touches if touch not in touches[::2][:cut])
+    united = tuple(sorted({*early, *others}, key=lambda touch: touch.time_ms))
+    assert bounded_touches(united) == bounded_touches(touches)
+
+
+def test_equal_names_count_once() -> None:
+    touches = tuple(a_touch(number, named(number % 20), named(number % 20)) for number in range(100))
+    assert bounded_touches(touches) is touches
+    different = tuple(a_touch(number, named(number)) for number in range(100))
+    assert len(bounded_touches(different)) == NAMES_BYTES_MAX // len(named(0).encode())
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([[number] for number in range(100)], 100),
+        ([range(number * 50, number * 50 + 50) for number in range(20)], TRAIL_MAX // 50),
+        ([range(101), [1], [2]], 2),
+    ],
+    ids=["all fit", "too many touches", "one path is too long"],
+)
+def test_the_newest_conversions_fit(paths: list[list[int]], expected: int) -> None:
+    conversions = tuple(
+        Conversion(f"o{number}", START_MS + number, 1, "EUR", tuple(map(a_touch, path)), 0)
+        for number, path in enumerate(paths)
+    )
+    assert fitting(conversions, lambda _: ()) == expected
+
+
+def test_ids_of_orders_and_names_of_paths_share_their_bytes() -> None:
+    conversions = tuple(
+        Conversion(named(number), START_MS + number, 1, "EUR", (a_touch(number, named(1_000 + number)),), 0)
+        for number in range(100)
+    )
+    assert fitting(conversions, lambda _: ()) == TRAIL_BYTES_MAX // (2 * len(named(0).encode()))
+
+
+def test_what_the_ledger_holds_of_a_conversion_takes_room_too() -> None:
+    conversion = Conversion(named(0), START_MS, 1, "EUR", (a_touch(1, named(1)),), 0)
+    written = msgspec.structs.replace(conversion, path=tuple(a_touch(number, named(number)) for number in range(2, 50)))
+    assert fitting((conversion,), lambda _: ()) == 1
+    assert fitting((conversion,), lambda _: (written,)) == 0
+
+
+def test_what_earlier_rules_took_in_leaves() -> None:
+    profile = Profile(
+        clock_ms=START_MS,
+        answers=((1, 5), (START_MS // DAY_MS, 2)),
+        consents=(
+            ConsentState("carrier pigeon", granted=True, time_ms=1),
+            ConsentState("email", granted=True, time_ms=2),
+        ),
+    )
+    found = within_limits(profile, 2)
+    assert (found.rules, found.answers) == (2, ((START_MS // DAY_MS, 2),))
+    assert [item.channel for item in found.consents] == ["email"]
