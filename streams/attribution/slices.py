@@ -7,12 +7,13 @@ changed again before it is written is written once.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from streams.attribution import touches as touch_rules
-from streams.attribution.ledger import OPEN_MS, by_time, may_change, path_of, refunded, rewritten, worth, write_changes
+from streams.attribution.ledger import OPEN_MS, by_time, path_of, refunded, rewritten, worth, write_changes
 from streams.limits import PATH_MAX, ROWS_MAX
 from streams.profiles.bounds import bounded_touches, fitting
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion, Profile, Uncredited
@@ -59,12 +60,10 @@ def with_late_touch(profile: Profile, touch: Touch, at: Moment) -> Profile:
     """
     written, changed = _written(profile), []
     for conversion in profile.conversions:
-        new = conversion
-        if may_change(touch, conversion, at.settings):
-            path = _bounded_path((profile.touches, conversion.path), conversion, at)
-            if path != conversion.path:
-                written.setdefault(conversion.order_id, (conversion,))
-                new = _replace(conversion, path=path)
+        new, path = conversion, _path_with(touch, conversion, at)
+        if path != conversion.path:
+            written.setdefault(conversion.order_id, (conversion,))
+            new = _replace(conversion, path=path)
         changed.append(new)
     if all(new is old for new, old in zip(changed, profile.conversions, strict=True)):
         return profile
@@ -129,6 +128,25 @@ def _with_written(profile: Profile, place: int, new: Conversion) -> Profile:
         conversions=(*conversions[:place], new, *conversions[place + 1 :]),
         uncredited=tuple([item for item in profile.uncredited if item.order_id != new.order_id]),
     )
+
+
+def _path_with(touch: Touch, conversion: Conversion, at: Moment) -> tuple[Touch, ...]:
+    """Return the path with one more touch of the profile; the same object if it does not change.
+
+    The path has the others already, so that each conversion costs one look at its path.
+    """
+    path, visit = conversion.path, touch.session_hash
+    for other in path:
+        if other.session_hash == visit and touch_rules.is_repeat(other, touch):
+            if touch_rules.by_time(other) <= touch_rules.by_time(touch):
+                return path
+            path = tuple([each for each in path if each is not other])
+            break
+    if not path_of((touch,), conversion.time_ms, at.settings):
+        return path  # if it began a visit before the lookback, the rest of that visit is not in the path either
+    ordered = list(path)
+    insort(ordered, touch, key=touch_rules.by_time)
+    return tuple(ordered[-PATH_MAX:])
 
 
 def _bounded_path(lists: Iterable[tuple[Touch, ...]], conversion: Conversion, at: Moment) -> tuple[Touch, ...]:

@@ -72,6 +72,4 @@ def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], 
     named = dict(headers)
     received_ms = int.from_bytes(named.get("received_at_ms", b""), "big")
     hops = named.get("hops", b"\x00")[0]
-    return Record(
-        key or "", wire.decode(raw), raw, received_ms, hops, appended_ms=appended_ms, is_again=AGAIN in named
-    )
+    return Record(key or "", wire.decode(raw), raw, received_ms, hops, appended_ms=appended_ms, is_again=AGAIN in named)

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.outputs import Credit
 from streams.attribution import slices
+from streams.attribution.ledger import path_of
 from streams.attribution.models import MODELS
-from streams.attribution.touches import add_touch
+from streams.attribution.touches import add_touch, united
+from streams.profiles.effects import Effects
+from streams.profiles.moment import Moment
 from streams.profiles.profile import Profile, Touch
 from tests.support.ledger import (
     KEYS,
     NOW_MS,
+    SETTINGS,
     START_MS,
     Absorbs,
     Placed,
@@ -24,8 +29,10 @@ from tests.support.ledger import (
     Shop,
     Step,
     a_touch,
+    all_touches,
     an_order_of,
     histories,
+    times,
 )
 
 if TYPE_CHECKING:
@@ -156,3 +163,19 @@ def test_a_refund_of_an_order_whose_credit_waits_writes_that_order_whole() -> No
     shop.fold("u:1", Returned(1, 300))
     assert shop.profiles["u:1"].uncredited == ()
     assert {minor for (order, _, touch), minor in shop.balance().items() if order == "two" and touch} == {600}
+
+
+@settings(deadline=None)
+@given(st.lists(all_touches, max_size=12), all_touches, times)
+def test_a_late_touch_changes_a_path_as_if_the_whole_path_were_made_anew(
+    given_touches: list[Touch], late: Touch, order_ms: int
+) -> None:
+    before = united(tuple(given_touches))
+    event = an_order_of(Placed("o", order_ms, 900))
+    at = Moment("u:1", NOW_MS, "late", SETTINGS, Effects())
+    profile = slices.with_order(Profile(touches=before), event, at)
+    touches = add_touch(before, late, NOW_MS)
+    if touches is before:
+        return
+    after = slices.with_late_touch(msgspec.structs.replace(profile, touches=touches), late, at)
+    assert after.conversions[0].path == path_of(touches, order_ms, SETTINGS)
