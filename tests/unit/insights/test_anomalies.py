@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from math import pi, sin
+import random
+from math import isfinite, pi, sin
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,10 +15,11 @@ from streams.insights import pot
 from streams.insights.anomalies import WARMUP_HOURS, observe
 from streams.insights.fold import open_anomalies
 from streams.insights.state import Detector
+from streams.limits import LONG_MAX
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, fold_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from schemas.insights import Anomaly
 
@@ -134,3 +137,26 @@ def test_the_fold_watches_hours_as_they_close_and_knows_what_is_open() -> None:
     assert open_anomalies(state) == anomalies
     assert len({one.anomaly_id for one in anomalies}) == 2
     assert len(series) > WARMUP_HOURS
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_of_any_size_leave_finite_numbers_in_state_and_anomalies(seed: int) -> None:
+    """A number that is not finite would be null in JSON, and no reader takes that for a number."""
+    chance = random.Random(seed)
+    sizes = (0, 1, 10**14, LONG_MAX, 10**31, -1, -(10**31))
+    detector, told = Detector(), []
+    for hour in range(900):
+        value = float(chance.choice(sizes[:2] if chance.random() < 0.5 else sizes))
+        detector, anomaly = observe(detector, "revenue_minor", MONDAY + hour * HOUR_MS, value, UTC)
+        told += [] if anomaly is None else [anomaly]
+    assert detector.season is not None
+    assert b"null" not in msgspec.json.encode(told)
+    assert all(isfinite(number) for number in _numbers(msgspec.to_builtins(detector)))
+
+
+def _numbers(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _numbers(each)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -12,7 +15,9 @@ from streams.insights.cuts import panel_cuts
 from streams.insights.effects import LATE_ROW
 from streams.insights.fold import versions
 from streams.insights.state import slot_key
-from streams.profiles.scores import CutsModel
+from streams.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, TIME_MS_MAX
+from streams.profiles.features import CLUSTERS_KIND, ClusterModel
+from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import Cuts
 from tests.support.insights import (
     DAY_MS,
@@ -27,6 +32,9 @@ from tests.support.insights import (
     fold_to_end,
     ticks_of,
 )
+
+if TYPE_CHECKING:
+    from streams.insights.effects import InsightEffects
 
 MONDAY = at("2024-01-01T00:00")
 NEXT = MONDAY + WEEK_MS
@@ -161,3 +169,33 @@ def test_rows_are_forgotten_when_no_panel_can_need_them() -> None:
     fold_to_end(state, facts(to=NEXT + DAY_MS))
     assert state.get(slot_key(NEXT)) is None
     assert state.get(slot_key(NEXT + HOUR_MS)) is not None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_at_the_limits_make_models_of_finite_numbers(seed: int) -> None:
+    chance = random.Random(seed)
+    state = a_partition()
+    fold_to_end(state, facts(to=MONDAY))
+    numbers = (0, 1, DAY_MS, TIME_MS_MAX)
+    told: list[InsightEffects] = []
+    for week in range(3):
+        panel = [
+            a_row(
+                chance.getrandbits(62),
+                MONDAY + week * WEEK_MS + chance.randrange(1, WEEK_MS),
+                recency_ms=chance.choice((*numbers, -TIME_MS_MAX)),
+                orders=chance.choice((0, 1, 7, LONG_MAX)),
+                monetary_minor=chance.choice((0, 100, LONG_MAX, LONG_MIN)),
+                gap_ms=chance.choice(numbers),
+                engagement=chance.choice((0.0, 1e-9, 3.5, ENGAGEMENT_MAX)),
+            )
+            for _ in range(800)
+        ]
+        told += fold_all(state, [facts(panel=panel), facts(to=MONDAY + (week + 1) * WEEK_MS)])
+    models = [model for one in told for model in one.models]
+    assert {model.kind for model in models} == {CUTS_KIND, CLUSTERS_KIND}
+    assert not [model.version for model in models if b"null" in model.body]
+    for model in models:
+        kind = CutsModel if model.kind == CUTS_KIND else ClusterModel
+        assert msgspec.json.encode(msgspec.json.decode(model.body, type=kind)) == model.body
+    state.freeze()
