@@ -13,7 +13,9 @@ import msgspec
 from streams.limits import (
     CART_BYTES_MAX,
     ENTRY_TIMERS_MAX,
+    INT_MAX,
     LINKED_BYTES_MAX,
+    MONTH_MINOR_MAX,
     MONTHS_MAX,
     NAMES_BYTES_MAX,
     PATH_MAX,
@@ -70,10 +72,12 @@ def newest(items: tuple[T, ...], bytes_of: Callable[[T], int], bytes_max: int) -
 
 
 def bounded_cart(cart: Cart | None) -> Cart | None:
-    """Return the cart with the articles added last that fit; None: it is empty."""
+    """Return the cart with the articles added last that fit, at most INT_MAX of each; None: it is empty."""
     if cart is None:
         return None
     items = newest(cart.items, _article_bytes, CART_BYTES_MAX)
+    if max([item.quantity for item in items], default=0) > INT_MAX:
+        items = tuple([_replace(item, quantity=min(item.quantity, INT_MAX)) for item in items])
     if items is cart.items:
         return cart
     return _replace(cart, items=items) if items else None
@@ -105,8 +109,11 @@ def bounded_links(linked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def bounded_months(months: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
-    """Return the last MONTHS_MAX months."""
-    return months if len(months) <= MONTHS_MAX else months[-MONTHS_MAX:]
+    """Return the last MONTHS_MAX months, each with at most MONTH_MINOR_MAX."""
+    kept = months if len(months) <= MONTHS_MAX else months[-MONTHS_MAX:]
+    if max([month.minor for month in kept], default=0) > MONTH_MINOR_MAX:
+        kept = tuple([_replace(month, minor=min(month.minor, MONTH_MINOR_MAX)) for month in kept])
+    return kept
 
 
 def bounded_touches(touches: tuple[Touch, ...]) -> tuple[Touch, ...]:

@@ -9,14 +9,25 @@ from hypothesis import strategies as st
 
 from streams.limits import (
     CART_BYTES_MAX,
+    INT_MAX,
+    MINOR_MAX,
+    MONTHS_MAX,
     NAMES_BYTES_MAX,
     RUN_PRODUCTS_BYTES_MAX,
     TEXT_BYTES_MAX,
     TRAIL_BYTES_MAX,
     TRAIL_MAX,
 )
-from streams.profiles.bounds import bounded_cart, bounded_products, bounded_touches, fitting, newest, within_limits
-from streams.profiles.profile import Cart, CartItem, ConsentState, Conversion, Profile, Touch
+from streams.profiles.bounds import (
+    bounded_cart,
+    bounded_months,
+    bounded_products,
+    bounded_touches,
+    fitting,
+    newest,
+    within_limits,
+)
+from streams.profiles.profile import ORDERS_MAX, Cart, CartItem, ConsentState, Conversion, OrderMonth, Profile, Touch
 from tests.support.world import DAY_MS, START_MS
 
 
@@ -45,6 +56,16 @@ def test_bytes_are_those_of_utf_8() -> None:
 def test_a_cart_whose_last_article_does_not_fit_is_empty() -> None:
     assert bounded_cart(Cart(0, 0, (CartItem("x" * CART_BYTES_MAX, 1, 1),))) is None
     assert bounded_cart(None) is None
+
+
+def test_pieces_of_an_article_stay_an_avro_int_and_the_sum_of_months_a_long() -> None:
+    mug, cup = CartItem("mug", 1, INT_MAX + 1), CartItem("cup", 1, 2)
+    cart = bounded_cart(Cart(0, 0, (mug, cup)))
+    assert cart is not None
+    assert [item.quantity for item in cart.items] == [INT_MAX, 2]
+    months = bounded_months(tuple(OrderMonth(number, 1, 10**18) for number in range(MONTHS_MAX + 3)))
+    assert (len(months), months[0].end_ms) == (MONTHS_MAX, 3)
+    assert sum(month.minor for month in months) + ORDERS_MAX * MINOR_MAX < 1 << 63
 
 
 def test_a_run_shows_the_first_articles_that_fit() -> None:
