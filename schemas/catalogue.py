@@ -25,6 +25,7 @@ RECORDS: dict[str, type] = {
     "absorbed": journal.Absorbed,
     "address_consent": journal.AddressConsent,
     "unparked": journal.Unparked,
+    "set_aside": journal.SetAside,
     "configured": journal.Configured,
     "model_chunk": journal.ModelChunk,
     "model_tick": journal.ModelTick,

@@ -68,6 +68,13 @@ class Unparked(msgspec.Struct, frozen=True, gc=False):
     timer: str
 
 
+class SetAside(msgspec.Struct, frozen=True, gc=False):
+    """An earlier record of this partition was set aside. It is left out when the journal is folded again."""
+
+    offset: int
+    reason: str
+
+
 class Configured(msgspec.Struct, frozen=True, gc=False):
     """The settings on which decisions rest."""
 

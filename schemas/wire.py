@@ -153,6 +153,12 @@ class Wire:
             raise WireError("unexpected_type", f"this is a {found.struct.__name__}, where a {expected} was expected")
         return _read(found, value)
 
+    def is_a(self, struct: type, value: bytes) -> bool:
+        """Return whether framed bytes say that they are of this type; no registry is asked."""
+        types = self._types
+        found = types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES])
+        return found is not None and found.struct is struct
+
     def _found(self, value: bytes) -> _Type:
         types = self._types
         return types.get(value[:_SINGLE_OBJECT_BYTES]) or types.get(value[:_CONFLUENT_BYTES]) or self._learn(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas import wire
-from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, Unparked, Wake
+from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, SetAside, Unparked, Wake
 from schemas.touchpoint import Touchpoint
 from streams.attribution.slices import has_two_written
 from streams.flows.runtime.receipts import check_receipts
@@ -58,6 +58,7 @@ class Fold(Customers):
             Touchpoint: self._touchpoint,
             Progress: self._progress,
             Wake: self._wake,
+            SetAside: _pass_over,
             Link: self._link,
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
@@ -233,3 +234,7 @@ class Fold(Customers):
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
+
+
+def _pass_over(_record: Record, _effects: Effects) -> None:
+    """Do nothing with a mark: it is for those who fold the journal again."""

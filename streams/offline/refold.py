@@ -60,7 +60,7 @@ def refold(
 ) -> Contents:
     """Fold one partition's records in the order of their offsets; `wire` encodes as the worker's did.
 
-    `set_aside` are offsets that became dead letters: they were not folded, though the code may be fixed by now. With a
+    `set_aside` are offsets of records that workers did not fold, though the code may be fixed by now. With a
     checkpoint, `messages` begin with its record. Then topics hold what later records make, and sums those of all.
 
     Raises:

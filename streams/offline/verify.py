@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,21 +12,23 @@ import msgspec
 from schemas.insights import Facts
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.wire import WireError
-from streams.fold.timers import TIMER
 from streams.offline.checkpoints import Checkpoint
+from streams.offline.marks import Letters, marked
 from streams.offline.refold import COMPACTED, COMPARED, Contents, refold
 from streams.offline.stores import StoreReport
 from streams.offline.sums import Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from confluent_kafka import Message
 
     from schemas.wire import Wire
     from streams.offline.checkpoints import Checkpoints
+    from streams.offline.marks import Marked
 
 FACTS = "facts"
+LETTERS = "dead_letters"
 _REASONED = Decision, Trigger, Revocation
 """What says its reason in a sentence, which a release may word otherwise than the one before."""
 DIFFERENCES_MAX = 100
@@ -81,9 +83,10 @@ class Verification(msgspec.Struct, frozen=True):
 def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]:
     """Return by topic the hash of what the journal gives when it is folded once into empty state."""
     digests = _Digests()
-    letters = set_aside(records, wire)
+    letters = Letters(records.read(LETTERS, 0), wire)
     for partition in range(partitions):
-        digests.take(refold(records.read("journal", partition), wire, letters[partition]), partition)
+        left_out = letters.set_aside(partition, marked(records.read("journal", partition), wire))
+        digests.take(refold(records.read("journal", partition), wire, left_out), partition)
     return digests.hashes()
 
 
@@ -106,11 +109,13 @@ def verify(
     facts, facts_records = _held_sums(records, wire)
     folded_digests, held_digests, report = _Digests(), _Digests(), _Report(wire)
     report.records[FACTS] = facts_records
-    letters = set_aside(records, wire)
+    letters = Letters(records.read(LETTERS, 0), wire)
     for partition in range(partitions):
         start = None if checkpoints is None else checkpoints.last(partition)
-        journal = records.read("journal", partition, 0 if start is None else start.place.offset)
-        folded = refold(journal, wire, letters[partition], start)
+        begin = 0 if start is None else start.place.offset
+        marks = marked(records.read("journal", partition, begin), wire)
+        report.unfounded(partition, letters.unfounded(partition, marks))
+        folded = refold(records.read("journal", partition, begin), wire, letters.set_aside(partition, marks), start)
         held = _held_contents(records, partition, facts.pop(partition, Sums()), start)
         if start is not None:
             # public profiles of other customers were there before
@@ -135,16 +140,6 @@ def verify(
         held_digests.hashes(),
         dict(report.reworded),
     )
-
-
-def set_aside(records: Records, wire: Wire) -> defaultdict[int, set[int]]:
-    """Return by journal partition the offsets that became dead letters of the fold."""
-    found: defaultdict[int, set[int]] = defaultdict(set)
-    for message in records.read("dead_letters", 0):
-        letter = wire.decode(message.value() or b"")
-        if letter.stage == "fold" and not letter.source_topic.startswith(TIMER):
-            found[letter.source_partition].add(letter.source_offset)
-    return found
 
 
 def _held_sums(records: Records, wire: Wire) -> tuple[dict[int, Sums], int]:
@@ -198,6 +193,11 @@ class _Report:
                     shown = self._text(mine), self._text(theirs)
                     self._differ(Difference(topic, partition, key.decode(), position, *shown))
         self._compare_sums(partition, folded.sums, held.sums)
+
+    def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> None:
+        """Report marks without a dead letter. They are not believed, so nothing else differs because of them."""
+        for offset, mark in sorted(marks.items()):
+            self._differ(Difference(LETTERS, partition, str(offset), 0, f"set aside: {mark.reason}", None))
 
     def _compare_sums(self, partition: int, folded: Sums, held: Sums) -> None:
         for name in sorted(folded.counts.keys() | held.counts.keys()):

@@ -9,7 +9,8 @@ import msgspec
 
 from streams.offline.journal import is_in
 from streams.offline.journal_file import write_journal
-from streams.offline.verify import fold_hashes, set_aside, verify
+from streams.offline.marks import Letters, marked
+from streams.offline.verify import fold_hashes, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -100,7 +101,9 @@ class PrefixJournal:
 
     def __init__(self, prefix: Prefix) -> None:
         self._folded = FoldedPrefix(prefix)
-        self._letters = set_aside(prefix, prefix.wire)
+        self._letters = Letters(prefix.read("dead_letters", 0), prefix.wire)
+        self._wire = prefix.wire
+        self._left_out: dict[int, set[int]] = {}
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
         """Yield the halves; see Journal."""
@@ -110,9 +113,12 @@ class PrefixJournal:
                 yield of_devices, partition, _of_half(records, of_devices=of_devices)
 
     def _records(self, partition: int, start: int, end: int) -> Iterator[Message]:
-        letters = self._letters[partition]
+        left_out = self._left_out.get(partition)
+        if left_out is None:
+            marks = marked(self._folded.journal(partition, start, end), self._wire)
+            left_out = self._left_out[partition] = self._letters.set_aside(partition, marks)
         for message in self._folded.journal(partition, start, end):
-            if message.offset() not in letters:
+            if message.offset() not in left_out:
                 yield message
 
 

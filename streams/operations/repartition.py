@@ -16,7 +16,7 @@ from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import message_limits, partition_counts
 from streams.kafka.watermarks import watermarks
-from streams.offline.verify import set_aside
+from streams.offline.marks import Letters, marked, read_mark
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
 from streams.settings import parse_domain
@@ -79,11 +79,12 @@ def repartition(
     domain = parse_domain(source.domain.model_copy(update={"journal_partitions": partitions}).model_dump_json())
     make_topics(target, domain, BROKERS_DEFAULT, _limits(source, target))
     publisher = Publisher(target, "repartition")
-    letters = set_aside(source, source.wire)
+    letters = Letters(source.read("dead_letters", 0), source.wire)
     journal = 0
     for number in range(before):
         parts = range(number, partitions, before)
-        journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, letters[number]))
+        left_out = letters.set_aside(number, marked(source.read("journal", number), source.wire))
+        journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, left_out))
         on_partition(number)
     _copy_insights(publisher, source, target, domain)
     dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
@@ -128,7 +129,9 @@ def _records(source: Prefix, number: int, parts: range, left_out: Collection[int
             of_key = partition_of_key(key, parts.stop)
             # a record in a partition where it does not belong is folded there all the same
             to = (of_key if of_key in parts else parts.start,)
-        yield _Record(offset, to, key, message.value(), _headers(message))
+        mark = read_mark(message, source.wire)
+        value = message.value() if mark is None else source.wire.encode(msgspec.structs.replace(mark, offset=-1))
+        yield _Record(offset, to, key, value, _headers(message))
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from schemas.journal import PartitionProgress, Progress
+from schemas.journal import PartitionProgress, Progress, SetAside
 from streams.engine.batch import Output
 from streams.fold.attempt import HUNG, Refused, attempt
 from streams.fold.fold import Fold
@@ -97,7 +97,7 @@ class Profiling:
             is_copy = record is not None and record.is_copy
             tally = copied if is_copy else new
             if isinstance(outcome, Refused):
-                outputs.append(self._letter(outcome, message, tally))
+                outputs += self._set_aside(outcome, message, tally)
                 continue
             effects = outcome.effects
             tally.add(effects)
@@ -195,9 +195,15 @@ class Profiling:
                 to = partition_of(key, self._journal_partitions)
                 outputs.append(Output(self._topics.journal, to, key.encode(), value, list(headers) or None))
 
-    def _letter(self, refused: Refused, message: Message, tally: Tally) -> Output:
+    def _set_aside(self, refused: Refused, message: Message, tally: Tally) -> tuple[Output, Output]:
+        """Return the dead letter of a record, and the mark in its own partition that it was not folded."""
         tally.folded = True
         tally.ones += counted_as_letter(message)
         letter = dead_letter("fold", refused.reason, refused.detail, message)
         self._pending.append(letter)
-        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
+        mark = SetAside(letter.source_offset, letter.reason)
+        encode, topics = self._wire.encode, self._topics
+        return (
+            Output(topics.dead_letters, LETTERS_PARTITION, letter.key, encode(letter)),
+            Output(topics.journal, letter.source_partition, None, encode(mark)),
+        )

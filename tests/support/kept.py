@@ -35,6 +35,9 @@ class Kept:
     kept_partition: int = 0
     kept_timestamp: tuple[int, int] = (TIMESTAMP_CREATE_TIME, START_MS)
 
+    def topic(self) -> str:
+        return "memory.journal"
+
     def partition(self) -> int:
         return self.kept_partition
 

@@ -21,6 +21,8 @@ from streams.topics import Topics
 from tests.support.kept import Kept
 
 if TYPE_CHECKING:
+    import msgspec
+
     from schemas.touchpoint import Touchpoint
     from streams.engine.batch import Output
 
@@ -54,6 +56,13 @@ class MemoryWorker:
         assert key is not None
         partition = partition_of_key(key, len(self.journal))
         self._append(partition, key, SINGLE_OBJECT.encode(event), journal_headers(event.time_ms))
+
+    def append(
+        self, key: bytes | None, record: msgspec.Struct | bytes, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> None:
+        """Writes a record to the only journal partition, as anyone with the grant may do; `commit` folds it."""
+        (_,) = self.journal
+        self._append(0, key, record if isinstance(record, bytes) else SINGLE_OBJECT.encode(record), headers)
 
     def pass_time(self, until_ms: int) -> None:
         """Folds what was sent; then time has come to until_ms in all partitions, and is folded too."""

@@ -20,6 +20,9 @@ from schemas.wire import Wire, WireError
 from tests.support.stored import TOUCHPOINT_OF_0_1
 from tests.support.world import START_MS, an_order
 
+UNRELEASED = {"set_aside"}
+"""Types of records that no release has written yet."""
+
 
 def by_fastavro(name: str, value: dict[str, Any]) -> bytes:
     body = io.BytesIO()
@@ -47,7 +50,7 @@ def test_schema_files_and_python_types_name_the_same_fields_and_document_each(na
     assert all(field["doc"] for field in schema["fields"])
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", sorted(RECORDS.keys() - UNRELEASED))
 def test_a_reader_of_this_release_reads_what_earlier_releases_wrote(name: str) -> None:
     assert released_schemas(name), f"schemas/released holds no {name}.avsc"
     for schema in released_schemas(name):
