@@ -6,11 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams import agents
+from streams.engine.bisection import NOT_COMMITTED
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
 from streams.engine.trial import TrialProcess
+from streams.fold.attempt import MUST_STOP
 from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
@@ -41,6 +43,7 @@ REASONS = {
         "too_large",
         "raised",
         "hung",
+        NOT_COMMITTED,
     ),
     "fold": (
         "malformed",
@@ -54,6 +57,7 @@ REASONS = {
         "too_large",
         "raised",
         "hung",
+        NOT_COMMITTED,
     ),
     "insights": (
         "malformed",
@@ -65,6 +69,7 @@ REASONS = {
         "too_large",
         "raised",
         "hung",
+        NOT_COMMITTED,
     ),
 }
 
@@ -109,9 +114,9 @@ def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, 
     collecting = Collecting(topics, domain, wire, Source(_reach(status, topics.touchpoints), status.clock), observer)
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
     return [
-        Input(topics.touchpoints, collecting, wants_stamps=domain.clock == "wall"),
-        Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec(), watcher=profiling),
-        Input(topics.facts, insighting, topics.insights_changelog, InsightCodec()),
+        Input(topics.touchpoints, collecting, blameless=MUST_STOP, wants_stamps=domain.clock == "wall"),
+        Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec(), profiling, MUST_STOP),
+        Input(topics.facts, insighting, topics.insights_changelog, InsightCodec(), None, MUST_STOP),
     ]
 
 

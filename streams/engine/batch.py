@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import faust
 import msgspec
@@ -39,6 +39,17 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, bytes]] | None = None
 
 
+class Condemned(NamedTuple):
+    """Why a record is set aside without being tried."""
+
+    reason: str
+    """The dead letter's reason, which is a metric's label."""
+    detail: str
+
+
+_NONE: Mapping[int, Condemned] = {}
+
+
 class Batch:
     """Records of one partition in the order of their offsets; `next_offset` follows the last one.
 
@@ -49,6 +60,7 @@ class Batch:
     __slots__ = (
         "_process",
         "_watch",
+        "condemned",
         "error",
         "hung",
         "messages",
@@ -65,6 +77,8 @@ class Batch:
         self.messages = messages
         self.next_offset = next_offset
         self.overlay: Overlay[Any] | None = None
+        self.condemned: Mapping[int, Condemned] = _NONE
+        """By offset: records that the processor sets aside without trying them."""
         self.outputs: list[Output] | None = None
         self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None

@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from confluent_kafka import KafkaException
 
+from streams.engine.bisection import FAILURES_MAX, Bisection
 from streams.engine.cycle import Cycle, make_durable
-from streams.engine.errors import MustAbort, MustEnd
+from streams.engine.errors import MustAbort, MustEnd, RecordRefused
 from streams.engine.transaction import Transactions
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from streams.engine.step_watch import Watch
     from streams.kafka.offsets import PartitionId
 
-FAILURES_MAX = 3
 ABORTS_MAX = 10
+BLAMELESS = (MemoryError, OSError, KafkaException)
+"""What the machine, the disk or the brokers are at fault for, never a record."""
 _BACKOFF_SECONDS = 0.1
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +62,7 @@ class Committer:
         self._watch = watch
         self._blocking = ThreadPoolExecutor(1, "transaction")
         self._aborts_in_a_row = 0
+        self.bisection = Bisection()
 
     async def start(self) -> None:
         """Fence an earlier worker of the same slot."""
@@ -73,6 +77,7 @@ class Committer:
     def adopt(self, partition: Partition, batch: Batch, outputs: list[Output]) -> None:
         """Make a processed batch part of the cycle; raises MustAbort or MustEnd."""
         partition.pending = batch.next_offset
+        self.bisection.took(batch)
         if batch.messages or outputs:
             # set before sending: half of the outputs must not be committed
             self.is_broken = True
@@ -80,23 +85,17 @@ class Committer:
             self._transactions.send(outputs)
             self.is_broken = False
 
-    async def on_failure(self, partition: Partition, batch: Batch, error: Exception) -> None:
-        """Abort the batch's cycle and read it again; end the worker if the batch fails repeatedly."""
-        partition.failures += 1
+    async def on_failure(self, batch: Batch, error: Exception) -> None:
+        """Abort the batch's cycle and read it again; end the worker if that does not help."""
         _log.error(
             "batch failed: cycle aborted and read again",
             topic=batch.topic,
             partition=batch.partition,
             first_offset=batch.messages[0].offset() if batch.messages else None,
             next_offset=batch.next_offset,
-            failures=partition.failures,
             exc_info=error,
         )
-        if isinstance(error, MustEnd) or partition.failures >= FAILURES_MAX:
-            await self._assignment.crash(error)
-            return
-        await self._abort()
-        await asyncio.sleep(_BACKOFF_SECONDS * partition.failures)
+        await self._on_failure(error, [batch])
 
     async def finish(self) -> None:
         """Close the open cycle before partitions are given up or the worker ends."""
@@ -136,7 +135,8 @@ class Committer:
         except MustEnd as error:
             await self._assignment.crash(error)
         except Exception as error:  # noqa: BLE001 - any exception before its commit aborts a cycle
-            await self._on_commit_failure(error)
+            _log.error("cycle aborted", exc_info=error)
+            await self._on_failure(error)
         else:
             self._adopt_commit()
 
@@ -163,19 +163,27 @@ class Committer:
         outputs = self.cycle.outputs
         self.cycle.close()
         self._aborts_in_a_row = 0
+        self.bisection.committed()
         for source in self._assignment.inputs:
             source.processor.committed()
         if outputs:
             self._on_committed()
 
-    async def _on_commit_failure(self, error: Exception) -> None:
-        self._aborts_in_a_row += 1
-        _log.error("cycle aborted", in_a_row=self._aborts_in_a_row, exc_info=error)
-        if self._aborts_in_a_row >= (ABORTS_MAX if isinstance(error, MustAbort) else FAILURES_MAX):
+    async def _on_failure(self, error: Exception, batches: Collection[Batch] | None = None) -> None:
+        if isinstance(error, MustEnd) or not self._may_go_on(error, batches):
             await self._assignment.crash(error)
             return
         await self._abort()
         await asyncio.sleep(_BACKOFF_SECONDS)
+
+    def _may_go_on(self, error: Exception, batches: Collection[Batch] | None) -> bool:
+        """Count a failure, against records if they may be at fault."""
+        is_refused = isinstance(error, RecordRefused)
+        blameless = [kind for source in self._assignment.inputs for kind in source.blameless]
+        if is_refused or not isinstance(error, (MustAbort, *BLAMELESS, *blameless)):
+            return self.bisection.failed(error, batches)
+        self._aborts_in_a_row += 1
+        return self._aborts_in_a_row < (ABORTS_MAX if isinstance(error, MustAbort) else FAILURES_MAX)
 
     async def _abort(self, without: Collection[PartitionId] = ()) -> None:
         """Undo the open cycle and read its records again, except those of the partitions `without`."""
@@ -190,6 +198,7 @@ class Committer:
             if partition.overlay is not None:
                 partition.overlay.drop()
         self.cycle.close()
+        self.bisection.dropped()
         self.is_broken = False
         self._assignment.status.aborts += 1
         for source in self._assignment.inputs:

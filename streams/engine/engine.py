@@ -120,7 +120,7 @@ class Engine:
 
     async def run(self, is_stopping: Callable[[], bool]) -> None:
         """Work until `is_stopping`; a cancellation leaves the open cycle to `stop`."""
-        cycle = self._committer.cycle
+        cycle, bisection = self._committer.cycle, self._committer.bisection
         while not is_stopping():
             await self._wait()
             # cleared first: news that arrives while a cycle is closed causes another check
@@ -128,10 +128,10 @@ class Engine:
             while self._chunks and not is_stopping():
                 chunk = self._chunks.popleft()
                 self._poller.release()
-                for tag, batch in chunk:
+                for tag, part in bisection.parts_of(chunk):
                     async with self._lock:
-                        await self._take(tag, batch)
-                        if cycle.is_open and not cycle.seconds_left(idle=False):
+                        await self._take(tag, part)
+                        if cycle.is_open and (bisection.is_searching or not cycle.seconds_left(idle=False)):
                             await self._close_cycle()
             async with self._lock:
                 if not cycle.is_open and self._is_wanted():
@@ -196,7 +196,7 @@ class Engine:
                     self._committer.adopt(partition, batch, batch.outputs)
             raise
         except Exception as error:  # noqa: BLE001 - any exception of an agent rewinds
-            await to_the_end(self._committer.on_failure(partition, batch, error))
+            await to_the_end(self._committer.on_failure(batch, error))
 
     async def on_assigned(self, tags: Mapping[PartitionId, int]) -> None:
         _log.info("partitions assigned", places=_named(tags))
@@ -211,6 +211,7 @@ class Engine:
         _log.info("partitions revoked", places=_named(places), lost=lost)
         async with self._lock:
             await (self._committer.drop(places) if lost else self._committer.finish())
+            self._committer.bisection.forget(places)
             tasks = self._assignment.end(places)
         if tasks:
             await asyncio.wait(tasks)

@@ -7,6 +7,10 @@ class MustAbort(Exception):
     """The transaction cannot be committed: abort it and rewind."""
 
 
+class RecordRefused(MustAbort):
+    """The brokers refuse a record of the transaction, such as one that is too large, and would refuse it again."""
+
+
 class MustEnd(Exception):
     """This producer can do nothing more, for it was fenced or is broken: end the process and start it again."""
 

@@ -21,7 +21,10 @@ class Processor(Protocol):
     """
 
     def process(self, batch: Batch) -> Iterable[Output]:
-        """Process one partition's records; may be called several times in a cycle."""
+        """Process one partition's records; may be called several times in a cycle.
+
+        It sets aside those that the batch names as condemned.
+        """
         ...
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
@@ -70,6 +73,8 @@ class Input:
     changelog: str | None = None
     codec: Codec[Any] | None = None
     watcher: Watcher | None = None
+    blameless: tuple[type[Exception], ...] = ()
+    """What the processor raises that no record is to blame for."""
     wants_stamps: bool = False
     """Whether the brokers' clock is read from the outputs that conclude its cycles; `Status.clock` is that clock."""
 

@@ -22,7 +22,7 @@ class Partition:
     `committed` is the group's offset (-1: none yet), `pending` the one that the open cycle has reached.
     """
 
-    __slots__ = ("cancelled", "committed", "failures", "hung", "input", "number", "overlay", "pending", "ready", "tag")
+    __slots__ = ("cancelled", "committed", "hung", "input", "number", "overlay", "pending", "ready", "tag")
 
     def __init__(self, source: Input, number: int, tag: int) -> None:
         self.input = source
@@ -32,7 +32,6 @@ class Partition:
         self.committed = NOT_COMMITTED
         self.pending: int | None = None
         self.ready = False
-        self.failures = 0
         self.hung: Mapping[int, Hung] = {}
         """Records that hang, by offset."""
         self.cancelled = Event()
@@ -53,6 +52,4 @@ class Partition:
 
     def advance(self) -> None:
         """Note that the cycle was committed."""
-        if self.pending is not None:
-            self.failures = 0
         self.committed, self.pending = self.reached, None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.engine.errors import MustAbort, MustEnd
+from streams.engine.errors import MustAbort, MustEnd, RecordRefused
 from streams.engine.settings import producer_config
 from streams.engine.stable import OffsetsRefused, outsider, stable_offsets
 from streams.engine.step_watch import UNWATCHED, Watch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
 
 _FULL_SECONDS = 0.01
+_OF_RECORDS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 
 _log = structlog.get_logger(__name__)
 
@@ -144,7 +145,7 @@ class Transactions:
     def _refused(error: KafkaException, output: Output) -> Exception:
         reason = error.args[0]
         text = f"a record of {len(output.value or b'')} bytes to {output.topic}, key {output.key!r}: {reason}"
-        return MustEnd(text) if reason.fatal() else MustAbort(text)
+        return MustEnd(text) if reason.fatal() else _abort(text, reason)
 
     def flush(self) -> None:
         """Wait until the brokers have all records sent; serve every delivery report."""
@@ -153,7 +154,7 @@ class Transactions:
             if self._clients.clock_s() > until_s:
                 raise MustAbort(f"{len(self._producer)} records were not delivered in {CALL_SECONDS_MAX:.0f} s")
         if self._failed is not None:
-            raise MustAbort(f"a record was not delivered: {self._failed}")
+            raise _abort(f"a record was not delivered: {self._failed}", self._failed)
 
     def _flush(self) -> int:
         with _demands():
@@ -265,4 +266,8 @@ def _demands() -> Iterator[None]:
             raise MustEnd(str(reason)) from raised
         if reason.retriable():
             raise MustEnd(f"no answer in {CALL_SECONDS_MAX:.0f} s: {reason}") from raised
-        raise MustAbort(str(reason)) from raised
+        raise _abort(str(reason), reason) from raised
+
+
+def _abort(text: str, reason: KafkaError) -> MustAbort:
+    return (RecordRefused if reason.code() in _OF_RECORDS else MustAbort)(text)

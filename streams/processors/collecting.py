@@ -10,10 +10,11 @@ from schemas.journal import CollectedTo, PartitionProgress
 from schemas.touchpoint import Mark
 from streams.collect.collector import collect
 from streams.engine.batch import Output
-from streams.fold.attempt import HUNG, Refused, as_it_is, attempt, nothing_to_undo
+from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
-from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.limits import LETTER_BYTES_MAX
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
@@ -98,10 +99,10 @@ class Collecting:
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
-        hung = batch.hung
+        aside = set_aside(batch)
         for message in batch.records():
-            if hung and message.offset() in hung:
-                yield self._letter(HUNG, hung[message.offset()], message)
+            if aside and message.offset() in aside:
+                yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)
                 continue
             outcome = attempt(self._collect, as_it_is, message, nothing_to_undo)
             if isinstance(outcome, Refused):
@@ -209,7 +210,7 @@ class Collecting:
     def _advance(self, partition: int, time_ms: int) -> None:
         self._watermarks[partition] = max(self._watermarks.get(partition, -1), time_ms)
 
-    def _letter(self, reason: str, detail: str, message: Message) -> Output:
-        letter = dead_letter("collect", reason, detail, message)
+    def _letter(self, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX) -> Output:
+        letter = dead_letter("collect", reason, detail, message, bytes_max)
         self._letters.append(letter)
         return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from schemas.insights import Facts
 from schemas.journal import Configured
 from streams.engine.batch import Output
-from streams.fold.attempt import HUNG, Refused, as_it_is, attempt
+from streams.fold.attempt import Refused, as_it_is, attempt
 from streams.insights.fold import FactsRefused, configured, fold_facts
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED, appended_ms
-from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.limits import LETTER_BYTES_MAX
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ class Insighting:
         """Fold each record of facts."""
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
-        overlay = batch.overlay
+        overlay, aside = batch.overlay, set_aside(batch)
         for message in batch.records():
+            if aside and message.offset() in aside:
+                yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)
+                continue
             if COPIED in dict(readable_headers(message)):
                 continue  # the state that was copied with the journal has counted it already
-            if message.offset() in batch.hung:
-                yield self._letter(HUNG, batch.hung[message.offset()], message)
-                continue
             outcome = attempt(partial(self._folded, overlay), as_it_is, message, overlay.roll_back)
             if isinstance(outcome, Refused):
                 yield self._letter(outcome.reason, outcome.detail, message)
@@ -93,6 +94,11 @@ class Insighting:
         else:
             raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
         return effects, list(self._outputs(effects))
+
+    def _letter(self, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX) -> Output:
+        letter = dead_letter("insights", reason, detail, message, bytes_max)
+        self._pending.append(letter)
+        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
         """Return nothing: all outputs come with records."""
@@ -126,11 +132,6 @@ class Insighting:
         """Withdraw the gauges, which the next owner shows."""
         self._stocks = {}
         self._observer.withdraw_insights()
-
-    def _letter(self, reason: str, detail: str, message: Message) -> Output:
-        letter = dead_letter("insights", reason, detail, message)
-        self._pending.append(letter)
-        return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))
 
     def _outputs(self, effects: InsightEffects) -> Iterator[Output]:
         topics = self._topics

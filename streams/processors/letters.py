@@ -5,17 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.outputs import NOT_WHOLE, DeadLetter
+from streams.engine.batch import Condemned
+from streams.fold.attempt import HUNG
 from streams.kafka.headers import readable_headers
-from streams.limits import LETTER_BYTES_MAX, LETTER_DETAIL_MAX, LETTER_HEADERS_MAX, LETTER_KEY_BYTES_MAX
+from streams.limits import (
+    LETTER_BYTES_MAX,
+    LETTER_DETAIL_MAX,
+    LETTER_HEADERS_MAX,
+    LETTER_KEY_BYTES_MAX,
+    OUTPUT_BYTES_MAX,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from confluent_kafka import Message
+
+    from streams.engine.batch import Batch
 
 LETTERS_PARTITION = 0
 """Of `dead-letters`, which has one, so that letters have one order; a record without a key has its place there too."""
+CONDEMNED_BYTES_MAX = OUTPUT_BYTES_MAX // 2
+"""A record with which nothing could be committed may have been too large itself, so its letter is small."""
 
 
-def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadLetter:
+def dead_letter(
+    stage: str, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX
+) -> DeadLetter:
     """Make the dead letter of a Kafka record, to be sent under the letter's key, which is short."""
     given = readable_headers(message)
     headers = {name: bytes(value or b"") for name, value in given[:LETTER_HEADERS_MAX]}
@@ -23,9 +39,9 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
     # the key is there twice
     size = 2 * len(key or b"") + len(value or b"") + sum([len(name) + len(held) for name, held in headers.items()])
     # the broker limits batches as they are compressed, so a record in one may have any size
-    if size > LETTER_BYTES_MAX or len(given) > LETTER_HEADERS_MAX:
+    if size > bytes_max or len(given) > LETTER_HEADERS_MAX:
         detail = f"{detail} ({NOT_WHOLE}: {size} bytes, {len(given)} headers)"
-        key, value, headers = (key or b"")[:LETTER_KEY_BYTES_MAX], (value or b"")[: LETTER_BYTES_MAX // 2], {}
+        key, value, headers = (key or b"")[:LETTER_KEY_BYTES_MAX], (value or b"")[: bytes_max // 2], {}
     return DeadLetter(
         reason=reason,
         detail=detail[-LETTER_DETAIL_MAX:].encode(errors="backslashreplace").decode(),
@@ -37,3 +53,10 @@ def dead_letter(stage: str, reason: str, detail: str, message: Message) -> DeadL
         value=value,
         headers=headers,
     )
+
+
+def set_aside(batch: Batch) -> Mapping[int, Condemned]:
+    """Return by offset the records of a batch that are not to be tried: they hang, or nothing can be committed."""
+    if not batch.hung:
+        return batch.condemned
+    return {**{offset: Condemned(HUNG, detail) for offset, detail in batch.hung.items()}, **batch.condemned}

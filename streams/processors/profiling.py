@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.journal import PartitionProgress, Progress, SetAside
 from streams.engine.batch import Output
-from streams.fold.attempt import HUNG, Refused, attempt
+from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
 from streams.kafka.partitioner import partition_of
-from streams.processors.letters import LETTERS_PARTITION, dead_letter
+from streams.limits import LETTER_BYTES_MAX
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.processors.pieces import pieces
 from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
@@ -87,10 +88,11 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        read, undo, hung = self._read, fold.undo, batch.hung
+        read, undo, aside = self._read, fold.undo, set_aside(batch)
         for message in batch.records():
-            if hung and message.offset() in hung:
-                outputs.append(self._letter(Refused(None, HUNG, hung[message.offset()]), message, new))
+            if aside and message.offset() in aside:
+                why = aside[message.offset()]
+                outputs += self._set_aside(Refused(None, *why), message, new, CONDEMNED_BYTES_MAX)
                 continue
             outcome = attempt(fold, read, message, undo)
             record = outcome.record
@@ -195,11 +197,13 @@ class Profiling:
                 to = partition_of(key, self._journal_partitions)
                 outputs.append(Output(self._topics.journal, to, key.encode(), value, list(headers) or None))
 
-    def _set_aside(self, refused: Refused, message: Message, tally: Tally) -> tuple[Output, Output]:
+    def _set_aside(
+        self, refused: Refused, message: Message, tally: Tally, bytes_max: int = LETTER_BYTES_MAX
+    ) -> tuple[Output, Output]:
         """Return the dead letter of a record, and the mark in its own partition that it was not folded."""
         tally.folded = True
         tally.ones += counted_as_letter(message)
-        letter = dead_letter("fold", refused.reason, refused.detail, message)
+        letter = dead_letter("fold", refused.reason, refused.detail, message, bytes_max)
         self._pending.append(letter)
         mark = SetAside(letter.source_offset, letter.reason)
         encode, topics = self._wire.encode, self._topics

@@ -100,6 +100,27 @@ def test_a_batch_that_always_fails_ends_the_worker_with_one(bench: Bench) -> Non
     assert "worker ends" in log
 
 
+@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+def test_records_with_which_nothing_can_be_committed_are_found_and_the_rest_goes_through(
+    bench: Bench, guarantee: str
+) -> None:
+    """A broker refuses an output, state cannot be written, a cycle has no end: none of them names the record."""
+    bench.send(300)
+    for value in (b"large", b"unwritable", b"inconclusive"):
+        produce(bench.brokers, f"{bench.prefix}-in", value, b"eve-%b" % value)
+        bench.send(200)
+    with bench.worker(0, "sets-aside", f"guarantee={guarantee}") as worker:
+        if guarantee == "exactly_once":
+            bench.wait_for_outputs()
+            assert bench.account() == bench.expected()
+        wait_until(lambda: bench.committed_offsets() == bench.end_offsets(), "all to be worked off")
+        assert stop(worker) == 0
+    log = bench.log(0).read_text()
+    assert log.count("record set aside") == 3
+    assert "Message size too large" in log
+    assert {key: count for key, count in bench.states(0).items() if key.startswith(b"eve")} == {}
+
+
 def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench) -> None:
     producer = Producer({"bootstrap.servers": bench.brokers})
     producer.produce(f"{bench.prefix}-in", b"poison", b"eve")

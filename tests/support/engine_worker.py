@@ -4,7 +4,8 @@ Run as `python -m tests.support.engine_worker BROKERS PREFIX STATE_DIR SLOT [opt
 state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
 passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
 (the agent does, before it runs them), poison (raises at each value `poison`), hang (hangs at each value
-`hang`, with a limit of two seconds), stuck (never gives a partition up), pulse (asks for cycles and says so
+`hang`, with a limit of two seconds), stuck (never gives a partition up), sets-aside (leaves condemned records
+out, and fails late at the values `large`, `unwritable` and `inconclusive`), pulse (asks for cycles and says so
 in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -33,10 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 PULSE_SECONDS = 0.2
+UNWRITABLE = -1
 
 
 class CountCodec:
     def encode(self, key: bytes, value: int) -> bytes:  # noqa: ARG002 - of the protocol
+        if value == UNWRITABLE:
+            raise RuntimeError("asked to fail while state is written")
         return frame(1, 0, b"%d" % value)
 
     def decode(self, key: bytes, value: bytes) -> int:  # noqa: ARG002 - of the protocol
@@ -49,6 +54,8 @@ class Counting(Quiet):
         self._raise_at = int(options.get("raise", "0"))
         self._poison = "poison" in options
         self._hang = "hang" in options
+        self._sets_aside = "sets-aside" in options
+        self._is_inconclusive = False
         self._stuck = "stuck" in options
         self._pulse = "pulse" in options
         self._pause_s = int(options.get("pause", "0")) / 1_000
@@ -64,12 +71,19 @@ class Counting(Quiet):
             if fails and number >= len(batch.messages) // 2:
                 raise RuntimeError("asked to fail in the middle of a batch")
             key, value = message.key(), message.value()
+            if self._sets_aside and message.offset() in batch.condemned:
+                continue
             if self._poison and value == b"poison":
                 raise RuntimeError("cannot digest poison")
             if self._hang and value == b"hang":
                 # it keeps the interpreter's lock for longer than anyone waits
                 re.match(r"(a+)+$", "a" * 60 + "b")
             count = (batch.overlay.get(key) or 0) + 1
+            if self._sets_aside and value == b"large":
+                value = os.urandom(2_000_000)  # brokers measure it compressed
+            if self._sets_aside and value == b"unwritable":
+                count = UNWRITABLE
+            self._is_inconclusive |= self._sets_aside and value == b"inconclusive"
             batch.overlay.put(key, count, 0)
             yield Output(f"{self._prefix}-out", batch.partition, key, b"%b,%d" % (value, count))
 
@@ -80,7 +94,12 @@ class Counting(Quiet):
     def wants_cycle(self) -> bool:
         return self._pulse and time.monotonic() - self._pulsed_s > PULSE_SECONDS
 
+    def dropped(self) -> None:
+        self._is_inconclusive = False
+
     def conclude(self, partitions: Collection[int]) -> Iterator[Output]:
+        if self._is_inconclusive:
+            raise RuntimeError("asked to fail at the end of a cycle")
         if self.wants_cycle():
             self._pulsed_s = time.monotonic()
             yield Output(f"{self._prefix}-pulse", 0, None, json.dumps(sorted(partitions)).encode())
