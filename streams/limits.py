@@ -98,8 +98,6 @@ MONTHS_MAX = 480
 """Calendar months of orders beyond the newest 500: 40 years."""
 MONTH_MINOR_MAX = 10**16
 """Minor units that count of one of these months: 480 of them and 500 orders of MINOR_MAX are 4.9 x 10^18, a long."""
-INT_MAX = (1 << 31) - 1
-"""Pieces of one article in a cart: an Avro int, as triggers have it."""
 CART_BYTES_MAX = 16_000
 """Bytes of a cart's articles, each with 21 for price and quantity: 50 of 299 bytes."""
 PRICES_BYTES_MAX = 8_000
