@@ -142,14 +142,14 @@ def blind_to_its_own_changes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Overlay, "get", committed)
 
 
-def passed_timers_are_lost_in_an_abort(patch: pytest.MonkeyPatch) -> None:
-    """Timers that an aborted cycle had passed do not come back."""
+def new_timers_before_the_horizon_lost(patch: pytest.MonkeyPatch) -> None:
+    """A committed timer that is due before those in memory is not taken up among them."""
+    committed = Timers.committed
 
-    def forget(timers: Timers) -> None:
-        timers._fresh.clear()
-        timers._passed, timers._passed_before = [], 0
+    def without(timers: Timers, entries: Iterable[Any]) -> None:
+        committed(timers, [entry for entry in entries if entry > timers._horizon])
 
-    patch.setattr(Timers, "dropped", forget)
+    patch.setattr(Timers, "committed", without)
 
 
 def timers_not_restored(patch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ STATES = (
     restore_trusts_the_disk,
     cached_before_the_commit,
     blind_to_its_own_changes,
-    passed_timers_are_lost_in_an_abort,
+    new_timers_before_the_horizon_lost,
     timers_not_restored,
     restored_state_thrown_away,
     partition_record_not_in_the_changelog,

@@ -80,7 +80,21 @@ _RARE = {
 }
 _OFTEN = 20
 FAULTS_MAX = 8
-_HELD_SHARE = 0.15
+_HELD_SHARE, _UNSETTLED_SHARE = 0.15, 0.15
+_UNSETTLED = (
+    ("spoil", "send_offsets"),
+    ("spoil", "commit"),
+    ("deny", "commit"),
+    ("late", "commit"),
+    ("late", "abort"),
+    ("raise", "produce"),
+    ("raise", "flush"),
+    ("slow marker", "commit"),
+    ("rebalance", "commit"),
+    ("stop", "commit"),
+)
+"""One abort and one change of owners after the other."""
+_LONG = 40
 
 
 class Fault(NamedTuple):
@@ -95,10 +109,12 @@ class Fault(NamedTuple):
 
 
 def some_faults(chance: Random) -> tuple[Fault, ...]:
-    """Draw what goes wrong in a case: of every kind, or a worker that is stopped for long again and again."""
-    count = chance.randint(1, FAULTS_MAX)
-    if chance.random() < _HELD_SHARE:
+    """Draw what goes wrong in a case: of every kind, or long stops again and again, or cycles that do not end well."""
+    count, share = chance.randint(1, FAULTS_MAX), chance.random()
+    if share < _HELD_SHARE:
         return tuple(Fault("hold", chance.choice(CYCLE), chance.randint(1, _OFTEN)) for _ in range(count))
+    if share < _HELD_SHARE + _UNSETTLED_SHARE:
+        return tuple(Fault(*chance.choice(_UNSETTLED), chance.randint(1, _LONG)) for _ in range(FAULTS_MAX))
     return tuple(a_fault(chance) for _ in range(count))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FENCED = KafkaError(KafkaError._FENCED, "a newer producer has this transactional.id", fatal=True)  # noqa: SLF001
 ENDED = KafkaError(KafkaError.INVALID_TXN_STATE, "the partition is in no open transaction", txn_requires_abort=True)
+_WITHIN_SECONDS = 0.03
 _MARKER_SECONDS, _SLOW_MARKER_SECONDS = 0.002, 0.2
 _SLOW_MARKER_SHARES = (0.01, 0.1, 0.3)
 
@@ -140,6 +141,8 @@ class ModelBroker:
         self.stalled: set[PartitionId] = set()
         self.marker_delay_s = 0.0
         self._slow_share = scheduler.chance.choice(_SLOW_MARKER_SHARES)
+        self.late: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        """By transactional id: requests that come within its next transaction."""
         self._transactions: dict[str, Transaction] = {}
         self._number = 0
 
@@ -226,6 +229,9 @@ class ModelBroker:
             self._number += 1
             transaction.number = number = self._number
             self.scheduler.after(transaction.timeout_s, lambda: self._time_out(transaction, number))
+            for late in self.late.pop(name, ()):
+                # most transactions are short
+                self.scheduler.after(_WITHIN_SECONDS * self.scheduler.chance.random() ** 3, late)
         return transaction
 
     def _time_out(self, transaction: Transaction, number: int) -> None:

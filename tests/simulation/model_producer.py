@@ -192,7 +192,10 @@ class ModelProducer(ModelClient):
 
     def _repeated(self, late: Callable[[], None]) -> None:
         """Ask again after librdkafka's wait; the first request is still on its way."""
-        self._broker.scheduler.after(REPEATED_SECONDS + _LATE_S * self.process.scheduler.chance.random(), late)
+        if self._chance(2):
+            self._broker.late[self._name].append(late)
+        else:
+            self._broker.scheduler.after(REPEATED_SECONDS + _LATE_S * self.process.scheduler.chance.random(), late)
         self._wait(REPEATED_SECONDS)
 
     def _fail_if(self, spoilt: bool) -> None:  # noqa: FBT001 - what it is about

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.insights import Facts
 from schemas.journal import CollectedTo, Progress
-from schemas.wire import SINGLE_OBJECT
+from schemas.wire import SINGLE_OBJECT, WireError
 from streams.engine.batch import Output
 from streams.fold.partition_state import PARTITION_KEY
 from streams.profiles.codec import decode_profile
@@ -153,7 +153,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bytes):
         try:
             return repr(SINGLE_OBJECT.decode(value))
-        except ValueError:
+        except (ValueError, WireError):
             return repr(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_shown(each) for each in value)}]"

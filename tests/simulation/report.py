@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.wire import SINGLE_OBJECT
+from schemas.wire import SINGLE_OBJECT, WireError
 
 if TYPE_CHECKING:
     from tests.simulation.checking import Finding
@@ -31,6 +31,6 @@ def shown(finding: Finding, smaller: Finding) -> str:
 def _record(sent: Sent) -> str:
     try:
         value = repr(SINGLE_OBJECT.decode(sent.value))
-    except ValueError:
+    except (ValueError, WireError):
         value = repr(sent.value)
     return f"{sent.at_s:.3f} s touchpoints-{sent.partition} {value}"

@@ -15,3 +15,7 @@ def test_the_simulation_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) ->
     MUTANTS[mutant](monkeypatch)
     seeds = (FOUND[mutant], *range(SEEDS_BESIDE))
     assert any(find_of(seed) is not None for seed in seeds), f"{mutant} is not noticed: run `make mutants`"
+
+
+def test_all_but_a_few_mistakes_are_found() -> None:
+    assert len(FOUND) >= 0.96 * len(MUTANTS), f"not found: {sorted(MUTANTS.keys() - FOUND.keys())}"
