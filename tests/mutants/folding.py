@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas.journal import Wake
-from streams.fold import fold, partition_state
+from streams.fold import fold, identifying, partition_state
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
 from streams.fold.record import journal_headers
@@ -131,7 +131,7 @@ def records_in_the_wrong_partition(patch: pytest.MonkeyPatch) -> None:
 
 def hops_not_counted(patch: pytest.MonkeyPatch) -> None:
     """A forwarded record looks as if it came from outside."""
-    patch.setattr(fold, "journal_headers", lambda received_ms, _: journal_headers(received_ms))
+    patch.setattr(identifying, "journal_headers", lambda received_ms, _: journal_headers(received_ms))
 
 
 def order_within_a_batch_lost(patch: pytest.MonkeyPatch) -> None:

@@ -145,18 +145,16 @@ def record_fetched_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def fetch_begins_late(patch: pytest.MonkeyPatch) -> None:
-    """A consumer begins behind the committed offset."""
-    fetched = ModelConsumer._has_something
+    """A consumer that is sent to an offset begins behind it."""
+    seek = ModelConsumer.seek
 
-    def late(consumer: ModelConsumer, place: PartitionId) -> bool:
-        fetching = consumer.places[place]
-        is_new = fetching.position is None
-        found = fetched(consumer, place)
-        if is_new and fetching.position:
+    def late(consumer: ModelConsumer, to: Any) -> None:
+        seek(consumer, to)
+        fetching = consumer._fetching(to)
+        if fetching.position is not None:
             fetching.position += 1
-        return found
 
-    patch.setattr(ModelConsumer, "_has_something", late)
+    patch.setattr(ModelConsumer, "seek", late)
 
 
 def no_wait_for_the_last_marker(patch: pytest.MonkeyPatch) -> None:
