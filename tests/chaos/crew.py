@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streams.demo.servers.places import PROJECT
@@ -17,7 +18,6 @@ from streams.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.running import Place
 
@@ -44,6 +44,8 @@ class Slot:
     starts: int = 0
     limit_bytes: int = _NO_LIMIT
     """No file of its may grow beyond."""
+    limit_descriptors: int = _NO_LIMIT
+    """It gets no more of them, besides those that it has."""
     ended_at: float | None = None
     codes: Counter[int] = field(default_factory=Counter)
     """Exit codes of the lives that ended, a signal as its negative."""
@@ -79,6 +81,16 @@ class Slot:
     def limit(self) -> None:
         if self.server is not None and self.server.running:
             resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (self.limit_bytes, _NO_LIMIT))
+            _, most = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
+            few = most if self.limit_descriptors == _NO_LIMIT else min(self.limit_descriptors, most)
+            resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (few, most))
+
+    @property
+    def descriptors(self) -> int:
+        """How many it has open; 0 if it does not run."""
+        if self.server is None or not self.server.running:
+            return 0
+        return len(list(Path(f"/proc/{self.server.pid}/fd").iterdir()))
 
     def signal(self, number: signal.Signals | int) -> None:
         if self.server is not None and self.server.running:

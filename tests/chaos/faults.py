@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FULL_SECONDS = 60.0
 _LIMITS_BYTES = (100_000, 400_000)
+_DESCRIPTORS_MIN, _DESCRIPTORS_SHORT = 24, 40
 _FILES = ("*.sst", "*.log", "MANIFEST-*", "CURRENT")
 
 
@@ -140,6 +141,19 @@ def fill_disk(stage: Stage) -> float:
     return time.time()
 
 
+def take_descriptors(stage: Stage) -> float:
+    """A worker ends and starts again with too few descriptors, and again, until there are enough."""
+    slot = stage.any_slot()
+    starts = slot.starts
+    slot.limit_descriptors = max(_DESCRIPTORS_MIN, slot.descriptors - stage.chance.randrange(1, _DESCRIPTORS_SHORT))
+    slot.kill()
+    stage.crew.pause(stage.chance.uniform(4, 10))
+    stage.notes["lives begun with too few descriptors"] += slot.starts - starts
+    slot.limit_descriptors = resource.RLIM_INFINITY
+    slot.limit()
+    return time.time()
+
+
 def fail_batch(stage: Stage) -> float:
     """A processor raises in the middle of a batch."""
     stage.working_slot().signal(RAISE_IN_BATCH)
@@ -161,6 +175,7 @@ KINDS: dict[str, Callable[[Stage], float]] = {
     "zombie (SIGSTOP > session)": freeze,
     "kill -9 of the broker": kill_broker,
     "full disk": fill_disk,
+    "too few descriptors": take_descriptors,
     "batch raises": fail_batch,
     "agent raises": fail_agent,
     "late requests": late_requests,
@@ -172,6 +187,7 @@ _KILLS_TO_ONE = {
     "zombie (SIGSTOP > session)": 6,
     "kill -9 of the broker": 10,
     "full disk": 10,
+    "too few descriptors": 10,
     "batch raises": 8,
     "agent raises": 12,
     "late requests": 6,

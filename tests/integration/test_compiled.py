@@ -68,3 +68,9 @@ def test_the_tests_of_what_is_compiled_pass_on_it(compiled: Path) -> None:
     options = ("--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", CHOSEN)
     done = _run(compiled, "pytest", *options, *_unit_tests(), "tests/contract", *LAWS)
     assert done.returncode == 0, done.stdout[-6_000:]
+
+
+def test_a_record_that_hangs_in_compiled_code_is_set_aside(compiled: Path) -> None:
+    options = ("--import-mode=append", "-p", "no:cacheprovider", "-q")
+    done = _run(compiled, "pytest", *options, "tests/acceptance/test_hanging_records.py")
+    assert done.returncode == 0, done.stdout[-6_000:]

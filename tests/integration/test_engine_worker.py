@@ -132,6 +132,15 @@ def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench) 
     assert "worker did not end by itself" in log
 
 
+def test_a_worker_that_has_crashed_ends_although_a_restore_blocks(bench: Bench) -> None:
+    produce(bench.brokers, f"{bench.prefix}-in", b"poison", b"eve", partition=1)
+    with bench.worker(0, "poison", "blocked") as worker:
+        assert worker.wait(60 + END_SECONDS) == 1
+    log = bench.log(0).read_text()
+    assert "cannot digest poison" in log
+    assert "worker did not end by itself" in log
+
+
 def test_a_step_that_hangs_ends_the_worker_with_a_traceback_and_leaves_its_record_behind(bench: Bench) -> None:
     producer = Producer({"bootstrap.servers": bench.brokers})
     bench.send(10)

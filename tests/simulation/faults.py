@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.simulation.scheduler import Killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from random import Random
 
     from tests.simulation.scheduler import Process
 
@@ -64,6 +64,9 @@ WORLD = (
     "raise",
 )
 """What happens around a call: its process is stopped for a while, another worker leaves, and so on."""
+DISK = {"read-only disk": ("open", "write"), "no descriptors": ("open",)}
+"""For a while a worker's disk refuses the calls. Drawn apart: seeds keep the other faults that they had."""
+_DISK_SHARE = 0.1
 _RARE = {
     "init": 3,
     "subscribe": 2,
@@ -129,6 +132,16 @@ def a_fault(chance: Random) -> Fault:
     else:
         kind = chance.choice(WORLD)
     return Fault(kind, call, chance.randint(1, _RARE.get(call, _OFTEN)))
+
+
+def disk_faults(seed: int) -> tuple[Fault, ...]:
+    """Draw what the disks refuse in a seed's case: in most of them nothing."""
+    chance = Random(f"disk {seed}")
+    if chance.random() > _DISK_SHARE:
+        return ()
+    kind = chance.choice(tuple(DISK))
+    call = chance.choice(DISK[kind])
+    return (Fault(kind, call, chance.randint(1, _RARE.get(call, _OFTEN))),)
 
 
 class Faults:

@@ -11,7 +11,7 @@ import pytest
 from streams.demo.servers.places import PROJECT
 from tests.mutants import MUTANTS
 from tests.simulation.checking import Finding, find, find_of, flaws
-from tests.simulation.faults import CYCLE, Fault
+from tests.simulation.faults import CYCLE, DISK, Fault
 from tests.simulation.report import shown
 from tests.simulation.shrinking import shrunken
 from tests.simulation.world import Case, World
@@ -44,6 +44,23 @@ def test_a_crash_at_any_step_of_the_cycle_leaves_no_trace(call: str, when: str) 
         world.run()
         assert tuple(world.faults.happened) == case.faults, f"seed {seed}"
         assert next(flaws(world), None) is None, f"seed {seed}, {kind}"
+
+
+@pytest.mark.parametrize("kind", DISK)
+def test_a_disk_that_refuses_ends_the_worker_and_its_stores_are_kept(kind: str) -> None:
+    seed = randrange(1 << 32)
+    for call in DISK[kind]:
+        case = a_case(seed, Fault(kind, call, 2), workers=1)
+        world = World(case)
+        # what is damaged would be set aside or destroyed, and the model refuses the one and the test the other
+        world.disks[0].destroy = unexpected  # type: ignore[method-assign]
+        world.run()
+        assert tuple(world.faults.happened) == case.faults, f"seed {seed}"
+        assert next(flaws(world), None) is None, f"seed {seed}, {kind} at {call}"
+
+
+def unexpected(path: object) -> None:
+    raise AssertionError(f"{path} is destroyed")
 
 
 def test_a_calm_worker_aborts_nothing() -> None:

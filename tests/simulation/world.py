@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 from schemas.journal import Progress
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.errors import MustEnd
-from tests.simulation.disk import ModelDisk
-from tests.simulation.faults import ENDS, Fault, Faults, some_faults
+from tests.simulation.disk import DiskRefused, ModelDisk
+from tests.simulation.faults import ENDS, Fault, Faults, disk_faults, some_faults
 from tests.simulation.history import (
     JOURNAL_PARTITIONS,
     TOUCHPOINT_PARTITIONS,
@@ -26,7 +27,7 @@ from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.worker import TOPICS, Worker, engine_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from streams.engine.settings import EngineSettings
     from streams.kafka.offsets import PartitionId
@@ -37,6 +38,8 @@ TOUCHPOINTS = (6, 24)
 SETTLE_S = 60.0
 HOLD_S_MAX = 2.0
 """Longer than a session, and than a transaction may last."""
+REFUSED_S_MAX = 3.0
+"""Longer than a worker's end and its next start."""
 _RESTART_S = 1.2
 _LOOK_S = 0.1
 _GAP = "membership was interrupted"
@@ -79,7 +82,7 @@ class Case:
         return Case(
             seed,
             tuple(shop.history(chance.randint(*TOUCHPOINTS))),
-            some_faults(chance),
+            (*some_faults(chance), *disk_faults(seed)),
             chance.randint(1, WORKERS_MAX),
             chance.choice((1, 2, 5, 20)),
             chance.choice((20, 60, 150)),
@@ -164,7 +167,8 @@ class World:
             return
         if worker.process.loop.unheard:
             self.ended.append(f"unheard: {worker.process.loop.unheard}")
-        if worker.error is not None and not isinstance(worker.error, MustEnd) and _GAP not in str(worker.error):
+        expected = isinstance(worker.error, MustEnd | DiskRefused) or _GAP in str(worker.error)
+        if worker.error is not None and not expected:
             self.ended.append(repr(worker.error))
         if self.workers[worker.slot] is worker:
             self.scheduler.after(_RESTART_S * self.scheduler.chance.random(), partial(self._start, worker.slot))
@@ -208,6 +212,19 @@ class World:
         self._start(worker.slot)
         self.hold(worker, HOLD_S_MAX)
 
+    def refuse_all(self, worker: Worker) -> None:
+        """Its file system is read-only for a while."""
+        self._refuse(worker, {"open": errno.EROFS, "write": errno.EROFS})
+
+    def refuse_opening(self, worker: Worker) -> None:
+        """It gets no more descriptors for a while."""
+        self._refuse(worker, {"open": errno.EMFILE})
+
+    def _refuse(self, worker: Worker, refused: Mapping[str, int]) -> None:
+        disk = self.disks[worker.slot]
+        disk.refused = refused
+        self.scheduler.after(REFUSED_S_MAX * self.scheduler.chance.random(), lambda: setattr(disk, "refused", {}))
+
     def _crash(self, kind: str, worker: Worker) -> None:
         worker.process.kill()
         if "wipe" in kind:
@@ -243,6 +260,8 @@ _HAPPENINGS: dict[str, Callable[[World, Worker], None]] = {
     "stall": World.stall,
     "compact": World.compact,
     "raise": World.make_raise,
+    "read-only disk": World.refuse_all,
+    "no descriptors": World.refuse_opening,
 }
 
 

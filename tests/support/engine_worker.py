@@ -4,7 +4,8 @@ Run as `python -m tests.support.engine_worker BROKERS PREFIX STATE_DIR SLOT [opt
 state in PREFIX-changelog, and writes `value,count` to PREFIX-out; it reads PREFIX-plain, without state, and
 passes it on to PREFIX-in. Options: raise=N (the processor raises in the middle of batches N and 2N), agent-raises=N
 (the agent does, before it runs them), poison (raises at each value `poison`), hang (hangs at each value
-`hang`, with a limit of two seconds), stuck (never gives a partition up), sets-aside (leaves condemned records
+`hang`, with a limit of two seconds), stuck (never gives a partition up), blocked (the store of partition 0 of
+PREFIX-in never opens), sets-aside (leaves condemned records
 out, and fails late at the values `large`, `unwritable` and `inconclusive`), pulse (asks for cycles and says so
 in PREFIX-pulse), guarantee=..., static (a static member of the group), interval=MS, address=HOST:PORT of its web pages.
 """
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from state.codec import frame, open_frame
 from streams.demo.servers.server import free_port
 from streams.engine.batch import Batch, Output
+from streams.engine.disk import LocalDisk
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
 from streams.engine.run import run
@@ -32,7 +34,9 @@ from streams.engine.status import Status
 from tests.support.quiet import Quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+    from state.store import Store
 
 PULSE_SECONDS = 0.2
 UNWRITABLE = -1
@@ -115,10 +119,21 @@ class Passing(Quiet):
             yield Output(self._topic, batch.partition, message.key(), message.value(), [("hops", b"1")])
 
 
+def never_opened(open_store: Callable[[LocalDisk, Path], Store]) -> Callable[[LocalDisk, Path], Store]:
+    def open_others(disk: LocalDisk, path: Path) -> Store:
+        while path.name.endswith("-in-0"):
+            time.sleep(1)
+        return open_store(disk, path)
+
+    return open_others
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
     brokers, prefix, state_dir, slot, *words = sys.argv[1:]
     options = {name: value for name, _, value in (word.partition("=") for word in words)}
+    if "blocked" in options:
+        LocalDisk.open = never_opened(LocalDisk.open)  # type: ignore[method-assign, assignment]
     settings = EngineSettings(
         brokers,
         prefix,
