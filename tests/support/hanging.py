@@ -36,10 +36,10 @@ def with_hanging(batch, *given):
 streams.engine.batch.Batch.bind = with_hanging
 fold_facts = streams.processors.insighting.fold_facts
 
-def folded(state, facts):
+def folded(state, facts, *given):
     if any(each.name == "revenue_minor" and each.value % 1_000 == 77 for each in facts.counts):
         a_pattern_that_backtracks()
-    return fold_facts(state, facts)
+    return fold_facts(state, facts, *given)
 
 streams.processors.insighting.fold_facts = folded
 TRIES = "import os; exec(os.environ['HANGS']); from streams.__main__ import main; main()"
