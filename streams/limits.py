@@ -218,6 +218,18 @@ MODELS_BYTES_MAX = 400_000
 OUTPUT_HEADERS_BYTES_MAX = 64
 """Of a touchpoint in the journal: two names, a time and the hops are 29."""
 
+# ------------------------------------------------------------------------------------------------- a worker's pages
+
+WEB_CONNECTIONS_MAX = 64
+"""Connections to a worker's pages; the oldest goes when there is one more. Prometheus and probes need a few."""
+WEB_BACKLOG = 32
+"""Connections that wait to be accepted. With the open ones, and as many again that are just being closed, they take
+64 + 2 x 33 = 130 descriptors, of the 1,024 or more that a process has."""
+WEB_IDLE_SECONDS = 20.0
+"""How long nothing may come in by a connection: the next request, or the rest of one."""
+WEB_REQUEST_BYTES_MAX = 65_536
+"""Bytes of a request with its headers; a page's own has hundreds."""
+
 # ------------------------------------------------------------------------------------------- a file that people write
 
 DOCUMENT_BYTES_MAX = 262_144

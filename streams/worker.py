@@ -22,6 +22,7 @@ from streams.operations.prefix import open_prefix
 from streams.profiles.view import view
 from streams.settings import WorkerSettings
 from streams.telemetry import logs
+from streams.web.connections import bound_connections
 from streams.web.hosts import is_loopback
 from streams.web.pages import NotOwned, register, show_health_only
 
@@ -45,6 +46,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
     logs.configure(settings.log_level, settings.log_format)
     prefix = open_prefix(settings)
     app, profiling, metrics = build(prefix)
+    bound_connections(app)
     register(
         app,
         token=settings.web_token,
