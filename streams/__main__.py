@@ -14,6 +14,7 @@ from streams.cli.explain import explain
 from streams.cli.flows import flows
 from streams.cli.generate import generate
 from streams.cli.journal import journal
+from streams.cli.rebuild import rebuild
 from streams.cli.repartition import repartition
 from streams.cli.replay import replay
 from streams.cli.settings import settings
@@ -53,7 +54,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
 app.add_typer(journal, name="journal")
 app.add_typer(dead_letters, name="dead-letters")
-for _command in (replay, generate, demo, explain, verify, backtest, repartition, settings, doctor):
+for _command in (replay, generate, demo, explain, verify, backtest, repartition, rebuild, settings, doctor):
     app.command()(_command)
 
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from state.codec import frame
 from streams.engine.errors import ChangelogLost
 
+REBUILDING = b"\x00rebuilding"
+"""A key in a changelog while `touchstream rebuild` writes it; deleted at the end."""
+UNFINISHED = frame(1, 0, b"")
 WHAT_TO_DO = (
     "The local state, if there is any, is kept as it is. deploy/guide/running.md#when-topics-changed says how to go on"
 )

@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicP
 
 from state.store import NO_POSITION, StateUnreadable
 from streams.engine.errors import ChangelogLost, OffsetMissing, RecordsLost
-from streams.engine.local_state import WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
+from streams.engine.local_state import REBUILDING, WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
 from streams.engine.positions import SHRUNK
 from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
@@ -106,8 +106,8 @@ def restore(wanted: Restoration) -> Restored | None:
         if committed > 0 and changelog.high == 0:
             _check_never_used(wanted, committed)
         records = _catch_up(wanted, store, (source.changelog, number), changelog.high)
-        if records is not None and store.origin != changelog.origin.text and all(changelog.origin):
-            store.keep_origin(changelog.origin.text)
+        if records is not None:
+            _check_and_mark(store, changelog)
     except BaseException:
         store.close()
         raise
@@ -141,6 +141,14 @@ def _committed(wanted: Restoration) -> int | None:
                     "no committed offset yet: asking again", topic=place[0], partition=place[1], error=str(error)
                 )
     return None
+
+
+def _check_and_mark(store: Store, changelog: Changelog) -> None:
+    """Refuse what a rebuild has not finished (ChangelogLost); note to which topics the state belongs."""
+    if store.get(REBUILDING) is not None:
+        raise ChangelogLost(f"{changelog.name} is half written: run `touchstream rebuild` again")
+    if store.origin != changelog.origin.text and all(changelog.origin):
+        store.keep_origin(changelog.origin.text)
 
 
 def _first_left(wanted: Restoration, committed: int) -> int:

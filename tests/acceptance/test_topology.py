@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -17,8 +18,10 @@ from confluent_kafka.admin import (
     NewPartitions,
     ResourceType,
 )
+from typer.testing import CliRunner
 
 from schemas.outputs import DeadLetter, ProfileView
+from streams.__main__ import app
 from streams.demo.servers.server import DidNotStart
 from streams.kafka.partitioner import partition_of
 from streams.operations.create import create_prefix
@@ -96,7 +99,8 @@ def delete_records(place: Place, admin: AdminClient, topic: str) -> None:
     for answer in admin.incremental_alter_configs([wanted]).values():
         answer.result()
     consumer = Consumer({"bootstrap.servers": place.settings.brokers, "group.id": uuid4().hex})
-    places = [TopicPartition(name, number) for number in range(place.domain.journal_partitions)]
+    count = len(admin.list_topics(name, 10).topics[name].partitions)
+    places = [TopicPartition(name, number) for number in range(count)]
     ends = [TopicPartition(name, each.partition, consumer.get_watermark_offsets(each, 10)[1]) for each in places]
     consumer.close()
     until(lambda: _deleted(admin, ends), "the records are deleted")
@@ -184,6 +188,27 @@ def test_a_changelog_that_lost_its_head_costs_no_state(
     assert place.records("dead_letters", DeadLetter) == []
     assert orders(place) == {1: CUSTOMERS}
     assert state_of(place) == {"0", "1"}
+
+
+def test_a_changelog_that_was_lost_is_written_again_and_the_backlog_goes_on(place: Place, admin: AdminClient) -> None:
+    buy(place)
+    worked_off(place)
+    delete_records(place, admin, "profiles_changelog")
+    delete_records(place, admin, "insights_changelog")
+    buy(place, at_ms=START_MS + DAY_MS)
+    refused(place)
+    make_again(place, admin, "profiles_changelog", "insights_changelog")
+    where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
+    rebuilt = CliRunner().invoke(app, ["rebuild", *where])
+    assert rebuilt.exit_code == 0, rebuilt.output
+    shutil.rmtree(place.folder / "0" / "state")
+    worked_off(place)
+    assert orders(place) == {2: CUSTOMERS}
+    verified = CliRunner().invoke(app, ["verify", *where, "--stores", str(place.folder)])
+    assert verified.exit_code == 0, verified.output
+    again = CliRunner().invoke(app, ["rebuild", *where])
+    assert again.exit_code == NEEDS_PERSON
+    assert "no changelog of prefix" in again.stderr
 
 
 def test_a_worker_without_state_does_not_begin_on_an_empty_changelog(place: Place, admin: AdminClient) -> None:

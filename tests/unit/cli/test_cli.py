@@ -43,6 +43,7 @@ def test_a_worker_starts_without_loading_what_it_learns_with_once_a_week() -> No
         "settings",
         "dead-letters",
         "repartition",
+        "rebuild",
         "doctor",
         "backtest",
         "journal",

@@ -1,0 +1,147 @@
+"""A changelog that lost records, written again: its state follows from the journal and the facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.insights import Facts
+from schemas.journal import Configured
+from state.memory import MemoryStore
+from state.overlay import Overlay
+from streams.engine.local_state import REBUILDING, UNFINISHED
+from streams.insights.fold import configured, fold_facts
+from streams.insights.state import InsightCodec
+from streams.kafka.config import PATIENT_SECONDS, reader_config
+from streams.kafka.headers import readable_headers
+from streams.kafka.journal import COPIED
+from streams.kafka.publisher import Publisher, in_chunks
+from streams.offline.refold import refold
+from streams.offline.verify import set_aside
+from streams.operations.folded_journal import FoldedPrefix
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confluent_kafka import Message
+
+    from streams.operations.prefix import Prefix
+
+_RECORDS_MAX = 5_000
+"""Records in one transaction."""
+
+
+class CannotRebuild(Exception):
+    """It cannot be done; the message says why and what to do."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """Records written, by changelog."""
+
+    profiles: int
+    insights: int
+
+
+def rebuild(prefix: Prefix) -> Rebuilt:
+    """Write the state of every partition whose changelog is empty; may be killed, and repeated until it returns.
+
+    What is written begins and ends with a mark, so that no worker starts on a half.
+
+    Raises:
+        CannotRebuild: workers run, no changelog is empty, or the facts do not hold all that insights know.
+    """
+    _check_no_worker(prefix)
+    partitions = range(prefix.domain.journal_partitions)
+    profiles = [number for number in partitions if _is_empty(prefix, "profiles_changelog", number)]
+    has_insights = _is_empty(prefix, "insights_changelog", 0)
+    if not profiles and not has_insights:
+        raise CannotRebuild(
+            f"no changelog of prefix {prefix.settings.prefix} is empty: delete the one that lost records, and run"
+            " `touchstream topics create`"
+        )
+    publisher = Publisher(prefix.settings, "rebuild")
+    folded, letters = FoldedPrefix(prefix), set_aside(prefix, prefix.wire)
+    count = 0
+    for number in profiles:
+        contents = refold(folded.read("journal", number), prefix.wire, letters[number])
+        count += _write(publisher, prefix, "profiles_changelog", number, contents.state)
+    insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix)) if has_insights else 0
+    return Rebuilt(count, insights)
+
+
+def _write(publisher: Publisher, prefix: Prefix, topic: str, number: int, state: MemoryStore) -> int:
+    name = getattr(Topics(prefix.settings.prefix), topic)
+    count = 0
+    with publisher.transaction():
+        publisher.send(name, number, REBUILDING, UNFINISHED)
+    for chunk in in_chunks(state.items(), lambda record: len(record[1]), _RECORDS_MAX):
+        with publisher.transaction():
+            for key, value in chunk:
+                publisher.send(name, number, key, value)
+        count += len(chunk)
+    with publisher.transaction():
+        publisher.send(name, number, REBUILDING, None)
+    return count
+
+
+def _is_empty(prefix: Prefix, topic: str, number: int) -> bool:
+    """Return whether a changelog holds nothing, or what a rebuild that was killed has written."""
+    first = next(iter(prefix.read(topic, number)), None)
+    if first is None:
+        return True
+    last = [message.value() for message in prefix.read(topic, number) if message.key() == REBUILDING]
+    return bool(last) and last[-1] is not None
+
+
+def _insights(prefix: Prefix) -> MemoryStore:
+    """Fold the facts again, as far as workers have; without those that they set aside."""
+    store = MemoryStore()
+    overlay: Overlay[Any] = Overlay(store, InsightCodec())
+    letters = _letters_of_insights(prefix)
+    for message in _folded_facts(prefix):
+        if COPIED in dict(readable_headers(message)):
+            raise CannotRebuild(
+                f"{Topics(prefix.settings.prefix).insights_changelog} cannot be written again: the prefix is a copy."
+                " Part of what its insights knew is in the prefix that it was copied from"
+            )
+        if message.offset() in letters:
+            continue
+        record = prefix.wire.decode(message.value() or b"")
+        if isinstance(record, Facts):
+            fold_facts(overlay, record)
+        elif isinstance(record, Configured):
+            configured(overlay, record)
+    overlay.freeze()
+    overlay.committed(1)
+    return store
+
+
+def _folded_facts(prefix: Prefix) -> Iterator[Message]:
+    place = TopicPartition(Topics(prefix.settings.prefix).facts, 0)
+    # of the workers' group, without joining it
+    consumer = Consumer(reader_config(prefix.settings.brokers, prefix.settings.kafka, prefix.settings.prefix))
+    try:
+        [committed] = consumer.committed([place], timeout=PATIENT_SECONDS)
+    finally:
+        consumer.close()
+    for message in prefix.read("facts", 0):
+        if (message.offset() or 0) < committed.offset:
+            yield message
+
+
+def _letters_of_insights(prefix: Prefix) -> set[int]:
+    letters = (prefix.wire.decode(message.value() or b"") for message in prefix.read("dead_letters", 0))
+    return {letter.source_offset for letter in letters if letter.stage == "insights"}
+
+
+def _check_no_worker(prefix: Prefix) -> None:
+    settings = prefix.settings
+    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
+    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
+    members = len(asked[settings.prefix].result().members)
+    if members:
+        raise CannotRebuild(f"{members} workers of prefix {settings.prefix} are running: stop them first")
