@@ -67,16 +67,17 @@ class Assignment:
 
     def add(self, tags: Mapping[PartitionId, int]) -> None:
         """Begin to restore newly assigned partitions, which are paused; resume each when it is ready."""
+        assigned_s = self.clients.clock_s()
         for (topic, number), tag in tags.items():
             partition = Partition(self._by_topic[topic], number, tag)
             self.partitions[partition.place] = partition
-            self._restoring[partition.place] = asyncio.create_task(self._restore(partition))
+            self._restoring[partition.place] = asyncio.create_task(self._restore(partition, assigned_s))
         self.status.joined = True
 
-    async def _restore(self, partition: Partition) -> None:
+    async def _restore(self, partition: Partition, assigned_s: float) -> None:
         try:
             started_s = time.monotonic()
-            ids = await self._topic_ids(partition)
+            ids = await self._topic_ids(partition, assigned_s)
             restored = None if ids is None else await self._restore_off_loop(partition, ids)
             if restored is None:
                 return
@@ -109,11 +110,11 @@ class Assignment:
             else:
                 return
 
-    async def _topic_ids(self, partition: Partition) -> Mapping[str, str] | None:
+    async def _topic_ids(self, partition: Partition, assigned_s: float) -> Mapping[str, str] | None:
         """Check the topics before any state is used; None once the partition is given up."""
         while not partition.cancelled.is_set():
             try:
-                return await self.topology.check()
+                return await self.topology.check(assigned_s)
             except KafkaException as error:
                 _log.warning("topics unknown: asking again", error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)

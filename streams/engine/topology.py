@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from streams.engine.inputs import Input
     from streams.kafka.topology import TopicsAsker, TopicSeen
 
-FRESH_SECONDS = 1.0
-"""So long partitions that are assigned together use one answer."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -72,8 +69,8 @@ class Topology:
             raise TopicsChanged(str(wrong)) from None
         self.ids = {name: topic.id for name, topic in seen.items()}
 
-    async def check(self) -> Mapping[str, str]:
-        """Return the ids of the topics, by an answer of the last second or a new one.
+    async def check(self, since_s: float | None = None) -> Mapping[str, str]:
+        """Return the ids of the topics, by a new answer or one asked for since `since_s`, by the clock.
 
         Raises:
             TopicsChanged, TopicMadeAgain: a topic is no longer as it was.
@@ -81,7 +78,7 @@ class Topology:
         """
         async with self._lock:
             now_s = self._clock_s()
-            if self._asked_s is None or now_s - self._asked_s > FRESH_SECONDS:
+            if self._asked_s is None or since_s is None or self._asked_s < since_s:
                 self._compare(await asyncio.to_thread(self._asker.ask, list(self._counts)))
                 self._asked_s = now_s
         return self.ids

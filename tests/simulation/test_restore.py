@@ -8,6 +8,7 @@ import pytest
 from state.codec import frame
 from streams.engine.clients import Clients
 from streams.engine.errors import ChangelogLost, OffsetMissing
+from streams.engine.local_state import REBUILDING, UNFINISHED
 from streams.engine.restore import Restoration, Restored, restore
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from tests.simulation.disk import ModelDisk
@@ -177,3 +178,13 @@ def test_a_compacted_changelog_is_as_good_as_before() -> None:
     assert place.restore() == 50
     place.fold(60)
     assert place.restore() == 60
+
+
+def test_a_changelog_that_a_rebuild_has_not_finished_is_refused_until_it_has() -> None:
+    place = Place()
+    place.changelog.append(Entry(REBUILDING, UNFINISHED))
+    place.fold(5)
+    with pytest.raises(ChangelogLost, match="half written"):
+        place.restore()
+    place.changelog.append(Entry(REBUILDING, None))
+    assert place.restore() == 5

@@ -12,6 +12,7 @@ from schemas.wire import SINGLE_OBJECT
 from streams.engine.broker_clock import BrokerClock
 from streams.engine.clients import Clients
 from streams.engine.engine import Engine
+from streams.engine.errors import NeedsPerson
 from streams.engine.inputs import Input
 from streams.engine.poller import Poller
 from streams.engine.settings import EngineSettings
@@ -142,6 +143,12 @@ class Worker:
         engine = self._engine
         try:
             await engine.start(self)
+        except NeedsPerson as error:
+            # to the driver it is no crash: nothing runs yet
+            self.error = error
+            self.process.kill()
+            return
+        try:
             await engine.subscribe([source.topic for source in self._inputs])
             await engine.run(lambda: self.is_stopping)
         except Exception as error:  # noqa: BLE001 - as the driver's fetcher does

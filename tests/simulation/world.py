@@ -160,6 +160,7 @@ class World:
             batch_records_max=case.batch_records_max,
             commit_interval_ms=case.commit_interval_ms,
             cycle_records_max=case.cycle_records_max,
+            topics=_BY_TOPIC,
         )
 
     def _ended(self, worker: Worker) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.engine.errors import TopicMadeAgain, TopicsChanged
 from streams.engine.inputs import Input
-from streams.engine.topology import FRESH_SECONDS, Topology
+from streams.engine.topology import Topology
 from streams.kafka.topology import TopicSeen
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Brokers:
 
     def ask(self, names: Collection[str]) -> dict[str, TopicSeen]:
         self.asked += 1
-        self.now_s += 2 * FRESH_SECONDS
+        self.now_s += 1
         if self.is_away:
             self.was_asked.set()
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "away"))  # noqa: SLF001 - its name
@@ -56,7 +56,6 @@ def checked(brokers: Brokers, change: Any, times: int = 1) -> None:
         topology.begin()
         change(brokers.topics)
         for _ in range(times):
-            brokers.now_s += 2 * FRESH_SECONDS
             await topology.check()
 
     asyncio.run(run())
@@ -114,16 +113,21 @@ def test_without_given_numbers_a_changelog_has_to_fit_its_input(brokers: Brokers
         asyncio.run(begin())
 
 
-def test_partitions_that_are_assigned_together_use_one_answer(brokers: Brokers) -> None:
+def test_partitions_that_are_assigned_together_use_one_answer_and_no_earlier_one(brokers: Brokers) -> None:
     async def run() -> None:
         topology = a_topology(brokers)
         topology.begin()
+        await topology.check()
+        assigned_s = brokers.now_s
         for _ in range(5):
-            assert (await topology.check())["shop.journal"] == "shop.journal 1"
-            brokers.now_s = 0.0
+            assert (await topology.check(assigned_s))["shop.journal"] == "shop.journal 1"
+        brokers.now_s += 1
+        brokers.topics["shop.journal"] = TopicSeen(5, "shop.journal 1")
+        with pytest.raises(TopicsChanged):
+            await topology.check(brokers.now_s)
 
     asyncio.run(run())
-    assert brokers.asked == 2
+    assert brokers.asked == 4
 
 
 def test_the_watch_outlives_brokers_that_are_away_and_ends_with_a_change(brokers: Brokers) -> None:
