@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.insights import Facts
 from schemas.journal import Configured
+from schemas.outputs import DeadLetter
+from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
@@ -17,10 +20,10 @@ from streams.insights.fold import configured, fold_facts
 from streams.insights.state import InsightCodec
 from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED
+from streams.kafka.journal import COPIED, appended_ms
 from streams.kafka.publisher import Publisher, in_chunks
+from streams.offline.marks import Letters, marked
 from streams.offline.refold import refold
-from streams.offline.verify import set_aside
 from streams.operations.folded_journal import FoldedPrefix
 from streams.topics import Topics
 
@@ -64,10 +67,11 @@ def rebuild(prefix: Prefix) -> Rebuilt:
             " `touchstream topics create`"
         )
     publisher = Publisher(prefix.settings, "rebuild")
-    folded, letters = FoldedPrefix(prefix), set_aside(prefix, prefix.wire)
+    folded, letters = FoldedPrefix(prefix), Letters(prefix.read("dead_letters", 0), prefix.wire)
     count = 0
     for number in profiles:
-        contents = refold(folded.read("journal", number), prefix.wire, letters[number])
+        left_out = letters.set_aside(number, marked(folded.read("journal", number), prefix.wire))
+        contents = refold(folded.read("journal", number), prefix.wire, left_out)
         count += _write(publisher, prefix, "profiles_changelog", number, contents.state)
     insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix)) if has_insights else 0
     return Rebuilt(count, insights)
@@ -112,7 +116,7 @@ def _insights(prefix: Prefix) -> MemoryStore:
             continue
         record = prefix.wire.decode(message.value() or b"")
         if isinstance(record, Facts):
-            fold_facts(overlay, record)
+            fold_facts(overlay, record, appended_ms(message))
         elif isinstance(record, Configured):
             configured(overlay, record)
     overlay.freeze()
@@ -134,8 +138,13 @@ def _folded_facts(prefix: Prefix) -> Iterator[Message]:
 
 
 def _letters_of_insights(prefix: Prefix) -> set[int]:
-    letters = (prefix.wire.decode(message.value() or b"") for message in prefix.read("dead_letters", 0))
-    return {letter.source_offset for letter in letters if letter.stage == "insights"}
+    found = set()
+    for message in prefix.read("dead_letters", 0):
+        with suppress(WireError):
+            letter = prefix.wire.decode_as(DeadLetter, message.value() or b"")
+            if letter.stage == "insights":
+                found.add(letter.source_offset)
+    return found
 
 
 def _check_no_worker(prefix: Prefix) -> None:

@@ -78,7 +78,7 @@ def test_a_topic_that_is_made_again_ends_every_worker(seed: int, topic: str) -> 
     world.broker.make_again(topic)
     found = world.notice()
     assert found["TopicMadeAgain"]
-    # whoever starts after that meets a changelog that is not the one of its state
+    # a worker that starts after that meets a changelog that is not the one of its state
     assert set(found) <= {"TopicMadeAgain", "ChangelogLost"}
 
 
