@@ -21,6 +21,7 @@ RECORDS: dict[str, type] = {
     "collected_to": journal.CollectedTo,
     "progress": journal.Progress,
     "wake": journal.Wake,
+    "time_reset": journal.TimeReset,
     "link": journal.Link,
     "absorbed": journal.Absorbed,
     "address_consent": journal.AddressConsent,

@@ -36,6 +36,14 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
 
 
+class TimeReset(msgspec.Struct, frozen=True, gc=False):
+    """A person takes time back that a wrong clock pushed ahead: to the append of this record, by the broker's clock."""
+
+    reason: str
+    after_ms: int = 0
+    after_key: bytes = b""
+
+
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A device or an address belongs to a user."""
 

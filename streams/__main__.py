@@ -18,6 +18,7 @@ from streams.cli.rebuild import rebuild
 from streams.cli.repartition import repartition
 from streams.cli.replay import replay
 from streams.cli.settings import settings
+from streams.cli.time import time
 from streams.cli.topics import topics
 from streams.cli.verify import verify
 from streams.cli.worker import try_records, worker
@@ -53,6 +54,7 @@ app.command(hidden=True)(try_records)
 app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
 app.add_typer(journal, name="journal")
+app.add_typer(time, name="time")
 app.add_typer(dead_letters, name="dead-letters")
 for _command in (replay, generate, demo, explain, verify, backtest, repartition, rebuild, settings, doctor):
     app.command()(_command)

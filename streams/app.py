@@ -53,6 +53,7 @@ REASONS = {
         "not_configured",
         "identity_loop",
         "ahead_of_time",
+        "no_append_time",
         "timer_failed",
         "too_large",
         "raised",
@@ -152,7 +153,7 @@ def _reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
         owned, end = status.partitions.get(place), status.ends.get(place)
         if owned is None or end is None or not owned.ready:
             return None
-        return ReadPosition(owned.reached, end.offset, end.asked_s)
+        return ReadPosition(owned.reached, end.offset, end.asked_ms)
 
     return reach
 

@@ -68,10 +68,13 @@ class BrokerClock:
         began_s = self.clock_s()
         return lambda message: self.heard(message, began_s)
 
-    def now_ms(self, at_s: float | None = None) -> int | None:
-        """Return the brokers' time at a moment of the rising clock, by default now; None: no stamp is fresh."""
-        moment_s = self.clock_s() if at_s is None else at_s
-        times = [each.time_ms + (moment_s - each.heard_s) * 1_000 for each in self._fresh(moment_s)]
+    def now_ms(self) -> int | None:
+        """Return the brokers' time; None: no stamp is fresh.
+
+        There is none for an earlier moment. The machine may have been suspended since, and its rising clock with it.
+        """
+        now_s = self.clock_s()
+        times = [each.time_ms + (now_s - each.heard_s) * 1_000 for each in self._fresh(now_s)]
         return int(min(times)) if times else None
 
     def wants_stamp(self) -> bool:

@@ -100,7 +100,7 @@ class Engine:
         self.status.poller, self.status.topology = self._poller, topology
         self.status.note_answer()
         asker = self._clients.consumer(asker_config(self.settings))
-        self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker, self.status.clock.clock_s)))]
+        self._asking = [asyncio.create_task(self._ask_ends(EndOffsets(asker, self.status.clock.now_ms)))]
         self._asking.append(asyncio.create_task(topology.watch(settings.topics_check_ms, self.on_failed)))
         self._asking += [
             asyncio.create_task(self._look(GroupOffsetsReader(asker), source.topic, source.watcher))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas import wire
-from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, SetAside, Unparked, Wake
+from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, SetAside, TimeReset, Unparked, Wake
 from schemas.touchpoint import Touchpoint
+from schemas.units import WEEK_MS
 from streams.attribution.slices import has_two_written
 from streams.flows.runtime.receipts import check_receipts
 from streams.fold.appending import NEVER_MS, bounded_in_time
@@ -18,12 +19,12 @@ from streams.fold.guests import fold_entry
 from streams.fold.identifying import check_texts, forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
-from streams.fold.partition_state import LEARNT, PartitionState, with_progress
+from streams.fold.partition_state import LEARNT, PartitionState, with_progress, with_reset
 from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
-from streams.limits import FIRES_MAX, TEXT_BYTES_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from streams.limits import FIRES_MAX, TEXT_BYTES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import forward_target
@@ -59,6 +60,7 @@ class Fold(Customers):
             Progress: self._progress,
             Wake: self._wake,
             SetAside: _pass_over,
+            TimeReset: self._reset,
             Link: self._link,
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
@@ -184,6 +186,25 @@ class Fold(Customers):
             waking_ms = 0 if known.rules == 1 else now_ms
             self._write(_replace(self._read(), is_waking=True, waking_ms=waking_ms))
             effects.append(None, Wake(time_ms=now_ms))
+
+    def _reset(self, record: Record, effects: Effects) -> None:
+        """Take time back, and so many customers whose next timer is far ahead; others go back at their next record."""
+        reset, at_ms = record.value, record.appended_ms
+        if not at_ms:
+            raise Rejected(
+                "no_append_time", "no broker said when it appended the record: run `touchstream topics create`"
+            )
+        self._write(with_reset(self._read(), at_ms))
+        known = self.known()
+        after = (reset.after_ms, reset.after_key) if reset.after_key else (at_ms + TIME_AHEAD_MS_MAX + WEEK_MS, b"")
+        found = self._state.later(after, WOKEN_MAX)
+        for _, key in found:
+            customer, before = key.decode(), self._state.get(key)
+            profile = self._profile(customer, known, effects)
+            if profile is not before:
+                self._keep(customer, profile)
+        if len(found) == WOKEN_MAX:
+            effects.append(None, TimeReset(reset.reason, *found[-1]))
 
     def _link(self, record: Record, effects: Effects) -> None:
         known, link = self.known(), record.value

@@ -136,6 +136,18 @@ def with_collected(partition: PartitionState, record: CollectedTo) -> PartitionS
     return msgspec.structs.replace(partition, collected=_advanced(before, record.partitions))
 
 
+def with_reset(partition: PartitionState, to_ms: int) -> PartitionState:
+    """Return the state with time at `to_ms` where it is ahead of that."""
+    return msgspec.structs.replace(
+        partition,
+        progress=tuple([min(time_ms, to_ms) for time_ms in partition.progress]),
+        collected=tuple([min(time_ms, to_ms) for time_ms in partition.collected]),
+        tick_ms=min(partition.tick_ms, to_ms),
+        is_waking=False,
+        waking_ms=0,
+    )
+
+
 def _advanced(times: Times, reported: Iterable[PartitionProgress]) -> Times:
     advanced = list(times)
     for item in reported:

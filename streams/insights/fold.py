@@ -32,10 +32,11 @@ from streams.insights.state import (
     Stocks,
     detector_key,
 )
+from streams.insights.stepping import is_ahead, stepped_back
 from streams.insights.steps import conclude
 from streams.insights.ticks import add_panel
 from streams.insights.windows import add_counts
-from streams.limits import SETTINGS_BYTES_MAX
+from streams.limits import SETTINGS_BYTES_MAX, TIME_AHEAD_MS_MAX
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
@@ -92,8 +93,11 @@ def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightE
     given, effects = usable(facts, appended_ms), InsightEffects()
     effects.left_out.update({BAD_HOUR: given.bad_hours, BAD_ROW: given.bad_rows, BAD_TIME: given.bad_times})
     before: Clock = state.get(CLOCK) or Clock()
+    clock, until_ms = before, appended_ms + TIME_AHEAD_MS_MAX
+    if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, until_ms):
+        clock = stepped_back(state, before, until_ms, settings, effects)
     _add_stocks(state, given.counts, effects)
-    clock = add_counts(state, before, given.counts, settings.zone, effects)
+    clock = add_counts(state, clock, given.counts, settings.zone, effects)
     clock = add_panel(state, clock, given.panel, effects)
     if given.complete_to_ms is not None:
         clock = _heard(clock, facts.partition, given.complete_to_ms, settings.journal_partitions)

@@ -23,6 +23,7 @@ CLUSTERS = b"model/clusters"
 WARMUP = b"model/warmup"
 FIRES = b"fires"
 INPUTS = b"inputs"
+STEPPED = b"stepped"
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
@@ -52,6 +53,13 @@ class Clock(msgspec.Struct, frozen=True, array_like=True, tag="clock"):
     busy_ms: int | None = None
     closing: bool = False
     learning: bool = False
+
+
+class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped"):
+    """Windows that begin before were perhaps published when time was ahead. Only release 0.2 and later write it."""
+
+    hour_ms: int = 0
+    day_ms: int = 0
 
 
 class Stocks(msgspec.Struct, frozen=True, array_like=True, tag="stocks"):
@@ -194,7 +202,9 @@ class Wide(msgspec.Struct, frozen=True, array_like=True, tag="wide"):
     """Whether it is closed, and its revisions; None: stocks."""
 
 
-Value: TypeAlias = Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires | Inputs
+Value: TypeAlias = (
+    Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires | Inputs | Stepped
+)
 
 
 class Partition(Protocol):

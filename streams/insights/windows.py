@@ -11,7 +11,7 @@ from streams.insights.days import day_start_ms, next_day_ms
 from streams.insights.dimensions import added_to_window
 from streams.insights.effects import TOO_OLD, UNKNOWN
 from streams.insights.kpis import COUNTED, NOTHING, Fraction, kpi_record, measured
-from streams.insights.state import Window, day_key, hour_key
+from streams.insights.state import STEPPED, Window, day_key, hour_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from schemas.insights import Count
     from streams.insights.dimensions import Added
     from streams.insights.effects import InsightEffects
-    from streams.insights.state import Clock, Partition
+    from streams.insights.state import Clock, Partition, Stepped
     from streams.settings import DomainSettings
 
 # how long a closed window can be corrected, and how long a shop without facts gets empty windows
@@ -128,9 +128,8 @@ def _add(state: Partition, key: WindowKey, more: Mapping[str, int], effects: Ins
     added = added_to_window(window.counts if window else {}, more)
     if key.grain == "hour":
         effects.left_out[UNKNOWN] += added.refused
-    revisions: dict[str, int] = {}
-    if late:
-        revisions = _correct(key, window, added, effects)
+    # only a window that was published ahead of time has revisions before it is late
+    revisions = _correct(key, window, added, effects) if late else dict(window.revisions) if window else {}
     state.put(key.stored, Window(added.counts, late, revisions), 0)
 
 
@@ -157,10 +156,19 @@ def _correct(window_key: WindowKey, window: Window | None, added: Added, effects
 def _close(state: Partition, key: WindowKey, window: Window | None, effects: InsightEffects) -> dict[str, Fraction]:
     window = Window({}) if window is None else window
     kpis = measured(window.counts)
+    revisions = {}
+    if _was_published(state, key):
+        revisions = {name: window.revisions.get(name, 0) + 1 for name in kpis}
     for name, fraction in kpis.items():
-        _publish(name, fraction, key, 0, effects)
-    state.put(key.stored, replace(window, closed=True), 0)
+        _publish(name, fraction, key, revisions.get(name, 0), effects)
+    state.put(key.stored, replace(window, closed=True, revisions=revisions), 0)
     return kpis
+
+
+def _was_published(state: Partition, key: WindowKey) -> bool:
+    """Return whether the window was perhaps published when time was ahead."""
+    stepped: Stepped | None = state.get(STEPPED)
+    return stepped is not None and key.start_ms < (stepped.hour_ms if key.grain == "hour" else stepped.day_ms)
 
 
 def _publish(key: str, fraction: Fraction, window: WindowKey, revision: int, effects: InsightEffects) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
@@ -23,15 +22,15 @@ ASK_SECONDS = 0.5
 class EndOffsets:
     """The ends of owned partitions, asked with a consumer that has joined no group; blocks."""
 
-    def __init__(self, consumer: Consumer, clock_s: Callable[[], float] = time.monotonic) -> None:
-        """`clock_s` only rises."""
+    def __init__(self, consumer: Consumer, now_ms: Callable[[], int | None]) -> None:
+        """`now_ms` gives the brokers' time, never later than it is."""
         self._consumer = consumer
-        self._clock_s = clock_s
+        self._now_ms = now_ms
 
     def ask(self, places: Collection[PartitionId]) -> dict[PartitionId, End]:
         """Return all ends, or raise KafkaException. The clock is read first: no earlier record is beyond the end."""
-        asked_s = self._clock_s()
-        return {place: End(offset, asked_s) for place, offset in end_offsets(self._consumer, places).items()}
+        asked_ms = self._now_ms()
+        return {place: End(offset, asked_ms) for place, offset in end_offsets(self._consumer, places).items()}
 
 
 def end_offsets(consumer: Consumer, places: Collection[PartitionId]) -> dict[PartitionId, int]:

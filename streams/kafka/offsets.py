@@ -12,10 +12,10 @@ PartitionId = tuple[str, int]
 
 
 class End(NamedTuple):
-    """A partition's end offset, and the rising clock (s) read before it was asked for."""
+    """A partition's end offset, and the brokers' time before it was asked for; None: not known."""
 
     offset: int
-    asked_s: float
+    asked_ms: int | None
 
 
 class GroupOffsets(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _RECORDS_MAX = 5_000
+_TAIL = 64
 
 
 class TopicMissing(Exception):
@@ -43,6 +44,30 @@ def read_committed(
         yield from _read(consumer, {number: ends[number][1] for number in open_})
     finally:
         consumer.close()
+
+
+def read_tail(
+    brokers: str, topic: str, partition: int, client: Mapping[str, str] | None = None
+) -> Iterator[list[Message]]:
+    """Yield the committed records of ever longer tails of a partition, at last of all of it."""
+    consumer = Consumer(reader_config(brokers, client or {}))
+    try:
+        low, high = watermarks(consumer, (topic, partition))
+    finally:
+        consumer.close()
+    back = _TAIL
+    while high > low:
+        start = max(low, high - back)
+        yield list(read_committed(brokers, topic, client, [partition], {partition: start}))
+        if start == low:
+            return
+        back *= 4
+
+
+def last_committed(brokers: str, topic: str, partition: int, client: Mapping[str, str] | None = None) -> Message | None:
+    """Return the last committed record of a partition; markers of transactions behind it do not count."""
+    tails = read_tail(brokers, topic, partition, client)
+    return next((messages[-1] for messages in tails if messages), None)
 
 
 def _read(consumer: Consumer, ends: dict[int, int]) -> Iterator[Message]:

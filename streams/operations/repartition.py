@@ -13,9 +13,8 @@ from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.journal import APPENDED, COPIED
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
-from streams.kafka.reader import read_committed
+from streams.kafka.reader import last_committed, read_committed
 from streams.kafka.topics import message_limits, partition_counts
-from streams.kafka.watermarks import watermarks
 from streams.offline.marks import Letters, marked, read_mark
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
-_TAIL = 64
 _LONG_BYTES = 8
 
 
@@ -193,7 +191,7 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
     Raises:
         CannotRepartition: the last record is not a copy.
     """
-    last = _last(target, topic, number)
+    last = last_committed(target.brokers, topic, number, target.kafka)
     if last is None:
         return -1
     copied = dict(last.headers() or ()).get(COPIED)
@@ -202,25 +200,6 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
             f"prefix {target.prefix} is in use, or was finished before: {topic} holds records that are not copies"
         )
     return int.from_bytes(copied, "big")
-
-
-def _last(target: WorkerSettings, topic: str, number: int) -> Message | None:
-    """Return the last committed record; transaction markers after it do not count."""
-    back = _TAIL
-    consumer = Consumer(reader_config(target.brokers, target.kafka))
-    try:
-        low, high = watermarks(consumer, (topic, number))
-    finally:
-        consumer.close()
-    while high > low:
-        start = {number: max(low, high - back)}
-        last = None
-        for message in read_committed(target.brokers, topic, target.kafka, [number], start):
-            last = message
-        if last is not None or start[number] == low:
-            return last
-        back *= 4
-    return None
 
 
 def _check_rest(source: Prefix) -> None:

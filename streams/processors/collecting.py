@@ -13,7 +13,7 @@ from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
-from streams.limits import LETTER_BYTES_MAX
+from streams.limits import LETTER_BYTES_MAX, TIME_AHEAD_MS_MAX
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 
@@ -41,19 +41,19 @@ _log = structlog.get_logger(__name__)
 
 
 class ReadPosition(NamedTuple):
-    """How far a partition has been read: the offset after what was processed, and the end as asked at asked_s."""
+    """How far a partition has been read: the offset after what was processed, and the end as asked at asked_ms."""
 
     position: int
     end: int
-    asked_s: float
-    """By the clock that only rises."""
+    asked_ms: int | None
+    """The brokers' time; None: it was not known."""
 
 
 class Clock(Protocol):
     """The brokers' time, known from their stamps of what this worker wrote."""
 
-    def now_ms(self, at_s: float | None = None) -> int | None:
-        """Return the time at a moment of the rising clock, by default now; None: not known."""
+    def now_ms(self) -> int | None:
+        """Return the time now; None: not known."""
         ...
 
     def wants_stamp(self) -> bool:
@@ -194,13 +194,20 @@ class Collecting:
 
     def _latest_watermarks(self) -> Mapping[int, int]:
         if self._is_wall:
+            self._forget_ahead()
             for partition in self._owned:
                 read = self._position_of(partition)
-                if read is not None and read.position >= read.end:
-                    asked_ms = self._clock.now_ms(read.asked_s)
-                    if asked_ms is not None:
-                        self._advance(partition, asked_ms - MARGIN_MS)
+                if read is not None and read.position >= read.end and read.asked_ms is not None:
+                    self._advance(partition, read.asked_ms - MARGIN_MS)
         return self._watermarks
+
+    def _forget_ahead(self) -> None:
+        """Begin again with partitions that are ahead of the brokers, for one had a wrong clock."""
+        now_ms = self._clock.now_ms()
+        if now_ms is not None:
+            for partition in [p for p, at in self._watermarks.items() if at > now_ms + TIME_AHEAD_MS_MAX]:
+                del self._watermarks[partition]
+                self._announced.pop(partition, None)
 
     def _believed_ms(self, stamped_ms: int) -> int:
         """Return a broker's stamp of a touchpoint, but no later than the other brokers' clocks allow."""

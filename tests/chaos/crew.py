@@ -73,10 +73,20 @@ class Slot:
     def start(self) -> None:
         self.starts += 1
         variables = [f"{ENVIRONMENT_PREFIX}{name.upper()}={value}" for name, value in self.settings.items()]
-        command = ["env", *variables, sys.executable, "-m", "tests.chaos.worker"]
+        self.shift_clock(0)
+        shifted = ["-m", "tests.support.shifted_worker", str(self._shift)]
+        command = ["env", *variables, sys.executable, *shifted, "tests.chaos.worker"]
         self.server = Server(command, self.log, folder=PROJECT)
         self.ended_at = None
         self.limit()
+
+    @property
+    def _shift(self) -> Path:
+        return self.folder / "shift"
+
+    def shift_clock(self, seconds: float) -> None:
+        """Moves the wall clock of its machine."""
+        self._shift.write_text(str(seconds))
 
     def limit(self) -> None:
         if self.server is not None and self.server.running:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FULL_SECONDS = 60.0
 _LIMITS_BYTES = (100_000, 400_000)
 _DESCRIPTORS_MIN, _DESCRIPTORS_SHORT = 24, 40
+_JUMPS_SECONDS = (7_200.0, 400 * 86_400.0, -86_400.0)
 _FILES = ("*.sst", "*.log", "MANIFEST-*", "CURRENT")
 
 
@@ -166,6 +167,15 @@ def fail_agent(stage: Stage) -> float:
     return time.time()
 
 
+def jump_clock(stage: Stage) -> float:
+    """The wall clock of a worker's machine is wrong for a while."""
+    slot, since = stage.any_slot(), time.time()
+    slot.shift_clock(stage.chance.choice(_JUMPS_SECONDS))
+    stage.crew.pause(stage.chance.uniform(1, 6))
+    slot.shift_clock(0)
+    return since
+
+
 KINDS: dict[str, Callable[[Stage], float]] = {
     "kill -9 of a worker": kill,
     "kill -9 of all workers": kill_all,
@@ -179,6 +189,7 @@ KINDS: dict[str, Callable[[Stage], float]] = {
     "batch raises": fail_batch,
     "agent raises": fail_agent,
     "late requests": late_requests,
+    "wall clock jumps": jump_clock,
 }
 KILLS = tuple(KINDS)[:4]
 _SHARES = (0.5, 0.15, 0.2, 0.15)
@@ -191,6 +202,7 @@ _KILLS_TO_ONE = {
     "batch raises": 8,
     "agent raises": 12,
     "late requests": 6,
+    "wall clock jumps": 8,
 }
 
 

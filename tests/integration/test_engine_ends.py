@@ -50,7 +50,10 @@ def test_ends_are_known_again_after_a_broker_was_killed() -> None:
     with Broker() as broker:
         create_topics(broker.bootstrap, [TopicSpec("shop", 2)])
         # clients of their own, so each has to find the new leaders by itself
-        ends, group = EndOffsets(an_asker(broker.bootstrap)), GroupOffsetsReader(an_asker(broker.bootstrap))
+        ends, group = (
+            EndOffsets(an_asker(broker.bootstrap), lambda: None),
+            GroupOffsetsReader(an_asker(broker.bootstrap)),
+        )
         assert answered(lambda: [ends.ask(places)[place].offset for place in places]) == [0, 0]
         assert answered(lambda: group.ask("shop")) == GroupOffsets({0: 0, 1: 0}, {0: 0, 1: 0})
         broker.kill()

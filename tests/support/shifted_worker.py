@@ -1,10 +1,12 @@
-"""The product's worker on a machine whose clock on the wall is wrong: `python -m tests.support.shifted_worker FILE`.
+"""A worker on a machine whose clock on the wall is wrong: `python -m tests.support.shifted_worker FILE [MODULE]`.
 
-FILE holds by how many seconds, and may change while it runs. Clocks that only rise are right.
+FILE holds by how many seconds, and may change while it runs. Clocks that only rise are right. Without a MODULE it is
+the product's worker.
 """
 
 from __future__ import annotations
 
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -30,7 +32,10 @@ def shift(file: Path) -> None:
 if __name__ == "__main__":
     shift(Path(sys.argv[1]))
     # only now: whatever keeps the function by itself has to get the shifted one
-    from streams.settings import parse_worker
-    from streams.worker import run_worker
+    if len(sys.argv) > 2:
+        runpy.run_module(sys.argv[2], run_name="__main__")
+    else:
+        from streams.settings import parse_worker
+        from streams.worker import run_worker
 
-    run_worker(parse_worker())
+        run_worker(parse_worker())

@@ -73,6 +73,9 @@ class Faulty:
     def due(self, until_ms: int, limit: int) -> list[tuple[int, bytes]]:
         return self._overlay.due(until_ms, limit)
 
+    def later(self, after: tuple[int, bytes], limit: int) -> list[tuple[int, bytes]]:
+        return self._overlay.later(after, limit)
+
     def first_due_ms(self) -> int | None:
         return self._overlay.first_due_ms()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
@@ -18,9 +18,6 @@ from streams.topics import Topics
 from tests.support.kept import Kept
 from tests.support.world import DAY_MS, START_MS, a_touchpoint
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 TOPICS = Topics("shop")
 PARTITIONS = 2
 
@@ -32,8 +29,8 @@ class Brokers:
         self.time_ms: int | None = None
         self.has_asked = False
 
-    def now_ms(self, at_s: float | None = None) -> int | None:
-        return None if self.time_ms is None else self.time_ms + int((at_s or 0) * 1_000)
+    def now_ms(self) -> int | None:
+        return self.time_ms
 
     def wants_stamp(self) -> bool:
         return self.time_ms is None and not self.has_asked
@@ -50,11 +47,16 @@ class ACollector:
 
     def __init__(self, clock: str = "wall") -> None:
         self.brokers = Brokers()
-        self.read = ReadPosition(7, 7, asked_s=-0.5)
+        self.lag = 0
         domain = DomainSettings.model_validate({"clock": clock, "journal_partitions": PARTITIONS})
-        source = Source(lambda _: self.read, self.brokers)
+        source = Source(self._position, self.brokers)
         self.collecting = Collecting(TOPICS, domain, SINGLE_OBJECT, source, Observer(Metrics(), Known()))
         self.collecting.assigned(0, None)
+
+    def _position(self, _: int) -> ReadPosition:
+        """The end was asked for half a second ago."""
+        now_ms = self.brokers.time_ms
+        return ReadPosition(7, 7 + self.lag, None if now_ms is None else now_ms - 500)
 
     def collect(self, stamped_ms: int) -> None:
         value = SINGLE_OBJECT.encode(a_touchpoint("page_viewed", START_MS))
@@ -96,7 +98,7 @@ def test_an_idle_partition_has_come_to_the_brokers_time_of_the_question_less_the
 
 def test_while_records_wait_time_comes_from_their_stamps_alone() -> None:
     worker = ACollector()
-    worker.read = ReadPosition(7, 9, asked_s=0)
+    worker.lag = 2
     worker.brokers.time_ms = START_MS
     assert worker.announced() is None
     worker.collect(START_MS - 60_000)
@@ -114,7 +116,7 @@ def test_without_stamps_of_the_journal_time_comes_from_touchpoints_alone() -> No
 @pytest.mark.parametrize("ahead_ms", [MARGIN_MS + 1, DAY_MS, 400 * DAY_MS])
 def test_a_broker_whose_clock_is_ahead_moves_time_no_further_than_the_others_allow(ahead_ms: int) -> None:
     worker = ACollector()
-    worker.read = ReadPosition(7, 9, asked_s=0)
+    worker.lag = 2
     worker.brokers.time_ms = START_MS
     worker.collect(START_MS + ahead_ms)
     assert worker.announced() == [START_MS + MARGIN_MS]
@@ -140,10 +142,11 @@ def test_a_worker_without_partitions_and_a_prefix_with_marks_ask_nothing() -> No
     assert replay.announced() is None
 
 
-def test_time_never_falls_when_the_brokers_clock_steps_back() -> None:
+def test_a_brokers_clock_that_was_seconds_off_makes_time_wait_and_one_that_was_a_day_off_start_again() -> None:
     worker = ACollector()
-    said: Iterable[int] = ()
-    for time_ms in (START_MS, START_MS - DAY_MS, START_MS + 2_000):
+    said: list[int] = []
+    for time_ms in (START_MS, START_MS - 3_000, START_MS + 2_000, START_MS - DAY_MS):
         worker.brokers.time_ms = time_ms
-        said = [*said, *(worker.announced() or ())]
-    assert said == [START_MS - 500 - MARGIN_MS, START_MS + 1_500 - MARGIN_MS]
+        said += worker.announced() or ()
+    behind_ms = 500 + MARGIN_MS
+    assert said == [START_MS - behind_ms, START_MS + 2_000 - behind_ms, START_MS - DAY_MS - behind_ms]
