@@ -195,6 +195,17 @@ KPIS_A_STEP = 1_000
 STEPS_A_RECORD = 500
 """After so many KPIs, or hours and days that closed, a record is done and another one goes on: 20 to 50 ms."""
 
+# ----------------------------------------------------------------------------------- records of the journal's own types
+
+KEY_BYTES_MAX = TEXT_BYTES_MAX + 2
+"""Of a customer's key: a kind, such as `u:`, and an id."""
+CAUSE_BYTES_MAX = 2_048
+"""Of what a record says it comes from: an event's id, or the name of a timer, which has the id of a flow."""
+MODEL_BYTES_MAX = 100_000
+"""Of a piece of a model. Cuts have less than 1 kB, and eight clusters with their names less than 10 kB."""
+MODEL_CHUNKS_MAX = 10
+"""Pieces of a model."""
+
 # ----------------------------------------------------------------------------------------------------- what is written
 
 OUTPUT_BYTES_MAX = 1_000_000

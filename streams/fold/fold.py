@@ -15,8 +15,9 @@ from streams.flows.runtime.receipts import check_receipts
 from streams.fold.appending import NEVER_MS, bounded_in_time
 from streams.fold.crediting import is_credit_due
 from streams.fold.customers import Customers
+from streams.fold.foreign import absorbed_profile, check_record, check_settings, check_touchpoint
 from streams.fold.guests import fold_entry
-from streams.fold.identifying import check_texts, forward
+from streams.fold.identifying import forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress, with_reset
@@ -24,7 +25,7 @@ from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
-from streams.limits import FIRES_MAX, TEXT_BYTES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from streams.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import forward_target
@@ -79,6 +80,12 @@ class Fold(Customers):
         fold = self._folds.get(type(record.value))
         if fold is None:
             raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
+        if type(record.value) is not Touchpoint:
+            partition = self._read()
+            if partition.rules > 1:
+                check_record(record, partition)
+            if type(record.value) is Configured:
+                check_settings(record.value, partition)
         self._candidates = 0  # by how many more profiles hold them after this record
         self._latest_ms = NEVER_MS
         if record.appended_ms and not isinstance(record.value, Configured):
@@ -111,9 +118,9 @@ class Fold(Customers):
 
     def _touchpoint(self, record: Record, effects: Effects) -> None:
         known, customer = self.known(), record.key
+        if known.rules > 1:
+            check_touchpoint(record)
         profile = self._profile(customer, known, effects)
-        if known.rules > 1 and len(record.raw) > TEXT_BYTES_MAX:
-            check_texts(record)
         target = forward_target(customer, profile) if profile.linked else None
         if target is not None:
             forward(record, target, effects)
@@ -225,7 +232,7 @@ class Fold(Customers):
             effects.append(record.key, absorbed, waiting_headers(record))
             return
         at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
-        device = decode_profile(absorbed.profile)
+        device = absorbed_profile(absorbed) if known.rules > 1 else decode_profile(absorbed.profile)
         merged = fold_absorbed(profile, device, absorbed.source, at)
         self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
         self._keep(record.key, merged)

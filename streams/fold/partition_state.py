@@ -98,11 +98,16 @@ def _parsed_clusters(body: bytes) -> ClusterModel:
 def knowledge(partition: PartitionState) -> Knowledge:
     """Parse what a partition knows; equal states give the same object."""
     settings, flows = _parsed_settings(partition.settings)
-    bodies = {kind: body for kind, _, body in partition.models}
+    bodies = model_bodies(partition)
     cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
     clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
     share_ppm = partition.panel_share_ppm
     return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, partition.rules)
+
+
+def model_bodies(partition: PartitionState) -> dict[str, bytes]:
+    """Return the models that hold, by kind."""
+    return {kind: body for kind, _, body in partition.models}
 
 
 def with_settings(partition: PartitionState, record: Configured) -> PartitionState:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from schemas.refusal import Refusal
 from state.rules import raised_rules
+from streams.flows.language.published import fault_of
 from streams.insights.anomalies import WATCHED
 from streams.insights.checks import too_many, usable
 from streams.insights.dimensions import added_to_stocks
@@ -60,6 +61,9 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
     """
     if len(record.settings.encode()) > SETTINGS_BYTES_MAX and record.rules > 1:
         raise FactsRefused("too_large", f"the settings have more than {SETTINGS_BYTES_MAX} bytes")
+    fault = fault_of(record.settings)
+    if fault is not None:
+        raise FactsRefused("bad_settings", fault)
     settings = _parsed(record.settings)
     held: Settings | None = state.get(SETTINGS)
     if held is not None and _fixed(state, _parsed(held.text)) != (settings.clock, settings.journal_partitions):

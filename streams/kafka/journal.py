@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import Progress
+from schemas.wire import WireError
 from streams.fold.record import AGAIN, Record
 from streams.kafka.headers import headers_of, readable_headers
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COPIED = "copied"
 """Header of records copied from another prefix (their offset there), and of outputs that repeat outputs from there."""
 
+_LONG_BYTES = 8
 APPENDED = "appended_at_ms"
 """Header of a copied record: when the broker appended the original, 8 bytes, big-endian."""
 
@@ -58,6 +60,8 @@ def read_record(message: Message, wire: Wire) -> Record:
     is_copy = is_again = False
     for name, value in headers_of(message):
         if name == "received_at_ms":
+            if len(value or b"") > _LONG_BYTES:
+                raise WireError("malformed", f"the receive time has {len(value or b'')} bytes")
             received_ms = int.from_bytes(value or b"", "big")
         elif name == "hops":
             hops = (value or b"\x00")[0]
@@ -71,7 +75,10 @@ def read_record(message: Message, wire: Wire) -> Record:
     if original_ms:
         # an original is never later than its copy, so a foreign header cannot move time forwards
         stamped_ms = min(stamped_ms, original_ms)
-    where = key.decode() if key else ""
+    try:
+        where = key.decode() if key else ""
+    except UnicodeDecodeError:
+        raise WireError("malformed", "the key is not UTF-8") from None
     return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
 
 

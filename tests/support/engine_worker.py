@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from state.codec import frame, open_frame
 from streams.demo.servers.server import free_port
 from streams.engine.batch import Batch, Output
@@ -134,6 +136,9 @@ def main() -> None:
     options = {name: value for name, _, value in (word.partition("=") for word in words)}
     if "blocked" in options:
         LocalDisk.open = never_opened(LocalDisk.open)  # type: ignore[method-assign, assignment]
+    if "sets-aside" in options:
+        # a traceback with large values in it would take longer than a transaction may last
+        structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
     settings = EngineSettings(
         brokers,
         prefix,

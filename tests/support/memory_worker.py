@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.engine.batch import Output
+    from streams.fold.partition_state import Knowledge
 
 TOPICS = Topics("memory")
 
@@ -63,6 +64,10 @@ class MemoryWorker:
         """Writes a record to the only journal partition, as anyone with the grant may do; `commit` folds it."""
         (_,) = self.journal
         self._append(0, key, record if isinstance(record, bytes) else SINGLE_OBJECT.encode(record), headers)
+
+    def known(self) -> Knowledge:
+        """What the only journal partition knows."""
+        return self._profiling.folds[0].known()
 
     def pass_time(self, until_ms: int) -> None:
         """Folds what was sent; then time has come to until_ms in all partitions, and is folded too."""

@@ -58,8 +58,10 @@ def test_pieces_of_models_that_no_insights_write_are_refused_and_the_state_fits_
     with pytest.raises(Rejected, match="too_large"):
         world.append("", ModelChunk("gold", "1", 7, 9, "json", bytes(60_000)))
     for kind, body in (("", b""), ("cuts", b"{")):
-        world.append("", ModelChunk(kind, "", -1, 0, "", body))
-    world.append("", ModelTick(START_MS, 1, (TickedModel("gold", "", "1"),)))
+        with pytest.raises(Rejected, match="bad_model"):
+            world.append("", ModelChunk(kind, "", -1, 0, "", body))
+    with pytest.raises(Rejected, match="bad_model"):
+        world.append("", ModelTick(START_MS, 1, (TickedModel("gold", "", "1"),)))
     with pytest.raises(Rejected, match="too_large"):
         world.append("", ModelChunk("gold", "2", 0, 1, "json", bytes(60_000)))
     held = world.overlay.get(PARTITION_KEY)
