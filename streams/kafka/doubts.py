@@ -18,6 +18,9 @@ LOG_LEVEL = 6
 """The least `log_level` (syslog's numbers) at which librdkafka's log has the signs."""
 _SIGNS = ("FAIL", "REQTMOUT")
 """Facilities of librdkafka's log: a connection broke, a request was given up."""
+_REFUSED = "TXNERR"
+_REASONS = ("Message size too large", "RecordBatch larger", "Broker failed to validate record")
+"""How librdkafka's log says that a broker refuses a record of the transaction."""
 _LEVELS = (logging.CRITICAL, logging.CRITICAL, logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO)
 """Of confluent-kafka, by syslog's numbers; then INFO, then DEBUG."""
 
@@ -32,6 +35,8 @@ class Doubts(logging.Handler):
         super().__init__()
         self.any = False
         """Whether a request may have been repeated since `clear`."""
+        self.has_refusal = False
+        """Whether a broker refused a record since `clear`."""
         self.logger = logging.getLogger(f"confluent.{name}")
         self.logger.handlers = [self]
         self.logger.setLevel(logging.DEBUG)
@@ -46,7 +51,7 @@ class Doubts(logging.Handler):
 
     def clear(self) -> None:
         """Forget all signs: a new producer refuses late requests."""
-        self.any = False
+        self.any = self.has_refusal = False
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -61,7 +66,10 @@ class Doubts(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line of the client's log in."""
-        if record.getMessage().startswith(_SIGNS):
+        line = record.getMessage()
+        if line.startswith(_SIGNS):
             self.note()
+        if line.startswith(_REFUSED) and any(reason in line for reason in _REASONS):
+            self.has_refusal = True
         if record.levelno >= self._shown_least and self._shown.isEnabledFor(record.levelno):
             self._shown.handle(record)

@@ -76,6 +76,7 @@ def _binding(user: str, acl: Acl, operation: str) -> AclBinding:
         "Write": AclOperation.WRITE,
         "Describe": AclOperation.DESCRIBE,
         "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+        "AlterConfigs": AclOperation.ALTER_CONFIGS,
     }[operation]
     return AclBinding(resource, acl.name, pattern, f"User:{user}", "*", allowed, AclPermissionType.ALLOW)
 

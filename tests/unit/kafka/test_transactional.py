@@ -155,3 +155,21 @@ def test_a_call_without_an_answer_is_given_up_in_the_end() -> None:
         guarded.commit()
     assert raised.value.args[0].code() == KafkaError._TIMED_OUT  # noqa: SLF001 - its name
     assert CALL_SECONDS_MAX < brokers.now_s <= CALL_SECONDS_MAX + 20
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_an_abort_that_is_fenced_counts_only_after_a_refused_record(*, is_refused: bool) -> None:
+    brokers = Brokers()
+    guarded = a_producer(brokers)
+    if is_refused:
+        brokers.config["logger"].log(
+            logging.ERROR, "TXNERR [thrd] ProduceRequest failed: Broker: Message size too large"
+        )
+    fenced = KafkaException(KafkaError(KafkaError._FENCED, "fenced", fatal=True))  # noqa: SLF001 - its name
+    brokers.errors["abort_transaction"] = [fenced]
+    if is_refused:
+        guarded.abort()
+        guarded.renew()
+    brokers.errors["abort_transaction"] = [fenced]
+    with pytest.raises(KafkaException):
+        guarded.abort()
