@@ -197,6 +197,7 @@ def _foreign(name: str, header: bytes, schema: dict[str, Any]) -> _Type:
 
 
 SINGLE_OBJECT = Wire()
-encode = SINGLE_OBJECT.encode
+encode: Callable[[msgspec.Struct], bytes] = SINGLE_OBJECT.encode
+"""Its type is written out for mypyc, which may meet a use first."""
 decode = SINGLE_OBJECT.decode
 decode_as = SINGLE_OBJECT.decode_as
