@@ -27,6 +27,7 @@ from streams.fold.timers import (
 from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:
+    from streams.fold.record import Record
     from streams.fold.state import State
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
@@ -45,6 +46,14 @@ class Customers:
         """By how many more candidates profiles hold because of the record."""
         self._latest_ms = NEVER_MS
         """The latest time at which a customer's clock may be, by the broker that appended the record."""
+
+    def __call__(self, record: Record) -> Effects:
+        """Fold one record; `Fold` does it.
+
+        It is here as well because mypyc lays out a class with `__call__` otherwise than one without, also what it
+        inherits, so that a compiled `Fold` would crash.
+        """
+        raise NotImplementedError
 
     def _read(self) -> PartitionState:
         partition: PartitionState | None = self._state.get(PARTITION_KEY)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
@@ -40,10 +42,14 @@ BETWEEN = "between"
 _TOPICS = Topics("cost")
 
 
+_APPENDED = (TIMESTAMP_LOG_APPEND_TIME, 4_102_444_800_000)
+"""In 2100: no record is ahead of it."""
+
+
 class Message:
     """A Kafka message that answers from C, as the client's own do: those cannot be made here."""
 
-    __slots__ = ("headers", "key", "offset", "partition", "value")
+    __slots__ = ("headers", "key", "offset", "partition", "timestamp", "value")
 
     def __init__(self, partition: int, offset: int, key: bytes | None, value: bytes, headers: list[Any]) -> None:
         self.partition = repeat(partition).__next__
@@ -51,6 +57,7 @@ class Message:
         self.key = repeat(key).__next__
         self.value = repeat(value).__next__
         self.headers = repeat(headers).__next__
+        self.timestamp = repeat(_APPENDED).__next__
 
 
 class Counter:
