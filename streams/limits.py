@@ -87,10 +87,10 @@ PROFILE_BYTES_MAX = 512_000
 The sum of what follows, where an integer takes 9 bytes at most, a text 3 more than its own and a structure 1 or 3:
 scalars 2,500; seen events 1,000 x 8 + 100; links 48,000; orders 500 x 37; months 480 x 28; adjustments 500 x 28; cart
 16,000; messages 200 x 84; entries 200 x 79; answers 92 x 19; consents 4 x 19; runs 32 x 1,300; pending messages 40,000;
-entry timers 100 x 80; parked timers 136 x 73; prices 8,000; views 12,000. Together 259,000.
+entry timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000. Together 262,000.
 Conversions 100 x (36 + 203), and as much again while their credit waits; touches 700 x 36; names and order ids
 36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written: 228,000.
-All together 487,000.
+All together 490,000.
 """
 LINKED_BYTES_MAX = 48_000
 """Bytes of the keys that a profile is linked to: 1,000 keys with a UUID of an address, or 50 devices of 515 bytes."""
@@ -100,8 +100,8 @@ MONTH_MINOR_MAX = 10**16
 """Minor units that count of one of these months: 480 of them and 500 orders of MINOR_MAX are 4.9 x 10^18, a long."""
 CART_BYTES_MAX = 16_000
 """Bytes of a cart's articles, each with 21 for price and quantity: 50 of 299 bytes."""
-PRICES_BYTES_MAX = 8_000
-"""Bytes of the articles whose prices a profile remembers: 20 of 379 bytes."""
+PRICES_BYTES_MAX = 10_720
+"""Bytes of the articles whose prices a profile remembers: 20 of TEXT_BYTES_MAX and 24 more."""
 VIEWS_BYTES_MAX = 12_000
 """Bytes of remembered views: 100 in categories of 97 bytes."""
 RUNS_MAX = 32

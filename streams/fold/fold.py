@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.fold.identifying import Changes
-    from streams.fold.partition_state import Times
+    from streams.fold.partition_state import Knowledge, Times
     from streams.fold.record import Record
     from streams.fold.state import State
     from streams.profiles.profile import Profile
@@ -129,7 +129,7 @@ class Fold(Customers):
         now_ms = max(profile.clock_ms, record.received_ms)
         if 0 < profile.wake_ms <= now_ms:
             profile = self._caught_up(customer, profile, now_ms, known, effects)
-            if known.rules > 1 and is_behind(profile, now_ms):
+            if known.rules > 1 and is_behind(profile, now_ms, effects):
                 self._keep(customer, profile)
                 effects.append(customer, record.raw, waiting_headers(record))
                 return
@@ -141,12 +141,10 @@ class Fold(Customers):
             effects.count("duplicates")
             self._keep(customer, profile)
             return
-        effects.count("folded")
-        effects.count("touchpoints", event.time_ms)
-        relied_on = known.flows.relied_on.get(event.type)
-        if relied_on is not None:
-            effects.count("flow_inputs", event.time_ms, by=relied_on)
-        changes: Changes = {"clock_ms": now_ms, "seen": seen, "rules": known.rules}
+        _count(event, known, effects)
+        changes: Changes = {"clock_ms": now_ms, "seen": seen}
+        if profile.rules != known.rules:
+            changes["rules"] = known.rules
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
         if is_entry(customer):
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
@@ -227,7 +225,8 @@ class Fold(Customers):
         profile = self._caught_up(record.key, profile, now_ms, known, effects)
         if has_two_written(profile):
             profile = with_credit(record.key, profile, known, effects)
-        if known.rules > 1 and (is_behind(profile, now_ms) or (has_two_written(profile) and is_credit_due(profile))):
+        is_waiting = is_behind(profile, now_ms, effects) or (has_two_written(profile) and is_credit_due(profile))
+        if known.rules > 1 and is_waiting:
             self._keep(record.key, profile)
             effects.append(record.key, absorbed, waiting_headers(record))
             return
@@ -266,3 +265,12 @@ class Fold(Customers):
 
 def _pass_over(_record: Record, _effects: Effects) -> None:
     """Do nothing with a mark: it is for those who fold the journal again."""
+
+
+def _count(event: Touchpoint, known: Knowledge, effects: Effects) -> None:
+    """Count a touchpoint that is no duplicate."""
+    effects.count("folded")
+    effects.count("touchpoints", event.time_ms)
+    relied_on = known.flows.relied_on.get(event.type)
+    if relied_on is not None:
+        effects.count("flow_inputs", event.time_ms, by=relied_on)

@@ -132,9 +132,9 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
     return profile
 
 
-def is_behind(profile: Profile, until_ms: int) -> bool:
-    """Return whether timers due by until_ms are left."""
-    return 0 < next_due_ms(profile) <= until_ms
+def is_behind(profile: Profile, until_ms: int, effects: Effects) -> bool:
+    """Return whether the record has fired all that it may, and timers due by until_ms are left."""
+    return effects.fires >= FIRES_MAX and 0 < next_due_ms(profile) <= until_ms
 
 
 def caught_up(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile:

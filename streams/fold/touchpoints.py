@@ -23,7 +23,6 @@ from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answe
 from streams.profiles.bounds import (
     bounded_cart,
     bounded_months,
-    bounded_prices,
     bounded_touches,
     bounded_views,
 )
@@ -115,12 +114,11 @@ def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Cha
     """Note what published flows ask about the articles that the customer was shown."""
     event, flows = arrival.event, at.known.flows
     if flows.compares_prices:
-        shown = prices.after(profile.prices, event)
-        changes["prices"] = shown if at.rules == 1 else bounded_prices(shown)
+        changes["prices"] = prices.after(profile.prices, event)
     if flows.categories:
         id_hash = int.from_bytes(arrival.digest, "big", signed=True)
         seen = views.after(profile.views, event, id_hash, flows.categories)
-        changes["views"] = seen if at.rules == 1 else bounded_views(seen)
+        changes["views"] = seen if at.rules == 1 or seen is profile.views else bounded_views(seen)
 
 
 def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:

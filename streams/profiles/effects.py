@@ -109,7 +109,7 @@ class Effects:
 
         No touchpoint from the door makes a longer `by` than BY_CHARS_MAX; of others the rest is cut off.
         """
-        key = (name, time_ms - time_ms % HOUR_MS, by[:BY_CHARS_MAX])
+        key = (name, time_ms - time_ms % HOUR_MS, by if len(by) <= BY_CHARS_MAX else by[:BY_CHARS_MAX])
         if value == 1:
             self.ones.append(key)
         else:

@@ -55,8 +55,8 @@ streams.fold.timers.flow_due = with_a_bug(
 """
 DIES = """
 import os, signal
-from streams.kafka.publisher import Publisher
-Publisher.commit = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+from streams.kafka.transactional import TransactionalProducer
+TransactionalProducer.commit = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 from streams.__main__ import main
 main()
 """
