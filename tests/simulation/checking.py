@@ -97,7 +97,8 @@ def _misplaced(broker: ModelBroker) -> Iterator[str]:
 
 def _restored(world: World, slot: int, disk: ModelDisk, there: Outcome) -> Iterator[str]:
     process, faults = Process(world.scheduler), Faults((), lambda *_: None)
-    disk.process = process
+    # a fault that the disk still had when the run ended is over
+    disk.process, disk.refused = process, {}
     clients = Clients(consumer=lambda config: ModelConsumer(config, process, world.broker, faults), disk=disk)
     for source in inputs(domain()):
         for number in range(len(world.broker.topics[source.topic])):
