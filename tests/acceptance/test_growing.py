@@ -36,16 +36,16 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 DIES = """
 import os, signal
 from streams.operations import repartition as repartitioning
-from streams.kafka.publisher import Publisher
+from streams.kafka.transactional import TransactionalProducer
 repartitioning._RECORDS_MAX = 50
 left = [7]
-commit = Publisher.commit
+commit = TransactionalProducer.commit
 def commit_or_die(self):
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     commit(self)
-Publisher.commit = commit_or_die
+TransactionalProducer.commit = commit_or_die
 from streams.__main__ import main
 main()
 """
