@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from state.codec import frame, open_version
-from streams.profiles.profile import Profile
-from streams.profiles.trail import Trail, is_inline, packed, unpacked
+from streams.profiles.profile import Profile, Trail
+from streams.profiles.trail import is_inline, packed, unpacked
 
 VERSION = 5
 BEFORE_RULES = 4

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.profiles.profile import Conversion, Profile, Touch, Uncredited
+from streams.profiles.profile import Conversion, Profile, Touch, Trail, Uncredited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streams.profiles.profile import PackedConversion, PackedTouch
 
 INLINE_MAX = 64
 """So few touches, those of all paths counted, are stored as they are, which takes a tenth of the time.
@@ -19,23 +21,6 @@ With the longest names they have 64 x 1,066 bytes, which is less than the short 
 """
 _NONE = -1
 _PLACE_BYTES = 2
-
-_PackedTouch = tuple[int, int, int, int, int, bool]
-"""(time_ms, id_hash, place of the channel, place of the campaign or -1, session_hash, is_view)."""
-_PackedConversion = tuple[str, int, int, str, bytes, int]
-"""A Conversion whose path is places in the list of touches, two bytes each, big-endian."""
-
-
-class Trail(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The touches, conversions and unwritten credit of one profile."""
-
-    names: tuple[str, ...]
-    """Channels and campaigns."""
-    all_touches: tuple[_PackedTouch, ...]
-    """Every touch that is a touch of the profile or in a path."""
-    touches: bytes
-    conversions: tuple[_PackedConversion, ...]
-    uncredited: tuple[tuple[str, tuple[_PackedConversion, ...]], ...]
 
 
 class _Packing:
@@ -49,13 +34,13 @@ class _Packing:
         places = self.touches
         return pack(f">{len(touches)}H", *[places.setdefault(touch, len(places)) for touch in touches])
 
-    def conversion(self, item: Conversion) -> _PackedConversion:
+    def conversion(self, item: Conversion) -> PackedConversion:
         return item.order_id, item.time_ms, item.value_minor, item.currency, self.path(item.path), item.revision
 
-    def packed_touches(self) -> tuple[_PackedTouch, ...]:
+    def packed_touches(self) -> tuple[PackedTouch, ...]:
         return tuple([self._touch(touch) for touch in self.touches])
 
-    def _touch(self, touch: Touch) -> _PackedTouch:
+    def _touch(self, touch: Touch) -> PackedTouch:
         names = self.names
         channel = names.setdefault(touch.channel, len(names))
         campaign = _NONE if touch.campaign_id is None else names.setdefault(touch.campaign_id, len(names))
@@ -93,7 +78,7 @@ def unpacked(rest: Profile, trail: Trail) -> Profile:
     def path(places: bytes) -> tuple[Touch, ...]:
         return tuple([known[place] for place in unpack(f">{len(places) // _PLACE_BYTES}H", places)])
 
-    def conversion(item: _PackedConversion) -> Conversion:
+    def conversion(item: PackedConversion) -> Conversion:
         order_id, time_ms, value_minor, currency, places, revision = item
         return Conversion(order_id, time_ms, value_minor, currency, path(places), revision)
 

@@ -125,6 +125,7 @@ def seed() -> int:
     return value
 
 
+@pytest.mark.interpreted
 def test_records_that_raise_at_any_point_leave_no_trace(seed: int) -> None:
     """State, timers, facts and outputs are those of the journal without these records."""
     chance, tried, calm = random.Random(seed), Folding(), Folding()
@@ -146,6 +147,7 @@ def test_records_that_raise_at_any_point_leave_no_trace(seed: int) -> None:
     assert refused > 20
 
 
+@pytest.mark.interpreted
 def test_what_raises_once_is_folded_at_the_second_try(seed: int) -> None:
     chance, tried, calm = random.Random(seed), Folding(), Folding()
     tried.faulty.failing_tries = 1
@@ -179,6 +181,7 @@ def test_a_record_that_cannot_be_read_undoes_nothing_of_the_one_before() -> None
     assert (outcome.record, outcome.reason, undone) == (None, "malformed", [])
 
 
+@pytest.mark.interpreted
 def test_a_record_that_leads_to_one_that_is_too_large_is_refused_at_once() -> None:
     folding = Folding()
     large = b"x" * OUTPUT_BYTES_MAX

@@ -58,5 +58,6 @@ def test_a_record_without_a_key_has_no_place_of_its_own() -> None:
     assert misplaced([None, b""] * LOOKED_AT_EVERY, 1) == 0
 
 
+@pytest.mark.interpreted
 def test_what_is_not_committed_is_not_counted() -> None:
     assert misplaced([next(key for key in KEYS if partition_of_key(key, 4) != 1)], 1, is_dropped=True) == 0
