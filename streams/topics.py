@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streams.limits import LETTERS_TOPIC_BYTES_MAX, TOPIC_BYTES_MAX
+from schemas.limits import LETTERS_TOPIC_BYTES_MAX, TOPIC_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

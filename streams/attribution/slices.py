@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.limits import PATH_MAX, ROWS_MAX
 from streams.attribution import touches as touch_rules
 from streams.attribution.ledger import OPEN_MS, by_time, path_of, refunded, rewritten, worth, write_changes
-from streams.limits import PATH_MAX, ROWS_MAX
 from streams.profiles.bounds import bounded_touches, fitting
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion, Profile, Uncredited
 

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.refusal import Refusal
-from schemas.touchpoint import LINES_LEFT_OUT
-from schemas.units import DAY_MS
-from streams.collect.addresses import address_hash, is_address, without_addresses
-from streams.limits import (
+from schemas.limits import (
     CAMPAIGN_MAX,
     LINES_KEPT,
     LINES_MAX,
@@ -25,6 +21,10 @@ from streams.limits import (
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
+from schemas.refusal import Refusal
+from schemas.touchpoint import LINES_LEFT_OUT
+from schemas.units import DAY_MS
+from streams.collect.addresses import address_hash, is_address, without_addresses
 from streams.profiles.answered import CONSENT_CHANNELS
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from schemas.limits import VALUE_BYTES_MAX
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
 from streams.collect.checks import RefusedRecord, check_time, checked
 from streams.collect.keys import key_of
 from streams.collect.segment import is_segment, touchpoint_of
-from streams.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from schemas.wire import Wire

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
 from streams.collect.addresses import address_hash
 from streams.collect.checks import RefusedRecord
-from streams.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 
 SOURCE = "segment"
 _EVENTS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from schemas.limits import PRODUCER_BATCH_BYTES_MAX
 from schemas.units import HOUR_MS
 from streams.kafka.config import RECONNECT, reader_config
-from streams.limits import PRODUCER_BATCH_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

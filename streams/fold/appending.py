@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.journal import Absorbed, AddressConsent, CollectedTo, Link, ModelTick, Progress
+from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.touchpoint import Touchpoint
 from streams.fold.moment import Rejected
-from streams.limits import TIME_AHEAD_MS_MAX
 
 if TYPE_CHECKING:
     from streams.fold.partition_state import Knowledge

@@ -5,12 +5,12 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from schemas.limits import LETTER_DETAIL_MAX
 from schemas.refusal import Refusal
 from schemas.wire import RegistryUnusable
 from state.codec import NewerState
 from state.store import StateUnreadable
 from streams.flows.language.mistakes import FlowError
-from streams.limits import LETTER_DETAIL_MAX
 from streams.settings import SettingsError
 
 if TYPE_CHECKING:

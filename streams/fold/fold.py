@@ -8,6 +8,7 @@ import msgspec
 
 from schemas import wire
 from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, SetAside, TimeReset, Unparked, Wake
+from schemas.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.touchpoint import Touchpoint
 from schemas.units import WEEK_MS
 from streams.attribution.slices import has_two_written
@@ -25,7 +26,6 @@ from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
-from streams.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from streams.profiles.codec import decode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.identity import forward_target

@@ -20,12 +20,12 @@ from schemas.journal import (
     ModelTick,
     Progress,
 )
+from schemas.limits import CAUSE_BYTES_MAX, KEY_BYTES_MAX, MODEL_BYTES_MAX, MODEL_CHUNKS_MAX, TEXT_BYTES_MAX
 from state.codec import NewerState
 from streams.flows.language.published import fault_of
 from streams.fold.identifying import check_texts
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import model_bodies, with_tick
-from streams.limits import CAUSE_BYTES_MAX, KEY_BYTES_MAX, MODEL_BYTES_MAX, MODEL_CHUNKS_MAX, TEXT_BYTES_MAX
 from streams.profiles.answered import CONSENT_CHANNELS
 from streams.profiles.codec import decode_profile
 from streams.profiles.features import CLUSTERS_KIND, FEATURES, ClusterModel

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from schemas.journal import AddressConsent, Link
+from schemas.limits import TEXT_BYTES_MAX
 from streams.collect.checks import RefusedRecord, check_sizes
 from streams.fold.moment import Rejected
 from streams.fold.record import journal_headers
-from streams.limits import TEXT_BYTES_MAX
 from streams.profiles.bounds import bounded_links
 from streams.profiles.identity import HOPS_MAX, LINKED_MAX, with_link
 from streams.profiles.keys import ADDRESS, DEVICE, USER, is_address

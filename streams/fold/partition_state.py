@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
+from schemas.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.codec import frame, open_version
 from state.rules import raised_rules
 from streams.flows.language.flow_set import FlowSet, compile_flows
-from streams.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
 from streams.flows.runtime.dated import on_date
@@ -14,7 +15,6 @@ from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
-from streams.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.units import HOUR_MS
-from streams.limits import (
+from schemas.limits import (
     AHEAD_MS_MAX,
     COUNTS_TAKEN_MAX,
     ENGAGEMENT_MAX,
@@ -15,6 +14,7 @@ from streams.limits import (
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
+from schemas.units import HOUR_MS
 
 if TYPE_CHECKING:
     from schemas.insights import Count, Facts, PanelRow

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
+from schemas.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FLOWS_MAX
 from streams.insights.kpis import COUNTED
-from streams.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FLOWS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from schemas.limits import SETTINGS_BYTES_MAX, TIME_AHEAD_MS_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
 from streams.flows.language.published import fault_of
@@ -37,7 +38,6 @@ from streams.insights.stepping import is_ahead, stepped_back
 from streams.insights.steps import conclude
 from streams.insights.ticks import add_panel
 from streams.insights.windows import add_counts
-from streams.limits import SETTINGS_BYTES_MAX, TIME_AHEAD_MS_MAX
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
+from schemas.limits import as_long
 from schemas.units import WEEK_MS
 from streams.flows.language.events import EventType
 from streams.insights.state import INPUTS, Input, Inputs, Window, hour_key
-from streams.limits import as_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.insights import Kpi
-from streams.limits import LONG_MAX, LONG_MIN, as_long
+from schemas.limits import LONG_MAX, LONG_MIN, as_long
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

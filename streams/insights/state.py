@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from schemas.insights import Anomaly
+from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
-from streams.limits import LONG_MAX, LONG_MIN
 from streams.profiles.scores import CutsModel
 
 VERSION = 4

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.units import HOUR_MS
 from streams.insights.anomalies import WATCHED
 from streams.insights.days import day_start_ms, next_monday_ms, slot_hour_ms
 from streams.insights.state import STEPPED, Clock, Stepped, detector_key, slot_key
-from streams.limits import TIME_AHEAD_MS_MAX
 
 if TYPE_CHECKING:
     from streams.insights.effects import InsightEffects

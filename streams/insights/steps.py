@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from schemas.limits import KPIS_A_STEP, SLOT_ROWS_MAX, STEPS_A_RECORD
 from schemas.units import HOUR_MS
 from streams.insights.anomalies import WATCHED, observe
 from streams.insights.days import next_day_ms
@@ -18,7 +19,6 @@ from streams.insights.inputs import watch_inputs
 from streams.insights.state import Detector, detector_key
 from streams.insights.ticks import advance, first_tick_ms
 from streams.insights.windows import close_windows
-from streams.limits import KPIS_A_STEP, SLOT_ROWS_MAX, STEPS_A_RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick, TickedModel
+from schemas.limits import SLOT_ROWS_MAX
 from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.cuts import alike, panel_cuts
 from streams.insights.days import iso_date, next_monday_ms, slot_hour_ms
 from streams.insights.effects import LATE_ROW, ROW_BEYOND
 from streams.insights.state import CLUSTERS, CUTS, STOCKS, WARMUP, Cuts, Row, Slot, slot_key
-from streams.limits import SLOT_ROWS_MAX
 from streams.profiles.features import CLUSTERS_KIND, FEATURES_VERSION, ClusterModel
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
 

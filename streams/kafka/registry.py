@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.catalogue import RECORDS, raw_schema
+from schemas.limits import NESTING_MAX, SCHEMA_BYTES_MAX
 from schemas.nesting import is_nested_deeper
 from schemas.wire import RegistryUnusable, Wire
-from streams.limits import NESTING_MAX, SCHEMA_BYTES_MAX
 
 try:
     import httpx

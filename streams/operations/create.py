@@ -10,12 +10,12 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.catalogue import raw_schema, released_schemas, single_object_header
 from schemas.journal import RULES, Configured
+from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import alter_topics, create_topics, partition_counts
-from streams.limits import SETTINGS_BYTES_MAX
 from streams.settings import parse_domain
 from streams.topics import MESSAGE_BYTES, Topics, specs
 

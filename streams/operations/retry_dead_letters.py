@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.journal import Unparked
+from schemas.limits import OUTPUT_BYTES_MAX
 from schemas.outputs import NOT_WHOLE, Retried
 from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher, in_chunks
-from streams.limits import OUTPUT_BYTES_MAX
 from streams.operations.dead_letters import read_letters, read_marks
 from streams.topics import Topics
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import structlog
 
 from schemas.journal import CollectedTo, PartitionProgress
+from schemas.limits import LETTER_BYTES_MAX, TIME_AHEAD_MS_MAX
 from schemas.touchpoint import Mark
 from streams.collect.collector import collect
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
-from streams.limits import LETTER_BYTES_MAX, TIME_AHEAD_MS_MAX
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Facts
 from schemas.journal import Configured
+from schemas.limits import LETTER_BYTES_MAX
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt
 from streams.insights.fold import FactsRefused, configured, fold_facts
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED, appended_ms
-from streams.limits import LETTER_BYTES_MAX
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 

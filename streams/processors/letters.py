@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.outputs import NOT_WHOLE, DeadLetter
-from streams.engine.batch import Condemned
-from streams.fold.attempt import HUNG
-from streams.kafka.headers import readable_headers
-from streams.limits import (
+from schemas.limits import (
     LETTER_BYTES_MAX,
     LETTER_DETAIL_MAX,
     LETTER_HEADERS_MAX,
     LETTER_KEY_BYTES_MAX,
     OUTPUT_BYTES_MAX,
 )
+from schemas.outputs import NOT_WHOLE, DeadLetter
+from streams.engine.batch import Condemned
+from streams.fold.attempt import HUNG
+from streams.kafka.headers import readable_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

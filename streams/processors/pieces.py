@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.insights import Count, Facts
-from streams.limits import (
+from schemas.limits import (
     CHARACTER_BYTES_MAX,
     COUNT_BYTES_MIN,
     COUNTS_BYTES_MAX,

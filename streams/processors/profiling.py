@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from schemas.journal import PartitionProgress, Progress, SetAside
+from schemas.limits import LETTER_BYTES_MAX
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, reader
 from streams.kafka.partitioner import partition_of
-from streams.limits import LETTER_BYTES_MAX
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.processors.pieces import pieces
 from streams.processors.watermark_gate import WatermarkGate

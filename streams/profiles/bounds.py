@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from streams.limits import (
+from schemas.limits import (
     CART_BYTES_MAX,
     ENTRY_TIMERS_MAX,
     INT_MAX,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from schemas import wire
+from schemas.limits import BY_CHARS_MAX, CHARACTER_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_HEADERS_BYTES_MAX
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
 from schemas.refusal import Refusal
 from schemas.units import HOUR_MS
-from streams.limits import BY_CHARS_MAX, CHARACTER_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_HEADERS_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

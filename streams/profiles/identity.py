@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.limits import as_long
+from schemas.limits import as_long
 from streams.profiles import cart, prices, seen, views
 from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours

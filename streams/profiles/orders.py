@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.limits import as_long
+from schemas.limits import as_long
 from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder, Profile
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, Producer
 
+from schemas.limits import VALUE_BYTES_MAX
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark
 from streams.kafka.partitioner import partition_of_key
-from streams.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message

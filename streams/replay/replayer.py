@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from schemas.limits import VALUE_BYTES_MAX
 from schemas.units import DAY_MS, iso_time
 from streams.collect.keys import key_of
-from streams.limits import VALUE_BYTES_MAX
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 from faust.web.drivers.aiohttp import Web as FaustWeb
 
-from streams.limits import WEB_BACKLOG, WEB_CONNECTIONS_MAX, WEB_IDLE_SECONDS, WEB_REQUEST_BYTES_MAX
+from schemas.limits import WEB_BACKLOG, WEB_CONNECTIONS_MAX, WEB_IDLE_SECONDS, WEB_REQUEST_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

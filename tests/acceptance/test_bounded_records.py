@@ -11,12 +11,7 @@ import pytest
 
 from schemas import wire
 from schemas.journal import RULES, Configured
-from schemas.outputs import Credit, Trigger
-from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.flows.runtime.rooms import message_bytes
-from streams.fold.fold import Fold
-from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
-from streams.limits import (
+from schemas.limits import (
     ENTRY_TIMERS_MAX,
     MONTHS_MAX,
     PATH_MAX,
@@ -27,6 +22,11 @@ from streams.limits import (
     VALUE_BYTES_MAX,
     WOKEN_OUTPUTS_MAX,
 )
+from schemas.outputs import Credit, Trigger
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.flows.runtime.rooms import message_bytes
+from streams.fold.fold import Fold
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.offline.refold import refold
 from streams.profiles.codec import BEFORE_RULES, decode_profile, encode_profile
 from streams.profiles.profile import ORDERS_MAX

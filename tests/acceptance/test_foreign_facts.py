@@ -11,12 +11,12 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.insights import Count, Facts, Kpi, PanelRow
 from schemas.journal import RULES, Configured, ModelChunk, ModelTick, PartitionProgress, Progress, Wake
+from schemas.limits import COUNTS_TAKEN_MAX, LONG_MAX, LONG_MIN, SETTINGS_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.batch import Batch
 from streams.insights.state import CLOCK, Clock, InsightCodec
-from streams.limits import COUNTS_TAKEN_MAX, LONG_MAX, LONG_MIN, SETTINGS_BYTES_MAX
 from streams.processors.insighting import Insighting
 from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.insights import Count, Facts, Kpi
+from schemas.limits import LONG_MAX, MINOR_MAX
 from schemas.touchpoint import Order, Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.limits import LONG_MAX, MINOR_MAX
 from streams.processors.pieces import pieces
 from tests.adversary.pipeline import TOPICS, Most, Pipeline
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, final, fold_to_end

@@ -8,12 +8,12 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from schemas.journal import Configured
+from schemas.limits import TOPIC_BYTES_MAX
 from schemas.wire import decode, encode
 from streams.flows.language.publishing import paused, with_flow
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import WrongTopics, create_topics
-from streams.limits import TOPIC_BYTES_MAX
 from streams.operations.create import (
     CannotChange,
     NotCreated,

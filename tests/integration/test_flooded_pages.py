@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from schemas.limits import WEB_BACKLOG, WEB_CONNECTIONS_MAX, WEB_REQUEST_BYTES_MAX
 from streams.demo.servers.server import free_port
-from streams.limits import WEB_BACKLOG, WEB_CONNECTIONS_MAX, WEB_REQUEST_BYTES_MAX
 from tests.support.files import ROOT
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from schemas.limits import MINOR_MAX, MONTHS_MAX, QUANTITY_MAX, RUNS_MAX, TEXT_BYTES_MAX
 from schemas.touchpoint import Consent, Marketing, Order, Product, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
-from streams.limits import MINOR_MAX, MONTHS_MAX, QUANTITY_MAX, RUNS_MAX, TEXT_BYTES_MAX
 from streams.profiles.keys import DEVICE, USER
 from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.world import START_MS

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from schemas.limits import DIGITS_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_LEVELS_MAX, DOCUMENT_VALUES_MAX
 from schemas.nesting import is_nested_deeper
-from streams.limits import DIGITS_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_LEVELS_MAX, DOCUMENT_VALUES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

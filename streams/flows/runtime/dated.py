@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.limits import ENTRY_TIMERS_MAX
 from streams.flows.language.fields import DATES
 from streams.flows.runtime.entering import entered_by_date
-from streams.limits import ENTRY_TIMERS_MAX
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import CompiledFlow, FlowSet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.limits import INT_MAX, LONG_MAX
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
 from streams.flows.language.arms import HOLDOUT
@@ -15,7 +16,6 @@ from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, u
 from streams.flows.runtime.consent import allowed
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.runtime.receipts import Verdict
-from streams.limits import INT_MAX, LONG_MAX
 from streams.profiles.effects import derived_id
 from streams.profiles.hours import best_minute
 

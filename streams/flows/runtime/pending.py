@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from schemas.limits import PENDING_BYTES_MAX
 from schemas.outputs import Revocation
 from streams.flows.runtime.caps import with_message
 from streams.flows.runtime.consent import ALL, latest_statement
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import message_bytes
-from streams.limits import PENDING_BYTES_MAX
 from streams.profiles.bounds import newest
 from streams.profiles.profile import PENDING_MAX, PendingMessage
 

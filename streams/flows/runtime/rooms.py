@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.limits import RUNS_MAX
 from streams.flows.language.arms import UNASSIGNED
 from streams.flows.runtime.receipts import Verdict, give_receipt
-from streams.limits import RUNS_MAX
 from streams.profiles.bounds import bounded_products, utf8_bytes
 
 if TYPE_CHECKING:

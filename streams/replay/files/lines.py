@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
+from schemas.limits import MINOR_MAX
 from schemas.touchpoint import Order, Product, Touchpoint
-from streams.limits import MINOR_MAX
 from streams.replay.files.mapped import ORDERED, Reason, RefusedLines
 from streams.replay.files.orders import OrderLine, id_of_row
 

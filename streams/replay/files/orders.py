@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_hexdigest
 
+from schemas.limits import LINES_KEPT
 from schemas.touchpoint import LINES_LEFT_OUT, Order, Product, Touchpoint
-from streams.limits import LINES_KEPT
 from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, RefusedLines
 
 if TYPE_CHECKING:

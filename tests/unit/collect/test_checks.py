@@ -7,10 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.touchpoint import LINES_LEFT_OUT, Marketing, Message, Order, Product, Spend, Touchpoint
-from streams.collect.addresses import address_hash
-from streams.collect.checks import RefusedRecord, checked
-from streams.limits import (
+from schemas.limits import (
     CAMPAIGN_MAX,
     LINES_KEPT,
     LINES_MAX,
@@ -22,6 +19,9 @@ from streams.limits import (
     TEXT_BYTES_MAX,
     TEXT_MAX,
 )
+from schemas.touchpoint import LINES_LEFT_OUT, Marketing, Message, Order, Product, Spend, Touchpoint
+from streams.collect.addresses import address_hash
+from streams.collect.checks import RefusedRecord, checked
 from tests.support.world import START_MS, a_touchpoint, an_order
 
 FOUR_BYTES = "\U0001f600"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.limits import LINES_KEPT, LINES_MAX, NESTING_MAX
 from schemas.touchpoint import LINES_LEFT_OUT
 from streams.collect.checks import RefusedRecord, checked
 from streams.collect.segment import touchpoint_of
-from streams.limits import LINES_KEPT, LINES_MAX, NESTING_MAX
 from tests.support.world import START_MS
 
 TRACK = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetadata
 
+from schemas.limits import LETTER_BYTES_MAX, OUTPUT_BYTES_MAX, PRODUCER_BATCH_BYTES_MAX, TOPIC_BYTES_MAX
 from streams.doctor.topics import judge_copies, judge_topic
-from streams.limits import LETTER_BYTES_MAX, OUTPUT_BYTES_MAX, PRODUCER_BATCH_BYTES_MAX, TOPIC_BYTES_MAX
 from streams.settings import DomainSettings
 from streams.topics import specs
 

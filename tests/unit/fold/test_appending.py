@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.journal import AddressConsent, CollectedTo, Link, ModelTick, PartitionProgress, Progress
+from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.outputs import Trigger
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import PARTITION_KEY, PartitionState
-from streams.limits import TIME_AHEAD_MS_MAX
 from tests.support.wall_world import WallWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, an_add
 

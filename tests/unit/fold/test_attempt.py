@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from schemas.limits import LETTER_DETAIL_MAX, OUTPUT_BYTES_MAX
 from schemas.outputs import ProfileView
 from schemas.wire import SINGLE_OBJECT, RegistryUnusable, WireError, encode
 from state.codec import NewerState
@@ -17,7 +18,6 @@ from streams.fold.attempt import RAISED, Folded, Refused, attempt, nothing_to_un
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
 from streams.kafka.journal import read_record
-from streams.limits import LETTER_DETAIL_MAX, OUTPUT_BYTES_MAX
 from tests.support.flows import TEN
 from tests.support.months import lived
 

@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.journal import TimeReset
+from schemas.limits import TIME_AHEAD_MS_MAX, WOKEN_MAX
 from schemas.outputs import Trigger
 from schemas.units import WEEK_MS
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import PARTITION_KEY, PartitionState
-from streams.limits import TIME_AHEAD_MS_MAX, WOKEN_MAX
 from tests.support.wall_world import WallWorld
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, an_add, an_order
 

@@ -22,12 +22,12 @@ from schemas.journal import (
     Unparked,
     Wake,
 )
+from schemas.limits import MODEL_BYTES_MAX, MODELS_BYTES_MAX
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from state.codec import frame
 from streams.fold.attempt import RAISED
 from streams.fold.record import journal_headers
-from streams.limits import MODEL_BYTES_MAX, MODELS_BYTES_MAX
 from streams.profiles.features import FEATURES, ClusterModel
 from streams.profiles.scores import CutsModel
 from tests.support.memory_worker import MemoryWorker, configured

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from schemas.journal import RULES, CollectedTo, Configured, ModelChunk, ModelTick, PartitionProgress, TickedModel
+from schemas.limits import OUTPUT_BYTES_MAX, SETTINGS_BYTES_MAX
 from state.codec import NewerState, frame
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
 from streams.fold.partition_state import VERSION as PARTITION_VERSION
-from streams.limits import OUTPUT_BYTES_MAX, SETTINGS_BYTES_MAX
 from tests.support.stored import (
     PARTITION_BY_VERSION_1,
     PARTITION_BY_VERSION_2,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.units import WEEK_MS
 from streams.fold.stepping import stepped_back
 from streams.fold.timers import next_due_ms
-from streams.limits import TIME_AHEAD_MS_MAX
 from streams.profiles.profile import Entered, PendingMessage, Profile, Run, Sent
 from streams.profiles.seen import event_hash, with_seen
 from tests.support.stored import a_full_profile

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.journal import Link
+from schemas.limits import FIRES_MAX
 from schemas.outputs import Decision
-from streams.limits import FIRES_MAX
 from tests.support.flows import a_flow
 from tests.support.kept import KeptWorld
 from tests.support.world import DAY_MS, START_MS, a_touchpoint, an_add, an_order

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from schemas.limits import LONG_MAX
 from streams.insights import pot
 from streams.insights.anomalies import WARMUP_HOURS, observe
 from streams.insights.fold import open_anomalies
 from streams.insights.state import Detector
-from streams.limits import LONG_MAX
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, fold_to_end
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import pytest
 
 from schemas.insights import Count, PanelRow
 from schemas.journal import Configured
+from schemas.limits import AHEAD_MS_MAX, COUNTS_TAKEN_MAX, ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, ROWS_TAKEN_MAX
 from streams.insights.effects import BAD_HOUR, BAD_ROW, BAD_TIME
 from streams.insights.fold import FactsRefused, configured
 from streams.insights.state import CLOCK, Clock
-from streams.limits import AHEAD_MS_MAX, COUNTS_TAKEN_MAX, ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, ROWS_TAKEN_MAX
 from streams.settings import DomainSettings
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, a_row, at, counts, facts, final, fold_to_end
 

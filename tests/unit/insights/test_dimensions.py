@@ -9,11 +9,11 @@ from string import ascii_uppercase
 import pytest
 
 from schemas.insights import Count
+from schemas.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FACTS_BYTES_MAX, FLOWS_MAX, LONG_MIN
 from schemas.wire import SINGLE_OBJECT
 from streams.insights.dimensions import STOCK_VALUES_MAX, STOCKS, added_to_stocks, added_to_window
 from streams.insights.effects import UNKNOWN
 from streams.insights.state import InsightCodec, Window, hour_key
-from streams.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FACTS_BYTES_MAX, FLOWS_MAX, LONG_MIN
 from streams.offline.refold import refold
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, final, fold_all, fold_to_end
 from tests.support.same_bytes import JOURNAL, read_partitions

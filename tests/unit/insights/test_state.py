@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import NewerState, frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Stocks, Window
-from streams.limits import LONG_MAX, LONG_MIN
 from tests.support.insights import a_partition, a_row, at, facts, fold_all, fold_to_end, some_weeks
 
 

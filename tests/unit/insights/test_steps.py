@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from schemas.insights import Count, PanelRow
+from schemas.limits import CURRENCIES_MAX, FACTS_BYTES_MAX, KPIS_A_STEP, LONG_MAX, LONG_MIN, SLOT_ROWS_MAX
 from streams.insights.effects import ROW_BEYOND, InsightEffects
 from streams.insights.fold import fold_facts
 from streams.insights.state import InsightCodec, Slot, slot_key
 from streams.insights.windows import KEPT_MS
-from streams.limits import CURRENCIES_MAX, FACTS_BYTES_MAX, KPIS_A_STEP, LONG_MAX, LONG_MIN, SLOT_ROWS_MAX
 from streams.processors.insighting import GOING_ON
 from tests.support.insights import (
     DAY_MS,

@@ -10,12 +10,12 @@ import pytest
 
 from schemas.insights import Count, PanelRow
 from schemas.journal import ModelChunk, ModelTick
+from schemas.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, TIME_MS_MAX
 from schemas.units import WEEK_MS
 from streams.insights.cuts import panel_cuts
 from streams.insights.effects import LATE_ROW
 from streams.insights.fold import versions
 from streams.insights.state import slot_key
-from streams.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, TIME_MS_MAX
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import Cuts

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import CollectedTo
+from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.batch import Batch
 from streams.engine.broker_clock import BrokerClock
-from streams.limits import TIME_AHEAD_MS_MAX
 from streams.processors.collecting import Collecting, ReadPosition, Source
 from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from schemas.limits import LETTER_BYTES_MAX, LETTER_DETAIL_MAX, LETTER_HEADERS_MAX, LETTER_KEY_BYTES_MAX
 from schemas.outputs import NOT_WHOLE
-from streams.limits import LETTER_BYTES_MAX, LETTER_DETAIL_MAX, LETTER_HEADERS_MAX, LETTER_KEY_BYTES_MAX
 from streams.processors.letters import dead_letter
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from schemas.insights import Facts, PanelRow
+from schemas.limits import BY_CHARS_MAX, FACTS_BYTES_MAX, FACTS_COUNTS_MAX, FACTS_ROWS_MAX, LONG_MAX, LONG_MIN
 from schemas.wire import SINGLE_OBJECT
-from streams.limits import BY_CHARS_MAX, FACTS_BYTES_MAX, FACTS_COUNTS_MAX, FACTS_ROWS_MAX, LONG_MAX, LONG_MIN
 from streams.offline.sums import Sums
 from streams.processors.pieces import pieces
 from streams.profiles.effects import Effects

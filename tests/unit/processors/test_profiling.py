@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.journal import CollectedTo, PartitionProgress
+from schemas.limits import FACTS_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
 from streams.kafka.offsets import GroupOffsets
-from streams.limits import FACTS_BYTES_MAX
 from streams.processors.profiling import Profiling
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import Known, Observer

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.limits import (
+from schemas.limits import (
     CART_BYTES_MAX,
     INT_MAX,
     MINOR_MAX,

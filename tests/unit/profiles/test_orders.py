@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.limits import LONG_MAX, LONG_MIN, MINOR_MAX
+from schemas.limits import LONG_MAX, LONG_MIN, MINOR_MAX
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.orders import adjust, place_order, window_sums
 from streams.profiles.profile import EMPTY, ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import faust
 
+from schemas.limits import WEB_CONNECTIONS_MAX
 from streams.demo.servers.server import free_port
-from streams.limits import WEB_CONNECTIONS_MAX
 from streams.telemetry.metrics import Metrics
 from streams.web import connections
 from streams.web.connections import BoundedWeb, bound_connections

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.limits import DIGITS_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_LEVELS_MAX, DOCUMENT_VALUES_MAX
 from streams.flows.language.documents import DocumentError, listed, parse_json, parse_yaml, read_text, shown
-from streams.limits import DIGITS_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_LEVELS_MAX, DOCUMENT_VALUES_MAX
 from tests.support.hostile_files import JSON, YAML, laughs
 from tests.support.linear import FACTOR_MAX, growth
 

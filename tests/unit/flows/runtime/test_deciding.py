@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from schemas.limits import INT_MAX, QUANTITY_MAX
 from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
-from streams.limits import INT_MAX, QUANTITY_MAX
 from streams.profiles.profile import Cart, CartItem, ConsentState, Sent
 from tests.support.flows import UNCAPPED, a_flow
 from tests.support.journeys import DENIED, START_MS, Journey, an_event

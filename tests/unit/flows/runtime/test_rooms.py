@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from schemas.limits import PENDING_BYTES_MAX, RUN_PRODUCTS_BYTES_MAX, RUNS_MAX
 from schemas.outputs import Decision, Trigger, TriggerProduct
 from streams.flows.runtime.pending import bounded
 from streams.flows.runtime.rooms import message_bytes, with_runs_that_fit
-from streams.limits import PENDING_BYTES_MAX, RUN_PRODUCTS_BYTES_MAX, RUNS_MAX
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment

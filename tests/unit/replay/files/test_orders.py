@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.limits import LINES_KEPT
 from schemas.touchpoint import LINES_LEFT_OUT, Order
-from streams.limits import LINES_KEPT
 from streams.replay.files.mapped import Reason
 from tests.support.lines import a_line, account, mapped, refused, touchpoints
 
