@@ -27,7 +27,12 @@ pytestmark = pytest.mark.acceptance
 WAIT_MS = 4_000
 HOUR_S, DAY_S = 3_600, 86_400
 SHIFTS = pytest.mark.parametrize(
-    "shift_s", [2 * HOUR_S, 400 * DAY_S, -DAY_S], ids=["2 h ahead", "400 days ahead", "a day behind"]
+    "shift_s",
+    [
+        pytest.param(2 * HOUR_S, id="2 h ahead", marks=pytest.mark.slow),
+        pytest.param(400 * DAY_S, id="400 days ahead"),
+        pytest.param(-DAY_S, id="a day behind", marks=pytest.mark.slow),
+    ],
 )
 
 

@@ -100,7 +100,7 @@ def test_a_batch_that_always_fails_ends_the_worker_with_one(bench: Bench) -> Non
     assert "worker ends" in log
 
 
-@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+@pytest.mark.parametrize("guarantee", ["exactly_once", pytest.param("at_least_once", marks=pytest.mark.slow)])
 def test_records_with_which_nothing_can_be_committed_are_found_and_the_rest_goes_through(
     bench: Bench, guarantee: str
 ) -> None:
