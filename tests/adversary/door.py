@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from schemas.limits import LONG_MAX
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.collect.checks import RefusedRecord
@@ -48,6 +49,11 @@ def most(make: Callable[[int], Touchpoint]) -> int:
     least, over = 0, 1
     while over < MOST and passes(make(over)):
         least, over = over, 2 * over
+    return _most_between(least, over, make)
+
+
+def _most_between(least: int, over: int, make: Callable[[int], Touchpoint]) -> int:
+    """Return the largest number from `least`, which passes, and below `over`, which does not."""
     while over - least > 1:
         middle = (least + over) // 2
         if passes(make(middle)):
@@ -84,25 +90,13 @@ def longest_property() -> int:
 @cache
 def largest_amount() -> int:
     """Return the largest total of an order that passes, in minor units."""
-    return _largest(lambda minor: msgspec.structs.replace(EMPTY, order=Order("1", "EUR", minor)))
+    return _most_between(0, LONG_MAX, lambda minor: msgspec.structs.replace(EMPTY, order=Order("1", "EUR", minor)))
 
 
 @cache
 def largest_quantity() -> int:
     """Return the largest quantity of a line that passes."""
-    return _largest(lambda quantity: with_lines(EMPTY, [Product("1", 1, quantity)]))
-
-
-def _largest(make: Callable[[int], Touchpoint]) -> int:
-    bits = (1 << 63) - 1
-    least, over = 0, bits
-    while over - least > 1:
-        middle = (least + over) // 2
-        if passes(make(middle)):
-            least = middle
-        else:
-            over = middle
-    return least
+    return _most_between(0, LONG_MAX, lambda quantity: with_lines(EMPTY, [Product("1", 1, quantity)]))
 
 
 def with_text(event: Touchpoint, path: str, text: str) -> Touchpoint:

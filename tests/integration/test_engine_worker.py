@@ -121,20 +121,12 @@ def test_records_with_which_nothing_can_be_committed_are_found_and_the_rest_goes
     assert {key: count for key, count in bench.states(0).items() if key.startswith(b"eve")} == {}
 
 
-def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench) -> None:
-    producer = Producer({"bootstrap.servers": bench.brokers})
-    producer.produce(f"{bench.prefix}-in", b"poison", b"eve")
-    producer.flush()
-    with bench.worker(0, "poison", "stuck") as worker:
-        assert worker.wait(60 + END_SECONDS) == 1
-    log = bench.log(0).read_text()
-    assert "cannot digest poison" in log
-    assert "worker did not end by itself" in log
-
-
-def test_a_worker_that_has_crashed_ends_although_a_restore_blocks(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "what_blocks", ["stuck", "blocked"], ids=["giving a partition up", "a restore, of partition 0"]
+)
+def test_a_worker_that_has_crashed_ends_although_something_blocks(bench: Bench, what_blocks: str) -> None:
     produce(bench.brokers, f"{bench.prefix}-in", b"poison", b"eve", partition=1)
-    with bench.worker(0, "poison", "blocked") as worker:
+    with bench.worker(0, "poison", what_blocks) as worker:
         assert worker.wait(60 + END_SECONDS) == 1
     log = bench.log(0).read_text()
     assert "cannot digest poison" in log
@@ -142,10 +134,8 @@ def test_a_worker_that_has_crashed_ends_although_a_restore_blocks(bench: Bench) 
 
 
 def test_a_step_that_hangs_ends_the_worker_with_a_traceback_and_leaves_its_record_behind(bench: Bench) -> None:
-    producer = Producer({"bootstrap.servers": bench.brokers})
     bench.send(10)
-    producer.produce(f"{bench.prefix}-in", b"hang", b"eve")
-    producer.flush()
+    produce(bench.brokers, f"{bench.prefix}-in", b"hang", b"eve")
     with bench.worker(0, "hang") as worker:
         assert worker.wait(60) == 1
     log = bench.log(0).read_text()

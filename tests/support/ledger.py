@@ -12,6 +12,7 @@ from schemas.outputs import Credit
 from schemas.touchpoint import Order, Touchpoint
 from schemas.units import DAY_MS
 from streams.attribution.ledger import converted, merged, refunded, retouched
+from streams.attribution.models import MODELS
 from streams.attribution.touches import add_touch, bounded, united
 from streams.profiles.effects import Effects, hash_64
 from streams.profiles.moment import Moment
@@ -42,6 +43,8 @@ class Absorbs(NamedTuple):
 
 
 Step = Touch | Placed | Returned | Absorbs
+
+History = list[tuple[str, Step]]
 
 times = st.integers(START_MS, START_MS + SPAN_MS)
 
@@ -90,14 +93,13 @@ class Shop:
             self.values[step.order_id] = step
             self.order_key[step.order_id] = key
             event = an_order_of(step)
-            profile = self._with(profile, converted(profile, event, self._at(owner, event.event_id)))
+            profile = self._ordered(profile, event, self._at(owner, event.event_id))
         elif profile.conversions:
             conversion = profile.conversions[step.order % len(profile.conversions)]
             placed = self.values[conversion.order_id]
             self.values[conversion.order_id] = placed._replace(minor=max(placed.minor - step.minor, 0))
             event = an_order_of(placed)
-            after = refunded(profile, event, step.minor, self._at(owner, event.event_id))
-            profile = self._with(profile, after)
+            profile = self._refunded(profile, event, step.minor, self._at(owner, event.event_id))
         self.profiles[owner] = profile
 
     def _touch(self, owner: str, profile: Profile, touch: Touch) -> Profile:
@@ -105,15 +107,30 @@ class Shop:
         if touches is profile.touches:
             return profile
         profile = msgspec.structs.replace(profile, touches=touches)
-        return self._with(profile, retouched(profile, touch, self._at(owner, "late")))
+        return self._retouched(profile, touch, self._at(owner, "late"))
 
     def _absorb(self, device: str) -> None:
         if self.owner[device] != device:
             return
         user, other = self.profiles["u:1"], self.profiles[device]
-        touches, conversions = merged(user, other, self._at("u:1", f"absorbed:{device}"))
-        self.profiles["u:1"] = msgspec.structs.replace(user, touches=touches, conversions=conversions)
+        self.profiles["u:1"] = self._merged(user, other, self._at("u:1", f"absorbed:{device}"))
         self.owner[device] = "u:1"
+
+    def drain(self) -> None:
+        """Writes what is unwritten; here that is nothing."""
+
+    def _ordered(self, profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+        return self._with(profile, converted(profile, event, at))
+
+    def _refunded(self, profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Profile:
+        return self._with(profile, refunded(profile, event, refund_minor, at))
+
+    def _retouched(self, profile: Profile, touch: Touch, at: Moment) -> Profile:
+        return self._with(profile, retouched(profile, touch, at))
+
+    def _merged(self, user: Profile, device: Profile, at: Moment) -> Profile:
+        touches, conversions = merged(user, device, at)
+        return msgspec.structs.replace(user, touches=touches, conversions=conversions)
 
     def _at(self, owner: str, cause: str) -> Moment:
         return Moment(owner, NOW_MS, cause, SETTINGS, self.effects)
@@ -137,6 +154,32 @@ class Shop:
                     event = an_order_of(placed)
                     converted(profile, event, Moment(owner, NOW_MS, event.event_id, SETTINGS, effects))
         return sums_of(effects)
+
+
+def played(shop: Shop, history: History) -> Shop:
+    """The shop after all of it, with all credit written."""
+    for key, step in history:
+        shop.fold(key, step)
+    shop.drain()
+    return shop
+
+
+def assert_values_hold_at_every_moment(shop: Shop, history: History) -> None:
+    """The rows of each conversion sum to its value, by every model, whatever is unwritten."""
+    for key, step in history:
+        shop.fold(key, step)
+        sums: Counter[tuple[str, str]] = Counter()
+        for (order_id, model, _), minor in shop.balance().items():
+            sums[order_id, model] += minor
+        for order_id, placed in shop.values.items():
+            assert {sums[order_id, model] for model in MODELS} == {placed.minor}
+
+
+def assert_rows_are_apart_and_counted(shop: Shop) -> None:
+    """No two rows have the same id, and the facts are the sum of the rows."""
+    rows = [row for _, row in shop.effects.outputs if isinstance(row, Credit)]
+    assert len({row.credit_id for row in rows}) == len(rows)
+    assert sum(shop.effects.counts.values()) == sum(row.amount_minor for row in rows)
 
 
 def an_order_of(placed: Placed) -> Touchpoint:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.outputs import Credit
-from streams.attribution.models import MODELS
 from streams.attribution.touches import add_touch, united
-from tests.support.ledger import NOW_MS, Shop, Step, all_touches, histories
+from tests.support.ledger import (
+    NOW_MS,
+    History,
+    Shop,
+    all_touches,
+    assert_rows_are_apart_and_counted,
+    assert_values_hold_at_every_moment,
+    histories,
+    played,
+)
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Touch
@@ -19,35 +25,21 @@ if TYPE_CHECKING:
 
 @settings(deadline=None)
 @given(histories)
-def test_rows_of_a_conversion_sum_to_its_value_at_every_moment(history: list[tuple[str, Step]]) -> None:
-    shop = Shop()
-    for key, step in history:
-        shop.fold(key, step)
-        sums: Counter[tuple[str, str]] = Counter()
-        for (order_id, model, _), minor in shop.balance().items():
-            sums[order_id, model] += minor
-        for order_id, placed in shop.values.items():
-            assert {sums[order_id, model] for model in MODELS} == {placed.minor}
+def test_rows_of_a_conversion_sum_to_its_value_at_every_moment(history: History) -> None:
+    assert_values_hold_at_every_moment(Shop(), history)
 
 
 @settings(deadline=None)
 @given(histories)
-def test_the_balance_is_that_of_a_calm_batch_run(history: list[tuple[str, Step]]) -> None:
-    shop = Shop()
-    for key, step in history:
-        shop.fold(key, step)
+def test_the_balance_is_that_of_a_calm_batch_run(history: History) -> None:
+    shop = played(Shop(), history)
     assert shop.balance() == shop.batch()
 
 
 @settings(deadline=None)
 @given(histories)
-def test_no_two_rows_have_the_same_id_and_facts_equal_the_rows(history: list[tuple[str, Step]]) -> None:
-    shop = Shop()
-    for key, step in history:
-        shop.fold(key, step)
-    rows = [row for _, row in shop.effects.outputs if isinstance(row, Credit)]
-    assert len({row.credit_id for row in rows}) == len(rows)
-    assert sum(shop.effects.counts.values()) == sum(row.amount_minor for row in rows)
+def test_no_two_rows_have_the_same_id_and_facts_equal_the_rows(history: History) -> None:
+    assert_rows_are_apart_and_counted(played(Shop(), history))
 
 
 @settings(deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.outputs import Credit
 from streams.attribution import slices
 from streams.attribution.ledger import path_of
-from streams.attribution.models import MODELS
 from streams.attribution.touches import add_touch, united
 from streams.profiles.effects import Effects
 from streams.profiles.moment import Moment
@@ -24,62 +21,42 @@ from tests.support.ledger import (
     SETTINGS,
     START_MS,
     Absorbs,
+    History,
     Placed,
     Returned,
     Shop,
-    Step,
     a_touch,
     all_touches,
     an_order_of,
+    assert_rows_are_apart_and_counted,
+    assert_values_hold_at_every_moment,
     histories,
+    played,
     times,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from schemas.touchpoint import Touchpoint
+
 
 class SlicedShop(Shop):
     """As `Shop`, where a slice ends after its first conversion, and others wait until `drain`."""
 
-    def fold(self, key: str, step: Step) -> None:
-        if isinstance(step, Absorbs):
-            self._absorb(step.device)
-            return
-        owner = self.owner[key]
-        profile = self.profiles[owner]
-        if isinstance(step, Touch):
-            self.touches.append((key, step))
-            profile = self._touch(owner, profile, step)
-        elif isinstance(step, Placed):
-            self.values[step.order_id] = step
-            self.order_key[step.order_id] = key
-            event = an_order_of(step)
-            profile = slices.with_order(profile, event, self._at(owner, event.event_id))
-        elif profile.conversions:
-            conversion = profile.conversions[step.order % len(profile.conversions)]
-            placed = self.values[conversion.order_id]
-            self.values[conversion.order_id] = placed._replace(minor=max(placed.minor - step.minor, 0))
-            event = an_order_of(placed)
-            profile = slices.with_refund(profile, event, step.minor, self._at(owner, event.event_id))
-        self.profiles[owner] = profile
+    def _ordered(self, profile: Profile, event: Touchpoint, at: Moment) -> Profile:
+        return slices.with_order(profile, event, at)
 
-    def _touch(self, owner: str, profile: Profile, touch: Touch) -> Profile:
-        touches = add_touch(profile.touches, touch, NOW_MS)
-        if touches is profile.touches:
-            return profile
-        profile = msgspec.structs.replace(profile, touches=touches)
-        return slices.with_late_touch(profile, touch, self._at(owner, "late"))
+    def _refunded(self, profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Profile:
+        return slices.with_refund(profile, event, refund_minor, at)
 
-    def _absorb(self, device: str) -> None:
-        if self.owner[device] != device:
-            return
-        user, other = self.profiles["u:1"], self.profiles[device]
-        at = self._at("u:1", f"absorbed:{device}")
+    def _retouched(self, profile: Profile, touch: Touch, at: Moment) -> Profile:
+        return slices.with_late_touch(profile, touch, at)
+
+    def _merged(self, user: Profile, device: Profile, at: Moment) -> Profile:
         while slices.has_two_written(user):
             user = slices.with_slice(user, at)
-        self.profiles["u:1"] = slices.with_merged(user, user, other, at)
-        self.owner[device] = "u:1"
+        return slices.with_merged(user, user, device, at)
 
     def drain(self) -> None:
         for owner, before in self.profiles.items():
@@ -98,37 +75,21 @@ def _short_slices() -> Iterator[None]:
 
 @settings(deadline=None)
 @given(histories)
-def test_rows_of_a_conversion_sum_to_its_value_at_every_moment(history: list[tuple[str, Step]]) -> None:
-    shop = SlicedShop()
-    for key, step in history:
-        shop.fold(key, step)
-        sums: Counter[tuple[str, str]] = Counter()
-        for (order_id, model, _), minor in shop.balance().items():
-            sums[order_id, model] += minor
-        for order_id, placed in shop.values.items():
-            assert {sums[order_id, model] for model in MODELS} == {placed.minor}
+def test_rows_of_a_conversion_sum_to_its_value_at_every_moment(history: History) -> None:
+    assert_values_hold_at_every_moment(SlicedShop(), history)
 
 
 @settings(deadline=None)
 @given(histories)
-def test_the_balance_is_that_of_a_calm_batch_run_once_all_is_written(history: list[tuple[str, Step]]) -> None:
-    shop = SlicedShop()
-    for key, step in history:
-        shop.fold(key, step)
-    shop.drain()
+def test_the_balance_is_that_of_a_calm_batch_run_once_all_is_written(history: History) -> None:
+    shop = played(SlicedShop(), history)
     assert shop.balance() == shop.batch()
 
 
 @settings(deadline=None)
 @given(histories)
-def test_no_two_rows_have_the_same_id_and_facts_equal_the_rows(history: list[tuple[str, Step]]) -> None:
-    shop = SlicedShop()
-    for key, step in history:
-        shop.fold(key, step)
-    shop.drain()
-    rows = [row for _, row in shop.effects.outputs if isinstance(row, Credit)]
-    assert len({row.credit_id for row in rows}) == len(rows)
-    assert sum(shop.effects.counts.values()) == sum(row.amount_minor for row in rows)
+def test_no_two_rows_have_the_same_id_and_facts_equal_the_rows(history: History) -> None:
+    assert_rows_are_apart_and_counted(played(SlicedShop(), history))
 
 
 def test_an_order_in_three_profiles_is_credited_once_when_all_is_written() -> None:
