@@ -7,7 +7,7 @@ which is also the fallback for other writers' schemas.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Schema = str | list[Any] | dict[str, Any]
 
 _VARINT_BYTES_MAX, _LONG_BITS = 10, 64
-_MORE = 128
+_MORE: Final = 128
 """A byte of a varint from this value on says that another one follows."""
 _LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
 _LAST_OF_SIX: dict[bytes, int] = {}

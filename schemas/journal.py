@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-RULES = 2
+RULES: Final = 2
 """The newest number of the rules by which a journal is folded.
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.

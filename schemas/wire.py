@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from functools import partial
 from struct import error as StructError  # noqa: N812 - a class, whatever its name
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import fastavro
 import msgspec
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SINGLE_OBJECT_BYTES = 10
-_CONFLUENT_BYTES = 5
+_SINGLE_OBJECT_BYTES: Final = 10
+_CONFLUENT_BYTES: Final = 5
 _REASON_MAX = 100
 _REFUSED_MAX = 1_000
 """Ids of schemas whose refusal is remembered, so that the registry is not asked again for each record."""

@@ -172,7 +172,7 @@ def _with_open(profile: Profile, conversions: Iterable[Conversion], written: Wri
     ordered = sorted(
         [each for each in conversions if each.time_ms >= oldest_ms or each.order_id in written], key=by_time
     )
-    first = len(ordered) - fitting(tuple(ordered[-CONVERSIONS_MAX:]), lambda each: written.get(each.order_id, ()))
+    first = len(ordered) - fitting(tuple(ordered[-CONVERSIONS_MAX:]), written)
     kept = tuple(
         [each for index, each in enumerate(ordered) if index >= first or len(written.get(each.order_id, ())) > 1]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from schemas.units import DAY_MS
 from streams.profiles.profile import TOUCHES_MAX, Touch
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEPT_MS = 90 * DAY_MS
 VISIT_MS = 30 * 60_000
-DIRECT = "direct"
+DIRECT: Final = "direct"
 
 _VIEWS = {"ad_impression", "email_opened", "promotion_viewed"}
 _DEFAULT_CHANNELS = {

@@ -26,6 +26,7 @@ from schemas.touchpoint import LINES_LEFT_OUT
 from schemas.units import DAY_MS
 from streams.collect.addresses import address_hash, is_address, without_addresses
 from streams.profiles.answered import CONSENT_CHANNELS
+from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
@@ -152,7 +153,7 @@ def _check_properties(properties: dict[str, str]) -> None:
             raise RefusedRecord(
                 "too_long", f"a property's value has {len(text)} characters; at most {PROPERTY_MAX} are allowed"
             )
-        whole += _bytes_of(name) + _bytes_of(text)
+        whole += utf8_bytes(name) + utf8_bytes(text)
     if whole > PROPERTIES_BYTES_MAX:
         raise RefusedRecord(
             "too_long", f"the properties have {whole} bytes together; at most {PROPERTIES_BYTES_MAX} are allowed"
@@ -172,13 +173,9 @@ def _check_texts(name: str, part: Marketing | Message | Order | Product | None, 
 def _check_text(name: str, text: str, characters_max: int) -> None:
     if len(text) > characters_max:
         raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {characters_max} are allowed")
-    bytes_taken = _bytes_of(text)
+    bytes_taken = utf8_bytes(text)
     if bytes_taken > TEXT_BYTES_MAX:
         raise RefusedRecord("too_long", f"{name} has {bytes_taken} bytes; at most {TEXT_BYTES_MAX} are allowed")
-
-
-def _bytes_of(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def _check_amounts(event: Touchpoint) -> None:

@@ -6,7 +6,7 @@ into the future by it, for time never falls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,23 +16,20 @@ from schemas.touchpoint import Touchpoint
 from streams.fold.moment import Rejected
 
 if TYPE_CHECKING:
-    from streams.fold.partition_state import Knowledge
     from streams.fold.record import Record
 
-NEVER_MS = 1 << 62
+NEVER_MS: Final = 1 << 62
 _replace = msgspec.structs.replace
 
 
-def bounded_in_time(record: Record, known: Knowledge) -> tuple[Record, int]:
-    """Return the record and the latest time that it may speak of; NEVER_MS where no broker's clock is known.
+def bounded_in_time(record: Record) -> tuple[Record, int]:
+    """Return a record whose append time is known, and the latest time that it may speak of.
 
     A customer's own record is not lost for its times: they are bounded.
 
     Raises:
         Rejected: it moves the time of all customers, or names models of a time to come.
     """
-    if not record.appended_ms or known.rules == 1 or known.settings.clock != "wall":
-        return record, NEVER_MS
     until_ms, value = record.appended_ms + TIME_AHEAD_MS_MAX, record.value
     if isinstance(value, Touchpoint):
         if record.received_ms > until_ms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from streams.fold.moment import FoldMoment
     from streams.profiles.profile import Profile
 
-CREDIT = "credit"
+CREDIT: Final = "credit"
 """The name of the timer that writes a slice."""
-ALL = "watermark"
+ALL: Final = "watermark"
 """Parked under this name, none of a customer's timers fires: what wakes the idle customer raised."""
 
 

@@ -80,7 +80,7 @@ class Customers:
     def _profile(self, customer: str, known: Knowledge, effects: Effects) -> Profile:
         """Return the state of one key, within the limits of the rules that hold; EMPTY: there is none."""
         profile: Profile = self._state.get(customer.encode()) or EMPTY
-        if profile.clock_ms > self._latest_ms:
+        if known.bounds_times and profile.clock_ms > self._latest_ms:
             profile = stepped_back(customer, profile, self._latest_ms)
         return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
 
@@ -91,27 +91,24 @@ class Customers:
         before = len(profile.runs)
         profile = raised(profile, FoldMoment(customer, profile.clock_ms, f"rules:{known.rules}", known, effects))
         self._candidates += len(profile.runs) - before
-        self._keep(customer, profile)
+        self._keep(customer, profile, known)
         return profile
 
-    def _keep(self, customer: str, profile: Profile) -> None:
-        rules = self.known().rules
+    def _keep(self, customer: str, profile: Profile, known: Knowledge) -> None:
+        rules = known.rules
         profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
         self._state.put(customer.encode(), profile, profile.wake_ms)
 
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
-        """Fire the timers due by now_ms and return the profile."""
-        if not profile.wake_ms or profile.wake_ms > now_ms:
-            return profile
-        before = len(profile.runs)
+        """Fire the timers due by now_ms, which the profile's wake_ms says there may be, and return the profile."""
         after = caught_up(customer, profile, now_ms, known, effects)
-        self._candidates += len(after.runs) - before
+        if after is not profile:
+            self._candidates += len(after.runs) - len(profile.runs)
         return after
 
     def _wake_one(self, key: bytes, now_ms: int, known: Knowledge, effects: Effects) -> None:
         """Fire the timers of one idle customer; if that raises, park all of them: others have to go on."""
-        changes, candidates, own = self._state.changes(), self._candidates, effects.fresh()
-        customer, before = key.decode(), self._state.get(key)
+        changes, candidates, own, customer = self._state.changes(), self._candidates, effects.fresh(), key.decode()
         try:
             self._fire_idle(key, self._profile(customer, known, own), now_ms, known, own)
         except NOT_OF_RECORDS:
@@ -119,7 +116,7 @@ class Customers:
         except Exception as error:  # noqa: BLE001 - as for a timer: only this customer is set aside
             self._state.roll_back(changes)
             self._candidates = candidates
-            failed = TimerFailed(ALL, now_ms, before)
+            failed = TimerFailed(ALL, now_ms, self._state.get(key))
             self._state.put(key, _replace(parked(failed), wake_ms=0), 0)
             letter = timer_letter(customer, failed, raised_detail(error))
             effects.emit(customer, letter)
@@ -135,7 +132,8 @@ class Customers:
         if profile.pending:
             at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
             profile = released(profile, known.flows, at, watermark_ms=known.watermark_ms)
-        profile = self._caught_up(customer, profile, now_ms, known, effects)
+        if 0 < profile.wake_ms <= now_ms:
+            profile = self._caught_up(customer, profile, now_ms, known, effects)
         if profile is EMPTY:
             self._state.delete(key)
             return

@@ -57,7 +57,6 @@ class Fold(Customers):
         self._effects = effects
         self._encode = encode
         self._folds: dict[type, Callable[[Record, Effects], None]] = {
-            Touchpoint: self._touchpoint,
             Progress: self._progress,
             Wake: self._wake,
             SetAside: _pass_over,
@@ -77,22 +76,32 @@ class Fold(Customers):
         """
         self._state.savepoint()
         effects = self._effects(self._encode)
-        fold = self._folds.get(type(record.value))
-        if fold is None:
-            raise Rejected("unexpected_type", f"a {type(record.value).__name__} does not belong in the journal")
-        if type(record.value) is not Touchpoint:
-            partition = self._read()
-            if partition.rules > 1:
-                check_record(record, partition)
-            if type(record.value) is Configured:
-                check_settings(record.value, partition)
         self._candidates = 0  # by how many more profiles hold them after this record
         self._latest_ms = NEVER_MS
-        if record.appended_ms and not isinstance(record.value, Configured):
-            record, self._latest_ms = bounded_in_time(record, self.known())
-        fold(record, effects)
+        if type(record.value) is Touchpoint:
+            # by far the most records are touchpoints
+            known = self.known()
+            if known.bounds_times and record.appended_ms:
+                record, self._latest_ms = bounded_in_time(record)
+            self._touchpoint(record, known, effects)
+        else:
+            self._fold_other(record, effects)
         check_receipts(self._candidates, effects)
         return effects
+
+    def _fold_other(self, record: Record, effects: Effects) -> None:
+        value = record.value
+        fold = self._folds.get(type(value))
+        if fold is None:
+            raise Rejected("unexpected_type", f"a {type(value).__name__} does not belong in the journal")
+        partition = self._read()
+        if partition.rules > 1:
+            check_record(record, partition)
+        if type(value) is Configured:
+            check_settings(value, partition)
+        elif record.appended_ms and self.known().bounds_times:
+            record, self._latest_ms = bounded_in_time(record)
+        fold(record, effects)
 
     def undo(self) -> None:
         """Make the state as it was before the last record."""
@@ -116,8 +125,8 @@ class Fold(Customers):
         found: Profile | None = self._state.get(customer.encode())
         return found
 
-    def _touchpoint(self, record: Record, effects: Effects) -> None:
-        known, customer = self.known(), record.key
+    def _touchpoint(self, record: Record, known: Knowledge, effects: Effects) -> None:
+        customer = record.key
         if known.rules > 1:
             check_touchpoint(record)
         profile = self._profile(customer, known, effects)
@@ -130,7 +139,7 @@ class Fold(Customers):
         if 0 < profile.wake_ms <= now_ms:
             profile = self._caught_up(customer, profile, now_ms, known, effects)
             if known.rules > 1 and is_behind(profile, now_ms, effects):
-                self._keep(customer, profile)
+                self._keep(customer, profile, known)
                 effects.append(customer, record.raw, waiting_headers(record))
                 return
         if record.hops:
@@ -139,7 +148,7 @@ class Fold(Customers):
         seen = with_seen(profile.seen, digest, now_ms)
         if seen is None:
             effects.count("duplicates")
-            self._keep(customer, profile)
+            self._keep(customer, profile, known)
             return
         _count(event, known, effects)
         changes: Changes = {"clock_ms": now_ms, "seen": seen}
@@ -207,7 +216,7 @@ class Fold(Customers):
             customer, before = key.decode(), self._state.get(key)
             profile = self._profile(customer, known, effects)
             if profile is not before:
-                self._keep(customer, profile)
+                self._keep(customer, profile, known)
         if len(found) == WOKEN_MAX:
             effects.append(None, TimeReset(reset.reason, *found[-1]))
 
@@ -216,25 +225,26 @@ class Fold(Customers):
         profile = self._profile(record.key, known, effects)
         at = FoldMoment(record.key, max(profile.clock_ms, link.time_ms), link.cause, known, effects)
         fold_link = fold_device_link if is_device(record.key) else fold_address_link
-        self._keep(record.key, fold_link(profile, link, at))
+        self._keep(record.key, fold_link(profile, link, at), known)
 
     def _absorbed(self, record: Record, effects: Effects) -> None:
         known, absorbed = self.known(), record.value
         profile = self._profile(record.key, known, effects)
         now_ms = max(profile.clock_ms, absorbed.time_ms)
-        profile = self._caught_up(record.key, profile, now_ms, known, effects)
+        if 0 < profile.wake_ms <= now_ms:
+            profile = self._caught_up(record.key, profile, now_ms, known, effects)
         if has_two_written(profile):
             profile = with_credit(record.key, profile, known, effects)
         is_waiting = is_behind(profile, now_ms, effects) or (has_two_written(profile) and is_credit_due(profile))
         if known.rules > 1 and is_waiting:
-            self._keep(record.key, profile)
+            self._keep(record.key, profile, known)
             effects.append(record.key, absorbed, waiting_headers(record))
             return
         at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
         device = absorbed_profile(absorbed) if known.rules > 1 else decode_profile(absorbed.profile)
         merged = fold_absorbed(profile, device, absorbed.source, at)
         self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
-        self._keep(record.key, merged)
+        self._keep(record.key, merged, known)
 
     def _address_consent(self, record: Record, effects: Effects) -> None:
         known = self.known()
@@ -247,7 +257,7 @@ class Fold(Customers):
         after = with_statement(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
         if after is not profile:
             publish_changes(profile, after, at)
-            self._keep(record.key, after)
+            self._keep(record.key, after, known)
 
     def _unparked(self, record: Record, effects: Effects) -> None:
         profile = self._profile(record.key, self.known(), effects)

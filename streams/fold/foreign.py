@@ -6,7 +6,7 @@ Only who has a grant on the journal can write one. Checks hold from rules 2 on, 
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -22,8 +22,8 @@ from schemas.journal import (
 )
 from schemas.limits import CAUSE_BYTES_MAX, KEY_BYTES_MAX, MODEL_BYTES_MAX, MODEL_CHUNKS_MAX, TEXT_BYTES_MAX
 from state.codec import NewerState
+from streams.collect.checks import check_sizes
 from streams.flows.language.published import fault_of
-from streams.fold.identifying import check_texts
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import model_bodies, with_tick
 from streams.profiles.answered import CONSENT_CHANNELS
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from streams.fold.record import Record
     from streams.profiles.profile import Profile
 
-_KINDS = (USER, DEVICE, ADDRESS, ORDER, SPEND)
-_SHORT = KEY_BYTES_MAX // 4
+_KINDS: Final[tuple[str, ...]] = (USER, DEVICE, ADDRESS, ORDER, SPEND)
+_SHORT: Final = KEY_BYTES_MAX // 4
 _WHOLE_PPM = 1_000_000
 _AMOUNT_MAX = 1 << 53
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
@@ -77,12 +77,12 @@ def check_touchpoint(record: Record) -> None:
     """Check a touchpoint, which collect has checked if it came through the door.
 
     Raises:
-        Rejected: none of ours would look like it.
+        Refusal: none of ours would look like it.
     """
     if not is_key(record.key):
         raise bad_key(record.key)
     if len(record.raw) > TEXT_BYTES_MAX:
-        check_texts(record)
+        check_sizes(record.value)
 
 
 def check_record(record: Record, partition: PartitionState) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from schemas.journal import AddressConsent, Link
-from schemas.limits import TEXT_BYTES_MAX
-from streams.collect.checks import RefusedRecord, check_sizes
 from streams.fold.moment import Rejected
 from streams.fold.record import journal_headers
 from streams.profiles.bounds import bounded_links
 from streams.profiles.identity import HOPS_MAX, LINKED_MAX, with_link
-from streams.profiles.keys import ADDRESS, DEVICE, USER, is_address
+from streams.profiles.keys import ADDRESS, DEVICE, is_address
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -76,7 +74,7 @@ def _link_device(
 def linked_to(linked: tuple[str, ...], key: str, at: FoldMoment, at_most: int = LINKED_MAX) -> tuple[str, ...]:
     """Return the keys with this one last, within the limits of the rules."""
     keys = with_link(linked, key, at_most)
-    return keys if at.rules == 1 else bounded_links(keys)
+    return keys if at.rules == 1 or keys is linked else bounded_links(keys)
 
 
 def link_address(
@@ -101,17 +99,3 @@ def forward(record: Record, target: str, effects: Effects) -> None:
         raise Rejected("identity_loop", f"the record was forwarded {record.hops} times; at most {HOPS_MAX} are allowed")
     effects.count("forwards_sent")
     effects.append(target, record.raw, journal_headers(record.received_ms, record.hops + 1))
-
-
-def check_texts(record: Record) -> None:
-    """Check that a touchpoint's texts are as short as the door lets them be, as others may have written it.
-
-    Raises:
-        Rejected: they are not.
-    """
-    if len(record.key.encode()) > TEXT_BYTES_MAX + len(USER):
-        raise Rejected("too_long", f"the key has more than {TEXT_BYTES_MAX + len(USER)} bytes")
-    try:
-        check_sizes(record.value)
-    except RefusedRecord as refused:
-        raise Rejected(refused.reason, refused.detail) from None

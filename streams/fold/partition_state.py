@@ -76,6 +76,8 @@ class Knowledge(NamedTuple):
     """All that was received before then is folded, in every partition; None: not known of all inputs."""
     rules: int
     """Number of the rules by which records are folded."""
+    bounds_times: bool
+    """Whether what a record says of time is held against its append: by rules 2 and later, where time is the wall's."""
 
 
 @lru_cache(maxsize=8)
@@ -101,8 +103,9 @@ def knowledge(partition: PartitionState) -> Knowledge:
     bodies = model_bodies(partition)
     cuts = _parsed_cuts(bodies[CUTS_KIND]) if CUTS_KIND in bodies else None
     clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
-    share_ppm = partition.panel_share_ppm
-    return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, partition.rules)
+    share_ppm, rules = partition.panel_share_ppm, partition.rules
+    bounds_times = rules > 1 and settings.clock == "wall"
+    return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, rules, bounds_times)
 
 
 def model_bodies(partition: PartitionState) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,19 +18,19 @@ from streams.fold.scoring import on_slot, publish_changes, rescored, segment_ent
 from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from streams.fold.partition_state import Knowledge
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Profile
 
-FIRES_MAX_OF_RULES_1 = 5_000
+FIRES_MAX_OF_RULES_1: Final = 5_000
 """More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
 
 
-TIMER = "timer:"
+TIMER: Final = "timer:"
 """Begins the source topic of a timer's dead letter; the timer's name follows."""
-ENTRY = "date:"
+ENTRY: Final = "date:"
 """Begins the name of a flow's entry timer; the flow's key follows."""
 
 
@@ -94,8 +94,10 @@ def next_wake_ms(profile: Profile) -> int:
     if profile.uncredited and is_credit_due(profile) and (profile.uncredited_ms < due_ms or not due_ms):
         due_ms = profile.uncredited_ms
     for message in profile.pending:
-        if message.is_held and ALL not in profile.parked and (message.trigger.decided_ms < due_ms or not due_ms):
-            due_ms = message.trigger.decided_ms
+        if message.is_held:
+            decided_ms = message.trigger.decided_ms
+            if (decided_ms < due_ms or not due_ms) and ALL not in profile.parked:
+                due_ms = decided_ms
     return due_ms
 
 
@@ -139,27 +141,27 @@ def is_behind(profile: Profile, until_ms: int, effects: Effects) -> bool:
 
 def caught_up(customer: str, profile: Profile, until_ms: int, known: Knowledge, effects: Effects) -> Profile:
     """Fire timers as `fired`, park those that fail, and return the profile; EMPTY: the entry is forgotten."""
-    return _parking(customer, profile, effects, lambda each: fired(customer, each, until_ms, known, effects) or EMPTY)
+    while True:
+        try:
+            return fired(customer, profile, until_ms, known, effects) or EMPTY
+        except TimerFailed as failed:
+            profile = _set_aside(customer, failed, effects)
 
 
 def with_credit(customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
     """Write a slice of what is unwritten of the customer's credit, and return the profile."""
+    if not is_credit_due(profile):
+        return profile
+    try:
+        return _after(customer, profile, (CREDIT, profile.uncredited_ms), known, effects)
+    except TimerFailed as failed:
+        return _set_aside(customer, failed, effects)
 
-    def fire(each: Profile) -> Profile:
-        timer = CREDIT, each.uncredited_ms
-        return _after(customer, each, timer, known, effects) if is_credit_due(each) else each
 
-    return _parking(customer, profile, effects, fire)
-
-
-def _parking(customer: str, profile: Profile, effects: Effects, fire: Callable[[Profile], Profile]) -> Profile:
-    """Fire timers and return the profile; a timer that raises is parked, with a dead letter."""
-    while True:
-        try:
-            return fire(profile)
-        except TimerFailed as failed:
-            profile = parked(failed)
-            effects.emit(customer, timer_letter(customer, failed, raised_detail(failed.__cause__ or failed)))
+def _set_aside(customer: str, failed: TimerFailed, effects: Effects) -> Profile:
+    """Return the profile with a timer that raised parked, and send its dead letter."""
+    effects.emit(customer, timer_letter(customer, failed, raised_detail(failed.__cause__ or failed)))
+    return parked(failed)
 
 
 def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowledge, effects: Effects) -> Profile:

@@ -26,7 +26,7 @@ from streams.profiles.bounds import (
     bounded_touches,
     bounded_views,
 )
-from streams.profiles.effects import hash_64
+from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.hours import with_hour
 from streams.profiles.keys import ADDRESS, is_address
 from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
@@ -93,7 +93,7 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
 
 def _add_touch(before: Profile, arrival: Arrival, session_hash: int, at: FoldMoment, changes: Changes) -> Touch | None:
     """Note a marketing touch, and return it; None: the touchpoint is none, or adds none."""
-    touch = touch_of(arrival.event, int.from_bytes(arrival.digest, "big", signed=True), session_hash)
+    touch = touch_of(arrival.event, signed_64(arrival.digest), session_hash)
     if touch is None:
         return None
     touches = add_touch(before.touches, touch, at.now_ms)
@@ -116,7 +116,7 @@ def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Cha
     if flows.compares_prices:
         changes["prices"] = prices.after(profile.prices, event)
     if flows.categories:
-        id_hash = int.from_bytes(arrival.digest, "big", signed=True)
+        id_hash = signed_64(arrival.digest)
         seen = views.after(profile.views, event, id_hash, flows.categories)
         changes["views"] = seen if at.rules == 1 or seen is profile.views else bounded_views(seen)
 
@@ -166,7 +166,10 @@ def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
     if at.rules > 1:
-        return with_credited_order(_replace(profile, months=bounded_months(profile.months)), event, at)
+        months = bounded_months(profile.months)
+        if months is not profile.months:
+            profile = _replace(profile, months=months)
+        return with_credited_order(profile, event, at)
     return _replace(profile, conversions=converted(profile, event, at))
 
 

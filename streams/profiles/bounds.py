@@ -6,7 +6,7 @@ beside some items is left out beside more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -42,15 +42,15 @@ from streams.profiles.profile import (
 from streams.profiles.slots import recent_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
-_TEXT_HEAD = 3
-_ARTICLE = 21 + _TEXT_HEAD
+_TEXT_HEAD: Final = 3
+_ARTICLE: Final = 21 + _TEXT_HEAD
 """Bytes of an article beside its name: two integers, and what begins text and structure."""
-_VIEW = 19 + _TEXT_HEAD
-_FEW_TOUCHES = NAMES_BYTES_MAX // (2 * TEXT_BYTES_MAX)
+_VIEW: Final = 19 + _TEXT_HEAD
+_FEW_TOUCHES: Final = NAMES_BYTES_MAX // (2 * TEXT_BYTES_MAX)
 """So many touches fit whatever their names are."""
 
 _replace = msgspec.structs.replace
@@ -76,8 +76,10 @@ def bounded_cart(cart: Cart | None) -> Cart | None:
     if cart is None:
         return None
     items = newest(cart.items, _article_bytes, CART_BYTES_MAX)
-    if max([item.quantity for item in items], default=0) > INT_MAX:
-        items = tuple([_replace(item, quantity=min(item.quantity, INT_MAX)) for item in items])
+    for item in items:
+        if item.quantity > INT_MAX:
+            items = tuple([_replace(each, quantity=min(each.quantity, INT_MAX)) for each in items])
+            break
     if items is cart.items:
         return cart
     return _replace(cart, items=items) if items else None
@@ -95,7 +97,7 @@ def bounded_products(items: tuple[CartItem, ...]) -> tuple[CartItem, ...]:
 
 def bounded_prices(prices: tuple[ShownPrice, ...]) -> tuple[ShownPrice, ...]:
     """Return the prices shown last that fit."""
-    return newest(prices, _price_bytes, PRICES_BYTES_MAX)
+    return newest(prices, _article_bytes, PRICES_BYTES_MAX)
 
 
 def bounded_views(views: tuple[CategoryView, ...]) -> tuple[CategoryView, ...]:
@@ -111,8 +113,9 @@ def bounded_links(linked: tuple[str, ...]) -> tuple[str, ...]:
 def bounded_months(months: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
     """Return the last MONTHS_MAX months, each with at most MONTH_MINOR_MAX."""
     kept = months if len(months) <= MONTHS_MAX else months[-MONTHS_MAX:]
-    if max([month.minor for month in kept], default=0) > MONTH_MINOR_MAX:
-        kept = tuple([_replace(month, minor=min(month.minor, MONTH_MINOR_MAX)) for month in kept])
+    for month in kept:
+        if month.minor > MONTH_MINOR_MAX:
+            return tuple([_replace(each, minor=min(each.minor, MONTH_MINOR_MAX)) for each in kept])
     return kept
 
 
@@ -128,11 +131,11 @@ def bounded_touches(touches: tuple[Touch, ...]) -> tuple[Touch, ...]:
     return touches
 
 
-def fitting(conversions: tuple[Conversion, ...], others: Callable[[Conversion], Iterable[Conversion]]) -> int:
-    """Return how many of the newest conversions fit with their paths and those of the `others` of each."""
+def fitting(conversions: tuple[Conversion, ...], others: Mapping[str, tuple[Conversion, ...]]) -> int:
+    """Return how many of the newest conversions fit with their paths and those of the `others` of each order."""
     room = _Room()
     for count, conversion in enumerate(reversed(conversions)):
-        if not room.takes(conversion, *others(conversion)):
+        if not room.takes((conversion, *others.get(conversion.order_id, ()))):
             return count
     return len(conversions)
 
@@ -158,7 +161,7 @@ class _Room:
         self._names = _Names(TRAIL_BYTES_MAX)
         self._touches: set[Touch] = set()
 
-    def takes(self, *conversions: Conversion) -> bool:
+    def takes(self, conversions: tuple[Conversion, ...]) -> bool:
         names, touches = self._names, self._touches
         for conversion in conversions:
             if len(conversion.path) > PATH_MAX:
@@ -200,9 +203,5 @@ def _newest_entries(entries: tuple[Entered, ...]) -> tuple[Entered, ...]:
     return tuple(sorted(kept, key=lambda entry: entry.flow_id))
 
 
-def _article_bytes(item: CartItem) -> int:
-    return _ARTICLE + utf8_bytes(item.sku)
-
-
-def _price_bytes(item: ShownPrice) -> int:
+def _article_bytes(item: CartItem | ShownPrice) -> int:
     return _ARTICLE + utf8_bytes(item.sku)

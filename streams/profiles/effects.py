@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
+from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from schemas import wire
 from schemas.limits import BY_CHARS_MAX, CHARACTER_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_HEADERS_BYTES_MAX
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     CountKey = tuple[str, int, str]
     """(name, hour_ms, by) of a fact; hour_ms 0: it is not by hour."""
 
+_LONG = Struct(">q")
 TOPIC_OF: dict[type, str] = {
     Trigger: "triggers",
     Revocation: "triggers",
@@ -60,8 +62,13 @@ def derived_id(*parts: str | int) -> str:
 
 def hash_64(text: str) -> int:
     """Return xxh3-64 of a text as a signed long."""
-    value = xxh3_64_intdigest(text.encode())
-    return value - (1 << 64) if value >> 63 else value
+    return signed_64(xxh3_64_digest(text.encode()))
+
+
+def signed_64(digest: bytes) -> int:
+    """Return 8 bytes, big-endian, as a signed long."""
+    value: int = _LONG.unpack(digest)[0]
+    return value
 
 
 def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, int]]) -> dict[CountKey, int]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from schemas.outputs import Trigger
 
-ORDERS_MAX = 500
-TOUCHES_MAX = 100
-SEEN_MAX = 1_000
-CONVERSIONS_MAX = 100
-MESSAGES_MAX = 200
-CART_ITEMS_MAX = 50
-SESSIONS_MAX = 8
-ENTRIES_MAX = 200
-PRICES_MAX = 20
-PENDING_MAX = 20
-VIEWS_MAX = 100
+ORDERS_MAX: Final = 500
+TOUCHES_MAX: Final = 100
+SEEN_MAX: Final = 1_000
+CONVERSIONS_MAX: Final = 100
+MESSAGES_MAX: Final = 200
+CART_ITEMS_MAX: Final = 50
+SESSIONS_MAX: Final = 8
+ENTRIES_MAX: Final = 200
+PRICES_MAX: Final = 20
+PENDING_MAX: Final = 20
+VIEWS_MAX: Final = 100
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from xxhash import xxh3_64_digest
 
 from schemas.units import DAY_MS
@@ -9,8 +11,8 @@ from streams.profiles.profile import SEEN_MAX
 
 Seen = tuple[tuple[int, bytes], ...]
 
-HASH_BYTES = 8
-DAYS_KEPT = 7
+HASH_BYTES: Final = 8
+DAYS_KEPT: Final = 7
 
 
 def event_hash(event_id: str) -> bytes:

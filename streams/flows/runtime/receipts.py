@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from schemas.outputs import Decision
 from streams.flows.language.arms import SHADOW, SHADOW_KEY
@@ -30,7 +30,7 @@ Outcome = Literal[
     "revoked",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-OPEN = "decisions_open"
+OPEN: Final = "decisions_open"
 """Fact: candidates without a final decision."""
 _NOT_FINAL = {"entered", "deferred", "revoked"}
 _OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}

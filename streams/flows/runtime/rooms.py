@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from streams.profiles.profile import PendingMessage, Profile, Run
 
 _replace = msgspec.structs.replace
-_MESSAGE = 800
+_MESSAGE: Final = 800
 """Bytes of a pending message beside its texts of any length: numbers, ids, names of the flow, the step and the arm."""
-_ARTICLE = 60
+_ARTICLE: Final = 60
 """Bytes of an article beside its name: a trigger is stored with the names of its fields."""
 
 
@@ -44,9 +44,11 @@ def too_many_reason() -> str:
 def message_bytes(message: PendingMessage) -> int:
     """Return how many bytes a pending message takes in a profile, or a few more."""
     trigger = message.trigger
-    texts = (trigger.customer, trigger.user_id or "", trigger.email_hash or "", trigger.reason, message.run.cause)
-    articles = sum([_ARTICLE + utf8_bytes(product.sku) for product in trigger.products])
-    return _MESSAGE + articles + sum([utf8_bytes(text) for text in texts])
+    size = _MESSAGE + utf8_bytes(trigger.customer) + utf8_bytes(trigger.reason) + utf8_bytes(message.run.cause)
+    size += utf8_bytes(trigger.user_id or "") + utf8_bytes(trigger.email_hash or "")
+    for product in trigger.products:
+        size += _ARTICLE + utf8_bytes(product.sku)
+    return size
 
 
 def _with_products(run: Run) -> Run:

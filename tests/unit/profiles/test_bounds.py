@@ -106,7 +106,7 @@ def test_the_newest_conversions_fit(paths: list[list[int]], expected: int) -> No
         Conversion(f"o{number}", START_MS + number, 1, "EUR", tuple(map(a_touch, path)), 0)
         for number, path in enumerate(paths)
     )
-    assert fitting(conversions, lambda _: ()) == expected
+    assert fitting(conversions, {}) == expected
 
 
 def test_ids_of_orders_and_names_of_paths_share_their_bytes() -> None:
@@ -114,14 +114,14 @@ def test_ids_of_orders_and_names_of_paths_share_their_bytes() -> None:
         Conversion(named(number), START_MS + number, 1, "EUR", (a_touch(number, named(1_000 + number)),), 0)
         for number in range(100)
     )
-    assert fitting(conversions, lambda _: ()) == TRAIL_BYTES_MAX // (2 * len(named(0).encode()))
+    assert fitting(conversions, {}) == TRAIL_BYTES_MAX // (2 * len(named(0).encode()))
 
 
 def test_what_the_ledger_holds_of_a_conversion_takes_room_too() -> None:
     conversion = Conversion(named(0), START_MS, 1, "EUR", (a_touch(1, named(1)),), 0)
     written = msgspec.structs.replace(conversion, path=tuple(a_touch(number, named(number)) for number in range(2, 50)))
-    assert fitting((conversion,), lambda _: ()) == 1
-    assert fitting((conversion,), lambda _: (written,)) == 0
+    assert fitting((conversion,), {}) == 1
+    assert fitting((conversion,), {conversion.order_id: (written,)}) == 0
 
 
 def test_what_earlier_rules_took_in_leaves() -> None:
