@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import TopicPartition
 
 from schemas.insights import Facts
 from schemas.journal import Configured
@@ -18,7 +18,6 @@ from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
 from streams.insights.fold import configured, fold_facts
 from streams.insights.state import InsightCodec
-from streams.kafka.config import PATIENT_SECONDS, reader_config
 from streams.kafka.headers import readable_headers
 from streams.kafka.journal import COPIED, appended_ms
 from streams.kafka.publisher import Publisher, in_chunks
@@ -125,16 +124,8 @@ def _insights(prefix: Prefix) -> MemoryStore:
 
 
 def _folded_facts(prefix: Prefix) -> Iterator[Message]:
-    place = TopicPartition(Topics(prefix.settings.prefix).facts, 0)
-    # of the workers' group, without joining it
-    consumer = Consumer(reader_config(prefix.settings.brokers, prefix.settings.kafka, prefix.settings.prefix))
-    try:
-        [committed] = consumer.committed([place], timeout=PATIENT_SECONDS)
-    finally:
-        consumer.close()
-    for message in prefix.read("facts", 0):
-        if (message.offset() or 0) < committed.offset:
-            yield message
+    [end] = prefix.committed([TopicPartition(Topics(prefix.settings.prefix).facts, 0)])
+    return takewhile(lambda message: (message.offset() or 0) < end, prefix.read("facts", 0))
 
 
 def _letters_of_insights(prefix: Prefix) -> set[int]:
@@ -148,9 +139,6 @@ def _letters_of_insights(prefix: Prefix) -> set[int]:
 
 
 def _check_no_worker(prefix: Prefix) -> None:
-    settings = prefix.settings
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
-    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
-    members = len(asked[settings.prefix].result().members)
+    members = prefix.members()
     if members:
-        raise CannotRebuild(f"{members} workers of prefix {settings.prefix} are running: stop them first")
+        raise CannotRebuild(f"{members} workers of prefix {prefix.settings.prefix} are running: stop them first")

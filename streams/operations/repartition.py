@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.insights.state import CLOCK, SETTINGS, Clock, InsightCodec, Settings
-from streams.kafka.config import PATIENT_SECONDS, reader_config
+from streams.kafka.config import PATIENT_SECONDS
 from streams.kafka.journal import APPENDED, COPIED
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
@@ -205,9 +205,7 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
 def _check_rest(source: Prefix) -> None:
     """Check that everything collected is folded and that no worker runs."""
     settings, topics = source.settings, Topics(source.settings.prefix)
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
-    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
-    members = len(asked[settings.prefix].result().members)
+    members = source.members()
     if members:
         raise CannotRepartition(
             f"{members} workers of prefix {settings.prefix} are running: let them finish all records, then stop them"
@@ -218,15 +216,10 @@ def _check_rest(source: Prefix) -> None:
         for topic in (topics.touchpoints, topics.journal, topics.facts)
         for number in range(counts[topic])
     ]
-    consumer = Consumer(reader_config(settings.brokers, settings.kafka, settings.prefix))
-    try:
-        committed = consumer.committed(places, timeout=PATIENT_SECONDS)
-    finally:
-        consumer.close()
-    for place in committed:
-        start = {place.partition: max(place.offset, 0)}
+    for place, offset in zip(places, source.committed(places), strict=True):
+        start = {place.partition: offset}
         if next(read_committed(settings.brokers, place.topic, settings.kafka, [place.partition], start), None):
             raise CannotRepartition(
-                f"{place.topic}-{place.partition} has unprocessed records from offset {start[place.partition]} on: "
+                f"{place.topic}-{place.partition} has unprocessed records from offset {offset} on: "
                 "start the workers, let them finish, then stop them"
             )
