@@ -10,8 +10,7 @@ from schemas.outputs import DeadLetter
 from schemas.units import HOUR_MS
 from schemas.wire import WireError
 from streams.fold.timers import TIMER
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED
+from streams.kafka.journal import is_copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,7 +47,7 @@ class Letters:
             except WireError:
                 continue
             # a copied letter names an offset of the prefix from which it comes
-            if letter.stage == "fold" and not letter.source_topic.startswith(TIMER) and not _is_copy(message):
+            if letter.stage == "fold" and not letter.source_topic.startswith(TIMER) and not is_copied(message):
                 self.offsets[letter.source_partition].add(letter.source_offset)
 
     def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> dict[int, Marked]:
@@ -82,7 +81,3 @@ def read_mark(message: Message, wire: Wire) -> SetAside | None:
         return wire.decode_as(SetAside, value)
     except WireError:
         return None
-
-
-def _is_copy(message: Message) -> bool:
-    return any(name == COPIED for name, _ in readable_headers(message))

@@ -18,8 +18,7 @@ from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
 from streams.insights.fold import configured, fold_facts
 from streams.insights.state import InsightCodec
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED, appended_ms
+from streams.kafka.journal import appended_ms, is_copied
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.offline.marks import Letters, marked
 from streams.offline.refold import refold
@@ -106,7 +105,7 @@ def _insights(prefix: Prefix) -> MemoryStore:
     overlay: Overlay[Any] = Overlay(store, InsightCodec())
     letters = _letters_of_insights(prefix)
     for message in _folded_facts(prefix):
-        if COPIED in dict(readable_headers(message)):
+        if is_copied(message):
             raise CannotRebuild(
                 f"{Topics(prefix.settings.prefix).insights_changelog} cannot be written again: the prefix is a copy."
                 " Part of what its insights knew is in the prefix that it was copied from"

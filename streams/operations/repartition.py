@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.insights.state import CLOCK, SETTINGS, Clock, InsightCodec, Settings
 from streams.kafka.config import PATIENT_SECONDS
-from streams.kafka.journal import APPENDED, COPIED
+from streams.kafka.headers import headers_of
+from streams.kafka.journal import APPENDED, COPIED, appended_ms
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import last_committed, read_committed
@@ -134,9 +135,9 @@ def _records(source: Prefix, number: int, parts: range, left_out: Collection[int
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
     """Return the headers of the copy, with the time at which the first original was appended."""
-    headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
-    kind, stamped_ms = message.timestamp()
-    if kind == TIMESTAMP_LOG_APPEND_TIME and APPENDED not in dict(headers):
+    headers = [(name, value or b"") for name, value in headers_of(message) if name != COPIED]
+    stamped_ms = appended_ms(message)
+    if stamped_ms and APPENDED not in dict(headers):
         headers.append((APPENDED, stamped_ms.to_bytes(_LONG_BYTES, "big")))
     return headers
 
@@ -194,7 +195,7 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
     last = last_committed(target.brokers, topic, number, target.kafka)
     if last is None:
         return -1
-    copied = dict(last.headers() or ()).get(COPIED)
+    copied = dict(headers_of(last)).get(COPIED)
     if copied is None:
         raise CannotRepartition(
             f"prefix {target.prefix} is in use, or was finished before: {topic} holds records that are not copies"

@@ -12,8 +12,7 @@ from schemas.limits import LETTER_BYTES_MAX
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt
 from streams.insights.fold import FactsRefused, configured, fold_facts
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED, appended_ms
+from streams.kafka.journal import appended_ms, is_copied
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 
@@ -70,7 +69,7 @@ class Insighting:
             if aside and message.offset() in aside:
                 yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)
                 continue
-            if COPIED in dict(readable_headers(message)):
+            if is_copied(message):
                 continue  # the state that was copied with the journal has counted it already
             outcome = attempt(partial(self._folded, overlay), as_it_is, message, overlay.roll_back)
             if isinstance(outcome, Refused):
