@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,6 @@ from confluent_kafka import TopicPartition
 
 from schemas.insights import Facts
 from schemas.journal import Configured
-from schemas.outputs import DeadLetter
-from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
@@ -20,13 +17,13 @@ from streams.insights.fold import configured, fold_facts
 from streams.insights.state import InsightCodec
 from streams.kafka.journal import appended_ms, is_copied
 from streams.kafka.publisher import Publisher, in_chunks
-from streams.offline.marks import Letters, marked
+from streams.offline.marks import Letters
 from streams.offline.refold import refold
 from streams.operations.folded_journal import FoldedPrefix
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from confluent_kafka import Message
 
@@ -68,10 +65,12 @@ def rebuild(prefix: Prefix) -> Rebuilt:
     folded, letters = FoldedPrefix(prefix), Letters(prefix.read("dead_letters", 0), prefix.wire)
     count = 0
     for number in profiles:
-        left_out = letters.set_aside(number, marked(folded.read("journal", number), prefix.wire))
+        left_out = letters.left_out(number, folded.read("journal", number))
         contents = refold(folded.read("journal", number), prefix.wire, left_out)
         count += _write(publisher, prefix, "profiles_changelog", number, contents.state)
-    insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix)) if has_insights else 0
+    insights = 0
+    if has_insights:
+        insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix, letters.of_facts))
     return Rebuilt(count, insights)
 
 
@@ -99,18 +98,17 @@ def _is_empty(prefix: Prefix, topic: str, number: int) -> bool:
     return bool(last) and last[-1] is not None
 
 
-def _insights(prefix: Prefix) -> MemoryStore:
+def _insights(prefix: Prefix, left_out: Collection[int]) -> MemoryStore:
     """Fold the facts again, as far as workers have; without those that they set aside."""
     store = MemoryStore()
     overlay: Overlay[Any] = Overlay(store, InsightCodec())
-    letters = _letters_of_insights(prefix)
     for message in _folded_facts(prefix):
         if is_copied(message):
             raise CannotRebuild(
                 f"{Topics(prefix.settings.prefix).insights_changelog} cannot be written again: the prefix is a copy."
                 " Part of what its insights knew is in the prefix that it was copied from"
             )
-        if message.offset() in letters:
+        if message.offset() in left_out:
             continue
         record = prefix.wire.decode(message.value() or b"")
         if isinstance(record, Facts):
@@ -125,16 +123,6 @@ def _insights(prefix: Prefix) -> MemoryStore:
 def _folded_facts(prefix: Prefix) -> Iterator[Message]:
     [end] = prefix.committed([TopicPartition(Topics(prefix.settings.prefix).facts, 0)])
     return takewhile(lambda message: (message.offset() or 0) < end, prefix.read("facts", 0))
-
-
-def _letters_of_insights(prefix: Prefix) -> set[int]:
-    found = set()
-    for message in prefix.read("dead_letters", 0):
-        with suppress(WireError):
-            letter = prefix.wire.decode_as(DeadLetter, message.value() or b"")
-            if letter.stage == "insights":
-                found.add(letter.source_offset)
-    return found
 
 
 def _check_no_worker(prefix: Prefix) -> None:

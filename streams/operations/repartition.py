@@ -16,7 +16,7 @@ from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import last_committed, read_committed
 from streams.kafka.topics import message_limits, partition_counts
-from streams.offline.marks import Letters, marked, read_mark
+from streams.offline.marks import Letters, read_mark
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
 from streams.settings import parse_domain
@@ -82,7 +82,7 @@ def repartition(
     journal = 0
     for number in range(before):
         parts = range(number, partitions, before)
-        left_out = letters.set_aside(number, marked(source.read("journal", number), source.wire))
+        left_out = letters.left_out(number, source.read("journal", number))
         journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, left_out))
         on_partition(number)
     _copy_insights(publisher, source, target, domain)
