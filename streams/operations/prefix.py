@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.journal import RULES
 from schemas.wire import SINGLE_OBJECT
 from streams.kafka.config import PATIENT_SECONDS, reader_config
-from streams.kafka.reader import read_committed
+from streams.kafka.reader import last_committed, read_committed
 from streams.operations.create import read_published
 from streams.topics import Topics
 
@@ -38,6 +38,11 @@ class Prefix:
         """Yield records of one partition from an offset to its present end; `topic` is a name of `streams.topics`."""
         name, begin = getattr(Topics(self.settings.prefix), topic), {partition: start} if start else None
         return read_committed(self.settings.brokers, name, self.settings.kafka, [partition], begin)
+
+    def last(self, topic: str, partition: int) -> Message | None:
+        """Return the last record of one partition; None: there is none."""
+        name = getattr(Topics(self.settings.prefix), topic)
+        return last_committed(self.settings.brokers, name, partition, self.settings.kafka)
 
     def committed(self, places: Sequence[TopicPartition]) -> list[int]:
         """Return the offsets that workers have committed, in the order of `places`; 0 before the first commit."""

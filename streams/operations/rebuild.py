@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from itertools import chain, takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 from confluent_kafka import TopicPartition
@@ -23,7 +23,7 @@ from streams.operations.folded_journal import FoldedPrefix
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from confluent_kafka import Message
 
@@ -31,10 +31,26 @@ if TYPE_CHECKING:
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
+_MARKS = 2
+"""Records around the state: one that it is being written, and one that it is whole."""
+
+_Record: TypeAlias = tuple[bytes | None, bytes | None]
+"""A key and a value."""
 
 
 class CannotRebuild(Exception):
     """It cannot be done; the message says why and what to do."""
+
+
+class _Changelog(NamedTuple):
+    """A partition of a changelog as it was read."""
+
+    topic: str
+    number: int
+    last: _Record | None
+    """Its last record; None: there is none."""
+    is_empty: bool
+    """It holds nothing, or only what a rebuild that was killed has written."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -50,52 +66,58 @@ def rebuild(prefix: Prefix) -> Rebuilt:
     What is written begins and ends with a mark, so that no worker starts on a half.
 
     Raises:
-        CannotRebuild: workers run, no changelog is empty, or the facts do not hold all that insights know.
+        CannotRebuild: workers run, no changelog is empty, another rebuild writes too, or the facts do not hold all that
+            insights know.
     """
     _check_no_worker(prefix)
-    partitions = range(prefix.domain.journal_partitions)
-    profiles = [number for number in partitions if _is_empty(prefix, "profiles_changelog", number)]
-    has_insights = _is_empty(prefix, "insights_changelog", 0)
-    if not profiles and not has_insights:
+    # made before changelogs are read: it ends an earlier rebuild, so that all that one committed is there to read
+    publisher = Publisher(prefix.settings, "rebuild")
+    read = [_read(prefix, "profiles_changelog", number) for number in range(prefix.domain.journal_partitions)]
+    profiles = [each for each in read if each.is_empty]
+    insights = _read(prefix, "insights_changelog", 0)
+    if not profiles and not insights.is_empty:
         raise CannotRebuild(
             f"no changelog of prefix {prefix.settings.prefix} is empty: delete the one that lost records, and run"
             " `touchstream topics create`"
         )
-    publisher = Publisher(prefix.settings, "rebuild")
     folded, letters = FoldedPrefix(prefix), Letters(prefix.read("dead_letters", 0), prefix.wire)
-    count = 0
-    for number in profiles:
-        left_out = letters.left_out(number, folded.read("journal", number))
-        contents = refold(folded.read("journal", number), prefix.wire, left_out)
-        count += _write(publisher, prefix, "profiles_changelog", number, contents.state)
-    insights = 0
-    if has_insights:
-        insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix, letters.of_facts))
-    return Rebuilt(count, insights)
+    of_profiles = of_insights = 0
+    for each in profiles:
+        left_out = letters.left_out(each.number, folded.read("journal", each.number))
+        contents = refold(folded.read("journal", each.number), prefix.wire, left_out)
+        of_profiles += _write(publisher, prefix, each, contents.state)
+    if insights.is_empty:
+        of_insights = _write(publisher, prefix, insights, _insights(prefix, letters.of_facts))
+    return Rebuilt(of_profiles, of_insights)
 
 
-def _write(publisher: Publisher, prefix: Prefix, topic: str, number: int, state: MemoryStore) -> int:
-    name = getattr(Topics(prefix.settings.prefix), topic)
-    count = 0
-    with publisher.transaction():
-        publisher.send(name, number, REBUILDING, UNFINISHED)
-    for chunk in in_chunks(state.items(), lambda record: len(record[1]), _RECORDS_MAX):
+def _read(prefix: Prefix, topic: str, number: int) -> _Changelog:
+    message = mark = None
+    for message in prefix.read(topic, number):
+        if message.key() == REBUILDING:
+            mark = message.value()
+    return _Changelog(topic, number, _record_of(message), is_empty=message is None or mark is not None)
+
+
+def _write(publisher: Publisher, prefix: Prefix, changelog: _Changelog, state: MemoryStore) -> int:
+    """Write the state behind the last record that was read, and nothing behind what anyone else wrote since."""
+    name = getattr(Topics(prefix.settings.prefix), changelog.topic)
+    number, last, count = changelog.number, changelog.last, 0
+    chunks = in_chunks(state.items(), lambda record: len(record[1]), _RECORDS_MAX)
+    parts: Iterator[Sequence[_Record]] = chain([[(REBUILDING, UNFINISHED)]], chunks, [[(REBUILDING, None)]])
+    for part in parts:
+        # another rebuild may have come in between
+        if publisher.renew() and _record_of(prefix.last(changelog.topic, number)) != last:
+            raise CannotRebuild(f"another command wrote to {name}-{number} meanwhile: run this one again, alone")
         with publisher.transaction():
-            for key, value in chunk:
+            for key, value in part:
                 publisher.send(name, number, key, value)
-        count += len(chunk)
-    with publisher.transaction():
-        publisher.send(name, number, REBUILDING, None)
-    return count
+        last, count = part[-1], count + len(part)
+    return count - _MARKS
 
 
-def _is_empty(prefix: Prefix, topic: str, number: int) -> bool:
-    """Return whether a changelog holds nothing, or what a rebuild that was killed has written."""
-    first = next(iter(prefix.read(topic, number)), None)
-    if first is None:
-        return True
-    last = [message.value() for message in prefix.read(topic, number) if message.key() == REBUILDING]
-    return bool(last) and last[-1] is not None
+def _record_of(message: Message | None) -> _Record | None:
+    return None if message is None else (message.key(), message.value())
 
 
 def _insights(prefix: Prefix, left_out: Collection[int]) -> MemoryStore:
