@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from schemas.insights import Facts
+from schemas.journal import Configured
 from schemas.limits import SETTINGS_BYTES_MAX, TIME_AHEAD_MS_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
@@ -43,12 +45,24 @@ from streams.settings import DomainSettings, parse_domain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.insights import Anomaly, Count, Facts
-    from schemas.journal import Configured
+    from schemas.insights import Anomaly, Count
 
 
 class FactsRefused(Refusal):
     """A record of facts cannot be added up."""
+
+
+def fold_record(state: Partition, record: object, appended_ms: int = 0) -> InsightEffects:
+    """Fold one record of the topic, of whatever type; see `fold_facts` and `configured`.
+
+    Raises:
+        FactsRefused: it is neither facts nor settings, or cannot be folded.
+    """
+    if isinstance(record, Facts):
+        return fold_facts(state, record, appended_ms)
+    if isinstance(record, Configured):
+        return configured(state, record)
+    raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
 
 
 def configured(state: Partition, record: Configured) -> InsightEffects:

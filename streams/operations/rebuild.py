@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import msgspec
 from confluent_kafka import TopicPartition
 
-from schemas.insights import Facts
-from schemas.journal import Configured
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
-from streams.insights.fold import configured, fold_facts
+from streams.fold.attempt import as_it_is, attempt
+from streams.insights.fold import fold_record
 from streams.insights.state import InsightCodec
 from streams.kafka.journal import appended_ms, is_copied
 from streams.kafka.publisher import Publisher, in_chunks
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from streams.insights.effects import InsightEffects
     from streams.operations.prefix import Prefix
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
+_COMMIT_EVERY = 10_000
+"""Facts after which what they changed goes into the state."""
 _MARKS = 2
 """Records around the state: one that it is being written, and one that it is whole."""
 
@@ -124,6 +126,12 @@ def _insights(prefix: Prefix, left_out: Collection[int]) -> MemoryStore:
     """Fold the facts again, as far as workers have; without those that they set aside."""
     store = MemoryStore()
     overlay: Overlay[Any] = Overlay(store, InsightCodec())
+    count = 0
+
+    def folded(message: Message) -> InsightEffects:
+        overlay.savepoint()
+        return fold_record(overlay, prefix.wire.decode(message.value() or b""), appended_ms(message))
+
     for message in _folded_facts(prefix):
         if is_copied(message):
             raise CannotRebuild(
@@ -132,14 +140,18 @@ def _insights(prefix: Prefix, left_out: Collection[int]) -> MemoryStore:
             )
         if message.offset() in left_out:
             continue
-        record = prefix.wire.decode(message.value() or b"")
-        if isinstance(record, Facts):
-            fold_facts(overlay, record, appended_ms(message))
-        elif isinstance(record, Configured):
-            configured(overlay, record)
-    overlay.freeze()
-    overlay.committed(1)
+        # one that was refused then is refused again, though its letter may be gone
+        attempt(folded, as_it_is, message, overlay.roll_back)
+        count += 1
+        if count % _COMMIT_EVERY == 0:
+            _commit(overlay, count)
+    _commit(overlay, count)
     return store
+
+
+def _commit(overlay: Overlay[Any], count: int) -> None:
+    overlay.freeze()
+    overlay.committed(count)
 
 
 def _folded_facts(prefix: Prefix) -> Iterator[Message]:

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.insights import Count, Facts
+from schemas.journal import Progress
+from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
+from state.memory import MemoryStore
+from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
+from streams.insights.fold import fold_record
+from streams.insights.state import InsightCodec
 from streams.kafka.doubts import REPEATED_SECONDS
 from streams.kafka.transactional import TransactionalProducer
 from streams.operations.prefix import Prefix
@@ -25,12 +32,14 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
+    from streams.insights.effects import InsightEffects
+
 SETTINGS = {"clock": "marks", "touchpoint_partitions": 1, "journal_partitions": 2}
 CUSTOMERS = 30
 TOPICS = Topics("memory")
 FIRST, SECOND = ((TOPICS.profiles_changelog, number) for number in (0, 1))
 OF_INSIGHTS = TOPICS.insights_changelog, 0
-FULL = [(b"a", b"state")]
+FULL: list[tuple[bytes | None, bytes | None]] = [(b"a", b"state")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,14 @@ def worker() -> MemoryWorker:
 def a_prefix(worker: MemoryWorker, brokers: Brokers, facts: Sequence[Kept] = ()) -> KeptPrefix:
     topics: dict[str, list[list[Kept]]] = {"journal": worker.journal, "dead_letters": [[]], "facts": [[*facts]]}
     return KeptPrefix(WorkerSettings(prefix="memory"), worker.settings, SINGLE_OBJECT, brokers=brokers, topics=topics)
+
+
+def configuration(worker: MemoryWorker) -> list[bytes]:
+    return [value for value in [worker.journal[0][0].value()] if value is not None]
+
+
+def facts_of(worker: MemoryWorker) -> list[bytes]:
+    return [each.value for each in worker.outputs if each.topic == TOPICS.facts and each.value is not None]
 
 
 def state_of(worker: MemoryWorker, number: int) -> dict[bytes, bytes]:
@@ -143,3 +160,44 @@ def test_a_rebuild_that_was_killed_is_done_again(worker: MemoryWorker, brokers: 
     assert rebuild(a_prefix(worker, brokers)).profiles == len(state_of(worker, 0))
     assert brokers.records[FIRST][2] == (REBUILDING, UNFINISHED)
     assert dict(brokers.records[FIRST][3:-1]) == state_of(worker, 0)
+
+
+@pytest.mark.parametrize("commit_every", [10_000, 3])
+def test_insights_follow_from_the_facts_that_workers_did_not_set_aside(
+    worker: MemoryWorker, brokers: Brokers, monkeypatch: pytest.MonkeyPatch, commit_every: int
+) -> None:
+    """Nor from what is refused now as it was then, though its letter is gone."""
+    good = [*configuration(worker), *facts_of(worker)]
+    bad = SINGLE_OBJECT.encode(Facts(99, None, (Count("orders", 0, "", 1),), ()))
+    values = [good[0], bad, b"rubbish", SINGLE_OBJECT.encode(Progress()), good[1], *good]
+    letter = SINGLE_OBJECT.encode(DeadLetter("raised", "", "insights", TOPICS.facts, 0, 4))
+    prefix = a_prefix(worker, brokers, [Kept(None, value, (), offset) for offset, value in enumerate(values)])
+    prefix.topics["dead_letters"] = [[Kept(None, letter)]]
+    brokers.records[OF_INSIGHTS].clear()
+    brokers.records[FIRST] = brokers.records[SECOND] = [*FULL]
+    monkeypatch.setattr("streams.operations.rebuild._COMMIT_EVERY", commit_every)
+    assert rebuild(prefix).profiles == 0
+    expected = Overlay[Any](MemoryStore(), InsightCodec())
+    for value in good:
+        fold_record(expected, SINGLE_OBJECT.decode(value))
+    expected.freeze()
+    expected.committed(1)
+    assert dict(brokers.records[OF_INSIGHTS][1:-1]) == dict(expected.store.items())
+
+
+@pytest.mark.interpreted
+def test_what_may_be_undone_while_facts_are_folded_is_one_record(
+    worker: MemoryWorker, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [*configuration(worker), *facts_of(worker) * 20]
+    prefix = a_prefix(worker, brokers, [Kept(None, value, (), offset) for offset, value in enumerate(values)])
+    brokers.records[OF_INSIGHTS].clear()
+    before: list[int] = []
+
+    def watched(state: Any, *given: Any) -> InsightEffects:
+        before.append(state.changes())
+        return fold_record(state, *given)
+
+    monkeypatch.setattr("streams.operations.rebuild.fold_record", watched)
+    rebuild(prefix)
+    assert before == [0] * len(values)
