@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick, TickedModel
-from schemas.limits import SLOT_ROWS_MAX
+from schemas.limits import MODEL_BYTES_MAX, SLOT_ROWS_MAX
 from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.cuts import alike, panel_cuts
 from streams.insights.days import iso_date, next_monday_ms, slot_hour_ms
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 CODEC = "json"
-# well below the size limit of a record, by default 1 MB
-CHUNK_BYTES_MAX = 500_000
 MILLION = 1_000_000
 
 
@@ -211,10 +209,13 @@ def _same(kind: str, version: str | None, reason: str) -> Published:
 def _announce(published: Published, model: CutsModel | ClusterModel, tick_ms: int, effects: InsightEffects) -> None:
     kind, body = published.ticked.kind, msgspec.json.encode(model)
     effects.models.append(Model(kind, model.version, tick_ms, CODEC, body, published.library, FEATURES_VERSION))
-    pieces = [body[start : start + CHUNK_BYTES_MAX] for start in range(0, len(body), CHUNK_BYTES_MAX)]
-    effects.broadcast.extend(
-        ModelChunk(kind, model.version, index, len(pieces), CODEC, piece) for index, piece in enumerate(pieces)
-    )
+    effects.broadcast.extend(pieces_of(kind, model.version, body))
+
+
+def pieces_of(kind: str, version: str, body: bytes) -> list[ModelChunk]:
+    """Cut a model into pieces as large as the fold takes them."""
+    pieces = [body[start : start + MODEL_BYTES_MAX] for start in range(0, len(body), MODEL_BYTES_MAX)]
+    return [ModelChunk(kind, version, index, len(pieces), CODEC, piece) for index, piece in enumerate(pieces)]
 
 
 def _share_ppm(state: Partition, customers_max: int) -> int:
