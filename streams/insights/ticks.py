@@ -74,18 +74,14 @@ def _by_customer(row: Row) -> tuple[int, Row]:
     return row.customer_hash, row
 
 
-def advance(
-    state: Partition, clock: Clock, complete_to_ms: int, settings: DomainSettings, effects: InsightEffects
-) -> Clock:
-    """Learn the hours and publish at the ticks that `complete_to_ms` has passed, in order of time."""
-    tick_ms = first_tick_ms(clock, settings) if clock.tick_ms is None else clock.tick_ms
-    while tick_ms <= complete_to_ms:
-        clock = _learn(state, clock, tick_ms, effects)
-        _tick(state, clock, tick_ms, settings, effects)
-        next_ms = next_monday_ms(tick_ms, settings.zone)
-        clock = _forget(state, clock, next_ms - WEEK_MS)
-        tick_ms = next_ms
-    return replace(_learn(state, clock, complete_to_ms, effects), tick_ms=tick_ms)
+def advance(state: Partition, clock: Clock, until_ms: int, settings: DomainSettings, effects: InsightEffects) -> Clock:
+    """Learn the hours up to `until_ms`, and publish if it is the next tick; it may not be later than that."""
+    clock = _learn(state, clock, until_ms, effects)
+    if clock.tick_ms != until_ms:
+        return clock
+    _tick(state, clock, until_ms, settings, effects)
+    next_ms = next_monday_ms(until_ms, settings.zone)
+    return replace(_forget(state, clock, next_ms - WEEK_MS), tick_ms=next_ms)
 
 
 def first_tick_ms(clock: Clock, settings: DomainSettings) -> int:
