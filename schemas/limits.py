@@ -15,7 +15,7 @@ from schemas.touchpoint import ITEMS_MAX
 # ------------------------------------------------------------------------------------------------------------- time
 
 TIME_AHEAD_MS_MAX: Final = 5_000
-"""How far a record of the journal may speak of a time after its append, by the clock of the broker that appended it.
+"""How far a record of the journal or of facts may speak of a time after its append, by its broker's clock.
 
 Other brokers stamp touchpoints, and clocks of one cluster that are seconds apart are out of order already.
 """
@@ -193,8 +193,6 @@ ENGAGEMENT_MAX: Final = 1e9
 """Of a panel row. One customer would have to click 128 times a second for 90 days."""
 LATE_MS_MAX: Final = 2 * 86_400_000
 """How far after a record's own append time an hour may be: the door lets a day in, the rest is for clocks and waits."""
-AHEAD_MS_MAX: Final = 5_000
-"""How far after its own append time a record may say that time has come: clocks of brokers differ by less."""
 KPIS_A_STEP: Final = 1_000
 STEPS_A_RECORD: Final = 500
 """After so many KPIs, or hours and days that closed, a record is done and another one goes on: 20 to 50 ms."""

@@ -6,11 +6,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.limits import (
-    AHEAD_MS_MAX,
     COUNTS_TAKEN_MAX,
     ENGAGEMENT_MAX,
     LATE_MS_MAX,
     ROWS_TAKEN_MAX,
+    TIME_AHEAD_MS_MAX,
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
@@ -62,7 +62,7 @@ def too_many(facts: Facts) -> str | None:
 
 
 def _reached_max_ms(appended_ms: int) -> int:
-    return appended_ms + AHEAD_MS_MAX if appended_ms else TIME_MS_MAX
+    return appended_ms + TIME_AHEAD_MS_MAX if appended_ms else TIME_MS_MAX
 
 
 def _is_hour(hour_ms: int, latest_ms: int) -> bool:

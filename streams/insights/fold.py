@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from schemas.limits import SETTINGS_BYTES_MAX, TIME_AHEAD_MS_MAX
+from schemas.insights import Facts
+from schemas.journal import Configured
+from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
 from streams.flows.language.published import fault_of
@@ -43,12 +45,24 @@ from streams.settings import DomainSettings, parse_domain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.insights import Anomaly, Count, Facts
-    from schemas.journal import Configured
+    from schemas.insights import Anomaly, Count
 
 
 class FactsRefused(Refusal):
     """A record of facts cannot be added up."""
+
+
+def fold_record(state: Partition, record: object, appended_ms: int = 0) -> InsightEffects:
+    """Fold one record of the topic, of whatever type; see `fold_facts` and `configured`.
+
+    Raises:
+        FactsRefused: it is neither facts nor settings, or cannot be folded.
+    """
+    if isinstance(record, Facts):
+        return fold_facts(state, record, appended_ms)
+    if isinstance(record, Configured):
+        return configured(state, record)
+    raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
 
 
 def configured(state: Partition, record: Configured) -> InsightEffects:
@@ -97,9 +111,9 @@ def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightE
     given, effects = usable(facts, appended_ms), InsightEffects()
     effects.left_out.update({BAD_HOUR: given.bad_hours, BAD_ROW: given.bad_rows, BAD_TIME: given.bad_times})
     before: Clock = state.get(CLOCK) or Clock()
-    clock, until_ms = before, appended_ms + TIME_AHEAD_MS_MAX
-    if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, until_ms):
-        clock = stepped_back(state, before, until_ms, settings, effects)
+    clock = before
+    if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, appended_ms):
+        clock = stepped_back(state, before, appended_ms, settings, effects)
     _add_stocks(state, given.counts, effects)
     clock = add_counts(state, clock, given.counts, settings.zone, effects)
     clock = add_panel(state, clock, given.panel, effects)

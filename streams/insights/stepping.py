@@ -22,16 +22,19 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 
-def is_ahead(clock: Clock, until_ms: int) -> bool:
+def is_ahead(clock: Clock, appended_ms: int) -> bool:
     """Return whether a partition was complete to a time that the brokers have not reached."""
-    return max([each for each in clock.complete_ms if each is not None], default=0) > until_ms
+    return max([each for each in clock.complete_ms if each is not None], default=0) > appended_ms + TIME_AHEAD_MS_MAX
 
 
 def stepped_back(
-    state: Partition, clock: Clock, until_ms: int, settings: DomainSettings, effects: InsightEffects
+    state: Partition, clock: Clock, appended_ms: int, settings: DomainSettings, effects: InsightEffects
 ) -> Clock:
-    """Return the clock as of `until_ms`, and make the rest of the state follow it."""
-    appended_ms = until_ms - TIME_AHEAD_MS_MAX  # all that is allowed would let nothing smaller count for a while
+    """Return the clock as of the latest time that is allowed, and make the rest of the state follow it.
+
+    What partitions are complete to goes back to `appended_ms`: more would let nothing smaller count for a while.
+    """
+    until_ms = appended_ms + TIME_AHEAD_MS_MAX
     zone, hour_ms = settings.zone, until_ms // HOUR_MS * HOUR_MS
     day_ms = day_start_ms(hour_ms, zone)
     before: Stepped = state.get(STEPPED) or Stepped()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick, TickedModel
-from schemas.limits import SLOT_ROWS_MAX
+from schemas.limits import MODEL_BYTES_MAX, SLOT_ROWS_MAX
 from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.cuts import alike, panel_cuts
 from streams.insights.days import iso_date, next_monday_ms, slot_hour_ms
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 CODEC = "json"
-# well below the size limit of a record, by default 1 MB
-CHUNK_BYTES_MAX = 500_000
 MILLION = 1_000_000
 
 
@@ -76,18 +74,14 @@ def _by_customer(row: Row) -> tuple[int, Row]:
     return row.customer_hash, row
 
 
-def advance(
-    state: Partition, clock: Clock, complete_to_ms: int, settings: DomainSettings, effects: InsightEffects
-) -> Clock:
-    """Learn the hours and publish at the ticks that `complete_to_ms` has passed, in order of time."""
-    tick_ms = first_tick_ms(clock, settings) if clock.tick_ms is None else clock.tick_ms
-    while tick_ms <= complete_to_ms:
-        clock = _learn(state, clock, tick_ms, effects)
-        _tick(state, clock, tick_ms, settings, effects)
-        next_ms = next_monday_ms(tick_ms, settings.zone)
-        clock = _forget(state, clock, next_ms - WEEK_MS)
-        tick_ms = next_ms
-    return replace(_learn(state, clock, complete_to_ms, effects), tick_ms=tick_ms)
+def advance(state: Partition, clock: Clock, until_ms: int, settings: DomainSettings, effects: InsightEffects) -> Clock:
+    """Learn the hours up to `until_ms`, and publish if it is the next tick; it may not be later than that."""
+    clock = _learn(state, clock, until_ms, effects)
+    if clock.tick_ms != until_ms:
+        return clock
+    _tick(state, clock, until_ms, settings, effects)
+    next_ms = next_monday_ms(until_ms, settings.zone)
+    return replace(_forget(state, clock, next_ms - WEEK_MS), tick_ms=next_ms)
 
 
 def first_tick_ms(clock: Clock, settings: DomainSettings) -> int:
@@ -211,10 +205,13 @@ def _same(kind: str, version: str | None, reason: str) -> Published:
 def _announce(published: Published, model: CutsModel | ClusterModel, tick_ms: int, effects: InsightEffects) -> None:
     kind, body = published.ticked.kind, msgspec.json.encode(model)
     effects.models.append(Model(kind, model.version, tick_ms, CODEC, body, published.library, FEATURES_VERSION))
-    pieces = [body[start : start + CHUNK_BYTES_MAX] for start in range(0, len(body), CHUNK_BYTES_MAX)]
-    effects.broadcast.extend(
-        ModelChunk(kind, model.version, index, len(pieces), CODEC, piece) for index, piece in enumerate(pieces)
-    )
+    effects.broadcast.extend(pieces_of(kind, model.version, body))
+
+
+def pieces_of(kind: str, version: str, body: bytes) -> list[ModelChunk]:
+    """Cut a model into pieces as large as the fold takes them."""
+    pieces = [body[start : start + MODEL_BYTES_MAX] for start in range(0, len(body), MODEL_BYTES_MAX)]
+    return [ModelChunk(kind, version, index, len(pieces), CODEC, piece) for index, piece in enumerate(pieces)]
 
 
 def _share_ppm(state: Partition, customers_max: int) -> int:

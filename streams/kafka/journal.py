@@ -82,6 +82,11 @@ def read_record(message: Message, wire: Wire) -> Record:
     return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
 
 
+def is_copied(message: Message) -> bool:
+    """Return whether a record was copied from another prefix, or repeats an output from there."""
+    return any(name == COPIED for name, _ in readable_headers(message))
+
+
 def appended_ms(message: Message) -> int:
     """Return when a broker appended a record, by the broker's clock; 0: no broker said so."""
     kind, stamped_ms = message.timestamp()

@@ -10,8 +10,7 @@ from schemas.outputs import DeadLetter
 from schemas.units import HOUR_MS
 from schemas.wire import WireError
 from streams.fold.timers import TIMER
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED
+from streams.kafka.journal import is_copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,11 +32,15 @@ class Marked(NamedTuple):
 
 
 class Letters:
-    """Dead letters of the fold, by journal partition and offset, as far back as the topic still has them."""
+    """Dead letters of the fold and of insights, as far back as the topic still has them."""
 
     def __init__(self, messages: Iterable[Message], wire: Wire) -> None:
         """`messages` are those of `dead-letters`; what is no letter is passed over."""
         self.offsets: defaultdict[int, set[int]] = defaultdict(set)
+        """By journal partition: what the fold set aside."""
+        self.of_facts: set[int] = set()
+        """What insights set aside."""
+        self._wire = wire
         self._since_ms: int | None = None
         """No mark written after this has a letter that is gone; None: nobody knows."""
         for message in messages:
@@ -47,8 +50,11 @@ class Letters:
                 letter = wire.decode_as(DeadLetter, message.value() or b"")
             except WireError:
                 continue
-            # a copied letter names an offset of the prefix from which it comes
-            if letter.stage == "fold" and not letter.source_topic.startswith(TIMER) and not _is_copy(message):
+            if is_copied(message):
+                continue  # it names an offset of the prefix from which it comes
+            if letter.stage == "insights":
+                self.of_facts.add(letter.source_offset)
+            elif letter.stage == "fold" and not letter.source_topic.startswith(TIMER):
                 self.offsets[letter.source_partition].add(letter.source_offset)
 
     def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> dict[int, Marked]:
@@ -61,6 +67,10 @@ class Letters:
     def set_aside(self, partition: int, marks: Mapping[int, Marked]) -> set[int]:
         """Return the offsets to leave out: those with a letter, and those with a mark that may have had one."""
         return self.offsets[partition] | (marks.keys() - self.unfounded(partition, marks).keys())
+
+    def left_out(self, partition: int, messages: Iterable[Message]) -> set[int]:
+        """Return the same for the marks in `messages`, which are those of one partition of the journal."""
+        return self.set_aside(partition, marked(messages, self._wire))
 
 
 def marked(messages: Iterable[Message], wire: Wire) -> dict[int, Marked]:
@@ -82,7 +92,3 @@ def read_mark(message: Message, wire: Wire) -> SetAside | None:
         return wire.decode_as(SetAside, value)
     except WireError:
         return None
-
-
-def _is_copy(message: Message) -> bool:
-    return any(name == COPIED for name, _ in readable_headers(message))

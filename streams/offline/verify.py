@@ -85,7 +85,7 @@ def fold_hashes(records: Records, partitions: int, wire: Wire) -> dict[str, str]
     digests = _Digests()
     letters = Letters(records.read(LETTERS, 0), wire)
     for partition in range(partitions):
-        left_out = letters.set_aside(partition, marked(records.read("journal", partition), wire))
+        left_out = letters.left_out(partition, records.read("journal", partition))
         digests.take(refold(records.read("journal", partition), wire, left_out), partition)
     return digests.hashes()
 

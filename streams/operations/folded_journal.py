@@ -9,7 +9,7 @@ import msgspec
 
 from streams.offline.journal import is_in
 from streams.offline.journal_file import write_journal
-from streams.offline.marks import Letters, marked
+from streams.offline.marks import Letters
 from streams.offline.verify import fold_hashes, verify
 
 if TYPE_CHECKING:
@@ -102,7 +102,6 @@ class PrefixJournal:
     def __init__(self, prefix: Prefix) -> None:
         self._folded = FoldedPrefix(prefix)
         self._letters = Letters(prefix.read("dead_letters", 0), prefix.wire)
-        self._wire = prefix.wire
         self._left_out: dict[int, set[int]] = {}
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
@@ -115,8 +114,8 @@ class PrefixJournal:
     def _records(self, partition: int, start: int, end: int) -> Iterator[Message]:
         left_out = self._left_out.get(partition)
         if left_out is None:
-            marks = marked(self._folded.journal(partition, start, end), self._wire)
-            left_out = self._left_out[partition] = self._letters.set_aside(partition, marks)
+            left_out = self._letters.left_out(partition, self._folded.journal(partition, start, end))
+            self._left_out[partition] = left_out
         for message in self._folded.journal(partition, start, end):
             if message.offset() not in left_out:
                 yield message

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas.journal import RULES
 from schemas.wire import SINGLE_OBJECT
 from streams.kafka.config import PATIENT_SECONDS, reader_config
-from streams.kafka.reader import read_committed
+from streams.kafka.reader import last_committed, read_committed
 from streams.operations.create import read_published
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from confluent_kafka import Message
 
@@ -38,16 +39,31 @@ class Prefix:
         name, begin = getattr(Topics(self.settings.prefix), topic), {partition: start} if start else None
         return read_committed(self.settings.brokers, name, self.settings.kafka, [partition], begin)
 
-    def folded_to(self) -> tuple[int, ...]:
-        """Return by journal partition the offset that workers have committed; 0 before the first commit."""
-        journal = Topics(self.settings.prefix).journal
-        asked = [TopicPartition(journal, number) for number in range(self.domain.journal_partitions)]
+    def last(self, topic: str, partition: int) -> Message | None:
+        """Return the last record of one partition; None: there is none."""
+        name = getattr(Topics(self.settings.prefix), topic)
+        return last_committed(self.settings.brokers, name, partition, self.settings.kafka)
+
+    def committed(self, places: Sequence[TopicPartition]) -> list[int]:
+        """Return the offsets that workers have committed, in the order of `places`; 0 before the first commit."""
         # of the workers' group, without joining it; the answer waits for open transactions
         consumer = Consumer(reader_config(self.settings.brokers, self.settings.kafka, self.settings.prefix))
         try:
-            return tuple(max(place.offset, 0) for place in consumer.committed(asked, timeout=PATIENT_SECONDS))
+            return [max(place.offset, 0) for place in consumer.committed(list(places), timeout=PATIENT_SECONDS)]
         finally:
             consumer.close()
+
+    def folded_to(self) -> tuple[int, ...]:
+        """Return by journal partition the offset that workers have committed."""
+        journal = Topics(self.settings.prefix).journal
+        return tuple(self.committed([TopicPartition(journal, n) for n in range(self.domain.journal_partitions)]))
+
+    def members(self) -> int:
+        """Return how many workers are in the group."""
+        name = self.settings.prefix
+        admin = AdminClient({**self.settings.kafka, "bootstrap.servers": self.settings.brokers})
+        asked = admin.describe_consumer_groups([name], request_timeout=PATIENT_SECONDS)
+        return len(asked[name].result().members)
 
 
 def open_prefix(settings: WorkerSettings) -> Prefix:

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from itertools import chain, takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import TopicPartition
 
-from schemas.insights import Facts
-from schemas.journal import Configured
-from schemas.outputs import DeadLetter
-from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.engine.local_state import REBUILDING, UNFINISHED
-from streams.insights.fold import configured, fold_facts
+from streams.fold.attempt import as_it_is, attempt
+from streams.insights.fold import fold_record
 from streams.insights.state import InsightCodec
-from streams.kafka.config import PATIENT_SECONDS, reader_config
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED, appended_ms
+from streams.kafka.journal import appended_ms, is_copied
 from streams.kafka.publisher import Publisher, in_chunks
-from streams.offline.marks import Letters, marked
+from streams.offline.marks import Letters
 from streams.offline.refold import refold
 from streams.operations.folded_journal import FoldedPrefix
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from confluent_kafka import Message
 
+    from streams.insights.effects import InsightEffects
     from streams.operations.prefix import Prefix
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""
+_COMMIT_EVERY = 10_000
+"""Facts after which what they changed goes into the state."""
+_MARKS = 2
+"""Records around the state: one that it is being written, and one that it is whole."""
+
+_Record: TypeAlias = tuple[bytes | None, bytes | None]
+"""A key and a value."""
 
 
 class CannotRebuild(Exception):
     """It cannot be done; the message says why and what to do."""
+
+
+class _Changelog(NamedTuple):
+    """A partition of a changelog as it was read."""
+
+    topic: str
+    number: int
+    last: _Record | None
+    """Its last record; None: there is none."""
+    is_empty: bool
+    """It holds nothing, or only what a rebuild that was killed has written."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -55,102 +68,98 @@ def rebuild(prefix: Prefix) -> Rebuilt:
     What is written begins and ends with a mark, so that no worker starts on a half.
 
     Raises:
-        CannotRebuild: workers run, no changelog is empty, or the facts do not hold all that insights know.
+        CannotRebuild: workers run, no changelog is empty, another rebuild writes too, or the facts do not hold all that
+            insights know.
     """
     _check_no_worker(prefix)
-    partitions = range(prefix.domain.journal_partitions)
-    profiles = [number for number in partitions if _is_empty(prefix, "profiles_changelog", number)]
-    has_insights = _is_empty(prefix, "insights_changelog", 0)
-    if not profiles and not has_insights:
+    # made before changelogs are read: it ends an earlier rebuild, so that all that one committed is there to read
+    publisher = Publisher(prefix.settings, "rebuild")
+    read = [_read(prefix, "profiles_changelog", number) for number in range(prefix.domain.journal_partitions)]
+    profiles = [each for each in read if each.is_empty]
+    insights = _read(prefix, "insights_changelog", 0)
+    if not profiles and not insights.is_empty:
         raise CannotRebuild(
             f"no changelog of prefix {prefix.settings.prefix} is empty: delete the one that lost records, and run"
             " `touchstream topics create`"
         )
-    publisher = Publisher(prefix.settings, "rebuild")
     folded, letters = FoldedPrefix(prefix), Letters(prefix.read("dead_letters", 0), prefix.wire)
-    count = 0
-    for number in profiles:
-        left_out = letters.set_aside(number, marked(folded.read("journal", number), prefix.wire))
-        contents = refold(folded.read("journal", number), prefix.wire, left_out)
-        count += _write(publisher, prefix, "profiles_changelog", number, contents.state)
-    insights = _write(publisher, prefix, "insights_changelog", 0, _insights(prefix)) if has_insights else 0
-    return Rebuilt(count, insights)
+    of_profiles = of_insights = 0
+    for each in profiles:
+        left_out = letters.left_out(each.number, folded.read("journal", each.number))
+        contents = refold(folded.read("journal", each.number), prefix.wire, left_out)
+        of_profiles += _write(publisher, prefix, each, contents.state)
+    if insights.is_empty:
+        of_insights = _write(publisher, prefix, insights, _insights(prefix, letters.of_facts))
+    return Rebuilt(of_profiles, of_insights)
 
 
-def _write(publisher: Publisher, prefix: Prefix, topic: str, number: int, state: MemoryStore) -> int:
-    name = getattr(Topics(prefix.settings.prefix), topic)
-    count = 0
-    with publisher.transaction():
-        publisher.send(name, number, REBUILDING, UNFINISHED)
-    for chunk in in_chunks(state.items(), lambda record: len(record[1]), _RECORDS_MAX):
+def _read(prefix: Prefix, topic: str, number: int) -> _Changelog:
+    message = mark = None
+    for message in prefix.read(topic, number):
+        if message.key() == REBUILDING:
+            mark = message.value()
+    return _Changelog(topic, number, _record_of(message), is_empty=message is None or mark is not None)
+
+
+def _write(publisher: Publisher, prefix: Prefix, changelog: _Changelog, state: MemoryStore) -> int:
+    """Write the state behind the last record that was read, and nothing behind what anyone else wrote since."""
+    name = getattr(Topics(prefix.settings.prefix), changelog.topic)
+    number, last, count = changelog.number, changelog.last, 0
+    chunks = in_chunks(state.items(), lambda record: len(record[1]), _RECORDS_MAX)
+    parts: Iterator[Sequence[_Record]] = chain([[(REBUILDING, UNFINISHED)]], chunks, [[(REBUILDING, None)]])
+    for part in parts:
+        # another rebuild may have come in between
+        if publisher.renew() and _record_of(prefix.last(changelog.topic, number)) != last:
+            raise CannotRebuild(f"another command wrote to {name}-{number} meanwhile: run this one again, alone")
         with publisher.transaction():
-            for key, value in chunk:
+            for key, value in part:
                 publisher.send(name, number, key, value)
-        count += len(chunk)
-    with publisher.transaction():
-        publisher.send(name, number, REBUILDING, None)
-    return count
+        last, count = part[-1], count + len(part)
+    return count - _MARKS
 
 
-def _is_empty(prefix: Prefix, topic: str, number: int) -> bool:
-    """Return whether a changelog holds nothing, or what a rebuild that was killed has written."""
-    first = next(iter(prefix.read(topic, number)), None)
-    if first is None:
-        return True
-    last = [message.value() for message in prefix.read(topic, number) if message.key() == REBUILDING]
-    return bool(last) and last[-1] is not None
+def _record_of(message: Message | None) -> _Record | None:
+    return None if message is None else (message.key(), message.value())
 
 
-def _insights(prefix: Prefix) -> MemoryStore:
+def _insights(prefix: Prefix, left_out: Collection[int]) -> MemoryStore:
     """Fold the facts again, as far as workers have; without those that they set aside."""
     store = MemoryStore()
     overlay: Overlay[Any] = Overlay(store, InsightCodec())
-    letters = _letters_of_insights(prefix)
+    count = 0
+
+    def folded(message: Message) -> InsightEffects:
+        overlay.savepoint()
+        return fold_record(overlay, prefix.wire.decode(message.value() or b""), appended_ms(message))
+
     for message in _folded_facts(prefix):
-        if COPIED in dict(readable_headers(message)):
+        if is_copied(message):
             raise CannotRebuild(
                 f"{Topics(prefix.settings.prefix).insights_changelog} cannot be written again: the prefix is a copy."
                 " Part of what its insights knew is in the prefix that it was copied from"
             )
-        if message.offset() in letters:
+        if message.offset() in left_out:
             continue
-        record = prefix.wire.decode(message.value() or b"")
-        if isinstance(record, Facts):
-            fold_facts(overlay, record, appended_ms(message))
-        elif isinstance(record, Configured):
-            configured(overlay, record)
-    overlay.freeze()
-    overlay.committed(1)
+        # one that was refused then is refused again, though its letter may be gone
+        attempt(folded, as_it_is, message, overlay.roll_back)
+        count += 1
+        if count % _COMMIT_EVERY == 0:
+            _commit(overlay, count)
+    _commit(overlay, count)
     return store
 
 
+def _commit(overlay: Overlay[Any], count: int) -> None:
+    overlay.freeze()
+    overlay.committed(count)
+
+
 def _folded_facts(prefix: Prefix) -> Iterator[Message]:
-    place = TopicPartition(Topics(prefix.settings.prefix).facts, 0)
-    # of the workers' group, without joining it
-    consumer = Consumer(reader_config(prefix.settings.brokers, prefix.settings.kafka, prefix.settings.prefix))
-    try:
-        [committed] = consumer.committed([place], timeout=PATIENT_SECONDS)
-    finally:
-        consumer.close()
-    for message in prefix.read("facts", 0):
-        if (message.offset() or 0) < committed.offset:
-            yield message
-
-
-def _letters_of_insights(prefix: Prefix) -> set[int]:
-    found = set()
-    for message in prefix.read("dead_letters", 0):
-        with suppress(WireError):
-            letter = prefix.wire.decode_as(DeadLetter, message.value() or b"")
-            if letter.stage == "insights":
-                found.add(letter.source_offset)
-    return found
+    [end] = prefix.committed([TopicPartition(Topics(prefix.settings.prefix).facts, 0)])
+    return takewhile(lambda message: (message.offset() or 0) < end, prefix.read("facts", 0))
 
 
 def _check_no_worker(prefix: Prefix) -> None:
-    settings = prefix.settings
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
-    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
-    members = len(asked[settings.prefix].result().members)
+    members = prefix.members()
     if members:
-        raise CannotRebuild(f"{members} workers of prefix {settings.prefix} are running: stop them first")
+        raise CannotRebuild(f"{members} workers of prefix {prefix.settings.prefix} are running: stop them first")

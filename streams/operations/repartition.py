@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.insights.state import CLOCK, SETTINGS, Clock, InsightCodec, Settings
-from streams.kafka.config import PATIENT_SECONDS, reader_config
-from streams.kafka.journal import APPENDED, COPIED
+from streams.kafka.config import PATIENT_SECONDS
+from streams.kafka.headers import headers_of
+from streams.kafka.journal import APPENDED, COPIED, appended_ms
 from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import last_committed, read_committed
 from streams.kafka.topics import message_limits, partition_counts
-from streams.offline.marks import Letters, marked, read_mark
+from streams.offline.marks import Letters, read_mark
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
 from streams.settings import parse_domain
@@ -81,7 +82,7 @@ def repartition(
     journal = 0
     for number in range(before):
         parts = range(number, partitions, before)
-        left_out = letters.set_aside(number, marked(source.read("journal", number), source.wire))
+        left_out = letters.left_out(number, source.read("journal", number))
         journal += _copy(publisher, target, "journal", parts, _records(source, number, parts, left_out))
         on_partition(number)
     _copy_insights(publisher, source, target, domain)
@@ -134,9 +135,9 @@ def _records(source: Prefix, number: int, parts: range, left_out: Collection[int
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
     """Return the headers of the copy, with the time at which the first original was appended."""
-    headers = [(name, value or b"") for name, value in message.headers() or () if name != COPIED]
-    kind, stamped_ms = message.timestamp()
-    if kind == TIMESTAMP_LOG_APPEND_TIME and APPENDED not in dict(headers):
+    headers = [(name, value or b"") for name, value in headers_of(message) if name != COPIED]
+    stamped_ms = appended_ms(message)
+    if stamped_ms and APPENDED not in dict(headers):
         headers.append((APPENDED, stamped_ms.to_bytes(_LONG_BYTES, "big")))
     return headers
 
@@ -194,7 +195,7 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
     last = last_committed(target.brokers, topic, number, target.kafka)
     if last is None:
         return -1
-    copied = dict(last.headers() or ()).get(COPIED)
+    copied = dict(headers_of(last)).get(COPIED)
     if copied is None:
         raise CannotRepartition(
             f"prefix {target.prefix} is in use, or was finished before: {topic} holds records that are not copies"
@@ -205,9 +206,7 @@ def _reached(target: WorkerSettings, topic: str, number: int) -> int:
 def _check_rest(source: Prefix) -> None:
     """Check that everything collected is folded and that no worker runs."""
     settings, topics = source.settings, Topics(source.settings.prefix)
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.brokers})
-    asked = admin.describe_consumer_groups([settings.prefix], request_timeout=PATIENT_SECONDS)
-    members = len(asked[settings.prefix].result().members)
+    members = source.members()
     if members:
         raise CannotRepartition(
             f"{members} workers of prefix {settings.prefix} are running: let them finish all records, then stop them"
@@ -218,15 +217,10 @@ def _check_rest(source: Prefix) -> None:
         for topic in (topics.touchpoints, topics.journal, topics.facts)
         for number in range(counts[topic])
     ]
-    consumer = Consumer(reader_config(settings.brokers, settings.kafka, settings.prefix))
-    try:
-        committed = consumer.committed(places, timeout=PATIENT_SECONDS)
-    finally:
-        consumer.close()
-    for place in committed:
-        start = {place.partition: max(place.offset, 0)}
+    for place, offset in zip(places, source.committed(places), strict=True):
+        start = {place.partition: offset}
         if next(read_committed(settings.brokers, place.topic, settings.kafka, [place.partition], start), None):
             raise CannotRepartition(
-                f"{place.topic}-{place.partition} has unprocessed records from offset {start[place.partition]} on: "
+                f"{place.topic}-{place.partition} has unprocessed records from offset {offset} on: "
                 "start the workers, let them finish, then stop them"
             )

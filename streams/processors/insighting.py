@@ -7,13 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.insights import Facts
-from schemas.journal import Configured
 from schemas.limits import LETTER_BYTES_MAX
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt
-from streams.insights.fold import FactsRefused, configured, fold_facts
-from streams.kafka.headers import readable_headers
-from streams.kafka.journal import COPIED, appended_ms
+from streams.insights.fold import fold_record
+from streams.kafka.journal import appended_ms, is_copied
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.profiles.effects import sized
 
@@ -70,7 +68,7 @@ class Insighting:
             if aside and message.offset() in aside:
                 yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)
                 continue
-            if COPIED in dict(readable_headers(message)):
+            if is_copied(message):
                 continue  # the state that was copied with the journal has counted it already
             outcome = attempt(partial(self._folded, overlay), as_it_is, message, overlay.roll_back)
             if isinstance(outcome, Refused):
@@ -86,13 +84,7 @@ class Insighting:
     def _folded(self, overlay: Overlay[Any], message: Message) -> tuple[InsightEffects, list[Output]]:
         """Do everything with a record that may fail because of it."""
         overlay.savepoint()
-        record = self._wire.decode(message.value() or b"")
-        if isinstance(record, Facts):
-            effects = fold_facts(overlay, record, appended_ms(message))
-        elif isinstance(record, Configured):
-            effects = configured(overlay, record)
-        else:
-            raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
+        effects = fold_record(overlay, self._wire.decode(message.value() or b""), appended_ms(message))
         return effects, list(self._outputs(effects))
 
     def _letter(self, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX) -> Output:

@@ -34,14 +34,14 @@ def with_hanging(batch, *given):
     bind(batch, *given)
 
 streams.engine.batch.Batch.bind = with_hanging
-fold_facts = streams.processors.insighting.fold_facts
+fold_record = streams.processors.insighting.fold_record
 
-def folded(state, facts, *given):
-    if any(each.name == "revenue_minor" and each.value % 1_000 == 77 for each in facts.counts):
+def folded(state, record, *given):
+    if any(each.name == "revenue_minor" and each.value % 1_000 == 77 for each in getattr(record, "counts", ())):
         a_pattern_that_backtracks()
-    return fold_facts(state, facts, *given)
+    return fold_record(state, record, *given)
 
-streams.processors.insighting.fold_facts = folded
+streams.processors.insighting.fold_record = folded
 TRIES = "import os; exec(os.environ['HANGS']); from streams.__main__ import main; main()"
 streams.app.TRIAL = (sys.executable, "-c", TRIES, "try-records")
 '''

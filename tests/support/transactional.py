@@ -32,6 +32,8 @@ class Brokers:
         self.config: dict[str, Any] = {}
         """Of the newest."""
         self.on_made: Callable[[Brokers], None] = lambda _: None
+        self.records: defaultdict[tuple[str, int], list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
+        """Keys and values that were committed, by topic and partition."""
         self.offsets: dict[tuple[str, int], int] = {}
         """What the group has committed, as it is asked for."""
 
@@ -57,11 +59,15 @@ class Brokers:
 class _Producer:
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
+        self._open: list[tuple[tuple[str, int], tuple[bytes | None, bytes | None]]] = []
 
     def __len__(self) -> int:
         return 0
 
     def list_topics(self, **_: float) -> None: ...
+
+    def produce(self, topic: str, value: bytes | None, key: bytes | None, partition: int, **_: object) -> None:
+        self._open.append(((topic, partition), (key, value)))
 
     def poll(self, *_: object) -> int:
         return 0
@@ -80,9 +86,13 @@ class _Producer:
 
     def commit_transaction(self, *_: object) -> None:
         self._brokers.take("commit_transaction")
+        for place, record in self._open:
+            self._brokers.records[place].append(record)
+        self._open.clear()
 
     def abort_transaction(self, *_: object) -> None:
         self._brokers.take("abort_transaction")
+        self._open.clear()
 
 
 class _Consumer:

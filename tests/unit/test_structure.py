@@ -38,6 +38,7 @@ WAYS = (
     "processors/insighting",
     "offline/refold",
     "offline/backtest",
+    "operations/rebuild",
     "fold/memory",
 )
 ENGINE = "streams/engine/"
@@ -143,7 +144,7 @@ def test_what_a_fold_raises_is_caught_in_one_place() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_to_fold_a_record_goes_through_that_place(way: str) -> None:
-    """Live in every agent, folded again by `verify`, tried by `backtest`, and in memory, as stories are."""
+    """Live in agents, folded again by `verify` and `rebuild`, tried by `backtest`, and in memory, as stories are."""
     place = module_name(ROOT / FOLDS_ARE_ATTEMPTED_IN)
     path: Path = ROOT / "streams" / f"{way}.py"
     assert (place, "attempt") in set(imported_names(tree_of(path)))

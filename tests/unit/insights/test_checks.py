@@ -8,7 +8,7 @@ import pytest
 
 from schemas.insights import Count, PanelRow
 from schemas.journal import Configured
-from schemas.limits import AHEAD_MS_MAX, COUNTS_TAKEN_MAX, ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, ROWS_TAKEN_MAX
+from schemas.limits import COUNTS_TAKEN_MAX, ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, ROWS_TAKEN_MAX, TIME_AHEAD_MS_MAX
 from streams.insights.effects import BAD_HOUR, BAD_ROW, BAD_TIME
 from streams.insights.fold import FactsRefused, configured
 from streams.insights.state import CLOCK, Clock
@@ -33,7 +33,7 @@ def test_an_absurd_hour_is_left_out_and_the_rest_of_its_record_counts(hour_ms: i
     assert final(effects.kpis)["orders", "hour", MONDAY, ""] == (1, 1)
 
 
-@pytest.mark.parametrize("to", [-1, 0, LONG_MIN, NOW + AHEAD_MS_MAX + 1, LONG_MAX])
+@pytest.mark.parametrize("to", [-1, 0, LONG_MIN, NOW + TIME_AHEAD_MS_MAX + 1, LONG_MAX])
 def test_a_record_moves_time_no_further_than_its_own_append_time(to: int) -> None:
     state = a_partition()
     effects = fold_to_end(state, facts(*counts(MONDAY, orders=1), to=to), NOW)
@@ -42,7 +42,7 @@ def test_a_record_moves_time_no_further_than_its_own_append_time(to: int) -> Non
     clock = state.get(CLOCK)
     assert isinstance(clock, Clock)
     assert clock.complete_ms == ()
-    told = fold_to_end(state, facts(to=NOW + AHEAD_MS_MAX), NOW)
+    told = fold_to_end(state, facts(to=NOW + TIME_AHEAD_MS_MAX), NOW)
     assert final(told.kpis)["orders", "hour", MONDAY, ""] == (1, 1)
 
 

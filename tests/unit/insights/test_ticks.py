@@ -10,12 +10,13 @@ import pytest
 
 from schemas.insights import Count, PanelRow
 from schemas.journal import ModelChunk, ModelTick
-from schemas.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, TIME_MS_MAX
+from schemas.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, MODEL_BYTES_MAX, TIME_MS_MAX
 from schemas.units import WEEK_MS
 from streams.insights.cuts import panel_cuts
 from streams.insights.effects import LATE_ROW
 from streams.insights.fold import versions
 from streams.insights.state import slot_key
+from streams.insights.ticks import pieces_of
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import Cuts
@@ -32,6 +33,7 @@ from tests.support.insights import (
     fold_to_end,
     ticks_of,
 )
+from tests.support.world import World
 
 if TYPE_CHECKING:
     from streams.insights.effects import InsightEffects
@@ -105,6 +107,17 @@ def test_models_come_in_chunks_before_the_tick_that_names_them() -> None:
     (model,) = effects[-1].models
     assert (model.kind, model.version, model.body) == ("cuts", "cuts-2024-01-08", chunk.body)
     assert versions(state) == {"cuts": "cuts-2024-01-08", "clusters": None}
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(1, 1), (MODEL_BYTES_MAX, 1), (MODEL_BYTES_MAX + 1, 2), (350_000, 4)])
+def test_a_large_model_comes_in_pieces_that_the_fold_takes(size: int, pieces: int) -> None:
+    body = bytes(range(250)) * (size // 250) + bytes(size % 250)
+    chunks = pieces_of("clusters", "clusters-2024-01-08", body)
+    assert [(chunk.index, chunk.count) for chunk in chunks] == [(index, pieces) for index in range(pieces)]
+    world = World()
+    for chunk in chunks:
+        world.append("", chunk)
+    assert b"".join(chunk.body for chunk in chunks) == body
 
 
 def test_cuts_are_those_of_the_rows_of_the_last_168_hours() -> None:

@@ -145,5 +145,13 @@ def test_letters_of_another_prefix_and_rubbish_among_them_count_for_nothing() ->
     assert Letters(cast("list[Message]", messages), SINGLE_OBJECT).set_aside(0, {}) == set()
 
 
+def test_letters_of_insights_are_known_apart_from_those_of_the_fold() -> None:
+    of_facts = [encode(DeadLetter("raised", "", "insights", "memory.facts", 0, offset)) for offset in (4, 5)]
+    messages = [Kept(None, of_facts[0], (), 0), Kept(None, of_facts[1], ((COPIED, bytes(8)),), 1)]
+    letters = Letters(cast("list[Message]", messages), SINGLE_OBJECT)
+    assert letters.of_facts == {4}
+    assert letters.left_out(0, []) == set()
+
+
 def _mark(message: Kept) -> SetAside | None:
     return read_mark(cast("Message", message), SINGLE_OBJECT)
