@@ -10,9 +10,9 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from state.store import NO_POSITION, StateUnreadable
-from streams.engine.errors import ChangelogLost, OffsetMissing, RecordsLost
+from streams.engine.errors import ChangelogLost, OffsetMissing
 from streams.engine.local_state import REBUILDING, WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
-from streams.engine.positions import SHRUNK
+from streams.engine.positions import check_reached
 from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
 
@@ -154,11 +154,7 @@ def _check_and_mark(store: Store, changelog: Changelog) -> None:
 def _first_left(wanted: Restoration, uncommitted: Consumer, committed: int) -> int:
     """Return the committed offset, or the first one that is left of the input; raise what `on_lost` does."""
     low, high = watermarks(uncommitted, wanted.place)
-    name = f"{wanted.source.topic}-{wanted.number}"
-    if committed > high:
-        raise RecordsLost(
-            f"{name} ends at offset {high}, but group {wanted.settings.group} has come to {committed}: {SHRUNK}"
-        )
+    check_reached(wanted.place, committed, high)
     if low <= max(committed, 0):
         return committed
     wanted.on_lost(max(committed, 0), low)
