@@ -91,8 +91,7 @@ def _read(found: _Type, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
     try:
         return found.read(value)
     except (Malformed, IndexError, UnicodeDecodeError, StructError) as error:
-        reason = "too_many" if isinstance(error, TooMany) else "malformed"
-        raise WireError(reason, f"{found.name}: {error}") from None
+        raise WireError("too_many" if isinstance(error, TooMany) else "malformed", f"{found.name}: {error}") from None
 
 
 class Wire:

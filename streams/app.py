@@ -12,7 +12,7 @@ from streams.engine.inputs import Input
 from streams.engine.settings import EngineSettings
 from streams.engine.status import Status
 from streams.engine.trial import TrialProcess
-from streams.fold.attempt import MUST_STOP
+from streams.fold.attempt import HUNG, MUST_STOP, RAISED
 from streams.fold.partition_state import JournalCodec
 from streams.insights.fold import open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
@@ -31,49 +31,53 @@ if TYPE_CHECKING:
     from streams.operations.prefix import Prefix
     from streams.settings import DomainSettings, WorkerSettings
 
+_OF_ANY_RECORD = (
+    "malformed",
+    "unknown_schema",
+    "not_avro",
+    "unexpected_type",
+    "too_many",
+    "too_large",
+    RAISED,
+    HUNG,
+    NOT_COMMITTED,
+)
 REASONS = {
     "collect": (
-        "malformed",
-        "unknown_schema",
-        "not_avro",
+        *_OF_ANY_RECORD,
+        "empty",
         "unknown_type",
+        "no_event_id",
+        "no_customer",
+        "no_order",
+        "no_spend",
+        "no_consent",
         "time_out_of_range",
         "amount_out_of_range",
-        "no_customer",
-        "too_large",
-        "raised",
-        "hung",
-        NOT_COMMITTED,
+        "bad_currency",
+        "bad_email_hash",
+        "too_long",
+        "mark_in_wall_prefix",
     ),
     "fold": (
-        "malformed",
-        "unknown_schema",
-        "not_avro",
-        "unexpected_type",
+        *_OF_ANY_RECORD,
         "not_configured",
         "identity_loop",
         "ahead_of_time",
         "no_append_time",
         "timer_failed",
-        "too_large",
-        "raised",
-        "hung",
-        NOT_COMMITTED,
-    ),
-    "insights": (
-        "malformed",
-        "unknown_schema",
-        "not_avro",
-        "unexpected_type",
-        "not_configured",
+        "too_long",
+        "bad_settings",
+        "bad_key",
+        "bad_profile",
+        "bad_link",
+        "bad_model",
+        "no_consent",
         "unknown_partition",
-        "too_large",
-        "raised",
-        "hung",
-        NOT_COMMITTED,
     ),
+    "insights": (*_OF_ANY_RECORD, "not_configured", "unknown_partition", "bad_settings", "other_prefix"),
 }
-
+"""Of dead letters, by stage. A rise from nothing would not show, so each is counted from 0 on."""
 
 TRIAL = (sys.executable, "-m", "streams", "try-records")
 """The command that tries records alone: streams.worker.try_records."""

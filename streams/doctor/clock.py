@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaException
+from confluent_kafka import KafkaException
 
 from streams.doctor.finding import fail, ok, warn
+from streams.kafka.journal import appended_ms
 from streams.kafka.transactional import TransactionalProducer
 from streams.processors.collecting import MARGIN_MS
 from streams.topics import command_id
@@ -107,8 +108,8 @@ def _probe(producer: Producer, topic: str, broker: int, partition: int, now_ms: 
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is not None:
             raise KafkaException(error)
-        kind, stamp = message.timestamp()
-        if kind == TIMESTAMP_LOG_APPEND_TIME:
+        stamp = appended_ms(message)
+        if stamp:
             stamps.append(stamp)
 
     sent_ms = now_ms()

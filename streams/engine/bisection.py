@@ -11,7 +11,7 @@ the record was not at fault.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -29,6 +29,15 @@ NOT_COMMITTED = "not_committed"
 _log = structlog.get_logger(__name__)
 
 
+class _Search(NamedTuple):
+    """What is suspected in a partition."""
+
+    size: int
+    """How many records go into one cycle."""
+    end: int
+    """Offset after the suspected records."""
+
+
 class Bisection:
     """Which records may be in a cycle together, and which are condemned; called with the cycle's lock held."""
 
@@ -39,20 +48,13 @@ class Bisection:
         """In a row, of cycles or of the one record that is left."""
         self._alone: tuple[PartitionId, int] | None = None
         """The record that failed last, if it was alone."""
-        self._sizes: dict[PartitionId, int] = {}
-        """How many records of a suspected partition go into one cycle."""
-        self._ends: dict[PartitionId, int] = {}
-        """Offset after the suspected records."""
+        self._searches: dict[PartitionId, _Search] = {}
         self._condemned: dict[PartitionId, dict[int, Condemned]] = {}
 
     @property
     def is_searching(self) -> bool:
         """Return whether each cycle is to take one batch alone."""
-        return bool(self._ends)
-
-    def condemn(self, place: PartitionId, offset: int, condemned: Condemned) -> None:
-        """Have a record set aside when its turn comes."""
-        self._condemned.setdefault(place, {})[offset] = condemned
+        return bool(self._searches)
 
     def parts_of(self, chunk: Iterable[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
         """Divide the batches of a chunk, each with its tag."""
@@ -61,17 +63,17 @@ class Bisection:
     def parts(self, batch: Batch) -> Iterator[Batch]:
         """Divide a batch for cycles of their own, and hand it what is condemned."""
         place = batch.topic, batch.partition
-        condemned, size = self._condemned.get(place), self._sizes.get(place)
+        condemned, search = self._condemned.get(place), self._searches.get(place)
         if condemned is not None:
             batch.condemned = condemned
         start, last = 0, len(batch.messages)
         # the size may change from one part to the next
-        while size is not None and start + size < last:
-            messages = batch.messages[start : start + size]
+        while search is not None and start + search.size < last:
+            messages = batch.messages[start : start + search.size]
             part = Batch(batch.topic, batch.partition, messages, messages[-1].offset() + 1)
             part.condemned = batch.condemned
             yield part
-            start, size = start + size, self._sizes.get(place)
+            start, search = start + search.size, self._searches.get(place)
         if start:
             batch.messages = batch.messages[start:]
         yield batch
@@ -80,9 +82,9 @@ class Bisection:
         """Note that the open cycle has this batch."""
         self._cycle.append(batch)
 
-    def failed(self, error: Exception, batches: Iterable[Batch] | None = None) -> bool:
-        """Note that a cycle failed, by `batches` if they are known; return False if the worker must end."""
-        suspects = [each for each in (self._cycle if batches is None else batches) if each.messages]
+    def failed(self, error: Exception, batch: Batch | None = None) -> bool:
+        """Note that a cycle failed, by `batch` if it is known; return False if the worker must end."""
+        suspects = [each for each in (self._cycle if batch is None else [batch]) if each.messages]
         self._cycle = []
         alone = _alone(suspects)
         self._failures, self._alone = self._failures + 1 if alone == self._alone else 1, alone
@@ -92,9 +94,9 @@ class Bisection:
             return True
         for each in suspects:
             place = each.topic, each.partition
-            size = (len(each.messages) + 1) // 2
-            self._sizes[place] = min(size, self._sizes.get(place, size))
-            self._ends[place] = each.messages[-1].offset() + 1
+            size, before = (len(each.messages) + 1) // 2, self._searches.get(place)
+            least = size if before is None else min(size, before.size)
+            self._searches[place] = _Search(least, each.messages[-1].offset() + 1)
             _log.warning("searching for the record at fault", topic=each.topic, partition=each.partition, records=size)
         self._failures = 0
         return bool(suspects)
@@ -103,7 +105,8 @@ class Bisection:
         if offset in self._condemned.get(place, {}):
             return False
         _log.error("record set aside", topic=place[0], partition=place[1], offset=offset, exc_info=error)
-        self.condemn(place, offset, Condemned(NOT_COMMITTED, f"{type(error).__name__}: {error}"))
+        why = Condemned(NOT_COMMITTED, f"{type(error).__name__}: {error}")
+        self._condemned.setdefault(place, {})[offset] = why
         self._failures = 0
         return True
 
@@ -111,11 +114,10 @@ class Bisection:
         """Note that the open cycle is durable."""
         for batch in self._cycle:
             place = batch.topic, batch.partition
-            condemned = self._condemned.get(place)
+            condemned, search = self._condemned.get(place), self._searches.get(place)
             is_found = condemned is not None and any(each.offset() in condemned for each in batch.messages)
-            if is_found or batch.next_offset >= self._ends.get(place, batch.next_offset + 1):
-                self._ends.pop(place, None)
-                self._sizes.pop(place, None)
+            if search is not None and (is_found or batch.next_offset >= search.end):
+                del self._searches[place]
             if condemned is not None:
                 left = {offset: why for offset, why in condemned.items() if offset >= batch.next_offset}
                 if left:
@@ -132,8 +134,7 @@ class Bisection:
     def forget(self, places: Iterable[PartitionId]) -> None:
         """Forget what is known of partitions that are given up; the next owner finds out for itself."""
         for place in places:
-            self._sizes.pop(place, None)
-            self._ends.pop(place, None)
+            self._searches.pop(place, None)
             self._condemned.pop(place, None)
 
 

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from streams.kafka.journal import appended_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +52,9 @@ class BrokerClock:
 
     def heard(self, message: Message, began_s: float) -> None:
         """Note the report of a delivery that began at `began_s` by the rising clock."""
-        kind, time_ms = message.timestamp()
+        time_ms = appended_ms(message)
         topic, partition = message.topic(), message.partition()
-        if kind == TIMESTAMP_LOG_APPEND_TIME:
+        if time_ms:
             self._stamps[topic, partition] = _Stamp(time_ms, began_s, self.clock_s())
         elif not self._is_silent:
             self._is_silent = True

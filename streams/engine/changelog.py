@@ -36,7 +36,9 @@ class ChangelogWriter:
         last = outputs.pop()
         self._transactions.send(outputs)
         self._awaited.add(partition.place)
-        self._transactions.send_last(last, lambda offset: self._ends.__setitem__(partition.place, offset + 1))
+        self._transactions.send_reported(
+            [last], lambda message: self._ends.__setitem__(partition.place, message.offset() + 1)
+        )
 
     def position(self, partition: Partition) -> int | None:
         """Return, after a flush, the changelog position after the written records; None if there are none."""

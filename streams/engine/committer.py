@@ -95,7 +95,7 @@ class Committer:
             next_offset=batch.next_offset,
             exc_info=error,
         )
-        await self._on_failure(error, [batch])
+        await self._on_failure(error, batch)
 
     async def finish(self) -> None:
         """Close the open cycle before partitions are given up or the worker ends."""
@@ -169,19 +169,19 @@ class Committer:
         if outputs:
             self._on_committed()
 
-    async def _on_failure(self, error: Exception, batches: Collection[Batch] | None = None) -> None:
-        if isinstance(error, MustEnd) or not self._may_go_on(error, batches):
+    async def _on_failure(self, error: Exception, batch: Batch | None = None) -> None:
+        if isinstance(error, MustEnd) or not self._may_go_on(error, batch):
             await self._assignment.crash(error)
             return
         await self._abort()
         await asyncio.sleep(_BACKOFF_SECONDS)
 
-    def _may_go_on(self, error: Exception, batches: Collection[Batch] | None) -> bool:
+    def _may_go_on(self, error: Exception, batch: Batch | None) -> bool:
         """Count a failure, against records if they may be at fault."""
         is_refused = isinstance(error, RecordRefused)
         blameless = [kind for source in self._assignment.inputs for kind in source.blameless]
         if is_refused or not isinstance(error, (MustAbort, *BLAMELESS, *blameless)):
-            return self.bisection.failed(error, batches)
+            return self.bisection.failed(error, batch)
         self._aborts_in_a_row += 1
         return self._aborts_in_a_row < (ABORTS_MAX if isinstance(error, MustAbort) else FAILURES_MAX)
 

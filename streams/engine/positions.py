@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from streams.kafka.offsets import PartitionId
 
-SHRUNK = "the topic was deleted and made again, or its last records are lost; see deploy/guide/runbook.md#recordslost"
+_SHRUNK = "the topic was deleted and made again, or its last records are lost; see deploy/guide/runbook.md#recordslost"
+
+
+def check_reached(place: PartitionId, reached: int, end: int) -> None:
+    """Refuse an input that ends before the group's offset.
+
+    Raises:
+        RecordsLost: it does.
+    """
+    if reached > end:
+        raise RecordsLost(f"{place[0]}-{place[1]} ends at offset {end}, but the group has come to {reached}: {_SHRUNK}")
 
 
 class Positions:
@@ -84,10 +94,7 @@ class Positions:
         if offset is None:
             return None
         low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), ANSWER_SECONDS)
-        if offset > high:
-            raise RecordsLost(
-                f"{place[0]}-{place[1]} ends at offset {high}, but the group has come to {offset}: {SHRUNK}"
-            )
+        check_reached(place, offset, high)
         first = max(offset, self._lost_to.get(place, 0))
         if low > first:
             self._lost_to[place] = low

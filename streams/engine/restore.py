@@ -10,9 +10,9 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from state.store import NO_POSITION, StateUnreadable
-from streams.engine.errors import ChangelogLost, OffsetMissing, RecordsLost
+from streams.engine.errors import ChangelogLost, OffsetMissing
 from streams.engine.local_state import REBUILDING, WHAT_TO_DO, Changelog, Held, Origin, Use, use_of
-from streams.engine.positions import SHRUNK
+from streams.engine.positions import check_reached
 from streams.engine.stable import NOT_COMMITTED, outsider, stable_offsets
 from streams.kafka.watermarks import watermarks
 
@@ -72,11 +72,10 @@ class Restoration:
         """Return the directory of the local state."""
         return self.settings.state_dir / f"{self.source.topic}-{self.number}"
 
-    def changelog(self) -> Changelog:
+    def changelog(self, uncommitted: Consumer) -> Changelog:
         """Ask how the changelog is now; read uncommitted, its end is behind all transactions known by then."""
         name = self.source.changelog or ""
-        with self.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
-            low, high = watermarks(consumer, (name, self.number))
+        low, high = watermarks(uncommitted, (name, self.number))
         origin = Origin(self.ids.get(self.source.topic, ""), self.ids.get(name, ""))
         return Changelog(f"{name}-{self.number}", low, high, origin)
 
@@ -97,10 +96,11 @@ def restore(wanted: Restoration) -> Restored | None:
     committed = _committed(wanted)
     if committed is None:
         return None
-    start = _first_left(wanted, committed)
-    if source.changelog is None:
-        return Restored(None, committed, 0, start)
-    changelog = wanted.changelog()
+    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as uncommitted:
+        start = _first_left(wanted, uncommitted, committed)
+        if source.changelog is None:
+            return Restored(None, committed, 0, start)
+        changelog = wanted.changelog(uncommitted)
     store = _open(wanted, changelog)
     try:
         if committed > 0 and changelog.high == 0:
@@ -151,15 +151,10 @@ def _check_and_mark(store: Store, changelog: Changelog) -> None:
         store.keep_origin(changelog.origin.text)
 
 
-def _first_left(wanted: Restoration, committed: int) -> int:
+def _first_left(wanted: Restoration, uncommitted: Consumer, committed: int) -> int:
     """Return the committed offset, or the first one that is left of the input; raise what `on_lost` does."""
-    with wanted.consumer(**{"isolation.level": "read_uncommitted"}) as consumer:
-        low, high = watermarks(consumer, wanted.place)
-    name = f"{wanted.source.topic}-{wanted.number}"
-    if committed > high:
-        raise RecordsLost(
-            f"{name} ends at offset {high}, but group {wanted.settings.group} has come to {committed}: {SHRUNK}"
-        )
+    low, high = watermarks(uncommitted, wanted.place)
+    check_reached(wanted.place, committed, high)
     if low <= max(committed, 0):
         return committed
     wanted.on_lost(max(committed, 0), low)

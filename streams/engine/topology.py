@@ -37,16 +37,12 @@ class Topology:
         self._counts = dict(counts)
         self._asker = asker
         self._clock_s = clock_s
-        self._asked_s: float | None = None
+        self.asked_s: float | None = None
+        """When the brokers last answered, by the clock; None: they have not been asked."""
         self._missing: set[str] = set()
         self._lock = asyncio.Lock()
         self.ids: dict[str, str] = {}
         """By topic, as at the start; empty where the brokers have no ids."""
-
-    @property
-    def asked_s(self) -> float | None:
-        """Return when the brokers last answered, by the clock; None: they have not been asked."""
-        return self._asked_s
 
     def begin(self) -> None:
         """Look for the first time; blocks.
@@ -78,9 +74,9 @@ class Topology:
         """
         async with self._lock:
             now_s = self._clock_s()
-            if self._asked_s is None or since_s is None or self._asked_s < since_s:
+            if self.asked_s is None or since_s is None or self.asked_s < since_s:
                 self._compare(await asyncio.to_thread(self._asker.ask, list(self._counts)))
-                self._asked_s = now_s
+                self.asked_s = now_s
         return self.ids
 
     async def watch(self, interval_ms: int, on_changed: Callable[[Exception], Awaitable[None]]) -> None:
@@ -99,8 +95,8 @@ class Topology:
         missing = {name for name in self._counts if name not in seen}
         # a broker that has just started may not know of a topic yet
         gone, self._missing = missing & self._missing, missing
-        for name in sorted(gone):
-            raise TopicsChanged(f"topic {name} has been deleted, though a worker uses it")
+        if gone:
+            raise TopicsChanged(f"topic {min(gone)} has been deleted, though a worker uses it")
         for name, topic in seen.items():
             count = self._counts[name]
             if topic.partitions != count:

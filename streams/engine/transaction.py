@@ -105,16 +105,6 @@ class Transactions:
                 raise self._refused(error, output) from error
         self._producer.poll(0)
 
-    def send_last(self, output: Output, on_offset: Callable[[int], None]) -> None:
-        """Send a record and, by the end of `flush`, learn its offset."""
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            self._note_failure(error, message)
-            if error is None:
-                on_offset(message.offset())
-
-        self._send_when_there_is_room(output, on_delivery=delivered)
-
     def send_reported(self, outputs: Iterable[Output], on_delivered: Callable[[Message], None]) -> None:
         """Send a few records and, by the end of `flush`, learn what the brokers report of each."""
         self.begin()

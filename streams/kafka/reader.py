@@ -49,19 +49,20 @@ def read_committed(
 def read_tail(
     brokers: str, topic: str, partition: int, client: Mapping[str, str] | None = None
 ) -> Iterator[list[Message]]:
-    """Yield the committed records of ever longer tails of a partition, at last of all of it."""
+    """Yield the committed records of ever longer tails of a partition, at last of all of it; all end where it ended."""
     consumer = Consumer(reader_config(brokers, client or {}))
     try:
         low, high = watermarks(consumer, (topic, partition))
+        back = _TAIL
+        while high > low:
+            start = max(low, high - back)
+            consumer.assign([TopicPartition(topic, partition, start)])
+            yield list(_read(consumer, {partition: high}))
+            if start == low:
+                return
+            back *= 4
     finally:
         consumer.close()
-    back = _TAIL
-    while high > low:
-        start = max(low, high - back)
-        yield list(read_committed(brokers, topic, client, [partition], {partition: start}))
-        if start == low:
-            return
-        back *= 4
 
 
 def last_committed(brokers: str, topic: str, partition: int, client: Mapping[str, str] | None = None) -> Message | None:

@@ -71,6 +71,8 @@ class TransactionalProducer:
             # without a connection librdkafka would look for the coordinator half a second later
             self.producer.list_topics(timeout=ANSWER_SECONDS)
         self.call(self.producer.init_transactions, ANSWER_SECONDS)
+        # whatever raised a doubt, the broker now refuses what is late
+        self._doubts.clear()
 
     def begin(self) -> None:
         """Open a transaction; it is local and does not block."""
@@ -111,7 +113,6 @@ class TransactionalProducer:
         """Go on with a new producer; if this raises nothing more may be written, but what was committed stays."""
         self.producer = self._new(self._config)
         self.start()
-        self._doubts.clear()
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         """Call until there is an answer; KafkaException if it is an error, or if there is none in time."""

@@ -155,7 +155,12 @@ def test_an_abort_without_a_suspect_leaves_no_suspicion() -> None:
 def test_what_another_worker_takes_over_is_forgotten() -> None:
     bisection = Bisection()
     messages: list[Any] = [Message(offset) for offset in range(4)]
-    bisection.condemn(PLACE, 2, Condemned("hung", ""))
+    one: list[Any] = [Message(2)]
+    for _ in range(FAILURES_MAX):
+        bisection.took(Batch(*PLACE, one, 3))
+        bisection.failed(Refused())
+    (batch,) = bisection.parts(Batch(*PLACE, messages, 4))
+    assert list(batch.condemned) == [2]
     for _ in range(FAILURES_MAX):
         bisection.took(Batch(*PLACE, messages, 4))
         bisection.failed(Refused())

@@ -115,6 +115,24 @@ def test_more_may_be_logged_than_the_signs_need() -> None:
     assert brokers.config["log_level"] == 7
 
 
+def test_a_start_that_was_made_again_leaves_no_doubt() -> None:
+    brokers = Brokers()
+    guarded = a_producer(brokers)
+    brokers.errors["init_transactions"] = [unanswered()]
+    guarded.start()
+    assert brokers.calls == ["init_transactions"] * 2
+    assert not guarded.in_doubt
+
+
+def test_a_start_that_failed_leaves_a_doubt() -> None:
+    brokers = Brokers()
+    guarded = a_producer(brokers)
+    brokers.errors["init_transactions"] = [refused()]
+    with pytest.raises(KafkaException):
+        guarded.start()
+    assert guarded.in_doubt
+
+
 def test_a_renewal_is_a_new_producer_of_the_same_name_that_has_begun() -> None:
     brokers = Brokers()
     guarded = a_producer(brokers)
