@@ -200,7 +200,6 @@ def a_click(time_ms: int, event_id: str) -> Touchpoint:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_the_balance_is_that_of_a_calm_run_and_each_prefix_of_the_journal_folds_to_the_same(seed: int) -> None:
-    print(f"seed {seed}")  # noqa: T201 - it repeats a failure
     random = Random(seed)
     events = [a_click(START_MS + number * HOUR_MS, f"click-{number}") for number in range(60)]
     events += [

@@ -89,14 +89,6 @@ FOREIGN: list[tuple[str, msgspec.Struct | bytes]] = [
 ]
 
 
-class OfFacts(Kept):
-    """A record of the topic."""
-
-    def topic(self) -> str:
-        """Return its topic."""
-        return TOPICS.facts
-
-
 class Insights:
     """Insights over state in memory, with the brokers' stamps."""
 
@@ -112,7 +104,9 @@ class Insights:
         waiting = [each if isinstance(each, bytes) else SINGLE_OBJECT.encode(each) for each in records]
         while waiting:
             stamp = (TIMESTAMP_LOG_APPEND_TIME, now_ms)
-            messages: list[Any] = [OfFacts(b"0", value, kept_timestamp=stamp) for value in waiting]
+            messages: list[Any] = [
+                Kept(b"0", value, kept_timestamp=stamp, kept_topic=TOPICS.facts) for value in waiting
+            ]
             batch = Batch(TOPICS.facts, 0, messages, 0)
             batch.bind(self._insighting.process, self.overlay)
             batch.run()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.outputs import DeadLetter
-from streams.operations.folded_journal import verify_prefix
-from streams.operations.prefix import open_prefix
+from streams.engine.trial import TRIAL_LOG
+from tests.support.claims import assert_verified
 from tests.support.hanging import AHangingWorker, worked_off
 from tests.support.outcomes import read_outcome
 from tests.support.running import a_worker, make_place, send, wait_worked_off
@@ -49,7 +49,7 @@ def test_a_record_that_hangs_is_set_aside_and_the_rest_goes_through(
     assert worker.exit_code == 0
     assert letters(place) == [(stage, "hung", True)]
     assert read_outcome(place).total("orders") == 12
-    assert verify_prefix(open_prefix(place.settings)).holds
+    assert_verified(place)
     log = worker.log.read_text()
     assert "Timeout (0:00:04)!" in log
     assert "record hangs: it is set aside" in log
@@ -63,7 +63,7 @@ def test_facts_that_hang_are_set_aside_and_the_rest_goes_through(kafka: str, pre
         assert worked_off(place, worker) == [1]
     assert letters(place) == [("insights", "hung", True)]
     assert read_outcome(place).total("orders") == 13
-    assert verify_prefix(open_prefix(place.settings)).holds
+    assert_verified(place)
 
 
 def test_a_worker_that_was_only_killed_goes_on_without_a_trial(kafka: str, prefix: str, tmp_path: Path) -> None:
@@ -74,4 +74,4 @@ def test_a_worker_that_was_only_killed_goes_on_without_a_trial(kafka: str, prefi
         worker.start()
         wait_worked_off(place)
     assert letters(place) == []
-    assert not (worker.folder / "state" / prefix / "0" / "trial.log").exists()
+    assert not (worker.folder / "state" / prefix / "0" / TRIAL_LOG).exists()

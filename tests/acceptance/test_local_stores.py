@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-from typer.testing import CliRunner
 
 from state.codec import due_of
 from state.rocksdb import RocksDBStore
-from streams.__main__ import app
+from tests.support.commands import refused, run
 from tests.support.running import Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import START_MS, an_add, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
+    from click.testing import Result
+
+pytestmark = pytest.mark.acceptance
 
 CUSTOMERS = 20
 
 
 @pytest.fixture
-def place(kafka: str, tmp_path: Path) -> Place:
+def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
     """A prefix with the stores of two workers, of which the first is behind."""
-    place = make_place(kafka, f"stores-{uuid4().hex[:8]}", tmp_path)
+    place = make_place(kafka, prefix, tmp_path)
     for number, instance in enumerate("01"):
         with a_worker(place, instance):
             send(place, [an_order(START_MS + number, user=f"c{customer}") for customer in range(CUSTOMERS)])
@@ -35,9 +35,8 @@ def place(kafka: str, tmp_path: Path) -> Place:
     return place
 
 
-def verify(place: Place, folder: Path) -> Result:
-    where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
-    return CliRunner().invoke(app, ["verify", *where, "--stores", str(folder)])
+def verify(place: Place) -> Result:
+    return run("verify", "--stores", str(place.folder), **place.variables)
 
 
 def a_store(place: Place, instance: str) -> Path:
@@ -52,7 +51,7 @@ def a_store(place: Place, instance: str) -> Path:
 
 
 def test_whole_stores_are_found_to_be_right_also_one_that_is_behind(place: Place) -> None:
-    done = verify(place, place.folder)
+    done = verify(place)
     assert done.exit_code == 0, done.output
     assert "no difference" in done.output
     # two workers, two partitions of the journal and one of facts, and each changelog by itself
@@ -68,7 +67,7 @@ def test_a_store_that_was_tampered_with_is_named_with_the_customer(place: Place)
     assert framed is not None
     store.write([(lost, None)], store.position, [(due_of(framed), untimed)])
     store.close()
-    done = verify(place, place.folder)
+    done = verify(place)
     assert done.exit_code == 1
     [line] = [line for line in done.output.splitlines() if line.startswith(str(path))]
     assert "1 keys differ, 1 timers are missing" in line
@@ -80,6 +79,5 @@ def test_a_store_that_was_tampered_with_is_named_with_the_customer(place: Place)
 def test_a_folder_without_stores_is_told(place: Place, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    done = verify(place, empty)
-    assert done.exit_code == 2
-    assert f"{empty} has no stores of prefix {place.settings.prefix}" in done.stderr
+    said = refused("verify", "--stores", str(empty), **place.variables)
+    assert f"{empty} has no stores of prefix {place.settings.prefix}" in said

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,32 +15,38 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.outputs import ProfileView
 from streams.operations.create import create_prefix
-from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
+from tests.support.running import (
+    NEEDS_PERSON,
+    AWorker,
+    Place,
+    Started,
+    a_worker,
+    make_place,
+    send,
+    wait_worked_off,
+)
 from tests.support.watching import until
 from tests.support.world import DAY_MS, START_MS, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
+
 CUSTOMERS = 30
-NEEDS_PERSON = 2
 COUNTED = "touchstream_lost_records_total"
 
 
-class Lingering(AWorker):
-    """A worker as an operator starts it, which need not become ready."""
+class Lingering(Started):
+    """It need not become ready."""
 
     ready_path = "/health/live"
 
-    def command(self) -> list[str]:
-        *start, _, _ = super().command()
-        return [*start, "-m", "streams", "worker"]
-
 
 @pytest.fixture
-def place(kafka: str, tmp_path: Path) -> Place:
+def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
     """A prefix whose records so far are worked off."""
-    place = make_place(kafka, f"lost-{uuid4().hex[:8]}", tmp_path)
+    place = make_place(kafka, prefix, tmp_path)
     buy(place)
     with a_worker(place):
         wait_worked_off(place)
@@ -59,9 +64,13 @@ def delete_all(place: Place, topic: str) -> int:
     return int(answer.result().low_watermark)
 
 
+def asked(worker: AWorker, page: str) -> httpx.Response:
+    return httpx.get(worker.address + page, trust_env=False, timeout=5)
+
+
 def lost_by(worker: AWorker) -> dict[str, float]:
     """What the metrics say, by topic."""
-    text = httpx.get(f"{worker.address}/metrics").text
+    text = asked(worker, "/metrics").text
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return {sample.labels["topic"]: sample.value for sample in samples if sample.name == COUNTED and sample.value}
 
@@ -73,7 +82,7 @@ def test_a_worker_stops_at_touchpoints_that_are_gone_and_shows_how_many(place: P
         until(lambda: lost_by(worker), "it is counted")
         lost = lost_by(worker)[place.topics.touchpoints]
         assert 0 < lost < end
-        answer = httpx.get(f"{worker.address}/health/ready")
+        answer = asked(worker, "/health/ready")
         assert answer.status_code == 503
         assert "records were deleted before a worker had read them" in answer.text
         until(lambda: worker.exit_code is not None, "it ends")

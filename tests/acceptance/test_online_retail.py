@@ -121,9 +121,7 @@ def holds(published: list[int], rule: tuple[int | None, ...]) -> bool:
     return all(rule_cut in {None, cut} for cut, rule_cut in zip(published, rule, strict=True))
 
 
-def test_panel_rows_are_the_features_that_the_batch_finds_at_the_slot(ran: Ran) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"\nseed {seed}")  # noqa: T201
+def test_panel_rows_are_the_features_that_the_batch_finds_at_the_slot(ran: Ran, seed: int) -> None:
     by_hash = {customer_hash(f"u:{who}"): who for who in ran.views}
     for row in random.Random(seed).sample(ran.panel, SAMPLED_ROWS):
         who = by_hash[row.customer_hash]

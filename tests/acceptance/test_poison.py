@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaException
-from typer.testing import CliRunner
 
 from schemas.outputs import DeadLetter, Decision
 from schemas.wire import SINGLE_OBJECT, encode
-from streams.__main__ import app
 from streams.demo.report.accounting import Account, account_of, balances
 from streams.demo.report.reading import read_records
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
-from streams.operations.folded_journal import verify_prefix
-from streams.operations.prefix import open_prefix
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.replayer import ReplaySummary, Source
+from tests.support.claims import assert_verified
+from tests.support.commands import refused, run
 from tests.support.flows import a_flow
 from tests.support.outcomes import read_outcome
 from tests.support.producing import produce
@@ -65,13 +63,13 @@ main()
 class ABrokenWorker(AWorker):
     """A release with three bugs."""
 
-    def command(self) -> list[str]:
-        return [*super().command()[:-1], BUGS + WORKER]
+    @property
+    def program(self) -> list[str]:
+        return ["-c", BUGS + WORKER]
 
 
-def command(place: Place, *arguments: str) -> Any:
-    where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
-    done = CliRunner().invoke(app, ["dead-letters", *arguments, *where])
+def command(place: Place, *arguments: str) -> str:
+    done = run("dead-letters", *arguments, **place.variables)
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -177,7 +175,7 @@ def test_a_retry_that_dies_before_its_commit_is_repeated_and_brings_each_record_
     outcome = read_outcome(place)
     assert (outcome.total("orders"), outcome.total("duplicates")) == (2, 0)
     assert outcome.touchpoints == 3
-    assert verify_prefix(open_prefix(place.settings)).holds
+    assert_verified(place)
 
 
 def test_of_two_retries_at_once_the_earlier_is_fenced(kafka: str, prefix: str, tmp_path: Path) -> None:
@@ -225,8 +223,6 @@ def test_a_line_of_a_file_is_not_brought_back_but_says_what_to_do(kafka: str, pr
 
 
 def test_a_position_without_a_letter_is_told_in_one_line(kafka: str, prefix: str, tmp_path: Path) -> None:
-    make_place(kafka, prefix, tmp_path)
-    where = ["--brokers", kafka, "--prefix", prefix]
+    place = make_place(kafka, prefix, tmp_path)
     for wrong in (["show", "12"], ["retry", "12"], ["retry"], ["list", "--since", "yesterday"]):
-        done = CliRunner().invoke(app, ["dead-letters", *wrong, *where])
-        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+        refused("dead-letters", *wrong, **place.variables)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,37 +17,37 @@ from confluent_kafka.admin import (
     NewPartitions,
     ResourceType,
 )
-from typer.testing import CliRunner
 
 from schemas.outputs import DeadLetter, ProfileView
-from streams.__main__ import app
 from streams.demo.servers.server import DidNotStart
 from streams.kafka.partitioner import partition_of
 from streams.operations.create import create_prefix
 from streams.topics import NAMES
-from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
+from tests.support import commands
+from tests.support.running import (
+    NEEDS_PERSON,
+    AWorker,
+    Place,
+    Started,
+    a_worker,
+    make_place,
+    send,
+    wait_worked_off,
+)
 from tests.support.watching import until
 from tests.support.world import DAY_MS, START_MS, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
+
 CUSTOMERS = 30
-NEEDS_PERSON = 2
-"""The exit code by which a worker says that no restart helps."""
-
-
-class Started(AWorker):
-    """A worker as an operator starts it."""
-
-    def command(self) -> list[str]:
-        *start, _, _ = super().command()
-        return [*start, "-m", "streams", "worker"]
 
 
 @pytest.fixture
-def place(kafka: str, tmp_path: Path) -> Place:
-    return make_place(kafka, f"topology-{uuid4().hex[:8]}", tmp_path)
+def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
+    return make_place(kafka, prefix, tmp_path)
 
 
 @pytest.fixture
@@ -130,9 +129,12 @@ def test_a_partition_added_to_a_topic_ends_the_worker_before_a_record_is_misplac
         wait_worked_off(place)
         for answer in admin.create_partitions([NewPartitions(name, 3)]).values():
             answer.result()
-        while worker.exit_code is None:
+
+        def has_ended() -> bool:
             buy(place, at_ms=START_MS + DAY_MS)
-            time.sleep(0.2)
+            return worker.exit_code is not None
+
+        until(has_ended, "the worker ends at an order", 60)
         log = ended(worker)
     assert f"topic {name} has 3 partitions instead of 2" in log.splitlines()[-1]
     assert worker.exit_code == NEEDS_PERSON
@@ -198,17 +200,14 @@ def test_a_changelog_that_was_lost_is_written_again_and_the_backlog_goes_on(plac
     buy(place, at_ms=START_MS + DAY_MS)
     refused(place)
     make_again(place, admin, "profiles_changelog", "insights_changelog")
-    where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
-    rebuilt = CliRunner().invoke(app, ["rebuild", *where])
+    rebuilt = commands.run("rebuild", **place.variables)
     assert rebuilt.exit_code == 0, rebuilt.output
     shutil.rmtree(place.folder / "0" / "state")
     worked_off(place)
     assert orders(place) == {2: CUSTOMERS}
-    verified = CliRunner().invoke(app, ["verify", *where, "--stores", str(place.folder)])
+    verified = commands.run("verify", "--stores", str(place.folder), **place.variables)
     assert verified.exit_code == 0, verified.output
-    again = CliRunner().invoke(app, ["rebuild", *where])
-    assert again.exit_code == NEEDS_PERSON
-    assert "no changelog of prefix" in again.stderr
+    assert "no changelog of prefix" in commands.refused("rebuild", **place.variables)
 
 
 def test_a_worker_without_state_does_not_begin_on_an_empty_changelog(place: Place, admin: AdminClient) -> None:

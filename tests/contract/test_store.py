@@ -114,9 +114,7 @@ def test_items_are_those_of_the_prefix_in_the_order_of_keys(store: Store) -> Non
     assert [key for key, _ in store.items()] == [b"p/9", b"w", b"w/1", b"w/2", b"x"]
 
 
-def test_both_stores_agree_on_a_random_history(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
+def test_both_stores_agree_on_a_random_history(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     memory, rocks = MemoryStore(), RocksDBStore(tmp_path / "journal-0")
     keys = [b"customer-%d" % number for number in range(30)]

@@ -102,9 +102,7 @@ def test_damage_met_while_working_ends_the_worker_and_the_next_one_restores(benc
     assert bench.account() == bench.expected()
 
 
-def test_kills_in_mid_load_lose_and_double_nothing(bench: Bench) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
+def test_kills_in_mid_load_lose_and_double_nothing(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(4):
         bench.send(15_000)

@@ -16,6 +16,7 @@ import pytest
 from schemas.limits import WEB_BACKLOG, WEB_CONNECTIONS_MAX, WEB_REQUEST_BYTES_MAX
 from streams.demo.servers.server import free_port
 from tests.support.files import ROOT
+from tests.support.watching import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,18 +59,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One process for all floods."""
     server = Served(tmp_path_factory.mktemp("pages") / "log")
     try:
-        until(server.answers, 60)
+        until(server.answers, "the pages answer", 60)
         yield server
     finally:
         server.process.kill()
         server.process.wait()
-
-
-def until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def silent(_: socket.socket) -> None:

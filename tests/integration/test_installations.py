@@ -99,6 +99,7 @@ def test_the_unit_tests_pass_on_the_newest_python(folder: Path) -> None:
     except Unavailable as missing:
         if in_ci():
             raise
+        # it is downloaded, and made for one kind of machine; in CI it has to be there
         pytest.skip(f"Python {PYTHON} is not to be had here: {missing}")
     environment = Environment(python, folder / "venv")
     environment.install("-e", f"{PROJECT}[dev]")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
 from streams.profiles.codec import VERSION
 from tests.support.outcomes import read_outcome
-from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
+from tests.support.running import NEEDS_PERSON, AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.stored import BY_VERSION_1
 from tests.support.watching import until
 from tests.support.world import START_MS, an_order
@@ -36,8 +35,9 @@ class AnotherRelease(AWorker):
         super().__init__(place, instance)
         self._release = release
 
-    def command(self) -> list[str]:
-        return [*super().command()[:-3], sys.executable, "-c", self._release + COMMAND, "worker"]
+    @property
+    def program(self) -> list[str]:
+        return ["-c", self._release + COMMAND, "worker"]
 
 
 def test_a_worker_stops_at_a_profile_of_a_later_release_and_loses_nothing(
@@ -53,7 +53,7 @@ def test_a_worker_stops_at_a_profile_of_a_later_release_and_loses_nothing(
     with older:
         send(place, [an_order(START_MS + 1, 200, user="7")], 0)
         until(lambda: older.exit_code is not None, "the older worker stops")
-    assert older.exit_code == 2
+    assert older.exit_code == NEEDS_PERSON
     last_line = older.log.read_text().splitlines()[-1]
     later = f"a profile of version {VERSION + 1} was written by a later release"
     assert last_line == f"touchstream: {later}; this release reads up to {VERSION}"

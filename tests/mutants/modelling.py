@@ -204,7 +204,7 @@ def ends_too_soon(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(World, "_is_settled", lambda _: True)
 
 
-def looks_at_part_of_the_topics(patch: pytest.MonkeyPatch) -> None:
+def sends_part_of_the_records(patch: pytest.MonkeyPatch) -> None:
     """The simulation sends part of the records that it was asked to send."""
     send = World.send
 
@@ -236,5 +236,5 @@ MODELLING = (
     comparison_blind_and_a_record_lost,
     faults_do_not_happen,
     ends_too_soon,
-    looks_at_part_of_the_topics,
+    sends_part_of_the_records,
 )

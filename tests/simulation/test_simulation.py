@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from random import randrange
 
 import pytest
 
@@ -28,60 +27,53 @@ def a_case(seed: int, *faults: Fault, workers: int = 2) -> Case:
     return replace(Case.of(seed), faults=faults, workers=workers)
 
 
-def test_nothing_is_lost_or_doubled_whatever_goes_wrong() -> None:
-    first = randrange(1 << 32)
-    for seed in range(first, first + SEEDS):
-        assert_holds(Case.of(seed))
+def test_nothing_is_lost_or_doubled_whatever_goes_wrong(seed: int) -> None:
+    for each in range(seed, seed + SEEDS):
+        assert_holds(Case.of(each))
 
 
 @pytest.mark.parametrize("call", CYCLE)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_at_any_step_of_the_cycle_leaves_no_trace(call: str, when: str) -> None:
-    seed = randrange(1 << 32)
+def test_a_crash_at_any_step_of_the_cycle_leaves_no_trace(call: str, when: str, seed: int) -> None:
     for kind in ("crash", "crash and wipe", "crash and forget"):
         case = a_case(seed, Fault(f"{kind} {when}", call, 3))
         world = World(case)
         world.run()
-        assert tuple(world.faults.happened) == case.faults, f"seed {seed}"
-        assert next(flaws(world), None) is None, f"seed {seed}, {kind}"
+        assert tuple(world.faults.happened) == case.faults
+        assert next(flaws(world), None) is None, kind
 
 
 @pytest.mark.parametrize("kind", DISK)
-def test_a_disk_that_refuses_ends_the_worker_and_its_stores_are_kept(kind: str) -> None:
-    seed = randrange(1 << 32)
+def test_a_disk_that_refuses_ends_the_worker_and_its_stores_are_kept(kind: str, seed: int) -> None:
     for call in DISK[kind]:
         case = a_case(seed, Fault(kind, call, 2), workers=1)
         world = World(case)
         # what is damaged would be set aside or destroyed, and the model refuses the one and the test the other
         world.disks[0].destroy = unexpected  # type: ignore[method-assign]
         world.run()
-        assert tuple(world.faults.happened) == case.faults, f"seed {seed}"
-        assert next(flaws(world), None) is None, f"seed {seed}, {kind} at {call}"
+        assert tuple(world.faults.happened) == case.faults
+        assert next(flaws(world), None) is None, f"{kind} at {call}"
 
 
 def unexpected(path: object) -> None:
     raise AssertionError(f"{path} is destroyed")
 
 
-def test_a_calm_worker_aborts_nothing() -> None:
-    seed = randrange(1 << 32)
+def test_a_calm_worker_aborts_nothing(seed: int) -> None:
     world = World(a_case(seed, workers=1))
     world.run()
-    assert not any(log.aborted for logs in world.broker.topics.values() for log in logs), f"seed {seed}"
+    assert not any(log.aborted for logs in world.broker.topics.values() for log in logs)
 
 
-def test_calm_workers_end_only_when_they_are_told() -> None:
-    seed = randrange(1 << 32)
+def test_calm_workers_end_only_when_they_are_told(seed: int) -> None:
     world = World(a_case(seed, workers=3))
     world.run()
     assert len(world.workers) == 3
     # a cycle that meets another one's joining may be aborted, and comes again
-    assert world.ended == [], f"seed {seed}"
+    assert world.ended == []
 
 
-def test_a_seed_gives_the_same_run_in_every_process() -> None:
-    seed = randrange(1 << 32)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
+def test_a_seed_gives_the_same_run_in_every_process(seed: int) -> None:
     script = (
         "import hashlib; from tests.simulation.quiet import quiet; quiet();"
         " from tests.simulation.world import Case, World;"

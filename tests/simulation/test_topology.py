@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from random import randrange
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -52,13 +51,6 @@ def an_entry(number: int) -> Entry:
     return Entry(b"u:late", SINGLE_OBJECT.encode(event))
 
 
-@pytest.fixture
-def seed() -> int:
-    seed = randrange(1 << 32)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    return seed
-
-
 @pytest.mark.parametrize("topic", [*ORDERED, TOPICS.journal, TOPICS.touchpoints, TOPICS.profiles_changelog])
 def test_a_partition_that_is_added_ends_every_worker_and_misplaces_nothing(seed: int, topic: str) -> None:
     world = Changed(seed)
@@ -83,17 +75,17 @@ def test_a_topic_that_is_made_again_ends_every_worker(seed: int, topic: str) -> 
 
 
 @pytest.mark.parametrize("held_s", [0.2, 2.0])
-@pytest.mark.parametrize("topic", [TOPICS.touchpoints])
-def test_records_that_go_unread_stop_the_workers(seed: int, topic: str, held_s: float) -> None:
+def test_records_that_go_unread_stop_the_workers(seed: int, held_s: float) -> None:
     world = Changed(seed)
     world.hold_all(held_s)
-    log = world.broker.log((topic, 0))
+    log = world.broker.log((TOPICS.touchpoints, 0))
     end = len(log.entries)
     for number in range(5):
         log.take(an_entry(number))
     log.delete_before(end + 5)
     assert set(world.notice()) == {"RecordsLost"}
-    assert all(f"{topic}-0: records were deleted before a worker had read them" in each for each in world.ended)
+    said = f"{TOPICS.touchpoints}-0: records were deleted before a worker had read them"
+    assert all(said in each for each in world.ended)
 
 
 @pytest.mark.parametrize("held_s", [0.2, 2.0])

@@ -13,17 +13,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def real_file(name: str) -> Path:
-    """The file by its path in the folder of the real data; a test that needs it is skipped if it is missing."""
+    """The file by its path in the folder of the real data; a test that needs it is skipped if its folder is missing."""
     return _there(data_dir() / name)
 
 
 def dashboard_schema() -> Path:
-    """JSON Schema of a Grafana dashboard, beside the real data; a test that needs it is skipped if it is missing."""
+    """JSON Schema of a Grafana dashboard, in a folder beside the real data, of which the same holds."""
     return _there(data_dir().parent / "grafana" / "dashboard.jsonschema.json")
 
 
 def _there(path: Path) -> Path:
-    if not path.is_file():
+    if not path.parent.is_dir():
         # a clone alone does not have it, and its tests have to pass there, in CI too
-        pytest.skip(f"{path} is not there; TOUCHPOINT_DATA names the folder of the real data")
+        pytest.skip(f"{path.parent} is not there; TOUCHPOINT_DATA names the folder of the real data")
+    assert path.is_file(), f"{path} is not there, though its folder is"
     return path

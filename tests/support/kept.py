@@ -29,14 +29,15 @@ class Kept:
 
     kept_key: bytes | None
     kept_value: bytes | None
-    kept_headers: tuple[tuple[str, bytes], ...] = ()
+    kept_headers: tuple[tuple[str, bytes | None], ...] = ()
 
     kept_offset: int = 0
     kept_partition: int = 0
     kept_timestamp: tuple[int, int] = (TIMESTAMP_CREATE_TIME, START_MS)
+    kept_topic: str = "memory.journal"
 
     def topic(self) -> str:
-        return "memory.journal"
+        return self.kept_topic
 
     def partition(self) -> int:
         return self.kept_partition
@@ -53,8 +54,8 @@ class Kept:
     def value(self) -> bytes | None:
         return self.kept_value
 
-    def headers(self) -> tuple[tuple[str, bytes], ...]:
-        return self.kept_headers
+    def headers(self) -> tuple[tuple[str, bytes | None], ...] | None:
+        return self.kept_headers or None
 
 
 @dataclass(frozen=True, slots=True)

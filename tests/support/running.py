@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NEEDS_PERSON = 2
+"""The exit code by which a worker says that no restart helps."""
 WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
 _ASK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
@@ -155,6 +157,14 @@ class AWorker(HttpServer):
         """As a power cut would: SIGKILL."""
         if self._server:
             self._server.kill()
+
+
+class Started(AWorker):
+    """A worker as an operator starts it."""
+
+    @property
+    def program(self) -> list[str]:
+        return ["-m", "streams", "worker"]
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 from structlog.testing import capture_logs
 
 from streams.engine.broker_clock import ASK_SECONDS, FRESH_SECONDS_MAX, BrokerClock
+from tests.support.kept import Kept
 from tests.support.world import DAY_MS, START_MS
 
 if TYPE_CHECKING:
@@ -35,17 +36,9 @@ class Worker:
 
 
 def a_report(kind: int, stamped_ms: int, place: tuple[str, int] = ("journal", 0)) -> Message:
-    class Report:
-        def timestamp(self) -> tuple[int, int]:
-            return kind, stamped_ms
-
-        def topic(self) -> str:
-            return place[0]
-
-        def partition(self) -> int:
-            return place[1]
-
-    return cast("Any", Report())
+    topic, partition = place
+    stamped = Kept(None, None, kept_partition=partition, kept_timestamp=(kind, stamped_ms), kept_topic=topic)
+    return cast("Message", stamped)
 
 
 def test_without_a_stamp_there_is_no_time_and_the_worker_wants_one() -> None:

@@ -118,13 +118,6 @@ def a_journal(seed: int) -> list[Any]:
     return list(lived(seed, TEN).journal)
 
 
-@pytest.fixture
-def seed() -> int:
-    value = random.randrange(1 << 32)
-    print("seed", value)  # noqa: T201 - shown when the test fails
-    return value
-
-
 @pytest.mark.interpreted
 def test_records_that_raise_at_any_point_leave_no_trace(seed: int) -> None:
     """State, timers, facts and outputs are those of the journal without these records."""

@@ -10,34 +10,20 @@ from schemas.wire import SINGLE_OBJECT, WireError
 from streams.kafka.headers import headers_of, readable_headers
 from streams.kafka.journal import counted_as_letter, read_record
 from streams.processors.letters import dead_letter
+from tests.support.kept import Kept
 from tests.support.world import START_MS, a_touchpoint
 
 VALUE = SINGLE_OBJECT.encode(a_touchpoint("page_viewed", START_MS))
 
 
-class Strange:
+class Strange(Kept):
     """A message whose header's name is no UTF-8, as confluent-kafka gives it."""
 
     def headers(self) -> Any:
         raise SystemError("<method 'headers'> returned a result with an exception set")
 
-    def key(self) -> bytes:
-        return b"u:1"
 
-    def value(self) -> bytes:
-        return VALUE
-
-    def topic(self) -> str:
-        return "shop.journal"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 17
-
-
-STRANGE = cast("Any", Strange())
+STRANGE = cast("Any", Strange(b"u:1", VALUE, kept_offset=17, kept_partition=3, kept_topic="shop.journal"))
 
 
 def test_headers_that_are_not_utf_8_are_named() -> None:

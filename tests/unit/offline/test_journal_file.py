@@ -43,7 +43,7 @@ def read(journal: Journal, starts: dict[int, int]) -> list[tuple[bool, int, list
 
 def asked(message: Any) -> tuple[Any, ...]:
     place = message.partition(), message.offset(), message.timestamp()
-    return *place, message.key(), message.value(), tuple(message.headers())
+    return *place, message.key(), message.value(), tuple(message.headers() or ())
 
 
 def test_a_file_of_an_earlier_release_has_the_times_of_those_who_wrote() -> None:

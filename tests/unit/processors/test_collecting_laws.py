@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
@@ -29,22 +29,6 @@ DOMAIN = DomainSettings(clock="wall", touchpoint_partitions=PARTITIONS, journal_
 OBSERVER = Observer(Metrics(), Known())
 VALUE = SINGLE_OBJECT.encode(a_touchpoint("page_viewed", START_MS))
 WALLS_S = (0.0, 7_200.0, -86_400.0, 400 * 86_400.0)
-
-
-class Report(NamedTuple):
-    """A record of the journal as the broker of its partition reports it."""
-
-    place: tuple[str, int]
-    stamped_ms: int
-
-    def timestamp(self) -> tuple[int, int]:
-        return TIMESTAMP_LOG_APPEND_TIME, self.stamped_ms
-
-    def topic(self) -> str:
-        return self.place[0]
-
-    def partition(self) -> int:
-        return self.place[1]
 
 
 class Cluster:
@@ -116,10 +100,11 @@ class Machine:
         written = []
         for output in outputs:
             self.cluster.pass_time(self.cluster.chance.choice((5, 5, 20_000)))
-            report = Report((output.topic, output.partition), self.cluster.stamp_ms(output.partition))
+            stamp = (TIMESTAMP_LOG_APPEND_TIME, self.cluster.stamp_ms(output.partition))
+            report = Kept(None, None, (), 0, output.partition, stamp, output.topic)
             self.cluster.pass_time(self.cluster.chance.choice((5, 5, 5_000)))
             heard(cast("Any", report))
-            written.append((SINGLE_OBJECT.decode_as(CollectedTo, output.value or b""), report.stamped_ms))
+            written.append((SINGLE_OBJECT.decode_as(CollectedTo, output.value or b""), stamp[1]))
         self.collecting.committed()
         return written
 

@@ -20,6 +20,7 @@ from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Known, Observer
 from streams.topics import Topics
+from tests.support.kept import Kept
 
 if TYPE_CHECKING:
     import msgspec
@@ -30,32 +31,10 @@ HOUR_MS = 1_704_153_600_000
 """2024-01-02T00:00, a Tuesday."""
 
 
-class Record:
+def a_message(record: msgspec.Struct) -> Kept:
     """A record of the topic facts."""
-
-    def __init__(self, record: msgspec.Struct) -> None:
-        self._value = SINGLE_OBJECT.encode(record)
-
-    def value(self) -> bytes:
-        return self._value
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return TIMESTAMP_CREATE_TIME, 0
-
-    def topic(self) -> str:
-        return "t.facts"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return 7
-
-    def key(self) -> bytes:
-        return b"0"
+    stamp = (TIMESTAMP_CREATE_TIME, 0)
+    return Kept(b"0", SINGLE_OBJECT.encode(record), kept_offset=7, kept_timestamp=stamp, kept_topic="t.facts")
 
 
 class BrokenWire:
@@ -77,7 +56,7 @@ def test_gauges_keep_what_a_commit_did_not_change() -> None:
     insighting.assigned(0, overlay)
 
     def commit(*records: msgspec.Struct) -> None:
-        messages: list[Any] = [Record(each) for each in records]
+        messages: list[Any] = [a_message(each) for each in records]
         batch = Batch("t.facts", 0, messages, 0)
         batch.bind(insighting.process, overlay)
         batch.run()
@@ -102,7 +81,7 @@ def test_facts_that_make_the_code_raise_leave_no_trace_and_others_count() -> Non
     def of(wire: Any, *records: msgspec.Struct) -> tuple[dict[bytes, bytes], list[Any], dict[Any, int]]:
         overlay = Overlay[Any](MemoryStore(), InsightCodec())
         insighting = Insighting(Topics("t"), wire, Observer(Metrics(), Known()), 1, lambda _: InsightSnapshot())
-        messages: list[Any] = [Record(each) for each in records]
+        messages: list[Any] = [a_message(each) for each in records]
         batch = Batch("t.facts", 0, messages, 0)
         batch.bind(insighting.process, overlay)
         batch.run()
@@ -129,7 +108,7 @@ def test_facts_that_make_the_code_raise_leave_no_trace_and_others_count() -> Non
 def test_what_does_not_belong_in_facts_is_a_dead_letter() -> None:
     overlay = Overlay[Any](MemoryStore(), InsightCodec())
     insighting = Insighting(Topics("t"), SINGLE_OBJECT, Observer(Metrics(), Known()), 1, lambda _: InsightSnapshot())
-    messages: list[Any] = [Record(each) for each in (Facts(0), Progress())]
+    messages: list[Any] = [a_message(each) for each in (Facts(0), Progress())]
     batch = Batch("t.facts", 0, messages, 0)
     batch.bind(insighting.process, overlay)
     batch.run()
@@ -143,7 +122,7 @@ def test_what_a_record_leaves_is_concluded_by_one_that_insights_write_to_their_o
     insighting = Insighting(Topics("t"), SINGLE_OBJECT, Observer(metrics, Known()), 1, lambda _: InsightSnapshot())
 
     def outputs(*records: msgspec.Struct) -> list[Output]:
-        messages: list[Any] = [Record(each) for each in records]
+        messages: list[Any] = [a_message(each) for each in records]
         batch = Batch("t.facts", 0, messages, 0)
         batch.bind(insighting.process, overlay)
         batch.run()

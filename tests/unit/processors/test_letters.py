@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from schemas.limits import LETTER_BYTES_MAX, LETTER_DETAIL_MAX, LETTER_HEADERS_MAX, LETTER_KEY_BYTES_MAX
 from schemas.outputs import NOT_WHOLE
 from streams.processors.letters import dead_letter
+from tests.support.kept import Kept
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -14,33 +15,10 @@ if TYPE_CHECKING:
     from schemas.outputs import DeadLetter
 
 
-class Given:
-    def __init__(self, key: bytes, value: bytes, headers: list[tuple[str, bytes | None]]) -> None:
-        self._key, self._value, self._headers = key, value, headers
-
-    def key(self) -> bytes:
-        return self._key
-
-    def value(self) -> bytes:
-        return self._value
-
-    def headers(self) -> list[tuple[str, bytes | None]]:
-        return self._headers
-
-    def topic(self) -> str:
-        return "shop.touchpoints"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 17
-
-
 def letter_of(
     key: bytes = b"k", value: bytes = b"v", headers: tuple[tuple[str, bytes | None], ...] = (), detail: str = "why"
 ) -> DeadLetter:
-    return dead_letter("collect", "malformed", detail, cast("Message", Given(key, value, list(headers))))
+    return dead_letter("collect", "malformed", detail, cast("Message", Kept(key, value, headers)))
 
 
 def test_a_record_of_the_largest_size_is_kept_as_it_came() -> None:

@@ -29,9 +29,7 @@ def document(rng: random.Random, depth: int) -> object:
     return inner if kind == 1 else {f"{index}{rng.choice(LETTERS)}": value for index, value in enumerate(inner)}
 
 
-def test_only_what_is_nested_deeper_than_the_bound_is_so() -> None:
-    seed = random.randrange(10**9)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
+def test_only_what_is_nested_deeper_than_the_bound_is_so(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(2_000):
         value = document(rng, rng.randrange(8))

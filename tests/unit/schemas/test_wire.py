@@ -50,9 +50,9 @@ def test_schema_files_and_python_types_name_the_same_fields_and_document_each(na
     assert all(field["doc"] for field in schema["fields"])
 
 
-@pytest.mark.parametrize("name", sorted(RECORDS.keys() - UNRELEASED))
+@pytest.mark.parametrize("name", RECORDS)
 def test_a_reader_of_this_release_reads_what_earlier_releases_wrote(name: str) -> None:
-    assert released_schemas(name), f"schemas/released holds no {name}.avsc"
+    assert bool(released_schemas(name)) == (name not in UNRELEASED), f"{name}.avsc in schemas/released"
     for schema in released_schemas(name):
         parsed = fastavro.parse_schema(schema)
         for value in generate_many(schema, 20):
@@ -152,6 +152,5 @@ def test_a_record_that_is_cut_off_anywhere_is_malformed(name: str) -> None:
     for value in generate_many(raw_schema(name), 10):
         framed = by_fastavro(name, value)
         for end in range(10, len(framed)):
-            # what is left may be a whole record only if a field that ends it was empty
-            with contextlib.suppress(WireError):
-                assert msgspec.to_builtins(wire.decode(framed[:end])) != value
+            with pytest.raises(WireError, match="malformed"):
+                wire.decode(framed[:end])

@@ -154,9 +154,7 @@ def test_items_look_through_uncommitted_changes(store: Store) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 1_024])
-def test_due_agrees_with_a_search_through_all_values(store: Store, chunk: int) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)  # noqa: T201 - shown when the test fails
+def test_due_agrees_with_a_search_through_all_values(store: Store, chunk: int, seed: int) -> None:
     chance = random.Random(seed)
     keys = [b"%d" % number for number in range(40)]
     committed: dict[bytes, int] = {}
