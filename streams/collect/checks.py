@@ -1,4 +1,4 @@
-"""Checks whether a touchpoint can be used: bounds, and the fields that its type needs."""
+"""Checks whether a touchpoint can be used: its time and amounts, and the fields that its type needs."""
 
 from __future__ import annotations
 
@@ -8,40 +8,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.limits import (
-    CAMPAIGN_MAX,
     LINES_KEPT,
-    LINES_MAX,
     MINOR_MAX,
-    PROPERTIES_BYTES_MAX,
-    PROPERTIES_MAX,
-    PROPERTY_MAX,
     QUANTITY_MAX,
-    TEXT_BYTES_MAX,
-    TEXT_MAX,
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
-from schemas.refusal import Refusal
 from schemas.touchpoint import LINES_LEFT_OUT
 from schemas.units import DAY_MS
 from streams.collect.addresses import address_hash, is_address, without_addresses
+from streams.collect.refused import RefusedRecord
+from streams.collect.sizes import check_sizes
 from streams.profiles.answered import CONSENT_CHANNELS
-from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
-    from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
-
-_TEXTS = (
-    "event_id",
-    "source",
-    "user_id",
-    "anonymous_id",
-    "email_hash",
-    "session_id",
-    "channel",
-    "country",
-    "time_zone",
-)
+    from schemas.touchpoint import Touchpoint
 
 TYPES = frozenset(
     [
@@ -81,12 +62,6 @@ _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SHOWN_MAX = 100
-_SHORT = TEXT_BYTES_MAX // 4
-"""A text of so many characters is within its limit of bytes, whatever they are."""
-
-
-class RefusedRecord(Refusal):
-    """The touchpoint goes to the dead letters; `detail` holds no personal data."""
 
 
 def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
@@ -119,63 +94,6 @@ def check_time(time_ms: int, received_ms: int) -> None:
             "time_out_of_range",
             f"time_ms is {time_ms}: allowed is from 1990 to one day after the receive time, and before 2080",
         )
-
-
-def check_sizes(event: Touchpoint) -> None:
-    """Check the number of lines and properties, and the lengths of all texts.
-
-    Raises:
-        RefusedRecord: it names what is too long or too many.
-    """
-    for name in _TEXTS:
-        text = getattr(event, name)
-        if text is not None and len(text) > _SHORT:
-            _check_text(name, text, TEXT_MAX)
-    _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
-    _check_texts("message", event.message, TEXT_MAX)
-    _check_texts("order", event.order, TEXT_MAX)
-    if len(event.products) > LINES_MAX:
-        raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {LINES_MAX} are allowed")
-    for product in event.products[:LINES_KEPT]:
-        _check_texts("products", product, TEXT_MAX)
-    if event.properties:
-        _check_properties(event.properties)
-
-
-def _check_properties(properties: dict[str, str]) -> None:
-    if len(properties) > PROPERTIES_MAX:
-        raise RefusedRecord("too_many", f"there are {len(properties)} properties; at most {PROPERTIES_MAX} are allowed")
-    whole = 0
-    for name, text in properties.items():
-        if len(name) > _SHORT:
-            _check_text("a property's name", name, TEXT_MAX)
-        if len(text) > PROPERTY_MAX:
-            raise RefusedRecord(
-                "too_long", f"a property's value has {len(text)} characters; at most {PROPERTY_MAX} are allowed"
-            )
-        whole += utf8_bytes(name) + utf8_bytes(text)
-    if whole > PROPERTIES_BYTES_MAX:
-        raise RefusedRecord(
-            "too_long", f"the properties have {whole} bytes together; at most {PROPERTIES_BYTES_MAX} are allowed"
-        )
-
-
-def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
-    """Check the texts of a part, which profiles and ledger rows copy."""
-    if part is None:
-        return
-    for field in part.__struct_fields__:
-        text = getattr(part, field)
-        if isinstance(text, str) and len(text) > _SHORT:
-            _check_text(f"{name}.{field}", text, characters_max)
-
-
-def _check_text(name: str, text: str, characters_max: int) -> None:
-    if len(text) > characters_max:
-        raise RefusedRecord("too_long", f"{name} has {len(text)} characters; at most {characters_max} are allowed")
-    bytes_taken = utf8_bytes(text)
-    if bytes_taken > TEXT_BYTES_MAX:
-        raise RefusedRecord("too_long", f"{name} has {bytes_taken} bytes; at most {TEXT_BYTES_MAX} are allowed")
 
 
 def _check_amounts(event: Touchpoint) -> None:

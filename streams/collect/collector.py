@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.limits import VALUE_BYTES_MAX
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
-from streams.collect.checks import RefusedRecord, check_time, checked
+from streams.collect.checks import check_time, checked
 from streams.collect.keys import key_of
+from streams.collect.refused import RefusedRecord
 from streams.collect.segment import is_segment, touchpoint_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTI
 from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
 from streams.collect.addresses import address_hash
-from streams.collect.checks import RefusedRecord
+from streams.collect.refused import RefusedRecord
 
 SOURCE = "segment"
 _EVENTS = {

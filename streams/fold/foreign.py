@@ -22,7 +22,7 @@ from schemas.journal import (
 )
 from schemas.limits import CAUSE_BYTES_MAX, KEY_BYTES_MAX, MODEL_BYTES_MAX, MODEL_CHUNKS_MAX, TEXT_BYTES_MAX
 from state.codec import NewerState
-from streams.collect.checks import check_sizes
+from streams.collect.sizes import check_sizes
 from streams.flows.language.published import fault_of
 from streams.fold.moment import Rejected
 from streams.fold.partition_state import model_bodies, with_tick

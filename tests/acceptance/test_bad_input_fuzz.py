@@ -15,8 +15,9 @@ from schemas.journal import Wake
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Consent, Mark, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT, WireError
-from streams.collect.checks import TYPES, RefusedRecord
+from streams.collect.checks import TYPES
 from streams.collect.collector import Collected, collect
+from streams.collect.refused import RefusedRecord
 from streams.flows.language.files import library_documents
 from streams.fold.moment import Rejected
 from streams.shop.generator import Shop, ShopParameters

@@ -10,8 +10,8 @@ import msgspec
 from schemas.limits import LONG_MAX
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT
-from streams.collect.checks import RefusedRecord
 from streams.collect.collector import Collected, collect
+from streams.collect.refused import RefusedRecord
 from streams.settings import DomainSettings
 
 if TYPE_CHECKING:

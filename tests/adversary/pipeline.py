@@ -10,8 +10,8 @@ from schemas.journal import PartitionProgress, Progress
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.collect.checks import RefusedRecord
 from streams.collect.collector import Collected, collect
+from streams.collect.refused import RefusedRecord
 from streams.engine.batch import Batch
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 OF_ANY_RECORD = ("schemas/", "streams/profiles/effects.py")
 SOURCES = {
     "collect": (*OF_ANY_RECORD, "streams/collect/", "streams/processors/collecting.py"),
-    "fold": (*OF_ANY_RECORD, "streams/fold/", "streams/kafka/", "streams/processors/profiling.py"),
+    "fold": (
+        *OF_ANY_RECORD,
+        "streams/collect/sizes.py",
+        "streams/fold/",
+        "streams/kafka/",
+        "streams/processors/profiling.py",
+    ),
     "insights": (*OF_ANY_RECORD, "streams/insights/", "streams/processors/insighting.py"),
 }
 """Where what a stage does with a record is refused."""

@@ -21,7 +21,8 @@ from schemas.limits import (
 )
 from schemas.touchpoint import LINES_LEFT_OUT, Marketing, Message, Order, Product, Spend, Touchpoint
 from streams.collect.addresses import address_hash
-from streams.collect.checks import RefusedRecord, checked
+from streams.collect.checks import checked
+from streams.collect.refused import RefusedRecord
 from tests.support.world import START_MS, a_touchpoint, an_order
 
 FOUR_BYTES = "\U0001f600"

@@ -10,8 +10,8 @@ from schemas.journal import Wake
 from schemas.limits import PROPERTIES_BYTES_MAX, VALUE_BYTES_MAX
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT, encode
-from streams.collect.checks import RefusedRecord
 from streams.collect.collector import Collected, collect
+from streams.collect.refused import RefusedRecord
 from streams.settings import DomainSettings
 from tests.support.world import START_MS, a_touchpoint
 

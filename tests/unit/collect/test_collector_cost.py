@@ -17,8 +17,8 @@ from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.collect.addresses import is_address, without_addresses
-from streams.collect.checks import RefusedRecord
 from streams.collect.collector import collect
+from streams.collect.refused import RefusedRecord
 from streams.settings import DomainSettings
 from tests.support.linear import FACTOR_MAX, growth
 from tests.support.world import START_MS, a_touchpoint

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.limits import LINES_KEPT, LINES_MAX, NESTING_MAX
 from schemas.touchpoint import LINES_LEFT_OUT
-from streams.collect.checks import RefusedRecord, checked
+from streams.collect.checks import checked
+from streams.collect.refused import RefusedRecord
 from streams.collect.segment import touchpoint_of
 from tests.support.world import START_MS
 
