@@ -126,8 +126,8 @@ class Fold(Customers):
         return found
 
     def _touchpoint(self, record: Record, known: Knowledge, effects: Effects) -> None:
-        customer = record.key
-        if known.rules > 1:
+        customer, received_ms, rules = record.key, record.received_ms, known.rules
+        if rules > 1:
             check_touchpoint(record)
         profile = self._profile(customer, known, effects)
         target = forward_target(customer, profile) if profile.linked else None
@@ -135,10 +135,10 @@ class Fold(Customers):
             forward(record, target, effects)
             return
         event: Touchpoint = record.value
-        now_ms = max(profile.clock_ms, record.received_ms)
+        now_ms = max(profile.clock_ms, received_ms)
         if 0 < profile.wake_ms <= now_ms:
             profile = self._caught_up(customer, profile, now_ms, known, effects)
-            if known.rules > 1 and is_behind(profile, now_ms, effects):
+            if rules > 1 and is_behind(profile, now_ms, effects):
                 self._keep(customer, profile, known)
                 effects.append(customer, record.raw, waiting_headers(record))
                 return
@@ -152,19 +152,21 @@ class Fold(Customers):
             return
         _count(event, known, effects)
         changes: Changes = {"clock_ms": now_ms, "seen": seen}
-        if profile.rules != known.rules:
-            changes["rules"] = known.rules
+        if profile.rules != rules:
+            changes["rules"] = rules
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
         if is_entry(customer):
             profile = indexed(fold_entry(_replace(profile, **changes), event, at))
         else:
             self._candidates -= len(profile.runs)
-            profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, record.received_ms), at))
+            profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, received_ms), at))
             self._candidates += len(profile.runs)
-        if 0 < profile.wake_ms <= now_ms:
+        wake_ms = profile.wake_ms
+        if 0 < wake_ms <= now_ms:
             # a flow without a wait is due at once, not when the watermark has passed
             profile = indexed(self._caught_up(customer, profile, now_ms, known, effects))
-        self._state.put(customer.encode(), profile, profile.wake_ms)
+            wake_ms = profile.wake_ms
+        self._state.put(customer.encode(), profile, wake_ms)
 
     def _progress(self, record: Record, effects: Effects) -> None:
         before = self._read()

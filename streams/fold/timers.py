@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 FIRES_MAX_OF_RULES_1: Final = 5_000
 """More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
-
-
 TIMER: Final = "timer:"
 """Begins the source topic of a timer's dead letter; the timer's name follows."""
 ENTRY: Final = "date:"
@@ -74,14 +72,17 @@ def timers(profile: Profile) -> list[tuple[int, str]]:
 
 def next_due_ms(profile: Profile) -> int:
     """Return when the earliest timer is due; 0: there is none."""
-    due_ms = profile.slot_ms
-    if profile.score is not None and profile.score.due_ms and (profile.score.due_ms < due_ms or not due_ms):
-        due_ms = profile.score.due_ms
+    due_ms, score = profile.slot_ms, profile.score
+    if score is not None:
+        score_ms = score.due_ms
+        if score_ms and (score_ms < due_ms or not due_ms):
+            due_ms = score_ms
     if profile.expires_ms or profile.parked:
         return min(timers(profile), default=(0, ""))[0]
     for run in profile.runs:
-        if run.due_ms < due_ms or not due_ms:
-            due_ms = run.due_ms
+        run_ms = run.due_ms
+        if run_ms < due_ms or not due_ms:
+            due_ms = run_ms
     for _, entry_ms in profile.entry_timers:
         if entry_ms < due_ms or not due_ms:
             due_ms = entry_ms
