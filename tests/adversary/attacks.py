@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.limits import LINES_KEPT
 from schemas.touchpoint import Consent, Order, Product, Spend, Touchpoint
 from schemas.units import DAY_MS
 from streams.collect.checks import TYPES
@@ -87,7 +88,9 @@ class Attacker:
             event = _replace(event, order=self._order(event, kind))
         if kind.startswith(("order_", "product_", "checkout")):
             lines = random.choice((1, 3, 50, door.most_lines()))
-            event = door.with_lines(event, [self._line() for _ in range(lines)])
+            # lines beyond those that are kept are only counted
+            made = [self._line() for _ in range(min(lines, LINES_KEPT + 1))]
+            event = door.with_lines(event, (made * (lines // len(made) + 1))[:lines])
         if kind == "consent_changed":
             event = _replace(
                 event, consent=Consent(random.choice(("email", "sms", "push", "all")), random.random() < HALF)
