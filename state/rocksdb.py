@@ -88,7 +88,8 @@ class RocksDBStore:
         try:
             self.position = self._read_meta(path)
         except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
-            self.close()
+            with suppress(OSError, StateUnreadable):
+                self.close()
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> NoReturn:
@@ -181,8 +182,14 @@ class RocksDBStore:
     def close(self) -> None:
         # a handle keeps the directory locked for as long as it lives
         del self._timers_handle, self._meta_handle
+        refused: Exception | None = None
         for column in (self._timers, self._meta, self._db):
-            column.close()
+            try:
+                column.close()
+            except Exception as error:  # noqa: BLE001 - rocksdict has no type of its own
+                refused = error
+        if refused is not None:
+            self._give_up(refused)
 
 
 def _is_damage(error: Exception) -> bool:

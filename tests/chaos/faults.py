@@ -25,6 +25,8 @@ _FULL_SECONDS = 60.0
 _LIMITS_BYTES = (100_000, 400_000)
 _DESCRIPTORS_MIN, _DESCRIPTORS_SHORT = 24, 40
 _JUMPS_SECONDS = (7_200.0, 400 * 86_400.0, -86_400.0)
+FULL = "File too large"
+"""What a disk that is full makes a worker log."""
 _FILES = ("*.sst", "*.log", "MANIFEST-*", "CURRENT")
 
 
@@ -97,11 +99,11 @@ def _damage(stage: Stage, file: Path) -> None:
 
 
 def terminate(stage: Stage) -> float:
-    """SIGTERM: it has to leave in order, with exit code 0, unless it had not yet begun."""
+    """SIGTERM: it has to leave in order, with exit code 0, unless it had not yet begun, or its disk was full before."""
     slot = stage.any_slot()
     was_running = slot.running
     code = slot.terminate()
-    if was_running and code not in {0, -signal.SIGTERM}:
+    if was_running and code not in {0, -signal.SIGTERM} and FULL not in slot.log.read_text("utf-8", "replace"):
         stage.notes[f"exit code {code} after SIGTERM"] += 1
     return time.time()
 

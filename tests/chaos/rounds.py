@@ -15,7 +15,7 @@ from streams.flows.language.files import library_documents
 from streams.replay.replayer import Source
 from tests.chaos.claims import Found, at_least_once, exactly_once
 from tests.chaos.crew import Crew
-from tests.chaos.faults import KINDS, Stage, plan
+from tests.chaos.faults import FULL, KINDS, Stage, plan
 from tests.chaos.feed import Feed, history
 from tests.chaos.late import HANGING_MS
 from tests.chaos.results import Fault, Round
@@ -187,7 +187,7 @@ def _logged(crew: Crew) -> dict[str, int]:
     texts = {
         "stores set aside": '"state unreadable"',
         "batches or agents that raised": f"RuntimeError: {RAISED}",
-        "full disks named in a log": "File too large",
+        "full disks named in a log": FULL,
     }
     return {what: crew.logged(text) for what, text in texts.items()}
 

@@ -33,8 +33,12 @@ try:
         store.write([(b"customer-%d" % number, frame(1, 0, os.urandom(100)))], number)
 except StateUnreadable:
     raise
-except Exception as error:
+except OSError as error:
     print(error)
+try:
+    store.close()
+except OSError as error:
+    print("closed:", error)
 """
 
 
@@ -194,7 +198,10 @@ def damage(table: Path) -> None:
 def test_a_full_disk_is_not_called_damage(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITES_UNTIL_FULL, str(tmp_path / "journal-0")]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert "File too large" in ended.stdout
+    written, closed = ended.stdout.splitlines()
+    for said in (written, closed):
+        assert f"the state in {tmp_path / 'journal-0'} cannot be used now" in said
+        assert "File too large" in said
     store = RocksDBStore(tmp_path / "journal-0")
     assert store.position == len(list(store.items())) > 0
     store.close()
