@@ -8,19 +8,20 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.journal import Progress
+from schemas.limits import PROFILE_BYTES_MAX, ROWS_MAX, WOKEN_OUTPUTS_MAX
 from schemas.touchpoint import Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.clients import Clients
 from streams.engine.restore import Restoration, restore
 from streams.kafka.journal import read_record
-from tests.simulation.calm import calm_run, refolded
+from tests.simulation.calm import Calm, calm_run, refolded
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import TOUCHPOINT_PARTITIONS, domain
 from tests.simulation.laws import laws
 from tests.simulation.model_client import ModelMessage
 from tests.simulation.model_consumer import ModelConsumer
 from tests.simulation.model_producer import partition_of
-from tests.simulation.outcome import ORDERED, differences, held, of_customers
+from tests.simulation.outcome import ORDERED, Outcome, differences, held, of_customers
 from tests.simulation.scheduler import Process
 from tests.simulation.worker import TOPICS, inputs
 from tests.simulation.world import Broken, Case, World
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     from streams.kafka.offsets import PartitionId
     from tests.simulation.disk import ModelDisk
     from tests.simulation.model_broker import Entry, Log, ModelBroker
-    from tests.simulation.outcome import Outcome
+
+
+OUTPUTS_MAX = WOKEN_OUTPUTS_MAX + ROWS_MAX + 402
+"""Records that one leads to: a slice of credit, and what woken customers' timers send."""
+OUTPUTS_BYTES_MAX = 2_500_000
 
 
 class Finding(NamedTuple):
@@ -72,18 +77,38 @@ def flaws(world: World) -> Iterator[str]:
     5. Where nothing comes late, time has not overtaken what was forwarded.
     6. What has a key is in the partition where Kafka's own clients look for it.
     7. What was sent has come in, and time has come to its end: what a comparison with the fold does not show.
+    8. No record leads to more than it may: to so many records, so many bytes, or a profile that is too large.
     """
     yield from world.ended
     yield from _misplaced(world.broker)
     there = held(world.broker)
     yield from laws(world, there)
     yield from differences(there, refolded(world.broker))
+    if world.case.is_wide:
+        yield from _costly(world.broker)
     for slot, disk in enumerate(world.disks):
         yield from _restored(world, slot, disk, there)
     if not world.case.has_devices:
         yield from differences(of_customers(there), of_customers(calm_run(world.sent)))
     elif not world.case.has_late:
         yield from _overtaken(world.broker.topics[TOPICS.journal])
+
+
+def _costly(broker: ModelBroker) -> Iterator[str]:
+    outcome = Outcome()
+    for source in inputs(domain()):
+        calm = Calm(source, outcome)
+        for number, log in enumerate(broker.topics[source.topic]):
+            for item in log.committed():
+                outputs = calm.work_off(number, [item])
+                size = sum(len(output.key or b"") + len(output.value or b"") for output in outputs)
+                if len(outputs) > OUTPUTS_MAX or size > OUTPUTS_BYTES_MAX:
+                    yield f"{source.topic}-{number} {item[0]} leads to {len(outputs)} records of {size} bytes"
+        calm.end()
+    for place, state in outcome.state.items():
+        for key, framed in state.items():
+            if len(framed) > PROFILE_BYTES_MAX:
+                yield f"{key!r} has {len(framed)} bytes in {place}"
 
 
 def _misplaced(broker: ModelBroker) -> Iterator[str]:

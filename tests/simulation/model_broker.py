@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from tests.simulation.scheduler import Scheduler
 
 FENCED = KafkaError(KafkaError._FENCED, "a newer producer has this transactional.id", fatal=True)  # noqa: SLF001
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "larger than its topic takes", txn_requires_abort=True)
 ENDED = KafkaError(KafkaError.INVALID_TXN_STATE, "the partition is in no open transaction", txn_requires_abort=True)
+_RECORD_BYTES_MAX = 1_048_588
+"""Kafka's default of message.max.bytes."""
+_BATCH_BYTES = 61
 _WITHIN_SECONDS = 0.03
 _MARKER_SECONDS, _SLOW_MARKER_SECONDS = 0.002, 0.2
 _SLOW_MARKER_SHARES = (0.01, 0.1, 0.3)
@@ -38,6 +42,12 @@ class Entry(NamedTuple):
     timestamp_ms: int = 0
     transaction: int = 0
     """0: written outside of any."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, with what a batch of one record adds; Kafka's own count is after compression."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return _BATCH_BYTES + len(self.key or b"") + len(self.value or b"") + headers
 
 
 class Log:
@@ -67,10 +77,10 @@ class Log:
         self.append(entry)
 
     def mark(self, transaction: int, *, committed: bool) -> None:
-        if self.open.pop(transaction, None) is not None:
-            self.entries.append(None)
-            if not committed:
-                self.aborted.add(transaction)
+        # also where it has no record, if the partition was added to it
+        self.entries.append(None)
+        if self.open.pop(transaction, None) is not None and not committed:
+            self.aborted.add(transaction)
 
     def next_visible(self, offset: int, *, committed: bool) -> tuple[int, Entry | None]:
         """Find the first record from `offset` on that a reader sees; (end, None) where there is none yet."""
@@ -130,8 +140,12 @@ class ModelTopics:
 class ModelBroker:
     """All brokers in one; what they do by themselves are steps of the scheduler."""
 
-    def __init__(self, scheduler: Scheduler, topics: Mapping[str, int]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, topics: Mapping[str, int], bytes_max: Mapping[str, int] | None = None
+    ) -> None:
         self.scheduler = scheduler
+        self._bytes_max = bytes_max or {}
+        """Of a record, by topic; of others it is Kafka's default."""
         self.topics = {name: [Log() for _ in range(count)] for name, count in topics.items()}
         self.ids = {name: f"id-of-{name}" for name in topics}
         self.groups: dict[str, Group] = {}
@@ -177,6 +191,8 @@ class ModelBroker:
             raise KafkaException(ENDED)
         transaction = self._begun(name, epoch)
         transaction.places.add(place)
+        if entry.size > self._bytes_max.get(place[0], _RECORD_BYTES_MAX):
+            raise KafkaException(TOO_LARGE)
         return self.log(place).append(entry._replace(transaction=transaction.number))
 
     def add_offsets(self, name: str, epoch: int, offsets: Mapping[PartitionId, int]) -> None:

@@ -10,7 +10,7 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.kafka.doubts import REPEATED_SECONDS
-from tests.simulation.model_broker import Busy, Entry
+from tests.simulation.model_broker import TOO_LARGE, Busy, Entry
 from tests.simulation.model_client import ModelClient, ModelMessage, as_headers
 
 if TYPE_CHECKING:
@@ -230,6 +230,8 @@ class ModelProducer(ModelClient):
                 self._must_abort = True
                 if error.args[0].fatal():
                     self._fatal = error.args[0]
+                if error.args[0] is TOO_LARGE:
+                    self._refused(self._queue.popleft())
                 self._purge()
                 return
             self._is_known = True
@@ -237,6 +239,13 @@ class ModelProducer(ModelClient):
             self._queue.popleft()
             if report is not None:
                 self._reports.append((report, None, ModelMessage(*place, offset)))
+
+    def _refused(self, waiting: Waiting) -> None:
+        """Note that the broker did not take a record, for which it has added the partition to the transaction."""
+        self._is_known = True
+        self._added.add(waiting.place)
+        if waiting.report is not None:
+            self._reports.append((waiting.report, TOO_LARGE, ModelMessage(*waiting.place, -1)))
 
     def _purge(self) -> None:
         for place, _, report in self._queue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +124,29 @@ def a_transaction_that_takes_too_long_is_aborted_and_its_producer_ends(side: Sid
     yield answer(producer.commit_transaction, 10)
     transact(side, side.producer(), b"b")
     yield read(side, side.reader(), 4)
+
+
+def a_record_larger_than_its_topic_takes_fails_the_transaction(side: Side) -> Seen:
+    producer = side.producer()
+    refused: list[str] = []
+    for size in (1_000_000, 1_100_000):
+        producer.begin_transaction()
+        producer.produce(
+            side.topic,
+            value=Random(size).randbytes(size),
+            key=b"key",
+            partition=0,
+            on_delivery=lambda error, _: refused.append(error and error.name()),
+        )
+        yield answer(producer.flush, 10)
+        if answer(producer.commit_transaction, 10) != "done":
+            producer.abort_transaction(10)
+    yield refused
+    # as after any abort: librdkafka would go on with a sequence number that the broker has not seen
+    transact(side, side.producer(), b"a")
+    end = 5
+    wait_for_end(side, end)
+    yield [(offset, len(value or b"")) for offset, value in read(side, side.reader(), end)]
 
 
 def an_end_is_told_again_after_a_seek_and_after_new_records(side: Side) -> Seen:
@@ -247,6 +271,7 @@ SCRIPTS = (
     an_open_transaction_holds_back_what_others_committed,
     a_new_producer_of_the_slot_aborts_and_fences_the_old_one,
     a_transaction_that_takes_too_long_is_aborted_and_its_producer_ends,
+    a_record_larger_than_its_topic_takes_fails_the_transaction,
     an_end_is_told_again_after_a_seek_and_after_new_records,
     nothing_comes_of_what_is_paused,
     each_record_is_reported_where_it_was_sent,

@@ -9,6 +9,7 @@ import pytest
 
 from streams.demo.servers.places import PROJECT
 from tests.mutants import MUTANTS
+from tests.simulation import checking
 from tests.simulation.checking import Finding, find, find_of, flaws
 from tests.simulation.faults import CYCLE, DISK, Fault
 from tests.simulation.report import shown
@@ -115,3 +116,13 @@ def test_the_faults_of_many_seeds_are_of_every_kind_and_at_every_step() -> None:
     for call in CYCLE:
         for kind in ("crash before", "crash after", "crash and wipe before", "crash and forget after", "hold"):
             assert (kind, call) in calls
+
+
+@pytest.mark.parametrize("limit", ["OUTPUTS_MAX", "OUTPUTS_BYTES_MAX", "PROFILE_BYTES_MAX"])
+def test_a_record_that_leads_to_more_than_it_may_is_noticed(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = next(case for case in map(Case.of, range(1_000)) if case.is_wide)
+    assert_holds(wide)
+    monkeypatch.setattr(checking, limit, 3)
+    finding = find(wide)
+    assert finding is not None
+    assert ("leads to" if limit.startswith("OUTPUTS") else "bytes in") in finding.what

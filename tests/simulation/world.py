@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from schemas.journal import Progress
+from schemas.limits import LETTERS_TOPIC_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.errors import MustEnd
 from tests.simulation.disk import DiskRefused, ModelDisk
@@ -24,6 +25,7 @@ from tests.simulation.history import (
 )
 from tests.simulation.model_broker import Entry, ModelBroker
 from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.widening import widened
 from tests.simulation.worker import TOPICS, Worker, engine_settings
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 WORKERS_MAX = 3
 TOUCHPOINTS = (6, 24)
+WIDE_SHARE = 0.15
+"""Of the cases; a wide one takes some times longer."""
 SETTLE_S = 60.0
 HOLD_S_MAX = 2.0
 """Longer than a session, and than a transaction may last."""
@@ -73,15 +77,21 @@ class Case:
     cycle_records_max: int
     has_devices: bool
     has_late: bool
+    is_wide: bool = False
+    """Records are at the limits of what the door lets in."""
 
     @staticmethod
     def of(seed: int) -> Case:
         chance = Random(f"case {seed}")
         has_devices, has_late = chance.choice(((False, False), (True, False), (True, True)))
         shop = Shop(chance, devices=has_devices, late=has_late)
+        sent = shop.history(chance.randint(*TOUCHPOINTS))
+        # a generator of its own: the other cases stay as they are
+        width = Random(f"width {seed}")
+        is_wide = width.random() < WIDE_SHARE
         return Case(
             seed,
-            tuple(shop.history(chance.randint(*TOUCHPOINTS))),
+            tuple(widened(sent, width) if is_wide else sent),
             (*some_faults(chance), *disk_faults(seed)),
             chance.randint(1, WORKERS_MAX),
             chance.choice((1, 2, 5, 20)),
@@ -89,6 +99,7 @@ class Case:
             chance.choice((1, 5, 1_000)),
             has_devices,
             has_late,
+            is_wide,
         )
 
 
@@ -98,7 +109,7 @@ class World:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.scheduler = Scheduler(Random(f"steps {case.seed}"))
-        self.broker = ModelBroker(self.scheduler, _BY_TOPIC)
+        self.broker = ModelBroker(self.scheduler, _BY_TOPIC, {TOPICS.dead_letters: LETTERS_TOPIC_BYTES_MAX})
         self.faults = Faults(case.faults, self._play)
         self.disks = [ModelDisk(self.faults) for _ in range(case.workers)]
         self.workers: dict[int, Worker] = {}
