@@ -116,7 +116,7 @@ def build(prefix: Prefix) -> Worker:
 
 def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, profiling: Profiling) -> list[Input]:
     domain, wire = prefix.domain, prefix.wire
-    collecting = Collecting(topics, domain, wire, Source(_reach(status, topics.touchpoints), status.clock), observer)
+    collecting = Collecting(topics, domain, wire, Source(reach(status, topics.touchpoints), status.clock), observer)
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
     return [
         Input(topics.touchpoints, collecting, blameless=MUST_STOP, wants_stamps=domain.clock == "wall"),
@@ -151,15 +151,17 @@ def engine_settings(settings: WorkerSettings, domain: DomainSettings) -> EngineS
     )
 
 
-def _reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
-    def reach(partition: int) -> ReadPosition | None:
+def reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
+    """Return what says how far a partition of a topic has been read."""
+
+    def reached(partition: int) -> ReadPosition | None:
         place = (topic, partition)
         owned, end = status.partitions.get(place), status.ends.get(place)
         if owned is None or end is None or not owned.ready:
             return None
         return ReadPosition(owned.reached, end.offset, end.asked_ms)
 
-    return reach
+    return reached
 
 
 def _held(state: Overlay[Any]) -> InsightSnapshot:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas.journal import Wake
+from streams.engine.broker_clock import BrokerClock
 from streams.fold import fold, identifying, partition_state
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState, with_collected
@@ -110,6 +111,22 @@ def _positive(time_ms: int) -> int | None:
     return time_ms if time_ms >= 0 else None
 
 
+def time_told_by_the_workers_own_clock(patch: pytest.MonkeyPatch) -> None:
+    """The worker's wall clock is taken for the brokers' time."""
+    patch.setattr(BrokerClock, "now_ms", lambda clock: int(clock._wall_s() * 1_000))
+
+
+def time_counts_from_the_sending(patch: pytest.MonkeyPatch) -> None:
+    """What passed since a record was sent is added to its stamp, not what passed since the worker heard of it."""
+
+    def now_ms(clock: BrokerClock) -> int | None:
+        now_s = clock.clock_s()
+        times = [each.time_ms + (now_s - each.began_s) * 1_000 for each in clock._fresh(now_s)]
+        return int(min(times)) if times else None
+
+    patch.setattr(BrokerClock, "now_ms", now_ms)
+
+
 def wake_lost(patch: pytest.MonkeyPatch) -> None:
     """The rest of many timers due at once is forgotten: the record that would wake them is not sent."""
     append = Effects.append
@@ -207,6 +224,8 @@ FOLDING = (
     time_told_without_a_second_look,
     time_not_told_again_after_an_abort,
     time_goes_by_one_input_only,
+    time_told_by_the_workers_own_clock,
+    time_counts_from_the_sending,
     wake_lost,
     records_in_the_wrong_partition,
     hops_not_counted,

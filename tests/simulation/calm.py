@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Output
     from streams.engine.inputs import Input
+    from streams.settings import DomainSettings
     from tests.simulation.history import Sent
     from tests.simulation.model_broker import ModelBroker
 
@@ -64,10 +65,10 @@ class Calm:
                 self._outcome.state[self._source.topic, number] = dict(overlay.store.items())
 
 
-def refolded(broker: ModelBroker) -> Outcome:
+def refolded(broker: ModelBroker, settings: DomainSettings) -> Outcome:
     """Process the committed records of every input in the order of the topics."""
     outcome = Outcome()
-    for source in inputs(domain()):
+    for source in inputs(settings):
         calm = Calm(source, outcome)
         for number, log in enumerate(broker.topics[source.topic]):
             calm.work_off(number, log.committed())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import yaml
 from msgspec.structs import replace
@@ -30,8 +30,11 @@ _LAGS_MS = (0, 0, HOUR_MS, 7 * HOUR_MS)
 
 
 @cache
-def configuration() -> bytes:
-    return SINGLE_OBJECT.encode(Configured(domain().model_dump_json(), 0, RULES))
+def configuration(clock: Clock = "marks") -> bytes:
+    return SINGLE_OBJECT.encode(Configured(domain(clock).model_dump_json(), 0, RULES))
+
+
+Clock = Literal["marks", "wall"]
 
 
 class Sent(NamedTuple):
@@ -44,10 +47,10 @@ class Sent(NamedTuple):
 
 
 @cache
-def domain() -> DomainSettings:
+def domain(clock: Clock = "marks") -> DomainSettings:
     flow = yaml.safe_load((PROJECT / "streams/flows/library/abandoned_cart.yaml").read_text("utf-8"))
     return DomainSettings(
-        clock="marks",
+        clock=clock,
         touchpoint_partitions=TOUCHPOINT_PARTITIONS,
         journal_partitions=JOURNAL_PARTITIONS,
         consent_default="granted",

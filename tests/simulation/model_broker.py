@@ -53,7 +53,9 @@ class Entry(NamedTuple):
 class Log:
     """A partition. None is a marker, or a record that compaction has removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, stamp: Callable[[], int] | None = None) -> None:
+        self._stamp = stamp
+        """The brokers' time in ms, where records are to have it."""
         self.entries: list[Entry | None] = []
         self.low = 0
         """The first offset that is left."""
@@ -67,7 +69,7 @@ class Log:
 
     def append(self, entry: Entry) -> int:
         offset = len(self.entries)
-        self.entries.append(entry)
+        self.entries.append(entry if self._stamp is None else entry._replace(timestamp_ms=self._stamp()))
         if entry.transaction:
             self.open.setdefault(entry.transaction, offset)
         return offset
@@ -141,12 +143,17 @@ class ModelBroker:
     """All brokers in one; what they do by themselves are steps of the scheduler."""
 
     def __init__(
-        self, scheduler: Scheduler, topics: Mapping[str, int], bytes_max: Mapping[str, int] | None = None
+        self,
+        scheduler: Scheduler,
+        topics: Mapping[str, int],
+        bytes_max: Mapping[str, int] | None = None,
+        stamp: Callable[[], int] | None = None,
     ) -> None:
         self.scheduler = scheduler
+        self.stamp: Callable[[], int] | None = stamp
         self._bytes_max = bytes_max or {}
         """Of a record, by topic; of others it is Kafka's default."""
-        self.topics = {name: [Log() for _ in range(count)] for name, count in topics.items()}
+        self.topics = {name: [Log(stamp) for _ in range(count)] for name, count in topics.items()}
         self.ids = {name: f"id-of-{name}" for name in topics}
         self.groups: dict[str, Group] = {}
         self.offsets: dict[PartitionId, int] = {}
@@ -163,9 +170,14 @@ class ModelBroker:
     def log(self, place: PartitionId) -> Log:
         return self.topics[place[0]][place[1]]
 
+    def stamped_ms(self, place: PartitionId, offset: int) -> int:
+        """Give the stamp of a record that was just appended; 0: it has none."""
+        entry = self.log(place).entries[offset]
+        return 0 if entry is None else entry.timestamp_ms
+
     def make_again(self, topic: str) -> None:
         """Delete a topic, with the group's offsets in it, and make one of the same name."""
-        self.topics[topic] = [Log() for _ in self.topics[topic]]
+        self.topics[topic] = [Log(self.stamp) for _ in self.topics[topic]]
         self.ids[topic] += "-again"
         for place in [place for place in self.offsets if place[0] == topic]:
             del self.offsets[place]

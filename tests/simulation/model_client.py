@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
 
 from tests.simulation.scheduler import Killed, nap
 
@@ -55,7 +55,7 @@ class ModelMessage:
         return list(self._headers) or None
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, self._timestamp_ms
+        return (TIMESTAMP_LOG_APPEND_TIME if self._timestamp_ms else TIMESTAMP_CREATE_TIME), self._timestamp_ms
 
     def error(self) -> KafkaError | None:
         return self._error

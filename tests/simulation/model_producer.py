@@ -238,7 +238,8 @@ class ModelProducer(ModelClient):
             self._added.add(place)
             self._queue.popleft()
             if report is not None:
-                self._reports.append((report, None, ModelMessage(*place, offset)))
+                stamped_ms = self._broker.stamped_ms(place, offset)
+                self._reports.append((report, None, ModelMessage(*place, offset, timestamp_ms=stamped_ms)))
 
     def _refused(self, waiting: Waiting) -> None:
         """Note that the broker did not take a record, for which it has added the partition to the transaction."""

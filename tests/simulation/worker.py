@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.wire import SINGLE_OBJECT
-from streams.engine.broker_clock import BrokerClock
+from streams.app import reach
 from streams.engine.clients import Clients
 from streams.engine.engine import Engine
 from streams.engine.errors import NeedsPerson
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from streams.engine.batch import Batch
+    from streams.engine.broker_clock import BrokerClock
     from streams.engine.listener import Listener
     from streams.kafka.offsets import PartitionId
     from streams.settings import DomainSettings
@@ -55,14 +56,15 @@ def observer() -> Observer:
     return Observer(Metrics(), Known())
 
 
-def inputs(domain: DomainSettings) -> list[Input]:
+def inputs(domain: DomainSettings, status: Status | None = None) -> list[Input]:
     """The three agents' inputs, as streams.app has them."""
     wire = SINGLE_OBJECT
-    collecting = Collecting(TOPICS, domain, wire, Source(lambda _: None, BrokerClock()), observer())
+    status = Status() if status is None else status
+    collecting = Collecting(TOPICS, domain, wire, Source(reach(status, TOPICS.touchpoints), status.clock), observer())
     profiling = Profiling(TOPICS, wire, observer(), domain.journal_partitions)
     insighting = Insighting(TOPICS, wire, observer(), domain.journal_partitions, lambda _: InsightSnapshot())
     return [
-        Input(TOPICS.touchpoints, collecting),
+        Input(TOPICS.touchpoints, collecting, wants_stamps=domain.clock == "wall"),
         Input(TOPICS.journal, profiling, TOPICS.profiles_changelog, JournalCodec(), profiling),
         Input(TOPICS.facts, insighting, TOPICS.insights_changelog, InsightCodec()),
     ]
@@ -114,6 +116,7 @@ class Worker:
         broker: ModelBroker,
         faults: Faults,
         domain: DomainSettings,
+        clock: BrokerClock,
     ) -> None:
         self.slot = slot
         self.process = process
@@ -132,8 +135,9 @@ class Worker:
             end_soon=lambda: None,
             watch=lambda _: UNWATCHED,
         )
-        self._inputs = inputs(domain)
-        self._engine = Engine(settings, self._inputs, Status(), lambda: None, clients)
+        status = Status(clock)
+        self._inputs = inputs(domain, status)
+        self._engine = Engine(settings, self._inputs, status, lambda: None, clients)
         process.after(0, self._begin)
 
     def _begin(self) -> None:

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from schemas.journal import Progress
 from schemas.limits import LETTERS_TOPIC_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
+from streams.engine.broker_clock import BrokerClock
 from streams.engine.errors import MustEnd
+from streams.processors.collecting import MARGIN_MS, PROGRESS_EVERY_MS
+from tests.simulation.clocks import WALL_OFFSETS_S, BrokersTime, on_the_clock
 from tests.simulation.disk import DiskRefused, ModelDisk
 from tests.simulation.faults import ENDS, Fault, Faults, disk_faults, some_faults
 from tests.simulation.history import (
     JOURNAL_PARTITIONS,
     TOUCHPOINT_PARTITIONS,
+    Clock,
     Sent,
     Shop,
     configuration,
@@ -39,6 +43,10 @@ WORKERS_MAX = 3
 TOUCHPOINTS = (6, 24)
 WIDE_SHARE = 0.15
 """Of the cases; a wide one takes some times longer."""
+WALL_SHARE = 0.15
+"""Of the cases; the brokers' time decides, and the workers' wall clocks are wrong."""
+WALL_S = 3.0
+"""When the brokers' time stops: 30 hours after its begin."""
 SETTLE_S = 60.0
 HOLD_S_MAX = 2.0
 """Longer than a session, and than a transaction may last."""
@@ -79,6 +87,7 @@ class Case:
     has_late: bool
     is_wide: bool = False
     """Records are at the limits of what the door lets in."""
+    clock: Clock = "marks"
 
     @staticmethod
     def of(seed: int) -> Case:
@@ -88,10 +97,16 @@ class Case:
         sent = shop.history(chance.randint(*TOUCHPOINTS))
         # a generator of its own: the other cases stay as they are
         width = Random(f"width {seed}")
-        is_wide = width.random() < WIDE_SHARE
+        kind = width.random()
+        is_wide = kind < WIDE_SHARE
+        clock: Clock = "wall" if WIDE_SHARE <= kind < WIDE_SHARE + WALL_SHARE else "marks"
+        if is_wide:
+            sent = list(widened(sent, width))
+        elif clock == "wall":
+            sent = list(on_the_clock(sent, width))
         return Case(
             seed,
-            tuple(widened(sent, width) if is_wide else sent),
+            tuple(sent),
             (*some_faults(chance), *disk_faults(seed)),
             chance.randint(1, WORKERS_MAX),
             chance.choice((1, 2, 5, 20)),
@@ -100,6 +115,7 @@ class Case:
             has_devices,
             has_late,
             is_wide,
+            clock,
         )
 
 
@@ -108,8 +124,15 @@ class World:
 
     def __init__(self, case: Case) -> None:
         self.case = case
+        self.is_wall = case.clock == "wall"
         self.scheduler = Scheduler(Random(f"steps {case.seed}"))
-        self.broker = ModelBroker(self.scheduler, _BY_TOPIC, {TOPICS.dead_letters: LETTERS_TOPIC_BYTES_MAX})
+        self.time = BrokersTime(self.scheduler, WALL_S)
+        self.broker = ModelBroker(
+            self.scheduler,
+            _BY_TOPIC,
+            {TOPICS.dead_letters: LETTERS_TOPIC_BYTES_MAX},
+            self.time.now_ms if self.is_wall else None,
+        )
         self.faults = Faults(case.faults, self._play)
         self.disks = [ModelDisk(self.faults) for _ in range(case.workers)]
         self.workers: dict[int, Worker] = {}
@@ -126,7 +149,7 @@ class World:
 
     def run(self) -> None:
         """Play the case until all is worked off and the workers have been stopped."""
-        last_s = max((sent.at_s for sent in self.sent), default=0.0)
+        last_s = WALL_S if self.is_wall else max((sent.at_s for sent in self.sent), default=0.0)
         until_s = last_s + SETTLE_S
         while self.scheduler.now_s < last_s or not self._is_settled():
             self.scheduler.pass_time(_LOOK_S)
@@ -153,13 +176,16 @@ class World:
 
     def _configure(self) -> None:
         for place in [(TOPICS.facts, 0), *((TOPICS.journal, number) for number in range(JOURNAL_PARTITIONS))]:
-            self.broker.log(place).append(Entry(None, configuration()))
+            self.broker.log(place).append(Entry(None, configuration(self.case.clock)))
 
     def _start(self, slot: int) -> None:
         if self._is_over:
             return
         process = Process(self.scheduler)
-        worker = Worker(slot, self.settings(slot), process, self.disks[slot], self.broker, self.faults, domain())
+        offset_s = self.scheduler.chance.choice(WALL_OFFSETS_S) if self.is_wall else 0.0
+        clock = BrokerClock(self.time.rising_s, partial(self.time.wall_s, offset_s))
+        settings, disk = self.settings(slot), self.disks[slot]
+        worker = Worker(slot, settings, process, disk, self.broker, self.faults, domain(self.case.clock), clock)
         self.workers[slot] = worker
         self._all.append(worker)
         process.on_silent.append(lambda: self._ended(worker))
@@ -258,6 +284,11 @@ class World:
         return not self._left() and self.broker.is_idle() and self._has_time_come()
 
     def _has_time_come(self) -> bool:
+        if self.is_wall:
+            until_ms = self.time.end_ms - MARGIN_MS - PROGRESS_EVERY_MS
+            logs = self.broker.topics[TOPICS.journal]
+            told = [_told(log) for log in logs]
+            return all(len(each) == TOUCHPOINT_PARTITIONS and min(each.values()) >= until_ms for each in told)
         ends = last_marks(self.sent)
         return all(_told(log) == ends for log in self.broker.topics[TOPICS.journal])
 
@@ -278,10 +309,12 @@ _HAPPENINGS: dict[str, Callable[[World, Worker], None]] = {
 
 
 def _told(log: Log) -> dict[int, int]:
-    """Give the time that a journal partition was told last."""
-    head = SINGLE_OBJECT.header(Progress)
+    """Give the times that a journal partition was told last, by partition of touchpoints."""
+    head, told = SINGLE_OBJECT.header(Progress), dict[int, int]()
     for entry in reversed(log.entries):
         if entry is not None and entry.transaction not in log.aborted and (entry.value or b"").startswith(head):
-            told = SINGLE_OBJECT.decode_as(Progress, entry.value or b"").partitions
-            return {each.partition: each.time_ms for each in told}
-    return {}
+            for each in SINGLE_OBJECT.decode_as(Progress, entry.value or b"").partitions:
+                told.setdefault(each.partition, each.time_ms)
+            if len(told) == TOUCHPOINT_PARTITIONS:
+                break
+    return told
