@@ -29,7 +29,6 @@ FIRES_MAX_OF_RULES_1: Final = 5_000
 """More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
 TIMER: Final = "timer:"
 """Begins the source topic of a timer's dead letter; the timer's name follows."""
-TIMER_FAILED: Final = "timer_failed"
 OF_THIS_RECORD: Final = -1
 """Offset in a mark that the fold sends: it does not know the offset of its record, which the runtime puts there."""
 ENTRY: Final = "date:"
@@ -216,14 +215,15 @@ def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
 
 def send_letter(customer: str, failed: TimerFailed, detail: str, effects: Effects) -> None:
     """Send the dead letter of a timer whose code raised, and the mark by which a release without the bug parks it."""
-    effects.emit(customer, timer_letter(customer, failed, detail))
-    effects.append(None, SetAside(OF_THIS_RECORD, TIMER_FAILED, customer, failed.name))
+    letter = timer_letter(customer, failed, detail)
+    effects.emit(customer, letter)
+    effects.append(None, SetAside(OF_THIS_RECORD, letter.reason, customer, failed.name))
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:
     """Make the dead letter of a timer whose code raised."""
     return DeadLetter(
-        reason=TIMER_FAILED,
+        reason="timer_failed",
         detail=detail,
         stage="fold",
         source_topic=f"{TIMER}{failed.name}",

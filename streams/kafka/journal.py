@@ -84,7 +84,7 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
     except UnicodeDecodeError:
         raise WireError("malformed", "the key is not UTF-8") from None
     record = Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
-    # whoever writes the journal can only park timers with it, and a person brings those back
+    # a forged header can only park timers, which a person brings back
     return record if failed is None else guarded(record, Failing(_timers(failed)))
 
 
