@@ -79,10 +79,15 @@ class Unparked(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetAside(msgspec.Struct, frozen=True, gc=False):
-    """An earlier record of this partition was set aside. It is left out when the journal is folded again."""
+    """An earlier record of this partition was set aside. It is left out when the journal is folded again.
+
+    With a timer, that one was set aside as the record fired it, and the record itself was folded.
+    """
 
     offset: int
     reason: str
+    customer: str = ""
+    timer: str = ""
 
 
 class Configured(msgspec.Struct, frozen=True, gc=False):

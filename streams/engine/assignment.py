@@ -133,8 +133,7 @@ class Assignment:
         def restored() -> Restored | None:
             if self.suspects is not None:
                 # first: the trial opens the store too, and brings it up to date
-                hung = self.suspects.examine(partition.place, partition.cancelled)
-                partition.hung = {each.offset: each for each in hung}
+                partition.hung = self.suspects.examine(partition.place, partition.cancelled)
             return restore(wanted)
 
         return await asyncio.get_running_loop().run_in_executor(self._restorers, restored)

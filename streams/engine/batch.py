@@ -48,6 +48,7 @@ class Condemned(NamedTuple):
 
 
 _NONE: Mapping[int, Condemned] = {}
+_NO_GUARDS: Mapping[int, Callable[[str, str], None]] = {}
 
 
 class Batch:
@@ -62,6 +63,7 @@ class Batch:
         "_watch",
         "condemned",
         "error",
+        "guards",
         "hung",
         "messages",
         "next_offset",
@@ -83,6 +85,8 @@ class Batch:
         self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None
         self._watch: Watch = UNWATCHED
+        self.guards: Mapping[int, Callable[[str, str], None]] = _NO_GUARDS
+        """By offset: what the processor calls with (customer, timer) before the record fires a timer. It may raise."""
         self.hung: Mapping[int, str] = {}
         """Offsets of records that hang, and where they do: the processor sets them aside."""
 

@@ -14,7 +14,7 @@ from streams.engine.assignment import Assignment
 from streams.engine.clients import Clients
 from streams.engine.committer import Committer, to_the_end
 from streams.engine.errors import MustAbort, MustEnd, RecordsLost
-from streams.engine.hung import hung_in
+from streams.engine.hung import note_hung
 from streams.engine.lost import note_lost
 from streams.engine.settings import asker_config, client_config, consumer_config
 from streams.engine.suspects import suspects_of
@@ -181,7 +181,7 @@ class Engine:
             return
         _check_order(partition, batch)
         if partition.hung:
-            batch.hung = hung_in(batch.messages, partition.hung)
+            note_hung(batch, partition.hung)
         batch.bind(partition.input.processor.process, partition.overlay, self._watch)
         try:
             await self._host.deliver(batch)

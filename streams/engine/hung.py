@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from streams.engine.batch import Batch
     from streams.kafka.offsets import PartitionId
 
 
@@ -20,6 +21,25 @@ class Hung(NamedTuple):
     offset: int
     digest: str
     detail: str
+    timer: tuple[str, str] | None = None
+    """(customer, timer) that does not end when the record fires it; None: the record itself does not end."""
+
+
+class TimerHung(Exception):
+    """A timer that is known to hang, raised in place of its code."""
+
+
+class HungTimers:
+    """A guard of a record's timers: those that hang raise instead."""
+
+    def __init__(self, hung: Iterable[Hung]) -> None:
+        self._details = {each.timer: each.detail for each in hung}
+
+    def __call__(self, customer: str, timer: str) -> None:
+        """Raise TimerHung if the timer is one of those."""
+        detail = self._details.get((customer, timer))
+        if detail is not None:
+            raise TimerHung(f"it hangs: {detail}")
 
 
 class Trial(Protocol):
@@ -31,6 +51,19 @@ class Trial(Protocol):
 def digest_of(message: Message) -> str:
     """Return a name of a record's bytes."""
     return sha256(b"%r %r" % (message.key(), message.value())).hexdigest()[:32]
+
+
+def note_hung(batch: Batch, hung: Sequence[Hung]) -> None:
+    """Tell a batch which of its records hang, and which fire timers that do."""
+    batch.hung = hung_in(batch.messages, {each.offset: each for each in hung if each.timer is None})
+    timers = [each for each in hung if each.timer is not None]
+    if timers:
+        digests = {message.offset(): digest_of(message) for message in batch.messages}
+        found = [each for each in timers if digests.get(each.offset) == each.digest]
+        batch.guards = {
+            offset: HungTimers(each for each in found if each.offset == offset)
+            for offset in {each.offset for each in found}
+        }
 
 
 def hung_in(messages: Iterable[Message], hung: Mapping[int, Hung]) -> dict[int, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from streams.engine.stable import NOT_COMMITTED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from state.overlay import Overlay
     from streams.engine.hung import Hung
@@ -32,8 +32,8 @@ class Partition:
         self.committed = NOT_COMMITTED
         self.pending: int | None = None
         self.ready = False
-        self.hung: Mapping[int, Hung] = {}
-        """Records that hang, by offset."""
+        self.hung: Sequence[Hung] = ()
+        """Records and timers that hang."""
         self.cancelled = Event()
 
     @property

@@ -79,12 +79,13 @@ class Suspects:
             return ()
         while noted.suspected_to is not None and not cancelled.is_set():
             hung = self._trial(place, noted.suspected_to, noted.hung, cancelled)
-            if hung is not None and hung.offset not in {each.offset for each in noted.hung}:
+            if hung is not None and hung[::3] not in {each[::3] for each in noted.hung}:
                 _log.error(
-                    "record hangs: it is set aside",
+                    "record hangs: it is set aside" if hung.timer is None else "timer hangs: it is set aside",
                     topic=place[0],
                     partition=place[1],
                     offset=hung.offset,
+                    timer=None if hung.timer is None else hung.timer[1],
                     trace=hung.detail,
                 )
                 noted.hung = [*noted.hung, hung]

@@ -10,17 +10,18 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import structlog
 
 from state.overlay import Overlay
 from streams.engine.batch import Batch
-from streams.engine.hung import Hung, digest_of
+from streams.engine.hung import Hung, HungTimers, digest_of
 from streams.engine.restore import restore
 from streams.engine.step_watch import StepLimit
 from streams.kafka.reader import read_committed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from threading import Event
 
     from streams.engine.restore import Restoration
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 TRIAL_LOG = "trial.log"
 _SAID = "trial.out"
+TRIAL_TIMERS = "trial.timers"
+"""The file of the timers that are known to hang: no command line, which others on the machine see, names customers."""
 _HUNG_EXIT = 1
 """What `faulthandler` ends a process with. So does a trial that raises, but without a timeout's first line."""
 FAILED_EXIT = 3
@@ -65,7 +68,18 @@ class TrialProcess:
         self._seconds = settings.step_seconds_max
 
     def __call__(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
-        """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown."""
+        """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown.
+
+        A record hangs as a whole if it does so again although its timer is not fired.
+        """
+        timers = [each for each in known if each.timer is not None]
+        (self._folder / TRIAL_TIMERS).write_bytes(msgspec.json.encode(timers))
+        found = self._first(place, last, [each for each in known if each.timer is None], cancelled)
+        if found is not None and found[::3] in {each[::3] for each in timers}:
+            return found._replace(timer=None)
+        return found
+
+    def _first(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
         for factor in _FACTORS:
             limit_s = self._seconds * factor
             words = [place[0], str(place[1]), str(last), str(limit_s), *(str(each.offset) for each in known)]
@@ -108,11 +122,26 @@ class TrialProcess:
         lines = (self._folder / _SAID).read_text().splitlines()
         timeout = _TIMEOUT.search(log)
         if code == _HUNG_EXIT and timeout is not None and lines:
-            offset, digest = lines[-1].split()
-            return Hung(int(offset), digest, log[timeout.start() :][:_DETAIL_MAX])
+            offset, digest, *timer = lines[-1].split(" ", 2)
+            named = msgspec.json.decode(timer[0], type=tuple[str, str]) if timer else None
+            return Hung(int(offset), digest, log[timeout.start() :][:_DETAIL_MAX], named)
         if code:
             _log.warning("trial failed", exit_code=code, log=log[-_DETAIL_MAX:])
         return None
+
+
+class _Saying(HungTimers):
+    """Says which timer is fired next, or that the record itself goes on."""
+
+    def __init__(self, record: str, hung: Iterable[Hung]) -> None:
+        super().__init__(hung)
+        self._record = record
+
+    def __call__(self, customer: str, timer: str) -> None:
+        super().__call__(customer, timer)
+        named = " " + msgspec.json.encode((customer, timer)).decode() if timer else ""
+        sys.stdout.write(f"{self._record}{named}\n")
+        sys.stdout.flush()
 
 
 def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[int]) -> None:
@@ -130,6 +159,7 @@ def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[
     source.processor.assigned(number, overlay)
     limit = StepLimit(limit_s)
     settings, start = wanted.settings, max(restored.start, 0)
+    timers = msgspec.json.decode((settings.state_dir / TRIAL_TIMERS).read_bytes(), type=list[Hung])
     for message in read_committed(settings.brokers, source.topic, settings.client, [number], {number: start}):
         offset = message.offset() or 0
         if offset > last:
@@ -137,8 +167,9 @@ def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[
         batch = Batch(source.topic, number, [message], offset + 1)
         batch.hung = {offset: ""} if offset in known else {}
         batch.bind(source.processor.process, overlay)
-        sys.stdout.write(f"{offset} {digest_of(message)}\n")
-        sys.stdout.flush()
+        saying = _Saying(f"{offset} {digest_of(message)}", (each for each in timers if each.offset == offset))
+        saying("", "")
+        batch.guards = {offset: saying}
         limit.renew()
         batch.run()
     limit.lift()

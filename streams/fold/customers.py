@@ -21,7 +21,7 @@ from streams.fold.timers import (
     next_due_ms,
     next_wake_ms,
     parked,
-    timer_letter,
+    send_letter,
     with_credit,
 )
 from streams.profiles.profile import EMPTY
@@ -108,8 +108,9 @@ class Customers:
 
     def _wake_one(self, key: bytes, now_ms: int, known: Knowledge, effects: Effects) -> None:
         """Fire the timers of one idle customer; if that raises, park all of them: others have to go on."""
-        changes, candidates, own, customer = self._state.changes(), self._candidates, effects.fresh(), key.decode()
+        changes, candidates, customer = self._state.changes(), self._candidates, key.decode()
         try:
+            own = effects.fresh(customer, ALL)
             self._fire_idle(key, self._profile(customer, known, own), now_ms, known, own)
         except NOT_OF_RECORDS:
             raise
@@ -118,8 +119,7 @@ class Customers:
             self._candidates = candidates
             failed = TimerFailed(ALL, now_ms, self._state.get(key))
             self._state.put(key, _replace(parked(failed), wake_ms=0), 0)
-            letter = timer_letter(customer, failed, raised_detail(error))
-            effects.emit(customer, letter)
+            send_letter(customer, failed, raised_detail(error), effects)
         else:
             effects.take(own)
 

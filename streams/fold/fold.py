@@ -22,12 +22,12 @@ from streams.fold.identifying import forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress, with_reset
-from streams.fold.record import waiting_headers
+from streams.fold.record import Guarded, unguarded, waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
 from streams.profiles.codec import decode_profile
-from streams.profiles.effects import Effects
+from streams.profiles.effects import Effects, GuardedEffects
 from streams.profiles.identity import forward_target
 from streams.profiles.keys import is_device, is_entry
 from streams.profiles.seen import event_hash, with_seen
@@ -65,6 +65,7 @@ class Fold(Customers):
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
             Unparked: self._unparked,
+            Guarded: self._guarded,
             **dict.fromkeys(LEARNT, self._learn),
         }
 
@@ -270,6 +271,15 @@ class Fold(Customers):
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
         profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
+
+    def _guarded(self, record: Record, effects: Effects) -> None:
+        guard, only_flows = record.value.guard, effects.is_of_flows_only
+        own, record = GuardedEffects(effects.encode, guard, ("", ""), is_of_flows_only=only_flows), unguarded(record)
+        if type(record.value) is Touchpoint:
+            self._touchpoint(record, self.known(), own)
+        else:
+            self._fold_other(record, own)
+        effects.take(own)
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from schemas.journal import Absorbed, AddressConsent, Link, Unparked
 from schemas.touchpoint import Touchpoint
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FAILED_TIMERS = "failed_timers"
+"""Header of a record in a copied journal: a JSON array of [customer, timer] that were parked as it fired them."""
 AGAIN = "again"
 """Header of a record that waits: it was appended again because earlier work of its customer came first."""
 
@@ -33,6 +38,45 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     def is_of_customer(self) -> bool:
         """Return whether it changes one profile only, so that it can be set aside without harm to others."""
         return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
+
+
+class TimerSetAside(Exception):
+    """A timer that hangs, or that raised when its record was folded for the first time."""
+
+
+class Guarded:
+    """The value of a record whose timers are guarded; a plain class for the compiled wheel, as Moment."""
+
+    __slots__ = ("guard", "value")
+
+    def __init__(self, value: Any, guard: Callable[[str, str], None]) -> None:  # noqa: ANN401 - any record's
+        """`guard` gets (customer, timer) of each timer before its code runs; what it raises takes the code's place."""
+        self.value: Final = value
+        self.guard: Final = guard
+
+
+def guarded(record: Record, guard: Callable[[str, str], None]) -> Record:
+    """Return a record with a guard of its timers."""
+    return msgspec.structs.replace(record, value=Guarded(record.value, guard))
+
+
+def unguarded(record: Record) -> Record:
+    """Return a record as it was read."""
+    value = record.value
+    return msgspec.structs.replace(record, value=value.value) if type(value) is Guarded else record
+
+
+class Failing:
+    """A guard that fails timers as if their code had raised, each with a text."""
+
+    def __init__(self, timers: Mapping[tuple[str, str], str]) -> None:
+        self._timers = timers
+
+    def __call__(self, customer: str, timer: str) -> None:
+        """Raise TimerSetAside for one of the timers."""
+        why = self._timers.get((customer, timer))
+        if why is not None:
+            raise TimerSetAside(why)
 
 
 def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:

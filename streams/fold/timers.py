@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from schemas.journal import SetAside
 from schemas.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
@@ -28,6 +29,8 @@ FIRES_MAX_OF_RULES_1: Final = 5_000
 """More in one go than 90 years of weekly slots need: beyond it, a timer sets itself again without end."""
 TIMER: Final = "timer:"
 """Begins the source topic of a timer's dead letter; the timer's name follows."""
+OF_THIS_RECORD: Final = -1
+"""Offset in a mark that the fold sends: it does not know the offset of its record, which the runtime puts there."""
 ENTRY: Final = "date:"
 """Begins the name of a flow's entry timer; the flow's key follows."""
 
@@ -161,7 +164,7 @@ def with_credit(customer: str, profile: Profile, known: Knowledge, effects: Effe
 
 def _set_aside(customer: str, failed: TimerFailed, effects: Effects) -> Profile:
     """Return the profile with a timer that raised parked, and send its dead letter."""
-    effects.emit(customer, timer_letter(customer, failed, raised_detail(failed.__cause__ or failed)))
+    send_letter(customer, failed, raised_detail(failed.__cause__ or failed), effects)
     return parked(failed)
 
 
@@ -170,10 +173,10 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     name, due_ms = timer
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
     effects.fires += 1
-    own = effects.fresh()
-    at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
     before = msgspec.structs.replace(profile, clock_ms=now_ms)
     try:
+        own = effects.fresh(customer, name)
+        at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)
         after = _fire(before, name, due_ms, at)
         publish_changes(profile, after, at)
         after = segment_entered(profile, after, at)
@@ -208,6 +211,13 @@ def _fire(profile: Profile, name: str, due_ms: int, at: FoldMoment) -> Profile:
     flow_id = name.removeprefix("flow:")
     (run,) = [run for run in profile.runs if run.flow_id == flow_id]
     return flow_due(profile, run, known.flows, at, watermark_ms=known.watermark_ms)
+
+
+def send_letter(customer: str, failed: TimerFailed, detail: str, effects: Effects) -> None:
+    """Send the dead letter of a timer whose code raised, and the mark by which a release without the bug parks it."""
+    letter = timer_letter(customer, failed, detail)
+    effects.emit(customer, letter)
+    effects.append(None, SetAside(OF_THIS_RECORD, letter.reason, customer, failed.name))
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:

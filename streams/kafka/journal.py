@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import Progress
 from schemas.wire import WireError
-from streams.fold.record import AGAIN, Record
+from streams.fold.record import AGAIN, FAILED_TIMERS, Failing, Record, guarded, unguarded
 from streams.kafka.headers import headers_of, readable_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from confluent_kafka import Message
 
@@ -48,7 +49,7 @@ def reader(wire: Wire) -> Callable[[Message], Record]:
     return read
 
 
-def read_record(message: Message, wire: Wire) -> Record:
+def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loop over the headers is the fastest
     """Read the record in a message of the journal.
 
     Raises:
@@ -58,6 +59,7 @@ def read_record(message: Message, wire: Wire) -> Record:
     key = message.key()
     received_ms = hops = original_ms = 0
     is_copy = is_again = False
+    failed = None
     for name, value in headers_of(message):
         if name == "received_at_ms":
             if len(value or b"") > _LONG_BYTES:
@@ -71,6 +73,8 @@ def read_record(message: Message, wire: Wire) -> Record:
             is_again = True
         elif name == APPENDED:
             original_ms = int.from_bytes(value or b"", "big")
+        elif name == FAILED_TIMERS:
+            failed = value or b""
     stamped_ms = appended_ms(message)
     if original_ms:
         # an original is never later than its copy, so a foreign header cannot move time forwards
@@ -79,7 +83,32 @@ def read_record(message: Message, wire: Wire) -> Record:
         where = key.decode() if key else ""
     except UnicodeDecodeError:
         raise WireError("malformed", "the key is not UTF-8") from None
-    return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
+    record = Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
+    # a forged header can only park timers, which a person brings back
+    return record if failed is None else guarded(record, Failing(_timers(failed)))
+
+
+def _timers(header: bytes) -> dict[tuple[str, str], str]:
+    try:
+        pairs = msgspec.json.decode(header, type=list[tuple[str, str]])
+    except msgspec.DecodeError as error:
+        raise WireError("malformed", f"the failed timers cannot be read: {error}") from None
+    return dict.fromkeys(pairs, "set aside in the prefix that the record was copied from")
+
+
+def failed_header(timers: Iterable[tuple[str, str]]) -> tuple[str, bytes]:
+    """Return the header of a copied record that fired these timers, each (customer, timer), before they were parked."""
+    return FAILED_TIMERS, msgspec.json.encode(list(timers))
+
+
+def guarding(read: Callable[[Message], Record], guards: Mapping[int, Callable[[str, str], None]]) -> Callable[..., Any]:
+    """Make a reader that gives the records at these offsets a guard of their timers."""
+
+    def read_guarded(message: Message) -> Record:
+        record, guard = read(message), guards.get(message.offset() or 0)
+        return record if guard is None else guarded(unguarded(record), guard)
+
+    return read_guarded
 
 
 def is_copied(message: Message) -> bool:
@@ -97,6 +126,7 @@ def announced_ms(record: Record) -> int:
     """Return the time that a record shows to have come; -1: it says nothing about time."""
     if record.received_ms:
         return record.received_ms
-    if isinstance(record.value, Progress):
-        return max((each.time_ms for each in record.value.partitions), default=-1)
+    value = unguarded(record).value
+    if isinstance(value, Progress):
+        return max((each.time_ms for each in value.partitions), default=-1)
     return -1

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from schemas.journal import SetAside
 from schemas.outputs import DeadLetter
 from schemas.units import HOUR_MS
 from schemas.wire import WireError
+from streams.fold.record import Failing
 from streams.fold.timers import TIMER
-from streams.kafka.journal import is_copied
+from streams.kafka.headers import headers_of
+from streams.kafka.journal import failed_header, is_copied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from confluent_kafka import Message
 
@@ -23,12 +25,55 @@ _CLOCKS_DIFFER_MS = HOUR_MS
 """A mark is stamped by a broker, its letter by a worker, or the other way round."""
 
 
+Timers = tuple[tuple[str, str], ...]
+"""Timers, each (customer, timer)."""
+
+
 class Marked(NamedTuple):
-    """A mark that a record was set aside."""
+    """A mark that a record was set aside, or timers that it fired."""
 
     reason: str
     time_ms: int
     """When the mark was written."""
+    timers: Timers = ()
+    """Empty: the record itself."""
+
+
+class Aside(dict[int, Timers]):
+    """What was set aside, by offset: timers that the record fired, or the record itself, for which there are none."""
+
+    def guards(self) -> dict[int, Failing]:
+        """Return guards that let those timers fail again, by offset."""
+        return {offset: Failing(dict.fromkeys(timers, "set aside")) for offset, timers in self.items() if timers}
+
+    def leaves_out(self, offset: int) -> bool:
+        """Return whether a record is not folded."""
+        return self.get(offset) == ()
+
+
+class WithTimers:
+    """A record of a journal, with a header that names the timers that were set aside as it fired them."""
+
+    def __init__(self, message: Message, timers: Timers) -> None:
+        self._message = message
+        self._header = failed_header(timers)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a message's own
+        return getattr(self._message, name)
+
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """Return the record's own headers and this one."""
+        return [*headers_of(self._message), self._header]
+
+
+def folded(messages: Iterable[Message], aside: Aside) -> Iterator[Message]:
+    """Yield the records that are folded, with the timers that were set aside."""
+    for message in messages:
+        timers = aside.get(message.offset() or 0)
+        if timers is None:
+            yield message
+        elif timers:
+            yield cast("Message", WithTimers(message, timers))
 
 
 class Letters:
@@ -38,6 +83,8 @@ class Letters:
         """`messages` are those of `dead-letters`; what is no letter is passed over."""
         self.offsets: defaultdict[int, set[int]] = defaultdict(set)
         """By journal partition: what the fold set aside."""
+        self.timers: set[tuple[str, str]] = set()
+        """(customer, timer) of those that were set aside."""
         self.of_facts: set[int] = set()
         """What insights set aside."""
         self._wire = wire
@@ -54,7 +101,10 @@ class Letters:
                 continue  # it names an offset of the prefix from which it comes
             if letter.stage == "insights":
                 self.of_facts.add(letter.source_offset)
-            elif letter.stage == "fold" and not letter.source_topic.startswith(TIMER):
+            elif letter.source_topic.startswith(TIMER):
+                customer = (letter.key or b"").decode(errors="replace")
+                self.timers.add((customer, letter.source_topic.removeprefix(TIMER)))
+            elif letter.stage == "fold":
                 self.offsets[letter.source_partition].add(letter.source_offset)
 
     def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> dict[int, Marked]:
@@ -62,13 +112,21 @@ class Letters:
         if self._since_ms is None:
             return {}
         there, since_ms = self.offsets[partition], self._since_ms
-        return {offset: mark for offset, mark in marks.items() if offset not in there and mark.time_ms >= since_ms}
+        return {
+            offset: mark
+            for offset, mark in marks.items()
+            if mark.time_ms >= since_ms
+            and not (self.timers.issuperset(mark.timers) if mark.timers else offset in there)
+        }
 
-    def set_aside(self, partition: int, marks: Mapping[int, Marked]) -> set[int]:
-        """Return the offsets to leave out: those with a letter, and those with a mark that may have had one."""
-        return self.offsets[partition] | (marks.keys() - self.unfounded(partition, marks).keys())
+    def set_aside(self, partition: int, marks: Mapping[int, Marked]) -> Aside:
+        """Return what was set aside: what has a letter, and what has a mark that may have had one."""
+        unfounded = self.unfounded(partition, marks)
+        aside = Aside({offset: mark.timers for offset, mark in marks.items() if offset not in unfounded})
+        aside.update(dict.fromkeys(self.offsets[partition], ()))
+        return aside
 
-    def left_out(self, partition: int, messages: Iterable[Message]) -> set[int]:
+    def left_out(self, partition: int, messages: Iterable[Message]) -> Aside:
         """Return the same for the marks in `messages`, which are those of one partition of the journal."""
         return self.set_aside(partition, marked(messages, self._wire))
 
@@ -79,7 +137,12 @@ def marked(messages: Iterable[Message], wire: Wire) -> dict[int, Marked]:
     for message in messages:
         mark = read_mark(message, wire)
         if mark is not None and 0 <= mark.offset < (message.offset() or 0):
-            found.setdefault(mark.offset, Marked(mark.reason, message.timestamp()[1]))
+            timers = ((mark.customer, mark.timer),) if mark.timer else ()
+            before = found.get(mark.offset)
+            if before is None or not timers:
+                found[mark.offset] = Marked(mark.reason, message.timestamp()[1], timers)
+            elif before.timers:
+                found[mark.offset] = before._replace(timers=(*before.timers, *timers))
     return found
 
 

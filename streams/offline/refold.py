@@ -10,13 +10,14 @@ from state.overlay import Overlay
 from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
-from streams.kafka.journal import announced_ms, counted_as_letter, reader
+from streams.kafka.journal import announced_ms, counted_as_letter, guarding, reader
 from streams.offline.checkpoints import Checkpoint, Position, digest_of, going_on
+from streams.offline.marks import Aside
 from streams.offline.sums import Sums
 from streams.profiles.effects import TOPIC_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from confluent_kafka import Message
 
@@ -56,11 +57,11 @@ class Contents:
 
 
 def refold(
-    messages: Iterable[Message], wire: Wire, set_aside: Collection[int] = (), start: Checkpoint | None = None
+    messages: Iterable[Message], wire: Wire, set_aside: Aside | None = None, start: Checkpoint | None = None
 ) -> Contents:
     """Fold one partition's records in the order of their offsets; `wire` encodes as the worker's did.
 
-    `set_aside` are offsets of records that workers did not fold, though the code may be fixed by now. With a
+    `set_aside` is what workers did not fold, though the code may be fixed by now. With a
     checkpoint, `messages` begin with its record. Then topics hold what later records make, and sums those of all.
 
     Raises:
@@ -74,11 +75,12 @@ def refold(
         contents.sums = Sums(start.sums.counts.copy(), start.sums.panel.copy())
         messages = going_on(messages, start)
     overlay: Overlay[Any] = Overlay(contents.state, JournalCodec())
-    fold, read = Fold(overlay, encode=wire.encode), reader(wire)
+    aside = Aside() if set_aside is None else set_aside
+    fold, read = Fold(overlay, encode=wire.encode), guarding(reader(wire), aside.guards())
     for message in messages:
         contents.records += 1
         end = message.offset() + 1
-        if set_aside and message.offset() in set_aside:
+        if aside.leaves_out(message.offset()):
             _count_letter(message, contents)
             continue
         last = message

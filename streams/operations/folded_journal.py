@@ -9,7 +9,7 @@ import msgspec
 
 from streams.offline.journal import is_in
 from streams.offline.journal_file import write_journal
-from streams.offline.marks import Letters
+from streams.offline.marks import Letters, folded
 from streams.offline.verify import fold_hashes, verify
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from streams.offline.checkpoints import Checkpoints
     from streams.offline.journal import Half
+    from streams.offline.marks import Aside
     from streams.offline.refold import Contents
     from streams.offline.stores import StoreReport
     from streams.offline.verify import Verification
@@ -102,7 +103,7 @@ class PrefixJournal:
     def __init__(self, prefix: Prefix) -> None:
         self._folded = FoldedPrefix(prefix)
         self._letters = Letters(prefix.read("dead_letters", 0), prefix.wire)
-        self._left_out: dict[int, set[int]] = {}
+        self._left_out: dict[int, Aside] = {}
 
     def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
         """Yield the halves; see Journal."""
@@ -116,9 +117,7 @@ class PrefixJournal:
         if left_out is None:
             left_out = self._letters.left_out(partition, self._folded.journal(partition, start, end))
             self._left_out[partition] = left_out
-        for message in self._folded.journal(partition, start, end):
-            if message.offset() not in left_out:
-                yield message
+        yield from folded(self._folded.journal(partition, start, end), left_out)
 
 
 def _of_half(messages: Iterable[Message], *, of_devices: bool) -> Iterator[Message]:

@@ -16,17 +16,18 @@ from streams.kafka.partitioner import partition_of_key
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.kafka.reader import last_committed, read_committed
 from streams.kafka.topics import message_limits, partition_counts
-from streams.offline.marks import Letters, read_mark
+from streams.offline.marks import Letters, folded, read_mark
 from streams.operations.create import BROKERS_DEFAULT, Published, make_topics, publish
 from streams.operations.dead_letters import Wanted, read_letters
 from streams.settings import parse_domain
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from confluent_kafka import Message
 
+    from streams.offline.marks import Aside
     from streams.operations.prefix import Prefix
     from streams.settings import DomainSettings, WorkerSettings
 
@@ -117,12 +118,10 @@ def _copy(publisher: Publisher, target: WorkerSettings, topic: str, parts: range
     return count
 
 
-def _records(source: Prefix, number: int, parts: range, left_out: Collection[int]) -> Iterator[_Record]:
+def _records(source: Prefix, number: int, parts: range, left_out: Aside) -> Iterator[_Record]:
     """Yield the folded records of a journal partition and where they go; records without a customer go everywhere."""
-    for message in source.read("journal", number):
+    for message in folded(source.read("journal", number), left_out):
         offset, key = message.offset() or 0, message.key()
-        if offset in left_out:
-            continue
         to: Iterable[int] = parts
         if key is not None:
             of_key = partition_of_key(key, parts.stop)

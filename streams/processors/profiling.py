@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from schemas.journal import PartitionProgress, Progress, SetAside
 from schemas.limits import LETTER_BYTES_MAX
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
-from streams.kafka.journal import COPIED, counted_as_letter, reader
+from streams.kafka.journal import COPIED, counted_as_letter, guarding, reader
 from streams.kafka.partitioner import partition_of
 from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
 from streams.processors.pieces import pieces
@@ -88,7 +90,8 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        read, undo, aside = self._read, fold.undo, set_aside(batch)
+        undo, aside = fold.undo, set_aside(batch)
+        read = guarding(self._read, batch.guards) if batch.guards else self._read
         for message in batch.records():
             if aside and message.offset() in aside:
                 why = aside[message.offset()]
@@ -106,7 +109,7 @@ class Profiling:
             if effects.outputs:
                 self._send(effects, partition, outputs, _COPY if is_copy else None)
             if effects.journal and not is_copy:
-                self._append(effects, partition, outputs)
+                self._append(effects, message, outputs)
         new.count()
         copied.count()
         return outputs
@@ -189,10 +192,13 @@ class Profiling:
             self._pending.append(record)
             outputs.append(Output(topics[type(record)], partition, key, value, headers))
 
-    def _append(self, effects: Effects, partition: int, outputs: list[Output]) -> None:
-        for (key, _, headers), value in zip(effects.journal, effects.journal_values, strict=True):
+    def _append(self, effects: Effects, message: Message, outputs: list[Output]) -> None:
+        for (key, record, headers), value in zip(effects.journal, effects.journal_values, strict=True):
             if key is None:
-                outputs.append(Output(self._topics.journal, partition, None, value))
+                if type(record) is SetAside:
+                    # of a timer that this record fired
+                    value = self._wire.encode(replace(record, offset=message.offset()))  # noqa: PLW2901 - completed
+                outputs.append(Output(self._topics.journal, message.partition() or 0, None, value))
             else:
                 to = partition_of(key, self._journal_partitions)
                 outputs.append(Output(self._topics.journal, to, key.encode(), value, list(headers) or None))

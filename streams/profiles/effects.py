@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from schemas.insights import PanelRow
 
     Appended = tuple[str | None, Any, tuple[tuple[str, bytes], ...]]
+    Guard = Callable[[str, str], None]
     CountKey = tuple[str, int, str]
     """(name, hour_ms, by) of a fact; hour_ms 0: it is not by hour."""
 
@@ -122,8 +123,8 @@ class Effects:
         else:
             self.increments.append((key, value))
 
-    def fresh(self) -> Effects:
-        """Return effects of the same kind, without any yet; the fired timers count on."""
+    def fresh(self, customer: str, timer: str) -> Effects:  # noqa: ARG002 - for those with a guard
+        """Return effects of the same kind for a customer's timer, without any yet; the fired timers count on."""
         own = type(self)(self.encode)
         own.fires = self.fires
         return own
@@ -154,6 +155,45 @@ class Effects:
     def is_of_flows_only(self) -> bool:
         """Return whether nobody asks for credit, segments and public profiles."""
         return False
+
+
+class GuardedEffects(Effects):
+    """The effects of a record whose timers are guarded."""
+
+    __slots__ = ("_guard", "_is_of_flows_only", "_timer")
+
+    def __init__(
+        self, encode: Callable[[Any], bytes], guard: Guard, timer: tuple[str, str], *, is_of_flows_only: bool
+    ) -> None:
+        """`guard` gets (customer, timer) of each timer before its code runs; what it raises takes the code's place."""
+        super().__init__(encode)
+        self._guard: Final = guard
+        self._timer: Final = timer
+        self._is_of_flows_only: Final = is_of_flows_only
+
+    def forget(self, customer: str) -> None:
+        if not self._is_of_flows_only:
+            super().forget(customer)
+
+    def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
+        if not self._is_of_flows_only:
+            super().count(name, time_ms, value, by)
+
+    def fresh(self, customer: str, timer: str) -> Effects:
+        self._guard(customer, timer)
+        flows_only = self._is_of_flows_only
+        own = GuardedEffects(self.encode, self._guard, (customer, timer), is_of_flows_only=flows_only)
+        own.fires = self.fires
+        return own
+
+    def take(self, other: Effects) -> None:
+        super().take(other)
+        # the outer timer goes on, or the record itself
+        self._guard(*self._timer)
+
+    @property
+    def is_of_flows_only(self) -> bool:
+        return self._is_of_flows_only
 
 
 class FlowEffects(Effects):

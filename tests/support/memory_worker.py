@@ -10,6 +10,7 @@ from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
 from streams.engine.batch import Batch
+from streams.engine.hung import note_hung
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
@@ -21,10 +22,13 @@ from streams.topics import Topics
 from tests.support.kept import Kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import msgspec
 
     from schemas.touchpoint import Touchpoint
     from streams.engine.batch import Output
+    from streams.engine.hung import Hung
     from streams.fold.partition_state import Knowledge
 
 TOPICS = Topics("memory")
@@ -46,6 +50,8 @@ class MemoryWorker:
         """To all topics, the journal too, in the order in which they were sent."""
         self.changelog: list[tuple[bytes, bytes | None]] = []
         """Keys and values that were stored: by commit, then by partition, then by key."""
+        self.hung: Sequence[Hung] = ()
+        """What the worker knows to hang."""
         self._folded = [0 for _ in partitions]
         for partition in partitions:
             self._append(partition, None, configured)
@@ -92,7 +98,9 @@ class MemoryWorker:
     def _fold(self, partition: int) -> None:
         messages = self.journal[partition][self._folded[partition] :]
         self._folded[partition] += len(messages)
-        outputs = self._profiling.process(Batch(TOPICS.journal, partition, cast("Any", messages), 1))
+        batch = Batch(TOPICS.journal, partition, cast("Any", messages), 1)
+        note_hung(batch, self.hung)
+        outputs = self._profiling.process(batch)
         self.outputs += outputs
         for output in outputs:
             if output.topic == TOPICS.journal:

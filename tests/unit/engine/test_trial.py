@@ -11,7 +11,7 @@ import pytest
 
 from streams.engine.hung import Hung, digest_of, hung_in
 from streams.engine.settings import EngineSettings
-from streams.engine.trial import TrialProcess
+from streams.engine.trial import TRIAL_LOG, TRIAL_TIMERS, TrialProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,3 +76,25 @@ def test_only_a_record_with_the_same_bytes_is_set_aside() -> None:
     messages: list[Any] = [AMessage(7, b"good"), AMessage(8, b"bad"), AMessage(9, b"good")]
     hung = {8: Hung(8, digest_of(messages[1]), "where"), 9: Hung(9, digest_of(messages[1]), "elsewhere")}
     assert hung_in(messages, hung) == {8: "where"}
+
+
+FIRES = BEGINS + 'print(\'8 second ["u:anna", "flow:a b"]\', flush=True)\nre.match(r"(a+)+$", "a" * 60 + "b")'
+
+
+def test_a_timer_hangs_if_the_record_has_fired_it_and_then_the_record_if_it_hangs_again(tmp_path: Path) -> None:
+    trial = a_trial(FIRES, tmp_path)
+    found = trial(PLACE, 22, [], Event())
+    assert found is not None
+    assert (found.offset, found.timer) == (8, ("u:anna", "flow:a b"))
+    again = trial(PLACE, 22, [found], Event())
+    assert again is not None
+    assert (again.offset, again.timer) == (8, None)
+
+
+def test_a_trial_knows_the_timers_that_hang_from_a_file_and_the_records_from_its_command(tmp_path: Path) -> None:
+    timer = Hung(8, "second", "where", ("u:anna", "score"))
+    code = (
+        BEGINS + f'assert known == ["9"]; assert "u:anna" in open({str(tmp_path / TRIAL_TIMERS)!r}).read(); sys.exit(7)'
+    )
+    a_trial(code, tmp_path)(PLACE, 22, [timer, Hung(9, "third", "where")], Event())
+    assert "AssertionError" not in (tmp_path / TRIAL_LOG).read_text()

@@ -11,6 +11,7 @@ import pytest
 from schemas.wire import SINGLE_OBJECT
 from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
+from streams.offline.marks import Aside
 from streams.offline.refold import Contents, refold
 from streams.offline.verify import Verification, verify
 from tests.support.flows import TEN
@@ -87,12 +88,12 @@ def test_what_was_set_aside_before_a_checkpoint_counts_once(seed: int, checkpoin
     topics = lived(seed, CART).topics()
     poison = Kept(b"u:9", b"no record", (("received_at_ms", bytes(8)),), len(topics["journal"]))
     topics["journal"].append(poison)
-    whole = refold(topics["journal"], SINGLE_OBJECT, {poison.offset()})
+    whole = refold(topics["journal"], SINGLE_OBJECT, Aside({poison.offset(): ()}))
     checkpoints.write(checkpoint_of(whole))
     start = checkpoints.last(0)
     assert start is not None
     assert start.place.offset == poison.offset() - 1
-    rest = refold(topics["journal"][start.place.offset :], SINGLE_OBJECT, {poison.offset()}, start)
+    rest = refold(topics["journal"][start.place.offset :], SINGLE_OBJECT, Aside({poison.offset(): ()}), start)
     assert rest.sums == whole.sums
 
 

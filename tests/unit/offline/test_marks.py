@@ -11,7 +11,7 @@ from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.fold.record import journal_headers
 from streams.kafka.journal import COPIED
-from streams.offline.marks import Letters, marked, read_mark
+from streams.offline.marks import Aside, Letters, marked, read_mark
 from streams.offline.refold import refold
 from streams.offline.verify import fold_hashes, verify
 from tests.support.kept import Kept, KeptTopics
@@ -83,7 +83,7 @@ def test_who_folds_again_leaves_out_what_is_marked_though_the_code_was_mended(mo
     assert verified(gone).holds
     assert fold_hashes(KeptTopics(gone), 1, SINGLE_OBJECT) == fold_hashes(KeptTopics(topics), 1, SINGLE_OBJECT)
     messages = cast("list[Message]", worker.journal[0])
-    folded = refold(messages, SINGLE_OBJECT, marked(messages, SINGLE_OBJECT))
+    folded = refold(messages, SINGLE_OBJECT, Aside(dict.fromkeys(marked(messages, SINGLE_OBJECT), ())))
     assert dict(folded.state.items()) == state_of(worker)
     assert dict(refold(messages, SINGLE_OBJECT).state.items()) != state_of(worker)
     assert len(letters) == 2
@@ -130,7 +130,7 @@ def test_letters_that_are_gone_make_no_mark_doubtful() -> None:
     )
     both: list[Any] = [old, new]
     marks = marked(both, SINGLE_OBJECT)
-    assert letters.set_aside(0, marks) == {3, 9}
+    assert letters.set_aside(0, marks) == {3: (), 9: ()}
     assert letters.unfounded(0, marks).keys() == {5}
 
 
@@ -142,7 +142,7 @@ def test_letters_of_another_prefix_and_rubbish_among_them_count_for_nothing() ->
         Kept(b"u:1", encode(DeadLetter("timer_failed", "", "fold", "timer:score", 0, 8)), (), 2),
         Kept(b"u:1", encode(DeadLetter("raised", "", "collect", "memory.touchpoints", 0, 7)), (), 3),
     ]
-    assert Letters(cast("list[Message]", messages), SINGLE_OBJECT).set_aside(0, {}) == set()
+    assert Letters(cast("list[Message]", messages), SINGLE_OBJECT).set_aside(0, {}) == {}
 
 
 def test_letters_of_insights_are_known_apart_from_those_of_the_fold() -> None:
@@ -150,7 +150,7 @@ def test_letters_of_insights_are_known_apart_from_those_of_the_fold() -> None:
     messages = [Kept(None, of_facts[0], (), 0), Kept(None, of_facts[1], ((COPIED, bytes(8)),), 1)]
     letters = Letters(cast("list[Message]", messages), SINGLE_OBJECT)
     assert letters.of_facts == {4}
-    assert letters.left_out(0, []) == set()
+    assert letters.left_out(0, []) == {}
 
 
 def _mark(message: Kept) -> SetAside | None:
