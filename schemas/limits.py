@@ -189,6 +189,10 @@ FLOWS_MAX: Final = 1_000
 """Whose messages are kept apart in a window: below 200 kB."""
 SLOT_ROWS_MAX: Final = 1_000
 """Panel rows kept of one hour: 65 kB, learnt in about 25 ms. A week has 168 such hours, a panel about 20,000 rows."""
+PIECE_ROWS_MAX: Final = 5_000
+"""Panel rows that one record gathers, and as many as one hour has: 480 kB, in about 30 ms."""
+DISTANCES_MAX: Final = 1_000_000
+"""Distances of a row to a centre that one record measures: 25 rounds of k-means, in about 25 ms."""
 ENGAGEMENT_MAX: Final = 1e9
 """Of a panel row. One customer would have to click 128 times a second for 90 days."""
 LATE_MS_MAX: Final = 2 * 86_400_000

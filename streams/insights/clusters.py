@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,17 +10,23 @@ from river import __version__ as river_version  # type: ignore[attr-defined] # i
 from river import cluster
 from xxhash import xxh3_64_intdigest
 
+from schemas.limits import DISTANCES_MAX
 from streams.insights import kmeans
 from streams.insights.state import Clusters, Warmup
 from streams.insights.wording import describe
+from streams.insights.work import Starting
 from streams.profiles.features import FEATURES, FEATURES_VERSION, ClusterModel, features, standardised
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from streams.insights.kmeans import Points
     from streams.insights.state import Row
+    from streams.insights.work import Fit
 
+Whole: TypeAlias = "NDArray[np.int64]"
 LIBRARY = f"river {river_version}"
 HALFLIFE = 0.01
 WARMUP_ROWS = 500
@@ -53,14 +59,47 @@ def gathered(warmup: Warmup | None, rows: Sequence[Row]) -> Warmup:
 
 def started(warmup: Warmup, time_ms: int) -> Clusters | None:
     """Start clusters on at least WARMUP_ROWS rows, with a number chosen by silhouette; None: too few different rows."""
-    raw = np.array(warmup.vectors[-_SILHOUETTE_ROWS_MAX:])
+    starting = started_on(warmup, time_ms)
+    while starting is not None and starting.fit is not None:
+        starting = went_on(warmup, starting, DISTANCES_MAX)
+    return None if starting is None else clusters_of(warmup, starting)
+
+
+def started_on(warmup: Warmup, time_ms: int) -> Starting | None:
+    """Begin to start clusters; None: there are too few different rows."""
+    raw = _first_rows(warmup)
     if len(raw) < WARMUP_ROWS:
         return None
     k_max = min(K_MAX, len(np.unique(raw, axis=0)) - 1)
     if k_max < K_MIN:
         return None
     mean, scale = _scales(raw)
-    centres = kmeans.choose_k((raw - mean) / scale, range(K_MIN, k_max + 1), _seed(time_ms))
+    return Starting(time_ms, k_max, kmeans.begun((raw - mean) / scale, K_MIN, _seed(time_ms)))
+
+
+def went_on(warmup: Warmup, starting: Starting, distances_max: int) -> Starting:
+    """Measure about so many distances, or how well one number of clusters does; of two as good the smaller wins."""
+    fit, raw = starting.fit, _first_rows(warmup)
+    if fit is None:
+        return starting
+    mean, scale = _scales(raw)
+    points = (raw - mean) / scale
+    if fit.left:
+        return replace(starting, fit=kmeans.worked(points, fit, distances_max))
+    centres = kmeans.fitted(fit)
+    score = kmeans.silhouette(points, kmeans.labels_of(points, centres))
+    if score > starting.silhouette:
+        starting = replace(starting, best=centres.tobytes(), silhouette=score)
+    if fit.k == starting.k_max:
+        return replace(starting, fit=None)
+    return replace(starting, fit=kmeans.begun(points, fit.k + 1, _seed(starting.time_ms)))
+
+
+def clusters_of(warmup: Warmup, starting: Starting) -> Clusters:
+    """Return the clusters that a start has found."""
+    raw = _first_rows(warmup)
+    mean, scale = _scales(raw)
+    centres = np.frombuffer(starting.best, np.float64).reshape(-1, len(FEATURES))
     # number 1 spends most
     centres = centres[np.argsort(-centres[:, FEATURES.index("log1p_spend")], kind="stable")]
     return Clusters(
@@ -102,13 +141,38 @@ def challenged(clusters: Clusters, rows: Sequence[Row], time_ms: int) -> Challen
     """Compare with a batch k-means on the week's panel, in its own units; restart from it if it is much better."""
     if len(rows) < CHALLENGER_ROWS_MIN:
         return Challenged(clusters, restarted=False)
-    # the lowest hashes are a random sample that is the same in every run
-    sample = sorted(rows, key=lambda row: (row.customer_hash, row.slot_ms))[:_CHALLENGER_ROWS_MAX]
-    raw = np.array([vector_of(row) for row in sample])
+    raw = sampled(
+        np.array([row.customer_hash for row in rows]),
+        np.array([row.slot_ms for row in rows]),
+        np.array([vector_of(row) for row in rows]),
+    )
+    mean, scale = _scales(raw)
+    return challenged_by(clusters, raw, kmeans.fit((raw - mean) / scale, len(clusters.centres), _seed(time_ms)))
+
+
+def sampled(hashes: Whole, slots_ms: Whole, vectors: Points) -> Points:
+    """Return the challenger's rows: the lowest hashes are a random sample that is the same in every run."""
+    chosen: Points = vectors[np.lexsort((slots_ms, hashes))[:_CHALLENGER_ROWS_MAX]]
+    return chosen
+
+
+def challenge(raw: Points, k: int, time_ms: int) -> Fit:
+    """Begin the challenger's run on the sample."""
+    mean, scale = _scales(raw)
+    return kmeans.begun((raw - mean) / scale, k, _seed(time_ms))
+
+
+def challenge_on(raw: Points, fit: Fit, distances_max: int) -> Fit:
+    """Go on with the challenger's run."""
+    mean, scale = _scales(raw)
+    return kmeans.worked((raw - mean) / scale, fit, distances_max)
+
+
+def challenged_by(clusters: Clusters, raw: Points, batch: Points) -> Challenged:
+    """Compare with the challenger's centres, which are in the sample's own units."""
     mean, scale = _scales(raw)
     points = (raw - mean) / scale
     online = (_raw_centres(clusters) - mean) / scale
-    batch = kmeans.fit(points, len(online), _seed(time_ms))
     if kmeans.inertia_of(points, online) <= WORSE_MAX * kmeans.inertia_of(points, batch):
         return Challenged(clusters, restarted=False)
     fresh = replace(clusters, mean=_floats(mean), scale=_floats(scale), centres=_rows(batch))
@@ -131,10 +195,17 @@ def numbered(clusters: Clusters) -> Clusters:
 
 def model_of(clusters: Clusters, rows: Sequence[Row], version: str, time_ms: int) -> ClusterModel:
     """Return the model to publish, with the week's panel counted by cluster."""
+    pieces = [np.array([vector_of(row) for row in rows])] if rows else []
+    return counted_model(clusters, pieces, version, time_ms)
+
+
+def counted_model(clusters: Clusters, pieces: Iterable[Points], version: str, time_ms: int) -> ClusterModel:
+    """Do as `model_of` for the features of rows, in pieces."""
     size = [0] * len(clusters.centres)
-    if rows:
-        points = (np.array([vector_of(row) for row in rows]) - clusters.mean) / np.array(clusters.scale)
-        size = np.bincount(kmeans.labels_of(points, np.array(clusters.centres)), minlength=len(size)).tolist()
+    centres, scale = np.array(clusters.centres), np.array(clusters.scale)
+    for vectors in pieces:
+        labels = kmeans.labels_of((vectors - clusters.mean) / scale, centres)
+        size = (np.bincount(labels, minlength=len(size)) + size).tolist()
     return ClusterModel(
         version=version,
         time_ms=time_ms,
@@ -146,6 +217,10 @@ def model_of(clusters: Clusters, rows: Sequence[Row], version: str, time_ms: int
         numbers=clusters.numbers,
         size=tuple(size),
     )
+
+
+def _first_rows(warmup: Warmup) -> Points:
+    return np.array(warmup.vectors[-_SILHOUETTE_ROWS_MAX:])
 
 
 def _scales(raw: Points) -> tuple[Points, Points]:

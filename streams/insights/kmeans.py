@@ -6,15 +6,15 @@ number of threads, so that the same points give the same centres.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from streams.insights.work import Fit
 
 Points: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[np.int64]
@@ -45,10 +45,57 @@ def fit(points: Points, k: int, seed: int) -> Points:
     Returns:
         Centres of shape (k, features), in ascending order of their coordinates.
     """
+    found = begun(points, k, seed)
+    while found.left:
+        found = worked(points, found, len(points) * k * _ROUNDS_MAX)
+    return fitted(found)
+
+
+def begun(points: Points, k: int, seed: int) -> Fit:
+    """Draw where all starts begin; `worked` goes on from there."""
     chance = np.random.default_rng(seed)
-    tries = [_lloyd(points, _plus_plus(points, k, chance)) for _ in range(_STARTS)]
-    best = min(tries, key=lambda centres: inertia_of(points, centres))
+    left = tuple([_plus_plus(points, k, chance).tobytes() for _ in range(_STARTS)])
+    return Fit(k, left, left[0])
+
+
+def worked(points: Points, fit: Fit, distances_max: int) -> Fit:
+    """Do Lloyd's rounds of the start in work, of about so many distances; its end begins the next start."""
+    centres, labels, rounds = _centres(fit.centres, fit.k), np.frombuffer(fit.labels, np.uint8), fit.rounds
+    for _ in range(max(1, distances_max // (len(points) * fit.k))):
+        nearest = labels_of(points, centres).astype(np.uint8)
+        if rounds == _ROUNDS_MAX or np.array_equal(nearest, labels):
+            return _start_done(points, fit, centres)
+        labels, rounds = nearest, rounds + 1
+        # an empty cluster keeps its centre
+        centres = np.stack(
+            [
+                points[labels == index].mean(axis=0) if (labels == index).any() else centre
+                for index, centre in enumerate(centres)
+            ]
+        )
+    return replace(fit, centres=centres.tobytes(), labels=labels.tobytes(), rounds=rounds)
+
+
+def fitted(fit: Fit) -> Points:
+    """Return the centres of a fit without starts that are left, in ascending order of their coordinates."""
+    best = _centres(fit.best, fit.k)
     return best[np.lexsort(best.T[::-1])]
+
+
+def _start_done(points: Points, fit: Fit, centres: Points) -> Fit:
+    inertia, left = inertia_of(points, centres), fit.left[1:]
+    is_better = not fit.best or inertia < fit.inertia
+    return Fit(
+        fit.k,
+        left,
+        left[0] if left else b"",
+        best=centres.tobytes() if is_better else fit.best,
+        inertia=inertia if is_better else fit.inertia,
+    )
+
+
+def _centres(stored: bytes, k: int) -> Points:
+    return np.frombuffer(stored, np.float64).reshape(k, -1)
 
 
 def silhouette(points: Points, labels: Labels, apart: Points | None = None) -> float:
@@ -70,20 +117,6 @@ def silhouette(points: Points, labels: Labels, apart: Points | None = None) -> f
     return float(np.where(sizes[own] == 1, 0.0, scores).mean())
 
 
-def choose_k(points: Points, choices: Sequence[int], seed: int) -> Points:
-    """Return centres for the number of clusters with the best silhouette; of two equally good, the smaller."""
-    apart = distances(points, points, "euclidean")
-    best, best_score = None, -np.inf
-    for k in choices:
-        centres = fit(points, k, seed)
-        score = silhouette(points, labels_of(points, centres), apart)
-        if score > best_score:
-            best, best_score = centres, score
-    if best is None:
-        raise ValueError("there is no number of clusters to choose from")
-    return best
-
-
 def matched(old: Points, new: Points) -> dict[int, int]:
     """Pair centres one to one (Kuhn 1955) with the least total distance: index in `new` -> index in `old`."""
     olds, news = linear_sum_assignment(distances(old, new))
@@ -98,20 +131,3 @@ def _plus_plus(points: Points, k: int, chance: np.random.Generator) -> Points:
         at = int(np.searchsorted(heap, chance.random() * heap[-1], side="right"))
         centres.append(points[min(at, len(points) - 1)])
     return np.stack(centres)
-
-
-def _lloyd(points: Points, centres: Points) -> Points:
-    before: Labels | None = None
-    for _ in range(_ROUNDS_MAX):
-        labels = labels_of(points, centres)
-        if before is not None and np.array_equal(labels, before):
-            break
-        before = labels
-        # an empty cluster keeps its centre
-        centres = np.stack(
-            [
-                points[labels == index].mean(axis=0) if (labels == index).any() else centre
-                for index, centre in enumerate(centres)
-            ]
-        )
-    return centres

@@ -9,6 +9,7 @@ import msgspec
 from schemas.insights import Anomaly
 from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
+from streams.insights.work import Piece, Sample, Starting, Ticking
 from streams.profiles.scores import CutsModel
 
 VERSION = 4
@@ -203,7 +204,22 @@ class Wide(msgspec.Struct, frozen=True, array_like=True, tag="wide"):
 
 
 Value: TypeAlias = (
-    Settings | Clock | Stocks | Window | Slot | Cuts | Warmup | Clusters | Detector | Fires | Inputs | Stepped
+    Settings
+    | Clock
+    | Stocks
+    | Window
+    | Slot
+    | Cuts
+    | Warmup
+    | Clusters
+    | Detector
+    | Fires
+    | Inputs
+    | Stepped
+    | Starting
+    | Ticking
+    | Piece
+    | Sample
 )
 
 
@@ -232,6 +248,8 @@ class InsightCodec:
         if isinstance(value, Settings):
             if value.rules == 1:
                 return frame(_BEFORE_RULES, 0, encode(("settings", value.text)))
+            return frame(VERSION, 0, encode(value))
+        if isinstance(value, Starting | Ticking | Piece | Sample):
             return frame(VERSION, 0, encode(value))
         wide = _widened(value)
         return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(VERSION, 0, encode(wide))

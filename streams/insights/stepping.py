@@ -15,6 +15,7 @@ from schemas.units import HOUR_MS
 from streams.insights.anomalies import WATCHED
 from streams.insights.days import day_start_ms, next_monday_ms, slot_hour_ms
 from streams.insights.state import STEPPED, Clock, Stepped, detector_key, slot_key
+from streams.insights.ticks import drop_work
 
 if TYPE_CHECKING:
     from streams.insights.effects import InsightEffects
@@ -41,6 +42,7 @@ def stepped_back(
     published = Stepped(max(before.hour_ms, clock.hour_ms or 0), max(before.day_ms, clock.day_ms or 0))
     if published != before:
         state.put(STEPPED, published, 0)
+    drop_work(state)
     _forget_rows(state, clock, hour_ms)
     _restart_detectors(state, until_ms, effects)
     return replace(

@@ -16,16 +16,17 @@ from streams.insights.anomalies import WATCHED, observe
 from streams.insights.days import next_day_ms
 from streams.insights.fires import watch_days
 from streams.insights.inputs import watch_inputs
-from streams.insights.state import Detector, detector_key
-from streams.insights.ticks import advance, first_tick_ms
+from streams.insights.state import SETTINGS, Detector, detector_key
+from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
 from streams.insights.windows import close_windows
+from streams.insights.work import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
     from streams.insights.effects import InsightEffects
-    from streams.insights.state import Clock, Partition
+    from streams.insights.state import Clock, Partition, Settings
     from streams.insights.windows import ClosedHour
     from streams.settings import DomainSettings
 
@@ -36,14 +37,23 @@ def conclude(
     """Conclude in order of time what is complete; `effects.is_behind` says whether anything is left."""
     if clock.tick_ms is None:
         clock = replace(clock, tick_ms=first_tick_ms(clock, settings))
+    held: Settings = state.get(SETTINGS)
+    is_at_once, has_worked = held.rules == 1, False
     for _ in range(STEPS_A_RECORD):
+        # by the first rules a record does all parts of what is in progress, so that release 0.1 reads the state
+        while state.get(WORK) is not None and (is_at_once or not (has_worked or _is_enough(effects))):
+            was_large = is_large(state)
+            clock = go_on(state, clock, settings, effects)
+            has_worked = not is_at_once and (was_large or is_large(state))
+        if state.get(WORK) is not None:
+            break
         due_ms = next_due_ms(clock, settings)
         if due_ms > complete_to_ms:
             return clock
-        if _is_enough(effects):
+        if has_worked or _is_enough(effects):
             break
         clock = _step(state, clock, due_ms, settings, effects)
-    effects.is_behind = next_due_ms(clock, settings) <= complete_to_ms
+    effects.is_behind = state.get(WORK) is not None or next_due_ms(clock, settings) <= complete_to_ms
     return clock
 
 

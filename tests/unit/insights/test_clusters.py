@@ -21,9 +21,11 @@ from streams.insights.clusters import (
     numbered,
     restored,
     started,
+    started_on,
     vector_of,
+    went_on,
 )
-from streams.insights.state import CLUSTERS, Clusters, InsightCodec
+from streams.insights.state import CLUSTERS, Clusters, InsightCodec, Warmup
 from streams.insights.wording import describe
 from streams.profiles.features import FEATURES_VERSION, ClusterModel, features, nearest
 from tests.support.insights import (
@@ -183,7 +185,12 @@ def test_the_number_of_clusters_is_the_one_with_the_best_silhouette() -> None:
     chance = np.random.default_rng(8)
     spots = np.array([(0, 0), (9, 0), (0, 9), (9, 9), (20, 20), (-9, 5)])
     points = spots[chance.integers(len(spots), size=600)] + chance.normal(0, 0.5, (600, 2))
-    assert len(kmeans.choose_k(points, range(4, 9), 1)) == len(spots)
+    warmup = Warmup(tuple(map(tuple, points.tolist())))
+    starting = started_on(warmup, 1)
+    assert starting is not None
+    while starting.fit is not None:
+        starting = went_on(warmup, starting, 10_000)
+    assert len(np.frombuffer(starting.best).reshape(-1, 2)) == len(spots)
     assert kmeans.silhouette(points, np.zeros(600, dtype=np.int64)) == -1.0
 
 

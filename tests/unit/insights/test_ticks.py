@@ -16,7 +16,7 @@ from streams.insights.cuts import panel_cuts
 from streams.insights.effects import LATE_ROW
 from streams.insights.fold import versions
 from streams.insights.state import slot_key
-from streams.insights.ticks import pieces_of
+from streams.insights.ticking import pieces_of
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import Cuts

@@ -1,0 +1,76 @@
+"""Work that takes more than one record: its state, under keys of its own until it is done."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TypeAlias
+
+import msgspec
+
+WORK = b"work"
+SAMPLE = b"work/sample"
+
+
+def piece_key(number: int) -> bytes:
+    return b"work/%d" % number
+
+
+class Fit(msgspec.Struct, frozen=True, array_like=True):
+    """Batch k-means in progress. Centres are float64 of shape (k, features), in the machine's order of bytes."""
+
+    k: int
+    left: tuple[bytes, ...]
+    """Centres at which the starts begin that are left; the first one is in work."""
+    centres: bytes
+    """Of the start in work."""
+    labels: bytes = b""
+    """Of its last round, one byte for each point; empty: it has had none."""
+    rounds: int = 0
+    best: bytes = b""
+    """Of the starts that are done."""
+    inertia: float = inf
+    """Of the best."""
+
+
+class Starting(msgspec.Struct, frozen=True, array_like=True, tag="starting"):
+    """Clusters that are being started on the rows gathered: k-means with one number of clusters after the other."""
+
+    time_ms: int
+    k_max: int
+    fit: Fit | None
+    """None: all numbers have been tried."""
+    best: bytes = b""
+    """Centres of the number with the best silhouette so far."""
+    silhouette: float = -inf
+
+
+CutsOutcome: TypeAlias = tuple[str | None, str, bool]
+
+
+class Ticking(msgspec.Struct, frozen=True, array_like=True, tag="ticking"):
+    """A weekly tick in progress."""
+
+    time_ms: int
+    share_ppm: int
+    """Of the customers that are to give panel rows."""
+    hour_ms: int
+    """Next hour whose rows are gathered."""
+    pieces: int = 0
+    rows: int = 0
+    cuts: CutsOutcome | None = None
+    """Version, reason, and whether it is new; None: not measured yet."""
+    fit: Fit | None = None
+    """Of the challenger, if there is one."""
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
+    """Rows of a panel in the order of learning: int64 of shape (5, rows), and their features of shape (rows, 5)."""
+
+    columns: bytes
+    vectors: bytes
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True, tag="sample"):
+    """The features of the challenger's rows, float64 of shape (rows, 5)."""
+
+    vectors: bytes
