@@ -15,6 +15,7 @@ from streams.collect.refused import RefusedRecord
 from streams.engine.batch import Batch
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers
+from streams.insights import clusters  # noqa: F401 - insights import it with the first rows: once in a process
 from streams.insights.state import InsightCodec
 from streams.kafka.partitioner import partition_of_key
 from streams.processors.insighting import Insighting
