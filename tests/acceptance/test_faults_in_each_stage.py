@@ -1,4 +1,4 @@
-"""A release with a bug in each stage: all else goes through, and whoever folds the journal again agrees with it."""
+"""A release with a bug in each stage: all else goes through, and a later fold of the journal agrees with it."""
 
 from __future__ import annotations
 

@@ -225,8 +225,9 @@ def _behind(consumer: Consumer, inputs: list[TopicPartition], brokers: str) -> d
     asked = [TopicPartition(each.topic, each.partition) for each in inputs]
     behind = {}
     for each in consumer.committed(asked, _ASK_SECONDS):
-        done = max(each.offset, 0)
-        _, end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), _ASK_SECONDS)
+        low, end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), _ASK_SECONDS)
+        # records that were deleted meanwhile cannot be read
+        done = max(each.offset, low, 0)
         rest = read_committed(brokers, each.topic, partitions=[each.partition], start={each.partition: done})
         if end > done and next(rest, None) is not None:
             behind[f"{each.topic}/{each.partition}"] = done

@@ -1,4 +1,4 @@
-"""Marks of timers that were parked: who folds again parks them at the same place, though the code was mended."""
+"""Marks of timers that were parked: a fold by fixed code parks them at the same place."""
 
 from __future__ import annotations
 
