@@ -1,4 +1,4 @@
-"""A tick in parts publishes what a tick at once does, wherever a worker ends between two of them."""
+"""A tick in parts publishes what a tick at once does, also if a worker ends between two of them."""
 
 from __future__ import annotations
 
