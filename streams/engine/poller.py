@@ -63,6 +63,8 @@ class Poller:
         self._room = threading.Semaphore(CHUNKS_HELD_MAX)
         self._quit = threading.Event()
         self._ended = threading.Event()
+        self._error: BaseException | None = None
+        """What ended the thread, if it did not end as it was told to."""
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
@@ -159,6 +161,7 @@ class Poller:
                 self.step(_POLL_SECONDS)
             self._consumer.close()
         except BaseException as error:  # noqa: BLE001 - the app must learn of whatever ends this thread
+            self._error = error
             asyncio.run_coroutine_threadsafe(self._listener.on_failed(error), self._loop)
         finally:
             self._ended.set()
@@ -177,7 +180,7 @@ class Poller:
             try:
                 if self._ended.is_set():
                     # pause() and resume() of a closed consumer end the process with a segmentation fault
-                    raise RuntimeError("the consumer is closed")  # noqa: TRY301 - one way
+                    raise self._error or RuntimeError("the consumer is closed")  # noqa: TRY301 - one way
                 done.set_result(command())
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller
                 done.set_exception(error)
