@@ -64,7 +64,7 @@ class Poller:
         self._quit = threading.Event()
         self._ended = threading.Event()
         self._error: BaseException | None = None
-        """What ended the thread, if it did not end as it was told to."""
+        """What ended the thread, if nobody asked it to end."""
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
