@@ -10,7 +10,6 @@ from river import __version__ as river_version  # type: ignore[attr-defined] # i
 from river import cluster
 from xxhash import xxh3_64_intdigest
 
-from schemas.limits import DISTANCES_MAX
 from streams.insights import kmeans
 from streams.insights.state import Clusters, Warmup
 from streams.insights.wording import describe
@@ -47,6 +46,14 @@ class Challenged(NamedTuple):
     restarted: bool
 
 
+class Scaled(NamedTuple):
+    """Features of rows with mean 0 and standard deviation 1, and what they were before."""
+
+    mean: Points
+    scale: Points
+    points: Points
+
+
 def vector_of(row: Row) -> tuple[float, ...]:
     return features(row.recency_ms, row.orders, row.monetary_minor, row.gap_ms, row.engagement)
 
@@ -57,14 +64,6 @@ def gathered(warmup: Warmup | None, rows: Sequence[Row]) -> Warmup:
     return Warmup(vectors[-_WARMUP_ROWS_MAX:])
 
 
-def started(warmup: Warmup, time_ms: int) -> Clusters | None:
-    """Start clusters on at least WARMUP_ROWS rows, with a number chosen by silhouette; None: too few different rows."""
-    starting = started_on(warmup, time_ms)
-    while starting is not None and starting.fit is not None:
-        starting = went_on(warmup, starting, DISTANCES_MAX)
-    return None if starting is None else clusters_of(warmup, starting)
-
-
 def started_on(warmup: Warmup, time_ms: int) -> Starting | None:
     """Begin to start clusters; None: there are too few different rows."""
     raw = _first_rows(warmup)
@@ -73,17 +72,15 @@ def started_on(warmup: Warmup, time_ms: int) -> Starting | None:
     k_max = min(K_MAX, len(np.unique(raw, axis=0)) - 1)
     if k_max < K_MIN:
         return None
-    mean, scale = _scales(raw)
-    return Starting(time_ms, k_max, kmeans.begun((raw - mean) / scale, K_MIN, _seed(time_ms)))
+    return Starting(time_ms, k_max, kmeans.begun(_scaled(raw).points, K_MIN, _seed(time_ms)))
 
 
 def went_on(warmup: Warmup, starting: Starting, distances_max: int) -> Starting:
     """Measure about so many distances, or how well one number of clusters does; of two as good the smaller wins."""
-    fit, raw = starting.fit, _first_rows(warmup)
+    fit = starting.fit
     if fit is None:
         return starting
-    mean, scale = _scales(raw)
-    points = (raw - mean) / scale
+    points = _scaled(_first_rows(warmup)).points
     if fit.left:
         return replace(starting, fit=kmeans.worked(points, fit, distances_max))
     centres = kmeans.fitted(fit)
@@ -98,7 +95,7 @@ def went_on(warmup: Warmup, starting: Starting, distances_max: int) -> Starting:
 def clusters_of(warmup: Warmup, starting: Starting) -> Clusters:
     """Return the clusters that a start has found."""
     raw = _first_rows(warmup)
-    mean, scale = _scales(raw)
+    mean, scale, _ = _scaled(raw)
     centres = np.frombuffer(starting.best, np.float64).reshape(-1, len(FEATURES))
     # number 1 spends most
     centres = centres[np.argsort(-centres[:, FEATURES.index("log1p_spend")], kind="stable")]
@@ -137,19 +134,6 @@ def learnt(clusters: Clusters, rows: Sequence[Row]) -> Clusters:
     return replace(clusters, library=LIBRARY, centres=centres, learnt=clusters.learnt + len(rows))
 
 
-def challenged(clusters: Clusters, rows: Sequence[Row], time_ms: int) -> Challenged:
-    """Compare with a batch k-means on the week's panel, in its own units; restart from it if it is much better."""
-    if len(rows) < CHALLENGER_ROWS_MIN:
-        return Challenged(clusters, restarted=False)
-    raw = sampled(
-        np.array([row.customer_hash for row in rows]),
-        np.array([row.slot_ms for row in rows]),
-        np.array([vector_of(row) for row in rows]),
-    )
-    mean, scale = _scales(raw)
-    return challenged_by(clusters, raw, kmeans.fit((raw - mean) / scale, len(clusters.centres), _seed(time_ms)))
-
-
 def sampled(hashes: Whole, slots_ms: Whole, vectors: Points) -> Points:
     """Return the challenger's rows: the lowest hashes are a random sample that is the same in every run."""
     chosen: Points = vectors[np.lexsort((slots_ms, hashes))[:_CHALLENGER_ROWS_MAX]]
@@ -158,20 +142,18 @@ def sampled(hashes: Whole, slots_ms: Whole, vectors: Points) -> Points:
 
 def challenge(raw: Points, k: int, time_ms: int) -> Fit:
     """Begin the challenger's run on the sample."""
-    mean, scale = _scales(raw)
-    return kmeans.begun((raw - mean) / scale, k, _seed(time_ms))
+    return kmeans.begun(_scaled(raw).points, k, _seed(time_ms))
 
 
 def challenge_on(raw: Points, fit: Fit, distances_max: int) -> Fit:
     """Go on with the challenger's run."""
-    mean, scale = _scales(raw)
-    return kmeans.worked((raw - mean) / scale, fit, distances_max)
+    return kmeans.worked(_scaled(raw).points, fit, distances_max)
 
 
-def challenged_by(clusters: Clusters, raw: Points, batch: Points) -> Challenged:
-    """Compare with the challenger's centres, which are in the sample's own units."""
-    mean, scale = _scales(raw)
-    points = (raw - mean) / scale
+def challenged(clusters: Clusters, raw: Points, fit: Fit) -> Challenged:
+    """Compare with the challenger, in the sample's own units; restart from it if it is much better."""
+    mean, scale, points = _scaled(raw)
+    batch = kmeans.fitted(fit)
     online = (_raw_centres(clusters) - mean) / scale
     if kmeans.inertia_of(points, online) <= WORSE_MAX * kmeans.inertia_of(points, batch):
         return Challenged(clusters, restarted=False)
@@ -193,14 +175,8 @@ def numbered(clusters: Clusters) -> Clusters:
     return replace(clusters, numbers=tuple(numbers), number_next=number_next, reference=_rows(_raw_centres(clusters)))
 
 
-def model_of(clusters: Clusters, rows: Sequence[Row], version: str, time_ms: int) -> ClusterModel:
-    """Return the model to publish, with the week's panel counted by cluster."""
-    pieces = [np.array([vector_of(row) for row in rows])] if rows else []
-    return counted_model(clusters, pieces, version, time_ms)
-
-
-def counted_model(clusters: Clusters, pieces: Iterable[Points], version: str, time_ms: int) -> ClusterModel:
-    """Do as `model_of` for the features of rows, in pieces."""
+def model_of(clusters: Clusters, pieces: Iterable[Points], version: str, time_ms: int) -> ClusterModel:
+    """Return the model to publish, with the week's panel counted by cluster; its features come in pieces."""
     size = [0] * len(clusters.centres)
     centres, scale = np.array(clusters.centres), np.array(clusters.scale)
     for vectors in pieces:
@@ -223,10 +199,11 @@ def _first_rows(warmup: Warmup) -> Points:
     return np.array(warmup.vectors[-_SILHOUETTE_ROWS_MAX:])
 
 
-def _scales(raw: Points) -> tuple[Points, Points]:
-    scale = raw.std(axis=0)
+def _scaled(raw: Points) -> Scaled:
+    mean, scale = raw.mean(axis=0), raw.std(axis=0)
     # a feature that is the same for all has no effect, whatever it is divided by
-    return raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0)  # noqa: PLR2004 - rounding
+    scale = np.where(scale > 1e-9, scale, 1.0)  # noqa: PLR2004 - rounding
+    return Scaled(mean, scale, (raw - mean) / scale)
 
 
 def _raw_centres(clusters: Clusters) -> Points:

@@ -12,7 +12,6 @@ from streams.profiles.scores import CutsModel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.insights.state import Row
 
 Whole: TypeAlias = NDArray[np.int64]
 Four: TypeAlias = tuple[int, int, int, int]
@@ -71,16 +70,11 @@ def turned(values: Four) -> Four:
     return -four, -three, -two, -one
 
 
-def panel_cuts(
-    version: str, time_ms: int, rows: Sequence[Row], published: CutsModel | None, dead_band: float
-) -> CutsModel:
-    """Return the cuts of a panel of at least one row; `held` keeps those close to the published ones."""
-    columns = ([row.recency_ms for row in rows], [row.orders for row in rows], [row.monetary_minor for row in rows])
-    return cuts_of(version, time_ms, np.array(columns, np.int64), published, dead_band)
-
-
 def cuts_of(version: str, time_ms: int, columns: Whole, published: CutsModel | None, dead_band: float) -> CutsModel:
-    """Do as `panel_cuts` for columns of shape (3, rows): recency in ms, orders, spend in minor units."""
+    """Return the cuts of a panel of at least one row; `held` keeps those close to the published ones.
+
+    `columns` have the shape (3, rows): recency in ms, orders, spend in minor units.
+    """
     later, orders, spend = -columns[0], columns[1], columns[2]
     if published is None:
         recency, frequency, monetary = cut_values(later), cut_values(orders), cut_values(spend)

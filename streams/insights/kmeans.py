@@ -39,27 +39,18 @@ def inertia_of(points: Points, centres: Points) -> float:
     return float(distances(points, centres).min(axis=1).sum())
 
 
-def fit(points: Points, k: int, seed: int) -> Points:
-    """Fit by k-means++ (Arthur, Vassilvitskii 2007) and Lloyd's rounds, the best of several starts.
-
-    Returns:
-        Centres of shape (k, features), in ascending order of their coordinates.
-    """
-    found = begun(points, k, seed)
-    while found.left:
-        found = worked(points, found, len(points) * k * _ROUNDS_MAX)
-    return fitted(found)
-
-
 def begun(points: Points, k: int, seed: int) -> Fit:
-    """Draw where all starts begin; `worked` goes on from there."""
+    """Begin k-means++ (Arthur, Vassilvitskii 2007): draw where all starts begin; `worked` goes on from there."""
     chance = np.random.default_rng(seed)
     left = tuple([_plus_plus(points, k, chance).tobytes() for _ in range(_STARTS)])
     return Fit(k, left, left[0])
 
 
 def worked(points: Points, fit: Fit, distances_max: int) -> Fit:
-    """Do Lloyd's rounds of the start in work, of about so many distances; its end begins the next start."""
+    """Do Lloyd's rounds of the start in work, of about so many distances; its end begins the next start.
+
+    It is done when no start is left.
+    """
     centres, labels, rounds = _centres(fit.centres, fit.k), np.frombuffer(fit.labels, np.uint8), fit.rounds
     for _ in range(max(1, distances_max // (len(points) * fit.k))):
         nearest = labels_of(points, centres).astype(np.uint8)
@@ -77,7 +68,7 @@ def worked(points: Points, fit: Fit, distances_max: int) -> Fit:
 
 
 def fitted(fit: Fit) -> Points:
-    """Return the centres of a fit without starts that are left, in ascending order of their coordinates."""
+    """Return the centres of the best start, of shape (k, features), in ascending order of their coordinates."""
     best = _centres(fit.best, fit.k)
     return best[np.lexsort(best.T[::-1])]
 

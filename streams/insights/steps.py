@@ -19,7 +19,7 @@ from streams.insights.inputs import watch_inputs
 from streams.insights.state import SETTINGS, Detector, detector_key
 from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
 from streams.insights.windows import close_windows
-from streams.insights.work import WORK
+from streams.insights.work import WORK, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,11 +39,13 @@ def conclude(
         clock = replace(clock, tick_ms=first_tick_ms(clock, settings))
     held: Settings = state.get(SETTINGS)
     is_at_once, has_worked = held.rules == 1, False
+    if is_at_once:
+        # so release 0.1 reads the state
+        state = Scratch(state)
     for _ in range(STEPS_A_RECORD):
-        # by the first rules a record does all parts of what is in progress, so that release 0.1 reads the state
         while state.get(WORK) is not None and (is_at_once or not (has_worked or _is_enough(effects))):
             was_large = is_large(state)
-            clock = go_on(state, clock, settings, effects)
+            clock = go_on(state, clock, effects)
             has_worked = not is_at_once and (was_large or is_large(state))
         if state.get(WORK) is not None:
             break

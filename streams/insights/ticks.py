@@ -11,8 +11,9 @@ from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.days import next_monday_ms, slot_hour_ms
 from streams.insights.effects import LATE_ROW, ROW_BEYOND
 from streams.insights.state import CLUSTERS, WARMUP, Row, Slot, slot_key
-from streams.insights.ticking import begin, forget, held_clusters, is_large_part, tick_on
+from streams.insights.ticking import begin, forget, held_clusters, is_large_part, settings_of, tick_on
 from streams.insights.work import WORK, Starting, Ticking
+from streams.profiles.features import FEATURES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,15 +68,19 @@ def advance(state: Partition, clock: Clock, until_ms: int, settings: DomainSetti
     return clock
 
 
-def go_on(state: Partition, clock: Clock, settings: DomainSettings, effects: InsightEffects) -> Clock:
+def go_on(state: Partition, clock: Clock, effects: InsightEffects) -> Clock:
     """Do one part of the work that is in progress; the clock passes a tick with its last part."""
     work: Starting | Ticking = state.get(WORK)
     if isinstance(work, Starting):
         _start_on(state, work)
         return clock
-    if not tick_on(state, work, settings, effects):
+    if work.features_version != FEATURES_VERSION:
+        # another release has begun it; it begins again, as it is still due
+        forget(state, work)
         return clock
-    next_ms = next_monday_ms(work.time_ms, settings.zone)
+    if not tick_on(state, work, effects):
+        return clock
+    next_ms = next_monday_ms(work.time_ms, settings_of(work).zone)
     return replace(_forget(state, clock, next_ms - WEEK_MS), tick_ms=next_ms)
 
 
@@ -90,7 +95,7 @@ def drop_work(state: Partition) -> None:
     work: Starting | Ticking | None = state.get(WORK)
     if isinstance(work, Ticking):
         forget(state, work)
-    if work is not None:
+    elif work is not None:
         state.delete(WORK)
 
 

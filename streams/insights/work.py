@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from streams.profiles.scores import CutsModel
+
+if TYPE_CHECKING:
+    from streams.insights.state import Partition
 
 WORK = b"work"
 SAMPLE = b"work/sample"
@@ -44,27 +49,44 @@ class Starting(msgspec.Struct, frozen=True, array_like=True, tag="starting"):
     silhouette: float = -inf
 
 
-CutsOutcome: TypeAlias = tuple[str | None, str, bool]
+class Measured(msgspec.Struct, frozen=True, array_like=True):
+    """What a tick says of the cuts; they are in force from its end on."""
+
+    version: str | None
+    reason: str = ""
+    """Why they are as before."""
+    model: CutsModel | None = None
+    """None: they are as before."""
 
 
 class Ticking(msgspec.Struct, frozen=True, array_like=True, tag="ticking"):
     """A weekly tick in progress."""
 
     time_ms: int
+    settings: str
+    """JSON of those of DomainSettings that decide about it, as they were when it began."""
     share_ppm: int
     """Of the customers that are to give panel rows."""
+    features_version: int
     hour_ms: int
-    """Next hour whose rows are gathered."""
+    """Next hour whose rows are gathered; the newest is first."""
+    first_ms: int
+    """The oldest hour."""
     pieces: int = 0
     rows: int = 0
-    cuts: CutsOutcome | None = None
-    """Version, reason, and whether it is new; None: not measured yet."""
+    cuts: Measured | None = None
+    """None: not measured yet."""
+    is_sampled: bool = False
+    """Whether the challenger has its rows."""
     fit: Fit | None = None
     """Of the challenger, if there is one."""
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
-    """Rows of a panel in the order of learning: int64 of shape (5, rows), and their features of shape (rows, 5)."""
+    """Rows of a panel's hours in the order of learning; those of older hours are in later pieces.
+
+    `columns` are int64 of shape (5, rows), `vectors` the features, float64 of shape (rows, 5).
+    """
 
     columns: bytes
     vectors: bytes
@@ -74,3 +96,26 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, tag="sample"):
     """The features of the challenger's rows, float64 of shape (rows, 5)."""
 
     vectors: bytes
+
+
+class Scratch:
+    """A partition of which a record does all work at once: nothing of it is stored in between."""
+
+    def __init__(self, state: Partition) -> None:
+        self._state = state
+        self._work: dict[bytes, Any] = {}
+
+    def get(self, key: bytes) -> Any:  # noqa: ANN401 - as the partition's
+        return self._work.get(key) if key.startswith(WORK) else self._state.get(key)
+
+    def put(self, key: bytes, value: Any, due_ms: int) -> None:  # noqa: ANN401 - as the partition's
+        if key.startswith(WORK):
+            self._work[key] = value
+        else:
+            self._state.put(key, value, due_ms)
+
+    def delete(self, key: bytes) -> None:
+        if key.startswith(WORK):
+            self._work.pop(key, None)
+        else:
+            self._state.delete(key)

@@ -10,26 +10,29 @@ import pytest
 from msgspec.structs import replace
 from scipy.special import comb
 
+from schemas.insights import PanelRow
 from streams.insights import kmeans
 from streams.insights.clusters import (
     LIBRARY,
     WARMUP_ROWS,
-    challenged,
     gathered,
     learnt,
-    model_of,
     numbered,
     restored,
-    started,
     started_on,
     vector_of,
     went_on,
 )
+from streams.insights.fold import fold_facts
 from streams.insights.state import CLUSTERS, Clusters, InsightCodec, Warmup
 from streams.insights.wording import describe
+from streams.processors.insighting import GOING_ON
 from streams.profiles.features import FEATURES_VERSION, ClusterModel, features, nearest
+from tests.support.clusters import batch_centres, challenged, model_of, started
 from tests.support.insights import (
+    HOUR_MS,
     KINDS,
+    WEEK_MS,
     a_partition,
     at,
     chunks_of,
@@ -99,7 +102,7 @@ def test_online_clusters_follow_a_drift_as_a_batch_run_would(seed: int) -> None:
         clusters = learnt(clusters, rows)
     raw = np.array([vector_of(row) for row in rows])
     points = (raw - raw.mean(axis=0)) / raw.std(axis=0)
-    batch = kmeans.labels_of(points, kmeans.fit(points, len(clusters.centres), seed))
+    batch = kmeans.labels_of(points, batch_centres(points, len(clusters.centres), seed))
     assert adjusted_rand(labels(clusters, rows), batch) >= 0.85
 
 
@@ -129,11 +132,21 @@ def test_clusters_far_worse_than_a_batch_run_are_restarted_from_it() -> None:
     assert adjusted_rand(labels(better, rows), labels(clusters, rows)) > 0.9
 
 
-def test_a_small_panel_challenges_nobody() -> None:
-    chance = np.random.default_rng(5)
-    clusters = a_start(chance)
+@pytest.mark.parametrize(("rows", "restarts"), [(99, 0), (100, 1)])
+def test_a_small_panel_challenges_nobody(rows: int, restarts: int) -> None:
+    chance, monday = np.random.default_rng(5), at("2024-01-01T00:00")
+    clusters, state = a_start(chance), a_partition()
+    fold_to_end(state, facts(to=monday))
+    for row in some_rows(chance, rows):
+        given = msgspec.structs.asdict(row) | {"slot_ms": monday + HOUR_MS}
+        fold_to_end(state, facts(panel=[PanelRow(**given)]))
+    fold_to_end(state, facts(to=monday + WEEK_MS - 1))
     astray = replace(clusters, centres=tuple(clusters.centres[:1]) * len(clusters.centres))
-    assert challenged(astray, some_rows(chance, 99), 0) == (astray, False)
+    state.put(CLUSTERS, astray, 0)
+    effects = [fold_facts(state, facts(to=monday + WEEK_MS))]
+    while effects[-1].is_behind:
+        effects.append(fold_facts(state, GOING_ON))
+    assert sum(each.cluster_restarts for each in effects) == restarts
 
 
 @pytest.mark.parametrize("seed", range(3))

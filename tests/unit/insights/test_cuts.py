@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.insights.cuts import cut_values, held, panel_cuts, turned
+from streams.insights.cuts import cut_values, held, turned
 from streams.profiles.scores import score_f, score_r
+from tests.support.clusters import panel_cuts
 from tests.support.insights import DAY_MS, a_row, as_row
 
 ORDERS = [1] * 46 + [2] * 20 + [3] * 10 + [4] * 8 + [6] * 6 + [9] * 5 + [20] * 5
@@ -41,7 +42,7 @@ def test_a_cut_is_the_least_value_with_enough_below_it(values: list[int]) -> Non
 
 def test_recency_is_ranked_by_the_last_order_and_published_as_ages() -> None:
     rows = [as_row(a_row(day, recency_ms=day * DAY_MS)) for day in range(100)]
-    cuts = panel_cuts("cuts-x", 0, rows, None, 0.0)
+    cuts = panel_cuts("cuts-x", 0, rows)
     assert [age // DAY_MS for age in cuts.recency_ms] == [19, 39, 59, 79]
     assert Counter(score_r(row.recency_ms, cuts.recency_ms) for row in rows) == dict.fromkeys(range(1, 6), 20)
     assert cuts.rows == 100

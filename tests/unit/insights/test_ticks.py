@@ -12,7 +12,6 @@ from schemas.insights import Count, PanelRow
 from schemas.journal import ModelChunk, ModelTick
 from schemas.limits import ENGAGEMENT_MAX, LONG_MAX, LONG_MIN, MODEL_BYTES_MAX, TIME_MS_MAX
 from schemas.units import WEEK_MS
-from streams.insights.cuts import panel_cuts
 from streams.insights.effects import LATE_ROW
 from streams.insights.fold import versions
 from streams.insights.state import slot_key
@@ -20,6 +19,7 @@ from streams.insights.ticking import pieces_of
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, CutsModel
 from streams.settings import Cuts
+from tests.support.clusters import panel_cuts
 from tests.support.insights import (
     DAY_MS,
     HOUR_MS,
@@ -132,7 +132,7 @@ def test_cuts_are_those_of_the_rows_of_the_last_168_hours() -> None:
     ticks = ticks_of(effects)
     assert [tick.time_ms for tick in ticks] == [MONDAY, NEXT]
     last = [chunk for chunk in chunks_of(effects) if chunk.version == "cuts-2024-01-08"]
-    assert the_cuts(last) == panel_cuts("cuts-2024-01-08", NEXT, [as_row(row) for row in a_panel(NEXT)], None, 0)
+    assert the_cuts(last) == panel_cuts("cuts-2024-01-08", NEXT, [as_row(row) for row in a_panel(NEXT)])
 
 
 def test_cuts_within_the_dead_band_keep_their_version() -> None:
