@@ -16,10 +16,11 @@ from streams.insights.anomalies import WATCHED, observe
 from streams.insights.days import next_day_ms
 from streams.insights.fires import watch_days
 from streams.insights.inputs import watch_inputs
+from streams.insights.scratch import Scratch
 from streams.insights.state import SETTINGS, Detector, detector_key
 from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
 from streams.insights.windows import close_windows
-from streams.insights.work import WORK, Scratch
+from streams.insights.work import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
