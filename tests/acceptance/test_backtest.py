@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections import defaultdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
-from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.journal_file import JournalFile
-from streams.offline.sendings import Sendings
 from streams.operations.folded_journal import PrefixJournal, export_journal
 from streams.operations.prefix import Prefix
 from streams.replay.files.container import write_container
@@ -24,20 +21,16 @@ from streams.replay.files.sources import open_source
 from streams.shop.generator import Shop, ShopParameters
 from tests.support.files import real_file
 from tests.support.flows import TEN
+from tests.support.foretold import emitted, foretold, of_kind
 from tests.support.running import Place, a_worker, make_place, play
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from streams.offline.journal import Journal
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 OTHER_FLOWS = library_documents("abandoned_cart", "post_purchase")
-FOR_EVER_MS = 1 << 62
-
-Said = dict[str, list[Trigger | Decision]]
 
 
 class Stretch(NamedTuple):
@@ -97,39 +90,6 @@ def first_lines(stretch: Stretch, folder: Path) -> Path:
     with gzip.open(whole, "rb") as lines:
         path.write_bytes(b"".join(islice(lines, int(stretch.lines))))
     return path
-
-
-class Foretold(Sendings):
-    """Keeps what it hears."""
-
-    def __init__(self) -> None:
-        super().__init__(0, FOR_EVER_MS)
-        self.said: Said = defaultdict(list)
-
-    def take(self, outputs: Iterable[tuple[str, Any]]) -> None:
-        heard = list(outputs)
-        super().take(heard)
-        for customer, output in heard:
-            if isinstance(output, Trigger | Decision):
-                self.said[customer].append(output)
-
-
-def foretold(journal: Journal, flows: tuple[Mapping[str, Any], ...]) -> Said:
-    found = Foretold()
-    backtest(Past(journal, SINGLE_OBJECT), Trial(flows, 0, FOR_EVER_MS, is_alone=True), found)
-    return found.said
-
-
-def emitted(place: Place, kind: type[Trigger | Decision]) -> Said:
-    found: Said = defaultdict(list)
-    for customer, record in place.keyed({Trigger: "triggers", Decision: "decisions"}[kind], kind):
-        found[customer].append(record)
-    return found
-
-
-def of_kind(said: Said, kind: type[Trigger | Decision]) -> Said:
-    chosen = {customer: [each for each in own if isinstance(each, kind)] for customer, own in said.items()}
-    return {customer: own for customer, own in chosen.items() if own}
 
 
 def prefix_of(place: Place) -> Prefix:

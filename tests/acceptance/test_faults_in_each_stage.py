@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
 from schemas.outputs import DeadLetter, Decision, Trigger
 from schemas.touchpoint import Mark
-from schemas.wire import SINGLE_OBJECT
-from streams.__main__ import app
-from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.journal_file import JournalFile
-from streams.offline.sendings import Sendings
 from streams.operations.folded_journal import PrefixJournal, export_journal
 from streams.operations.prefix import open_prefix
 from tests.support.claims import assert_verified
-from tests.support.compiled import compiled_product, has_compiler
+from tests.support.compiled import NEEDS_COMPILER, compiled_product
 from tests.support.files import ROOT
 from tests.support.flows import a_flow
+from tests.support.foretold import emitted, foretold, of_kind
+from tests.support.growing import grown, repartition
 from tests.support.outcomes import ORDERED, differing, read_outcome
 from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
-    from typing import Any
 
-    from streams.offline.journal import Journal
 
 pytestmark = pytest.mark.acceptance
 
 FLOWS = [a_flow(holdout_percent=0)]
 FAULTY_MS = START_MS + 8 * HOUR_MS
-FOR_EVER_MS = 1 << 62
 # each is in the way of interpreted and of compiled code: a compiled function calls another directly
 BUGS = f"""
 import schemas.wire, streams.engine.batch, streams.processors.insighting
@@ -106,13 +98,12 @@ class AFaultyWorker(AWorker):
         return ["-c", "import streams.fold.fold; print(streams.fold.fold.__file__)\n" + BUGS + WORKER]
 
 
-@pytest.fixture(params=["interpreted", pytest.param("compiled", marks=[pytest.mark.heavy, pytest.mark.timeout(1_800)])])
+COMPILED = [pytest.mark.heavy, pytest.mark.timeout(1_800), NEEDS_COMPILER]
+
+
+@pytest.fixture(params=["interpreted", pytest.param("compiled", marks=COMPILED)])
 def product(request: pytest.FixtureRequest) -> Path:
-    if request.param == "interpreted":
-        return ROOT
-    if not has_compiler():
-        pytest.skip("there is no C compiler here")
-    return compiled_product()
+    return ROOT if request.param == "interpreted" else compiled_product()
 
 
 def lived(place: Place, product: Path) -> None:
@@ -136,47 +127,6 @@ def lived(place: Place, product: Path) -> None:
     assert (".so" in worker.log.read_text().splitlines()[0]) == (product != ROOT)
 
 
-class Foretold(Sendings):
-    """Keeps what it hears."""
-
-    def __init__(self) -> None:
-        super().__init__(0, FOR_EVER_MS)
-        self.said: dict[str, list[Any]] = defaultdict(list)
-
-    def take(self, outputs: Iterable[tuple[str, Any]]) -> None:
-        heard = list(outputs)
-        super().take(heard)
-        for customer, output in heard:
-            if isinstance(output, Trigger | Decision):
-                self.said[customer].append(output)
-
-
-def foretold(journal: Journal) -> dict[str, list[Any]]:
-    found = Foretold()
-    backtest(Past(journal, SINGLE_OBJECT), Trial(tuple(FLOWS), 0, FOR_EVER_MS, is_alone=True), found)
-    return {customer: sorted(map(repr, own)) for customer, own in found.said.items()}
-
-
-def emitted(place: Place) -> dict[str, list[Any]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for topic, kind in (("triggers", Trigger), ("decisions", Decision)):
-        for customer, record in place.keyed(topic, kind):
-            found[customer].append(repr(record))
-    return {customer: sorted(own) for customer, own in found.items()}
-
-
-def repartitioned(place: Place) -> Place:
-    into = f"{place.settings.prefix}-grown"
-    where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
-    done = CliRunner().invoke(app, ["repartition", "--to", "2", "--into", into, *where])
-    assert done.exit_code == 0, done.output
-    domain = place.domain.model_copy(update={"journal_partitions": 2})
-    new = Place(place.settings.model_copy(update={"prefix": into}), domain, place.folder / "grown")
-    with a_worker(new):
-        wait_worked_off(new)
-    return new
-
-
 def test_all_else_goes_through_and_whoever_folds_again_without_the_bugs_agrees(
     kafka: str, prefix: str, tmp_path: Path, product: Path
 ) -> None:
@@ -196,11 +146,16 @@ def test_all_else_goes_through_and_whoever_folds_again_without_the_bugs_agrees(
     assert read_outcome(place).total("orders") == 9
 
     assert_verified(place)
-    said = foretold(PrefixJournal(open_prefix(place.settings)))
-    assert said == emitted(place)
+    said = foretold(PrefixJournal(open_prefix(place.settings)), FLOWS)
+    for kind in (Trigger, Decision):
+        assert of_kind(said, kind) == emitted(place, kind)
     path = tmp_path / "journal.avro"
     assert export_journal(open_prefix(place.settings), path) > 0
-    assert foretold(JournalFile(path)) == said
-    new = repartitioned(place)
+    assert foretold(JournalFile(path), FLOWS) == said
+    done = repartition(place, 2)
+    assert done.exit_code == 0, done.output
+    new = grown(place, 2)
+    with a_worker(new):
+        wait_worked_off(new)
     assert differing(read_outcome(place), read_outcome(new), (*ORDERED, "profiles")) == {}
     assert_verified(new)

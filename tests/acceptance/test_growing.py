@@ -23,6 +23,7 @@ from streams.operations.prefix import open_prefix
 from streams.replay.replayer import Source
 from streams.shop.generator import Shop
 from tests.support.claims import DEVICES, assert_nothing_twice, assert_verified
+from tests.support.growing import grown, repartition
 from tests.support.outcomes import ORDERED, differing, read_outcome
 from tests.support.running import Place, a_worker, make_place, play, send, wait_worked_off
 from tests.support.world import START_MS, an_order
@@ -54,17 +55,6 @@ main()
 def arguments(place: Place, to: int) -> list[str]:
     where = ["--brokers", place.settings.brokers, "--prefix", place.settings.prefix]
     return ["repartition", "--to", str(to), "--into", f"{place.settings.prefix}-grown", *where]
-
-
-def repartition(place: Place, to: int) -> Any:
-    return CliRunner().invoke(app, arguments(place, to))
-
-
-def grown(place: Place, to: int) -> Place:
-    """The prefix that `repartition` makes."""
-    settings = place.settings.model_copy(update={"prefix": f"{place.settings.prefix}-grown"})
-    domain = place.domain.model_copy(update={"journal_partitions": to})
-    return Place(settings, domain, place.folder / "grown")
 
 
 def insights(place: Place) -> dict[bytes, Any]:

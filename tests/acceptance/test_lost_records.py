@@ -16,24 +16,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.outputs import ProfileView
 from streams.operations.create import create_prefix
 from tests.support.running import (
+    CUSTOMERS,
     NEEDS_PERSON,
     AWorker,
     Place,
     Started,
     a_worker,
+    buy,
     make_place,
-    send,
     wait_worked_off,
 )
 from tests.support.watching import until
-from tests.support.world import DAY_MS, START_MS, an_order
+from tests.support.world import DAY_MS, START_MS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 
-CUSTOMERS = 30
 COUNTED = "touchstream_lost_records_total"
 
 
@@ -51,10 +51,6 @@ def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
     with a_worker(place):
         wait_worked_off(place)
     return place
-
-
-def buy(place: Place, at_ms: int = START_MS) -> None:
-    send(place, [an_order(at_ms + number, user=f"c{number}") for number in range(CUSTOMERS)])
 
 
 def delete_all(place: Place, topic: str) -> int:
@@ -111,6 +107,7 @@ def test_a_worker_goes_on_without_them_if_that_is_said(place: Place) -> None:
     buy(place, START_MS + DAY_MS)
     delete_all(place, "touchpoints")
     with a_worker(place, on_lost="continue") as worker:
+        until(lambda: lost_by(worker), "it is counted")
         wait_worked_off(place)
         lost = lost_by(worker)[place.topics.touchpoints]
     assert lost > 0

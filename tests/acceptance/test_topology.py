@@ -25,24 +25,23 @@ from streams.operations.create import create_prefix
 from streams.topics import NAMES
 from tests.support import commands
 from tests.support.running import (
+    CUSTOMERS,
     NEEDS_PERSON,
     AWorker,
     Place,
     Started,
     a_worker,
+    buy,
     make_place,
-    send,
     wait_worked_off,
 )
 from tests.support.watching import until
-from tests.support.world import DAY_MS, START_MS, an_order
+from tests.support.world import DAY_MS, START_MS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
-
-CUSTOMERS = 30
 
 
 @pytest.fixture
@@ -53,10 +52,6 @@ def place(kafka: str, prefix: str, tmp_path: Path) -> Place:
 @pytest.fixture
 def admin(kafka: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": kafka})
-
-
-def buy(place: Place, first: int = 0, count: int = CUSTOMERS, at_ms: int = START_MS) -> None:
-    send(place, [an_order(at_ms + number, user=f"c{number}") for number in range(first, first + count)])
 
 
 def worked_off(place: Place) -> None:

@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
-from streams.demo.servers.places import data_dir, in_ci
-from tests.support.compiled import compiled_product, has_compiler
+from streams.demo.servers.places import data_dir
+from tests.support.compiled import NEEDS_COMPILER, compiled_product
 from tests.support.files import ROOT
 
 pytestmark = [
     pytest.mark.heavy,
     pytest.mark.timeout(1_800),
-    # in CI there has to be one: without it the wheel fails to build
-    pytest.mark.skipif(not has_compiler() and not in_ci(), reason="there is no C compiler here"),
+    NEEDS_COMPILER,
 ]
 # a compiled function calls another directly: what a test puts in the other's place is never called
 CHOSEN = "not heavy and not slow and not interpreted"

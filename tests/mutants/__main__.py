@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.demo.servers.places import PROJECT
-from tests.mutants import FOUND, MUTANTS, found_seeds
+from tests.mutants import FOUND, MUTANTS, NOT_FOUND, found_seeds
 from tests.mutants.looking import Look, look
 from tests.simulation.quiet import begin
 
@@ -52,7 +52,7 @@ def main() -> int:
                 TRIED.parent.mkdir(parents=True, exist_ok=True)
                 TRIED.write_bytes(msgspec.json.format(msgspec.json.encode(tried), indent=1))
     _console.print(_table(tried))
-    return int(len(found_seeds()) < len(MUTANTS))
+    return int(bool(MUTANTS.keys() - found_seeds().keys() - NOT_FOUND))
 
 
 def _still_wanted(pool: Pool, names: list[str]) -> list[str]:

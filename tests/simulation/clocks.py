@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
 from schemas.wire import SINGLE_OBJECT
+from streams.processors.collecting import MARGIN_MS, PROGRESS_EVERY_MS
 from tests.support.world import START_MS
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class BrokersTime:
     def __init__(self, scheduler: Scheduler, end_s: float) -> None:
         self._scheduler = scheduler
         self._end_s = end_s
-        self.end_ms = START_MS + int(end_s / _HOUR_S * HOUR_MS)
+        self.told_to_ms = START_MS + int(end_s / _HOUR_S * HOUR_MS) - MARGIN_MS - PROGRESS_EVERY_MS
+        """How far time has been told at least when all is worked off."""
 
     def now_ms(self) -> int:
         return START_MS + int(self.rising_s() * 1_000)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from schemas.journal import CollectedTo, Progress
+from schemas.journal import CollectedTo
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from state.codec import due_of
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.kafka.journal import read_record
-from streams.processors.collecting import MARGIN_MS
 from tests.simulation.history import JOURNAL_PARTITIONS, TOUCHPOINT_PARTITIONS, last_marks
 from tests.simulation.model_client import ModelMessage
 from tests.simulation.model_producer import partition_of
+from tests.simulation.outcome import TIMES
 from tests.simulation.worker import TOPICS
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _MARK = SINGLE_OBJECT.header(Mark)
 _EVENT = SINGLE_OBJECT.header(Touchpoint)
-_TIMES = (SINGLE_OBJECT.header(Progress), SINGLE_OBJECT.header(CollectedTo))
 
 
 def laws(world: World, there: Outcome) -> Iterator[str]:
@@ -35,7 +34,8 @@ def laws(world: World, there: Outcome) -> Iterator[str]:
 
     1. What was sent has come into the journal, or to the letters, once.
     2. Time has come to the last marks in every partition, and no timer is left that is due.
-    3. Where nothing comes late, no input was announced to be collected up to a time that comes after.
+    3. Where nothing comes late, no input was announced to be collected up to a time that comes after. Where the
+       brokers' time decides, nothing does: a record's time is their stamp.
     4. What was to go wrong went wrong when its moment came.
     5. Where the brokers' time decides, no time was told before it had come, whatever a worker's own clock says.
     """
@@ -43,7 +43,7 @@ def laws(world: World, there: Outcome) -> Iterator[str]:
     yield from _on_time(world, there)
     if world.is_wall:
         yield from _told_too_soon(world)
-    elif not world.case.has_late:
+    if world.is_wall or not world.case.has_late:
         yield from _announced_too_soon(world)
     yield from (f"{fault} did not happen" for fault in world.faults.missed)
 
@@ -79,14 +79,15 @@ def _announced_too_soon(world: World) -> Iterator[str]:
                 collected |= {each.partition: each.time_ms for each in record.value.partitions}
             elif isinstance(record.value, Touchpoint) and not record.hops and sent[entry.value or b""] == 1:
                 source = partition_of(entry.key or b"", TOUCHPOINT_PARTITIONS)
-                if record.value.time_ms <= collected.get(source, -1):
+                time_ms = record.received_ms if world.is_wall else record.value.time_ms
+                if time_ms <= collected.get(source, -1):
                     yield f"{record.value.event_id} is at {offset} of journal partition {number}, after {collected}"
 
 
 def _told_too_soon(world: World) -> Iterator[str]:
     for number, log in enumerate(world.broker.topics[TOPICS.journal]):
         for offset, entry in log.committed():
-            if not entry.value or not entry.value.startswith(_TIMES):
+            if not entry.value or not entry.value.startswith(TIMES):
                 continue
             told = SINGLE_OBJECT.decode(entry.value)
             latest_ms = max((each.time_ms for each in told.partitions), default=0)
@@ -94,17 +95,19 @@ def _told_too_soon(world: World) -> Iterator[str]:
                 yield f"journal partition {number} was told {latest_ms} at {entry.timestamp_ms}, at {offset}"
 
 
+def _has_come(world: World, now_ms: int | None) -> bool:
+    if world.is_wall:
+        return now_ms is not None and now_ms >= world.time.told_to_ms
+    return now_ms == min(last_marks(world.sent).values(), default=None)
+
+
 def _on_time(world: World, there: Outcome) -> Iterator[str]:
-    ends, codec = last_marks(world.sent), JournalCodec()
-    least_ms = world.time.end_ms - 2 * MARGIN_MS if world.is_wall else min(ends.values(), default=None)
+    codec = JournalCodec()
     for number in range(JOURNAL_PARTITIONS):
         state = there.state[TOPICS.journal, number]
         known = codec.decode(PARTITION_KEY, state[PARTITION_KEY]) if PARTITION_KEY in state else None
-        has_come = isinstance(known, PartitionState) and (
-            (known.now_ms or 0) >= (least_ms or 0) if world.is_wall else known.now_ms == least_ms
-        )
-        if not has_come or not isinstance(known, PartitionState):
-            yield f"time in partition {number} has not come to {least_ms}: {known}"
+        if not isinstance(known, PartitionState) or not _has_come(world, known.now_ms):
+            yield f"time in partition {number} has not come to its end: {known}"
             continue
         if known.is_waking:
             yield f"partition {number} waits for a record that would wake it"

@@ -2,14 +2,12 @@
 
 import pytest
 
-from tests.mutants import MUTANTS, found_seeds
+from tests.mutants import MUTANTS, NOT_FOUND, found_seeds
 from tests.simulation.checking import find_of
 
 FOUND = found_seeds()
 SEEDS_BESIDE = 40
 """Tried where a change of the histories or of the brokers has made another case of the seed that was kept."""
-NOT_FOUND = {"time_told_without_a_second_look"}
-"""A record has to be forwarded twice while its time is told, as in one seed of thousands. The gate's unit tests do."""
 
 
 @pytest.mark.parametrize("mutant", FOUND)

@@ -13,7 +13,6 @@ from schemas.limits import LETTERS_TOPIC_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
 from streams.engine.broker_clock import BrokerClock
 from streams.engine.errors import MustEnd
-from streams.processors.collecting import MARGIN_MS, PROGRESS_EVERY_MS
 from tests.simulation.clocks import WALL_OFFSETS_S, BrokersTime, on_the_clock
 from tests.simulation.disk import DiskRefused, ModelDisk
 from tests.simulation.faults import ENDS, Fault, Faults, disk_faults, some_faults
@@ -285,10 +284,9 @@ class World:
 
     def _has_time_come(self) -> bool:
         if self.is_wall:
-            until_ms = self.time.end_ms - MARGIN_MS - PROGRESS_EVERY_MS
-            logs = self.broker.topics[TOPICS.journal]
-            told = [_told(log) for log in logs]
-            return all(len(each) == TOUCHPOINT_PARTITIONS and min(each.values()) >= until_ms for each in told)
+            told = [_told(log) for log in self.broker.topics[TOPICS.journal]]
+            least_ms = self.time.told_to_ms
+            return all(len(each) == TOUCHPOINT_PARTITIONS and min(each.values()) >= least_ms for each in told)
         ends = last_marks(self.sent)
         return all(_told(log) == ends for log in self.broker.topics[TOPICS.journal])
 

@@ -14,6 +14,9 @@ from shutil import rmtree, which
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
+import pytest
+
+from streams.demo.servers.places import in_ci
 from tests.support.files import ROOT
 
 _SOURCES = ("streams", "state", "schemas")
@@ -31,6 +34,10 @@ def compiler() -> str | None:
 def has_compiler() -> bool:
     """Whether there is a C compiler."""
     return compiler() is not None
+
+
+# in CI there has to be one: without it the wheel fails to build
+NEEDS_COMPILER = pytest.mark.skipif(not has_compiler() and not in_ci(), reason="there is no C compiler here")
 
 
 def compiler_version() -> str:

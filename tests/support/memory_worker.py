@@ -14,6 +14,7 @@ from streams.engine.hung import note_hung
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
+from streams.offline.refold import COMPARED
 from streams.processors.profiling import Profiling
 from streams.settings import DomainSettings, parse_domain
 from streams.telemetry.metrics import Metrics
@@ -70,6 +71,20 @@ class MemoryWorker:
         """Writes a record to the only journal partition, as anyone with the grant may do; `commit` folds it."""
         (_,) = self.journal
         self._append(0, key, record if isinstance(record, bytes) else SINGLE_OBJECT.encode(record), headers)
+
+    def topics(self) -> dict[str, list[Kept]]:
+        """What was sent, by topic, and the only journal partition."""
+        (journal,) = self.journal
+        topics: dict[str, list[Kept]] = {name: [] for name in (*COMPARED, "facts", "dead_letters")}
+        for output in self.outputs:
+            name = output.topic.removeprefix("memory.").replace("-", "_")
+            if name in topics:
+                topics[name].append(Kept(output.key, output.value, (), len(topics[name])))
+        return {**topics, "journal": journal}
+
+    def stored(self, partition: int = 0) -> dict[bytes, bytes]:
+        """The state of a partition."""
+        return dict(self.overlays[partition].store.items())
 
     def known(self) -> Knowledge:
         """What the only journal partition knows."""

@@ -23,6 +23,7 @@ from streams.replay.target import Target
 from streams.settings import ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
 from streams.topics import Topics
 from tests.support.producing import a_producer
+from tests.support.world import START_MS, an_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CUSTOMERS = 30
 NEEDS_PERSON = 2
 """The exit code by which a worker says that no restart helps."""
 WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
@@ -185,6 +187,11 @@ def play(place: Place, *sources: Source, **options: Any) -> ReplaySummary:
     return summary
 
 
+def buy(place: Place, at_ms: int = START_MS, count: int = CUSTOMERS) -> None:
+    """So many customers order, one each."""
+    send(place, [an_order(at_ms + number, user=f"c{number}") for number in range(count)])
+
+
 def send(place: Place, records: Iterable[Touchpoint | Mark], partition: int = -1) -> None:
     """Writes touchpoints under their own keys, and marks, which need a partition where there are several."""
     with a_producer(place.settings.brokers, queue_buffering_max_messages=1_000_000) as producer:
@@ -226,8 +233,8 @@ def _behind(consumer: Consumer, inputs: list[TopicPartition], brokers: str) -> d
     behind = {}
     for each in consumer.committed(asked, _ASK_SECONDS):
         low, end = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), _ASK_SECONDS)
-        # records that were deleted meanwhile cannot be read
-        done = max(each.offset, low, 0)
+        # what was deleted before it was read is gone; a worker says so by itself
+        done = max(each.offset, low)
         rest = read_committed(brokers, each.topic, partitions=[each.partition], start={each.partition: done})
         if end > done and next(rest, None) is not None:
             behind[f"{each.topic}/{each.partition}"] = done

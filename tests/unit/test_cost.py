@@ -19,7 +19,7 @@ from tests.bench.cost.figures import (
     read_kept,
     write_kept,
 )
-from tests.support.compiled import has_compiler
+from tests.support.compiled import NEEDS_COMPILER
 from tests.support.files import ROOT
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_a_renewal_takes_away_the_figures_of_other_builds(tmp_path: Path) -> Non
     assert read_kept(root).builds == {build_of(SHOP): {str(SHOP): {"total": 9}}}
 
 
-@pytest.mark.skipif(not has_compiler(), reason="there is no C compiler here")
+@NEEDS_COMPILER
 def test_the_compiler_decides_for_compiled_cases_only() -> None:
     assert build_of(SHOP._replace(is_compiled=True)) == f"{build_of(SHOP)}, {build_of(BY_CI[0]).rsplit(', ', 1)[1]}"
 

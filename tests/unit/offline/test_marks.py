@@ -24,29 +24,14 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 HEADERS = journal_headers(START_MS)
-NAMES = ("triggers", "decisions", "credits", "segments", "profiles", "facts", "dead_letters")
 
 
 def a_worker() -> MemoryWorker:
     return MemoryWorker(configured(clock="marks", touchpoint_partitions=1, journal_partitions=1))
 
 
-def topics_of(worker: MemoryWorker) -> dict[str, list[Kept]]:
-    """What the worker sent, by topic, and its journal."""
-    topics: dict[str, list[Kept]] = {name: [] for name in NAMES}
-    for output in worker.outputs:
-        name = output.topic.removeprefix("memory.").replace("-", "_")
-        if name in topics:
-            topics[name].append(Kept(output.key, output.value, (), len(topics[name])))
-    return {**topics, "journal": worker.journal[0]}
-
-
 def verified(topics: dict[str, list[Kept]]) -> Any:
     return verify(KeptTopics(topics), 1, SINGLE_OBJECT)
-
-
-def state_of(worker: MemoryWorker) -> dict[bytes, bytes]:
-    return dict(worker.overlays[0].store.items())
 
 
 def marks_in(messages: Iterable[Kept]) -> dict[int, str]:
@@ -61,7 +46,7 @@ def test_a_refused_record_is_marked_behind_it_in_its_partition() -> None:
     worker.commit()
     assert marks_in(worker.journal[0]) == {1: "not_avro", 2: "unexpected_type"}
     assert [number for number, each in enumerate(worker.journal[0]) if _mark(each)] == [4, 5]
-    assert verified(topics_of(worker)).holds
+    assert verified(worker.topics()).holds
 
 
 @pytest.mark.interpreted
@@ -76,7 +61,7 @@ def test_who_folds_again_leaves_out_what_is_marked_though_the_code_was_mended(mo
     worker.send(an_order(START_MS + 2, user="bad"))
     worker.pass_time(START_MS + HOUR_MS)
     assert marks_in(worker.journal[0]) == {1: "raised", 2: "raised"}
-    topics = topics_of(worker)
+    topics = worker.topics()
     assert verified(topics).holds
     letters = topics["dead_letters"]
     gone: dict[str, list[Kept]] = {**topics, "dead_letters": []}
@@ -84,8 +69,8 @@ def test_who_folds_again_leaves_out_what_is_marked_though_the_code_was_mended(mo
     assert fold_hashes(KeptTopics(gone), 1, SINGLE_OBJECT) == fold_hashes(KeptTopics(topics), 1, SINGLE_OBJECT)
     messages = cast("list[Message]", worker.journal[0])
     folded = refold(messages, SINGLE_OBJECT, Aside(dict.fromkeys(marked(messages, SINGLE_OBJECT), ())))
-    assert dict(folded.state.items()) == state_of(worker)
-    assert dict(refold(messages, SINGLE_OBJECT).state.items()) != state_of(worker)
+    assert dict(folded.state.items()) == worker.stored()
+    assert dict(refold(messages, SINGLE_OBJECT).state.items()) != worker.stored()
     assert len(letters) == 2
 
 
@@ -96,7 +81,7 @@ def test_a_mark_without_its_letter_is_not_believed_and_named() -> None:
     worker.send(an_order(START_MS))
     worker.append(None, SetAside(2, "forged"))
     worker.commit()
-    found = verified(topics_of(worker))
+    found = verified(worker.topics())
     (difference,) = found.differences
     assert (difference.topic, difference.key, difference.folded) == ("dead_letters", "2", "set aside: forged")
     assert found.different["dead_letters"] == 1
@@ -110,7 +95,7 @@ def test_a_mark_names_an_earlier_record_or_nothing(offset: int) -> None:
     worker.send(an_order(START_MS + 1))
     worker.commit()
     assert marks_in(worker.journal[0]) == {}
-    assert verified(topics_of(worker)).holds
+    assert verified(worker.topics()).holds
 
 
 def test_what_only_looks_like_a_mark_is_none() -> None:

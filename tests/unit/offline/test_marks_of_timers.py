@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from streams.profiles.profile import Profile
 
-NAMES = ("triggers", "decisions", "credits", "segments", "profiles", "facts", "dead_letters")
 TIMER = ("u:bad", "flow:abandoned_cart")
 
 
@@ -57,17 +56,8 @@ def lived(hung: tuple[Hung, ...] = ()) -> MemoryWorker:
 
 
 def hung_at_progress() -> tuple[Hung, ...]:
-    (progress,) = [each for each in lived().journal[0] if each.offset() == 4]
+    progress = lived().journal[0][4]
     return (Hung(4, digest_of(cast("Message", progress)), "Timeout (0:00:04)!", TIMER),)
-
-
-def topics_of(worker: MemoryWorker) -> dict[str, list[Kept]]:
-    topics: dict[str, list[Kept]] = {name: [] for name in NAMES}
-    for output in worker.outputs:
-        name = output.topic.removeprefix("memory.").replace("-", "_")
-        if name in topics:
-            topics[name].append(Kept(output.key, output.value, (), len(topics[name])))
-    return {**topics, "journal": worker.journal[0]}
 
 
 def decoded(records: list[Kept], kind: type[Any]) -> list[Any]:
@@ -75,14 +65,10 @@ def decoded(records: list[Kept], kind: type[Any]) -> list[Any]:
     return [each for each in found if isinstance(each, kind)]
 
 
-def state_of(worker: MemoryWorker) -> dict[bytes, bytes]:
-    return dict(worker.overlays[0].store.items())
-
-
-@pytest.fixture(params=["raises", pytest.param("raises in the release", marks=pytest.mark.interpreted)])
+@pytest.fixture(params=["hangs", pytest.param("raises", marks=pytest.mark.interpreted)])
 def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MemoryWorker:
     """A worker in which the reminder of `u:bad` failed once; the release that folds again has no bug."""
-    if request.param == "raises":
+    if request.param == "hangs":
         return lived(hung_at_progress())
     with monkeypatch.context() as patched:
         patched.setattr(timers, "flow_due", raising_for_bad)
@@ -90,7 +76,7 @@ def worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> M
 
 
 def test_the_timer_is_parked_and_all_others_fire(worker: MemoryWorker) -> None:
-    topics = topics_of(worker)
+    topics = worker.topics()
     (letter,) = decoded(topics["dead_letters"], DeadLetter)
     assert (letter.reason, letter.stage, letter.key) == ("timer_failed", "fold", b"u:bad")
     assert letter.source_topic == "timer:flow:abandoned_cart"
@@ -99,7 +85,7 @@ def test_the_timer_is_parked_and_all_others_fire(worker: MemoryWorker) -> None:
 
 
 def test_a_release_without_the_bug_folds_the_same(worker: MemoryWorker) -> None:
-    topics = topics_of(worker)
+    topics = worker.topics()
     found = verify(KeptTopics(topics), 1, SINGLE_OBJECT)
     assert found.holds, found.differences
     unmarked = [each for each in topics["journal"] if not SINGLE_OBJECT.is_a(SetAside, each.value() or b"")]
@@ -108,18 +94,18 @@ def test_a_release_without_the_bug_folds_the_same(worker: MemoryWorker) -> None:
 
 def test_a_copied_journal_names_the_timers_by_a_header_of_their_record(worker: MemoryWorker) -> None:
     messages = cast("list[Message]", worker.journal[0])
-    letters = Letters(cast("list[Message]", topics_of(worker)["dead_letters"]), SINGLE_OBJECT)
+    letters = Letters(cast("list[Message]", worker.topics()["dead_letters"]), SINGLE_OBJECT)
     copied = [
         Kept(each.key(), each.value(), (*(each.headers() or ()), (COPIED, bytes(8))), place)
         for place, each in enumerate(folded(messages, letters.left_out(0, messages)))
     ]
     again = refold(cast("list[Message]", copied), SINGLE_OBJECT)
-    assert dict(again.state.items()) == state_of(worker)
+    assert dict(again.state.items()) == worker.stored()
 
 
 def test_a_mark_of_a_timer_without_its_letter_is_not_believed(worker: MemoryWorker) -> None:
     forged = Kept(None, SINGLE_OBJECT.encode(SetAside(1, "forged", "u:anna", "score")), (), len(worker.journal[0]))
-    topics = topics_of(worker)
+    topics = worker.topics()
     topics["journal"] = [*topics["journal"], forged]
     marks = marked(cast("list[Message]", topics["journal"]), SINGLE_OBJECT)
     assert marks[1].timers == (("u:anna", "score"),)

@@ -100,13 +100,9 @@ def facts_of(worker: MemoryWorker) -> list[bytes]:
     return [each.value for each in worker.outputs if each.topic == TOPICS.facts and each.value is not None]
 
 
-def state_of(worker: MemoryWorker, number: int) -> dict[bytes, bytes]:
-    return dict(worker.overlays[number].store.items())
-
-
 def test_what_was_lost_is_written_between_marks(worker: MemoryWorker, brokers: Brokers) -> None:
     brokers.records[SECOND] = [*FULL]
-    state = state_of(worker, 0)
+    state = worker.stored(0)
     assert rebuild(a_prefix(worker, brokers)) == Rebuilt(len(state), 0)
     (first, *written, last) = brokers.records[FIRST]
     assert (first, last) == ((REBUILDING, UNFINISHED), (REBUILDING, None))
@@ -116,7 +112,7 @@ def test_what_was_lost_is_written_between_marks(worker: MemoryWorker, brokers: B
 
 def test_a_doubt_between_two_transactions_makes_a_new_producer(worker: MemoryWorker, brokers: Brokers) -> None:
     brokers.takes_s = 2 * REPEATED_SECONDS
-    states = [state_of(worker, number) for number in (0, 1)]
+    states = [worker.stored(number) for number in (0, 1)]
     assert rebuild(a_prefix(worker, brokers)).profiles == sum(map(len, states))
     assert [dict(brokers.records[place][1:-1]) for place in (FIRST, SECOND)] == states
     assert set(brokers.names) == {brokers.names[0]}
@@ -131,7 +127,7 @@ def test_another_that_wrote_before_the_new_producer_was_made_ends_this_one(
 ) -> None:
     """Within a partition, or before the first transaction of the next one."""
     place = FIRST if is_of_first else SECOND
-    done = 6 if is_of_first else len(state_of(worker, 0)) + 2
+    done = 6 if is_of_first else len(worker.stored(0)) + 2
     brokers.takes_s = 2 * REPEATED_SECONDS
 
     def write_as_another(made: Brokers) -> None:
@@ -157,9 +153,9 @@ def test_a_rebuild_that_was_killed_is_done_again(worker: MemoryWorker, brokers: 
     brokers.records[FIRST] = [(REBUILDING, UNFINISHED), (b"a", b"half")]
     brokers.records[SECOND] = [(REBUILDING, UNFINISHED), *FULL, (REBUILDING, None)]
     brokers.takes_s = 2 * REPEATED_SECONDS
-    assert rebuild(a_prefix(worker, brokers)).profiles == len(state_of(worker, 0))
+    assert rebuild(a_prefix(worker, brokers)).profiles == len(worker.stored(0))
     assert brokers.records[FIRST][2] == (REBUILDING, UNFINISHED)
-    assert dict(brokers.records[FIRST][3:-1]) == state_of(worker, 0)
+    assert dict(brokers.records[FIRST][3:-1]) == worker.stored(0)
 
 
 @pytest.mark.parametrize("commit_every", [10_000, 3])
