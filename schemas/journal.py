@@ -88,6 +88,7 @@ class SetAside(msgspec.Struct, frozen=True, gc=False):
     reason: str
     customer: str = ""
     timer: str = ""
+    firing: int = 0
 
 
 class Configured(msgspec.Struct, frozen=True, gc=False):

@@ -27,7 +27,7 @@ from streams.web.hosts import is_loopback
 from streams.web.pages import NotOwned, register, show_health_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from streams.kafka.offsets import PartitionId
     from streams.processors.profiling import Profiling
@@ -64,7 +64,7 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         raise
 
 
-def try_records(place: PartitionId, last: int, limit_s: float, hung: Collection[int]) -> None:
+def try_records(place: PartitionId, last: int, limit_s: float) -> None:
     """Process a partition's records up to `last` alone; a process ends with 1 in the middle of one that hangs.
 
     The worker that started this process writes its settings to the standard input, and keeps it open.
@@ -79,7 +79,7 @@ def try_records(place: PartitionId, last: int, limit_s: float, hung: Collection[
     topology = Topology(engine.inputs, engine.settings.topics, clients.topics(engine.settings), clients.clock_s)
     topology.begin()
     wanted = Restoration(engine.settings, clients, source, number, Event(), lambda _: None, topology.ids)
-    try_alone(wanted, last, limit_s, hung)
+    try_alone(wanted, last, limit_s)
 
 
 def _end_with_the_input() -> None:

@@ -42,7 +42,8 @@ def touch_of(event: Touchpoint, event_hash: int, session_hash: int) -> Touch | N
 
     event_hash is xxh3-64 of the event id, signed; session_hash that of the session id, 0 without one.
     """
-    default = _DEFAULT_CHANNELS.get(event.type)
+    kind = event.type
+    default = _DEFAULT_CHANNELS.get(kind)
     if default is None:
         return None
     channel = event.channel or default
@@ -50,7 +51,7 @@ def touch_of(event: Touchpoint, event_hash: int, session_hash: int) -> Touch | N
         return None
     marketing = event.marketing
     campaign = None if marketing is None else marketing.campaign_id or marketing.utm_campaign
-    return Touch(event.time_ms, event_hash, channel, campaign, session_hash, event.type in _VIEWS)
+    return Touch(event.time_ms, event_hash, channel, campaign, session_hash, kind in _VIEWS)
 
 
 def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[Touch, ...]:
@@ -77,8 +78,9 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
 
 
 def _repeated(touches: tuple[Touch, ...], touch: Touch) -> Touch | None:
+    session_hash = touch.session_hash
     for other in reversed(touches):
-        if other.session_hash == touch.session_hash and is_repeat(other, touch):
+        if other.session_hash == session_hash and is_repeat(other, touch):
             return other
     return None
 

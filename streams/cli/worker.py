@@ -35,9 +35,8 @@ def try_records(
     partition: Annotated[int, typer.Argument(help="Its partition.")],
     last: Annotated[int, typer.Argument(help="Offset of the last record to try.")],
     limit: Annotated[float, typer.Argument(help="For how many seconds each may take.")],
-    hung: Annotated[list[int] | None, typer.Argument(help="Offsets of records that are known to hang.")] = None,
 ) -> None:
     """Try records at which a worker may have hung. Workers run this; nobody else needs it."""
     from streams import worker as trying
 
-    trying.try_records((topic, partition), last, limit, hung or [])
+    trying.try_records((topic, partition), last, limit)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from state.overlay import Overlay
+    from streams.profiles.effects import Guard
 
 GENERATION = 0
 """Faust's generation of the assignment never changes: the poller's tags show which batches are stale."""
@@ -48,7 +49,7 @@ class Condemned(NamedTuple):
 
 
 _NONE: Mapping[int, Condemned] = {}
-_NO_GUARDS: Mapping[int, Callable[[str, str], None]] = {}
+_NO_GUARDS: Mapping[int, Guard] = {}
 
 
 class Batch:
@@ -64,7 +65,6 @@ class Batch:
         "condemned",
         "error",
         "guards",
-        "hung",
         "messages",
         "next_offset",
         "outputs",
@@ -85,10 +85,8 @@ class Batch:
         self.error: Exception | None = None
         self._process: Callable[[Batch], Iterable[Output]] | None = None
         self._watch: Watch = UNWATCHED
-        self.guards: Mapping[int, Callable[[str, str], None]] = _NO_GUARDS
-        """By offset: what the processor calls with (customer, timer) before the record fires a timer. It may raise."""
-        self.hung: Mapping[int, str] = {}
-        """Offsets of records that hang, and where they do: the processor sets them aside."""
+        self.guards: Mapping[int, Guard] = _NO_GUARDS
+        """By offset: guards of the timers that a record fires."""
 
     def bind(
         self, process: Callable[[Batch], Iterable[Output]], overlay: Overlay[Any] | None, watch: Watch = UNWATCHED

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from streams.engine.batch import Condemned
+from streams.fold.attempt import HUNG
+from streams.fold.record import Failing
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from threading import Event
 
     from confluent_kafka import Message
@@ -24,22 +29,10 @@ class Hung(NamedTuple):
     timer: tuple[str, str] | None = None
     """(customer, timer) that does not end when the record fires it; None: the record itself does not end."""
 
-
-class TimerHung(Exception):
-    """A timer that is known to hang, raised in place of its code."""
-
-
-class HungTimers:
-    """A guard of a record's timers: those that hang raise instead."""
-
-    def __init__(self, hung: Iterable[Hung]) -> None:
-        self._details = {each.timer: each.detail for each in hung}
-
-    def __call__(self, customer: str, timer: str) -> None:
-        """Raise TimerHung if the timer is one of those."""
-        detail = self._details.get((customer, timer))
-        if detail is not None:
-            raise TimerHung(f"it hangs: {detail}")
+    @property
+    def what(self) -> tuple[int, tuple[str, str] | None]:
+        """Return the record, and its timer if that one hangs."""
+        return self.offset, self.timer
 
 
 class Trial(Protocol):
@@ -53,22 +46,17 @@ def digest_of(message: Message) -> str:
     return sha256(b"%r %r" % (message.key(), message.value())).hexdigest()[:32]
 
 
-def note_hung(batch: Batch, hung: Sequence[Hung]) -> None:
-    """Tell a batch which of its records hang, and which fire timers that do."""
-    batch.hung = hung_in(batch.messages, {each.offset: each for each in hung if each.timer is None})
-    timers = [each for each in hung if each.timer is not None]
-    if timers:
-        digests = {message.offset(): digest_of(message) for message in batch.messages}
-        found = [each for each in timers if digests.get(each.offset) == each.digest]
-        batch.guards = {
-            offset: HungTimers(each for each in found if each.offset == offset)
-            for offset in {each.offset for each in found}
-        }
-
-
-def hung_in(messages: Iterable[Message], hung: Mapping[int, Hung]) -> dict[int, str]:
-    """Return those of the records that hang, by offset, with where they do."""
-    found = ((message, hung.get(message.offset() or 0)) for message in messages)
-    return {
-        each.offset: each.detail for message, each in found if each is not None and each.digest == digest_of(message)
-    }
+def note_hung(batch: Batch, hung: Iterable[Hung]) -> None:
+    """Have the records of a batch that hang set aside, and the timers that do fail."""
+    near = [each for each in hung if each.offset < batch.next_offset]
+    offsets = {each.offset for each in near}
+    digests = {message.offset(): digest_of(message) for message in batch.messages if message.offset() in offsets}
+    found = [each for each in near if digests.get(each.offset) == each.digest]
+    records = {each.offset: Condemned(HUNG, each.detail) for each in found if each.timer is None}
+    if records:
+        batch.condemned = {**records, **batch.condemned}
+    timers: defaultdict[int, dict[tuple[str, str], tuple[int, str]]] = defaultdict(dict)
+    for each in found:
+        if each.timer is not None:
+            timers[each.offset][each.timer] = 0, f"it hangs: {each.detail}"
+    batch.guards = {offset: Failing(own) for offset, own in timers.items()}

@@ -79,7 +79,11 @@ class Suspects:
             return ()
         while noted.suspected_to is not None and not cancelled.is_set():
             hung = self._trial(place, noted.suspected_to, noted.hung, cancelled)
-            if hung is not None and hung[::3] not in {each[::3] for each in noted.hung}:
+            known = {each.what for each in noted.hung}
+            if hung is not None and hung.timer is not None and hung.what in known:
+                # it hangs again although that timer fails: the record itself does
+                hung = hung._replace(timer=None)
+            if hung is not None and hung.what not in known:
                 _log.error(
                     "record hangs: it is set aside" if hung.timer is None else "timer hangs: it is set aside",
                     topic=place[0],

@@ -15,13 +15,14 @@ import structlog
 
 from state.overlay import Overlay
 from streams.engine.batch import Batch
-from streams.engine.hung import Hung, HungTimers, digest_of
+from streams.engine.hung import Hung, digest_of, note_hung
 from streams.engine.restore import restore
 from streams.engine.step_watch import StepLimit
+from streams.fold.record import Both
 from streams.kafka.reader import read_committed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
     from threading import Event
 
     from streams.engine.restore import Restoration
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 TRIAL_LOG = "trial.log"
 _SAID = "trial.out"
-TRIAL_TIMERS = "trial.timers"
-"""The file of the timers that are known to hang: no command line, which others on the machine see, names customers."""
+KNOWN = "trial.known"
+"""The file of what is known to hang: no command line, which others on the machine see, names customers."""
 _HUNG_EXIT = 1
 """What `faulthandler` ends a process with. So does a trial that raises, but without a timeout's first line."""
 FAILED_EXIT = 3
@@ -55,10 +56,10 @@ class _Ended(NamedTuple):
 
 
 class TrialProcess:
-    """Runs `command TOPIC PARTITION LAST LIMIT OFFSET...`, which must call `try_alone`; it blocks, also for minutes.
+    """Runs `command TOPIC PARTITION LAST LIMIT`, which must call `try_alone`; it blocks, also for minutes.
 
-    The limit is in seconds; the offsets are those of records that are known to hang. The process reads one line,
-    `given`, and has to end when its standard input does.
+    The limit is in seconds. What is known to hang is in the file KNOWN. The process reads one line, `given`, and has to
+    end when its standard input does.
     """
 
     def __init__(self, command: Sequence[str], given: bytes, settings: EngineSettings) -> None:
@@ -68,21 +69,11 @@ class TrialProcess:
         self._seconds = settings.step_seconds_max
 
     def __call__(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
-        """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown.
-
-        A record hangs as a whole if it does so again although its timer is not fired.
-        """
-        timers = [each for each in known if each.timer is not None]
-        (self._folder / TRIAL_TIMERS).write_bytes(msgspec.json.encode(timers))
-        found = self._first(place, last, [each for each in known if each.timer is None], cancelled)
-        if found is not None and found[::3] in {each[::3] for each in timers}:
-            return found._replace(timer=None)
-        return found
-
-    def _first(self, place: PartitionId, last: int, known: Sequence[Hung], cancelled: Event) -> Hung | None:
+        """Return the first record up to `last` that hangs, besides the known; None: there is none, or it is unknown."""
+        (self._folder / KNOWN).write_bytes(msgspec.json.encode(list(known)))
         for factor in _FACTORS:
             limit_s = self._seconds * factor
-            words = [place[0], str(place[1]), str(last), str(limit_s), *(str(each.offset) for each in known)]
+            words = [place[0], str(place[1]), str(last), str(limit_s)]
             ended = self._run([*self._command, *words], cancelled)
             hung = self._hung(ended.code)
             if hung is None or ended.computed_s >= self._seconds * _COMPUTED_SHARE:
@@ -130,21 +121,19 @@ class TrialProcess:
         return None
 
 
-class _Saying(HungTimers):
-    """Says which timer is fired next, or that the record itself goes on."""
+class _Saying:
+    """A guard that says which timer is fired next, or that the record itself goes on."""
 
-    def __init__(self, record: str, hung: Iterable[Hung]) -> None:
-        super().__init__(hung)
+    def __init__(self, record: str) -> None:
         self._record = record
 
-    def __call__(self, customer: str, timer: str) -> None:
-        super().__call__(customer, timer)
+    def __call__(self, customer: str, timer: str, _firing: int) -> None:
         named = " " + msgspec.json.encode((customer, timer)).decode() if timer else ""
         sys.stdout.write(f"{self._record}{named}\n")
         sys.stdout.flush()
 
 
-def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[int]) -> None:
+def try_alone(wanted: Restoration, last: int, limit_s: float) -> None:
     """Process the records of a partition up to `last` one by one, and say which one is next; commit nothing.
 
     The worker's own restored state is below them. A record that hangs ends this process. One that raises is passed: a
@@ -159,17 +148,18 @@ def try_alone(wanted: Restoration, last: int, limit_s: float, known: Collection[
     source.processor.assigned(number, overlay)
     limit = StepLimit(limit_s)
     settings, start = wanted.settings, max(restored.start, 0)
-    timers = msgspec.json.decode((settings.state_dir / TRIAL_TIMERS).read_bytes(), type=list[Hung])
+    known = msgspec.json.decode((settings.state_dir / KNOWN).read_bytes(), type=list[Hung])
     for message in read_committed(settings.brokers, source.topic, settings.client, [number], {number: start}):
         offset = message.offset() or 0
         if offset > last:
             break
         batch = Batch(source.topic, number, [message], offset + 1)
-        batch.hung = {offset: ""} if offset in known else {}
+        note_hung(batch, known)
         batch.bind(source.processor.process, overlay)
-        saying = _Saying(f"{offset} {digest_of(message)}", (each for each in timers if each.offset == offset))
-        saying("", "")
-        batch.guards = {offset: saying}
+        saying, failing = _Saying(f"{offset} {digest_of(message)}"), batch.guards.get(offset)
+        saying("", "", 0)
+        # a timer that fails is not fired
+        batch.guards = {offset: saying if failing is None else Both(failing, saying)}
         limit.renew()
         batch.run()
     limit.lift()

@@ -117,7 +117,7 @@ class Customers:
         except Exception as error:  # noqa: BLE001 - as for a timer: only this customer is set aside
             self._state.roll_back(changes)
             self._candidates = candidates
-            failed = TimerFailed(ALL, now_ms, self._state.get(key))
+            failed = TimerFailed(ALL, now_ms, self._state.get(key), 0)
             self._state.put(key, _replace(parked(failed), wake_ms=0), 0)
             send_letter(customer, failed, raised_detail(error), effects)
         else:

@@ -22,12 +22,12 @@ from streams.fold.identifying import forward
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress, with_reset
-from streams.fold.record import Guarded, unguarded, waiting_headers
+from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
 from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
 from streams.profiles.codec import decode_profile
-from streams.profiles.effects import Effects, GuardedEffects
+from streams.profiles.effects import Effects
 from streams.profiles.identity import forward_target
 from streams.profiles.keys import is_device, is_entry
 from streams.profiles.seen import event_hash, with_seen
@@ -65,7 +65,6 @@ class Fold(Customers):
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
             Unparked: self._unparked,
-            Guarded: self._guarded,
             **dict.fromkeys(LEARNT, self._learn),
         }
 
@@ -77,14 +76,16 @@ class Fold(Customers):
         """
         self._state.savepoint()
         effects = self._effects(self._encode)
+        effects.guard = record.guard
         self._candidates = 0  # by how many more profiles hold them after this record
         self._latest_ms = NEVER_MS
-        if type(record.value) is Touchpoint:
+        event = record.value
+        if type(event) is Touchpoint:
             # by far the most records are touchpoints
             known = self.known()
             if known.bounds_times and record.appended_ms:
                 record, self._latest_ms = bounded_in_time(record)
-            self._touchpoint(record, known, effects)
+            self._touchpoint(record, event, known, effects)
         else:
             self._fold_other(record, effects)
         check_receipts(self._candidates, effects)
@@ -126,16 +127,15 @@ class Fold(Customers):
         found: Profile | None = self._state.get(customer.encode())
         return found
 
-    def _touchpoint(self, record: Record, known: Knowledge, effects: Effects) -> None:
+    def _touchpoint(self, record: Record, event: Touchpoint, known: Knowledge, effects: Effects) -> None:
         customer, received_ms, rules = record.key, record.received_ms, known.rules
         if rules > 1:
-            check_touchpoint(record)
+            check_touchpoint(customer, record)
         profile = self._profile(customer, known, effects)
         target = forward_target(customer, profile) if profile.linked else None
         if target is not None:
             forward(record, target, effects)
             return
-        event: Touchpoint = record.value
         now_ms = max(profile.clock_ms, received_ms)
         if 0 < profile.wake_ms <= now_ms:
             profile = self._caught_up(customer, profile, now_ms, known, effects)
@@ -271,15 +271,6 @@ class Fold(Customers):
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
         profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
-
-    def _guarded(self, record: Record, effects: Effects) -> None:
-        guard, only_flows = record.value.guard, effects.is_of_flows_only
-        own, record = GuardedEffects(effects.encode, guard, ("", ""), is_of_flows_only=only_flows), unguarded(record)
-        if type(record.value) is Touchpoint:
-            self._touchpoint(record, self.known(), own)
-        else:
-            self._fold_other(record, own)
-        effects.take(own)
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))

@@ -73,14 +73,14 @@ def check_settings(record: Configured, partition: PartitionState) -> None:
             raise Rejected("bad_settings", f"{name} is fixed for the life of a prefix")
 
 
-def check_touchpoint(record: Record) -> None:
+def check_touchpoint(key: str, record: Record) -> None:
     """Check a touchpoint, which collect has checked if it came through the door.
 
     Raises:
         Refusal: none of ours would look like it.
     """
-    if not is_key(record.key):
-        raise bad_key(record.key)
+    if not is_key(key):
+        raise bad_key(key)
     if len(record.raw) > TEXT_BYTES_MAX:
         check_sizes(record.value)
 

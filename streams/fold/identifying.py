@@ -41,21 +41,23 @@ class Changes(TypedDict, total=False):
 
 def identify(profile: Profile, event: Touchpoint, at: FoldMoment, changes: Changes, *, is_same_visit: bool) -> None:
     """Note what the touchpoint says of who the customer is, and link devices and addresses to them."""
-    if not profile.first_ms or event.time_ms < profile.first_ms:
-        changes["first_ms"] = event.time_ms
-    if event.time_zone is not None and event.time_zone != profile.time_zone:
-        changes["time_zone"] = event.time_zone
-    linked = profile.linked
-    if event.user_id:  # an empty id is none, as for the key
+    first_ms, time_ms, time_zone = profile.first_ms, event.time_ms, event.time_zone
+    if not first_ms or time_ms < first_ms:
+        changes["first_ms"] = time_ms
+    if time_zone is not None and time_zone != profile.time_zone:
+        changes["time_zone"] = time_zone
+    linked = before = profile.linked
+    user, device, address = event.user_id, event.anonymous_id, event.email_hash
+    if user:  # an empty id is none, as for the key
         if profile.user_id is None:
-            changes["user_id"] = event.user_id
-        if event.anonymous_id:
-            linked = _link_device(profile, DEVICE + event.anonymous_id, event, at, is_same_visit=is_same_visit)
-    if event.email_hash is not None and not is_address(at.customer):
-        linked = link_address(linked, event.email_hash, profile.consents, at)
-        if event.email_hash != profile.email_hash:
-            changes["email_hash"] = event.email_hash
-    if linked is not profile.linked:
+            changes["user_id"] = user
+        if device:
+            linked = _link_device(profile, DEVICE + device, event, at, is_same_visit=is_same_visit)
+    if address is not None and not is_address(at.customer):
+        linked = link_address(linked, address, profile.consents, at)
+        if address != profile.email_hash:
+            changes["email_hash"] = address
+    if linked is not before:
         changes["linked"] = linked
 
 

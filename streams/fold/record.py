@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from schemas.journal import Absorbed, AddressConsent, Link, Unparked
 from schemas.touchpoint import Touchpoint
+from streams.profiles.effects import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 FAILED_TIMERS = "failed_timers"
-"""Header of a record in a copied journal: a JSON array of [customer, timer] that were parked as it fired them."""
+"""Header of a record in a copied journal: a JSON array of [customer, timer, firing] that failed as it fired them."""
 AGAIN = "again"
 """Header of a record that waits: it was appended again because earlier work of its customer came first."""
+
+_NEVER = (1 << 62, "")
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +36,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """When a broker appended it, by the broker's clock; of a copy, its original. 0: no broker said so."""
     is_again: bool = False
     """It waited, and has been in the journal before."""
+    guard: Guard | None = None
+    """Is asked before each timer that the record fires."""
 
     @property
     def is_of_customer(self) -> bool:
@@ -44,39 +49,30 @@ class TimerSetAside(Exception):
     """A timer that hangs, or that raised when its record was folded for the first time."""
 
 
-class Guarded:
-    """The value of a record whose timers are guarded; a plain class for the compiled wheel, as Moment."""
-
-    __slots__ = ("guard", "value")
-
-    def __init__(self, value: Any, guard: Callable[[str, str], None]) -> None:  # noqa: ANN401 - any record's
-        """`guard` gets (customer, timer) of each timer before its code runs; what it raises takes the code's place."""
-        self.value: Final = value
-        self.guard: Final = guard
-
-
-def guarded(record: Record, guard: Callable[[str, str], None]) -> Record:
-    """Return a record with a guard of its timers."""
-    return msgspec.structs.replace(record, value=Guarded(record.value, guard))
-
-
-def unguarded(record: Record) -> Record:
-    """Return a record as it was read."""
-    value = record.value
-    return msgspec.structs.replace(record, value=value.value) if type(value) is Guarded else record
-
-
 class Failing:
-    """A guard that fails timers as if their code had raised, each with a text."""
+    """A guard that fails timers as if their code had raised."""
 
-    def __init__(self, timers: Mapping[tuple[str, str], str]) -> None:
+    def __init__(self, timers: Mapping[tuple[str, str], tuple[int, str]]) -> None:
+        """`timers` has by (customer, timer) from which of the customer's firings on it fails, and why."""
         self._timers = timers
 
-    def __call__(self, customer: str, timer: str) -> None:
+    def __call__(self, customer: str, timer: str, firing: int) -> None:
         """Raise TimerSetAside for one of the timers."""
-        why = self._timers.get((customer, timer))
-        if why is not None:
+        first, why = self._timers.get((customer, timer), _NEVER)
+        if firing >= first:
             raise TimerSetAside(why)
+
+
+class Both:
+    """Two guards of one record, one after the other."""
+
+    def __init__(self, one: Guard, other: Guard) -> None:
+        self._one, self._other = one, other
+
+    def __call__(self, customer: str, timer: str, firing: int) -> None:
+        """Call both."""
+        self._one(customer, timer, firing)
+        self._other(customer, timer, firing)
 
 
 def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:

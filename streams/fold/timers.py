@@ -38,11 +38,13 @@ ENTRY: Final = "date:"
 class TimerFailed(Exception):
     """The code of a timer raised; the timer is to be parked."""
 
-    def __init__(self, name: str, due_ms: int, before: Profile) -> None:
+    def __init__(self, name: str, due_ms: int, before: Profile, firing: int) -> None:
         super().__init__(f"timer {name} due {due_ms}")
         self.name = name
         self.due_ms = due_ms
         self.before = before
+        self.firing = firing
+        """Which of the customer's in this record, from 1 on; 0: whatever is done with them as time passes."""
 
 
 def parked(failed: TimerFailed) -> Profile:
@@ -133,7 +135,7 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
             return None
         at_once, last_ms, total = at_once + 1 if due_ms == last_ms else 1, due_ms, total + 1
         if total > FIRES_MAX_OF_RULES_1 if known.rules == 1 else at_once > AT_ONCE_MAX:
-            raise TimerFailed(name, due_ms, profile)
+            raise TimerFailed(name, due_ms, profile, effects.fires - effects.began + 1)
         profile = _after(customer, profile, (name, due_ms), known, effects)
     return profile
 
@@ -183,7 +185,7 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     except NOT_OF_RECORDS:
         raise
     except Exception as error:
-        raise TimerFailed(name, due_ms, profile) from error
+        raise TimerFailed(name, due_ms, profile, effects.fires - effects.began) from error
     effects.take(own)
     return after
 
@@ -217,7 +219,7 @@ def send_letter(customer: str, failed: TimerFailed, detail: str, effects: Effect
     """Send the dead letter of a timer whose code raised, and the mark by which a release without the bug parks it."""
     letter = timer_letter(customer, failed, detail)
     effects.emit(customer, letter)
-    effects.append(None, SetAside(OF_THIS_RECORD, letter.reason, customer, failed.name))
+    effects.append(None, SetAside(OF_THIS_RECORD, letter.reason, customer, failed.name, failed.firing))
 
 
 def timer_letter(customer: str, failed: TimerFailed, detail: str) -> DeadLetter:

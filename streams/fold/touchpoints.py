@@ -64,7 +64,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     It must be neither a duplicate nor of a device whose records are forwarded.
     """
     event, flows = arrival.event, at.known.flows
-    session_hash = hash_64(event.session_id) if event.session_id else 0
+    kind, session_id = event.type, event.session_id
+    session_hash = hash_64(session_id) if session_id else 0
     is_new_visit = not has_session(before.sessions, session_hash)
     identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
     if session_hash and is_new_visit:
@@ -75,13 +76,13 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         profile = _credited_again(profile, touch, at)
-    step = _STEPS.get(event.type)
+    step = _STEPS.get(kind)
     if step is not None:
         profile = step(profile, event, at)
-    if event.type in flows.listening:
+    if kind in flows.listening:
         profile = _in_flows(profile, arrival, flows, at)
     if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
-        profile = rescored(profile, at, ordered=event.type == "order_completed")
+        profile = rescored(profile, at, ordered=kind == "order_completed")
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     publish_changes(before, profile, at)

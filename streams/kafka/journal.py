@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import Progress
 from schemas.wire import WireError
-from streams.fold.record import AGAIN, FAILED_TIMERS, Failing, Record, guarded, unguarded
+from streams.fold.record import AGAIN, FAILED_TIMERS, Both, Failing, Record
 from streams.kafka.headers import headers_of, readable_headers
 
 if TYPE_CHECKING:
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from schemas.wire import Wire
+    from streams.profiles.effects import Guard
 
 
 COPIED = "copied"
 """Header of records copied from another prefix (their offset there), and of outputs that repeat outputs from there."""
 
 _LONG_BYTES = 8
+_FAILED_THERE = "set aside in the prefix that the record was copied from"
 APPENDED = "appended_at_ms"
 """Header of a copied record: when the broker appended the original, 8 bytes, big-endian."""
 
@@ -59,7 +61,7 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
     key = message.key()
     received_ms = hops = original_ms = 0
     is_copy = is_again = False
-    failed = None
+    guard: Guard | None = None
     for name, value in headers_of(message):
         if name == "received_at_ms":
             if len(value or b"") > _LONG_BYTES:
@@ -74,7 +76,8 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
         elif name == APPENDED:
             original_ms = int.from_bytes(value or b"", "big")
         elif name == FAILED_TIMERS:
-            failed = value or b""
+            # a forged header can only park timers, which a person brings back
+            guard = Failing(_timers(value or b""))
     stamped_ms = appended_ms(message)
     if original_ms:
         # an original is never later than its copy, so a foreign header cannot move time forwards
@@ -83,30 +86,31 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
         where = key.decode() if key else ""
     except UnicodeDecodeError:
         raise WireError("malformed", "the key is not UTF-8") from None
-    record = Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again)
-    # a forged header can only park timers, which a person brings back
-    return record if failed is None else guarded(record, Failing(_timers(failed)))
+    return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again, guard)
 
 
-def _timers(header: bytes) -> dict[tuple[str, str], str]:
+def _timers(header: bytes) -> dict[tuple[str, str], tuple[int, str]]:
     try:
-        pairs = msgspec.json.decode(header, type=list[tuple[str, str]])
+        given = msgspec.json.decode(header, type=list[tuple[str, str, int]])
     except msgspec.DecodeError as error:
         raise WireError("malformed", f"the failed timers cannot be read: {error}") from None
-    return dict.fromkeys(pairs, "set aside in the prefix that the record was copied from")
+    return {(customer, timer): (firing, _FAILED_THERE) for customer, timer, firing in given}
 
 
-def failed_header(timers: Iterable[tuple[str, str]]) -> tuple[str, bytes]:
-    """Return the header of a copied record that fired these timers, each (customer, timer), before they were parked."""
+def failed_header(timers: Iterable[tuple[str, str, int]]) -> tuple[str, bytes]:
+    """Return the header of a copied record whose timers failed, each (customer, timer, firing)."""
     return FAILED_TIMERS, msgspec.json.encode(list(timers))
 
 
-def guarding(read: Callable[[Message], Record], guards: Mapping[int, Callable[[str, str], None]]) -> Callable[..., Any]:
-    """Make a reader that gives the records at these offsets a guard of their timers."""
+def guarding(read: Callable[[Message], Record], guards: Mapping[int, Guard]) -> Callable[[Message], Record]:
+    """Make a reader that gives the records at these offsets a guard of their timers, after one that they have."""
 
     def read_guarded(message: Message) -> Record:
         record, guard = read(message), guards.get(message.offset() or 0)
-        return record if guard is None else guarded(unguarded(record), guard)
+        if guard is None:
+            return record
+        both = guard if record.guard is None else Both(record.guard, guard)
+        return msgspec.structs.replace(record, guard=both)
 
     return read_guarded
 
@@ -126,7 +130,6 @@ def announced_ms(record: Record) -> int:
     """Return the time that a record shows to have come; -1: it says nothing about time."""
     if record.received_ms:
         return record.received_ms
-    value = unguarded(record).value
-    if isinstance(value, Progress):
-        return max((each.time_ms for each in value.partitions), default=-1)
+    if isinstance(record.value, Progress):
+        return max((each.time_ms for each in record.value.partitions), default=-1)
     return -1

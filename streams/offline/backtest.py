@@ -14,7 +14,7 @@ from state.overlay import Overlay
 from streams.fold.attempt import RAISED, Refused, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec
-from streams.fold.record import AGAIN, Guarded, Record, guarded, unguarded
+from streams.fold.record import AGAIN, Record
 from streams.kafka.journal import announced_ms, read_record
 from streams.offline.checkpoints import divided, of_another_journal
 from streams.offline.journal import is_in
@@ -167,7 +167,7 @@ class _Half:
             self.end_ms = max(self.end_ms, time_ms)
         for branch in self._branches:
             branch.fold(record)
-        if type(unguarded(record).value) is Progress and self.end_ms >= self._trial.to_ms:
+        if type(record.value) is Progress and self.end_ms >= self._trial.to_ms:
             self.is_over = self._branches[-1].has_come_to(self._trial.to_ms)
 
     def _begin(self) -> None:
@@ -224,7 +224,7 @@ class _Branch:
 
     def _note(self, record: Record) -> None:
         """Lets the sendings know what changes how they are counted."""
-        match unguarded(record).value:
+        match record.value:
             case Touchpoint():
                 self._sendings.note(record.key, record.value)
             case Configured():
@@ -273,8 +273,6 @@ class _Tried(_Branch):
         """By (device, user): the profile that this fold handed over."""
 
     def fold(self, record: Record) -> None:
-        guard = record.value.guard if type(record.value) is Guarded else None
-        record = unguarded(record)
         value = record.value
         if type(value) is Configured:
             changed = msgspec.structs.replace(value, settings=self._trial.settings(value.settings))
@@ -282,7 +280,7 @@ class _Tried(_Branch):
         elif type(value) is Absorbed:
             own = self._absorbed.get((value.source, record.key), value)
             record = msgspec.structs.replace(record, value=own)
-        super().fold(record if guard is None else guarded(record, guard))
+        super().fold(record)
 
     def _handed_over(self, user: str, absorbed: Absorbed) -> None:
         self._absorbed[absorbed.source, user] = absorbed

@@ -15,7 +15,7 @@ from streams.kafka.headers import headers_of
 from streams.kafka.journal import failed_header, is_copied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from confluent_kafka import Message
 
@@ -25,18 +25,28 @@ _CLOCKS_DIFFER_MS = HOUR_MS
 """A mark is stamped by a broker, its letter by a worker, or the other way round."""
 
 
-Timers = tuple[tuple[str, str], ...]
-"""Timers, each (customer, timer)."""
+class Failed(NamedTuple):
+    """A timer that failed as a record fired it: it is parked from there on."""
+
+    customer: str
+    timer: str
+    firing: int
+    """Which of the customer's in that record."""
 
 
 class Marked(NamedTuple):
-    """A mark that a record was set aside, or timers that it fired."""
+    """A mark that a record was set aside, or a timer that it fired."""
 
+    offset: int
+    """Of the record."""
     reason: str
     time_ms: int
     """When the mark was written."""
-    timers: Timers = ()
-    """Empty: the record itself."""
+    timer: Failed | None = None
+    """None: the record itself."""
+
+
+Timers = tuple[Failed, ...]
 
 
 class Aside(dict[int, Timers]):
@@ -44,7 +54,11 @@ class Aside(dict[int, Timers]):
 
     def guards(self) -> dict[int, Failing]:
         """Return guards that let those timers fail again, by offset."""
-        return {offset: Failing(dict.fromkeys(timers, "set aside")) for offset, timers in self.items() if timers}
+        return {
+            offset: Failing({(each.customer, each.timer): (each.firing, "set aside") for each in timers})
+            for offset, timers in self.items()
+            if timers
+        }
 
     def leaves_out(self, offset: int) -> bool:
         """Return whether a record is not folded."""
@@ -107,42 +121,43 @@ class Letters:
             elif letter.stage == "fold":
                 self.offsets[letter.source_partition].add(letter.source_offset)
 
-    def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> dict[int, Marked]:
+    def unfounded(self, partition: int, marks: Iterable[Marked]) -> list[Marked]:
         """Return marks whose letters should be there and are not: no worker wrote them."""
-        if self._since_ms is None:
-            return {}
-        there, since_ms = self.offsets[partition], self._since_ms
-        return {
-            offset: mark
-            for offset, mark in marks.items()
-            if mark.time_ms >= since_ms
-            and not (self.timers.issuperset(mark.timers) if mark.timers else offset in there)
-        }
+        return [mark for mark in marks if not self._is_believed(partition, mark)]
 
-    def set_aside(self, partition: int, marks: Mapping[int, Marked]) -> Aside:
+    def set_aside(self, partition: int, marks: Iterable[Marked]) -> Aside:
         """Return what was set aside: what has a letter, and what has a mark that may have had one."""
-        unfounded = self.unfounded(partition, marks)
-        aside = Aside({offset: mark.timers for offset, mark in marks.items() if offset not in unfounded})
-        aside.update(dict.fromkeys(self.offsets[partition], ()))
+        aside, whole = Aside(), set(self.offsets[partition])
+        for mark in marks:
+            if not self._is_believed(partition, mark):
+                continue
+            if mark.timer is None:
+                whole.add(mark.offset)
+            else:
+                aside[mark.offset] = (*aside.get(mark.offset, ()), mark.timer)
+        aside.update(dict.fromkeys(whole, ()))
         return aside
+
+    def _is_believed(self, partition: int, mark: Marked) -> bool:
+        if self._since_ms is None or mark.time_ms < self._since_ms:
+            return True
+        if mark.timer is None:
+            return mark.offset in self.offsets[partition]
+        return (mark.timer.customer, mark.timer.timer) in self.timers
 
     def left_out(self, partition: int, messages: Iterable[Message]) -> Aside:
         """Return the same for the marks in `messages`, which are those of one partition of the journal."""
         return self.set_aside(partition, marked(messages, self._wire))
 
 
-def marked(messages: Iterable[Message], wire: Wire) -> dict[int, Marked]:
-    """Return the marks in one partition of the journal by the offset that each names, which is before its own."""
-    found: dict[int, Marked] = {}
+def marked(messages: Iterable[Message], wire: Wire) -> list[Marked]:
+    """Return the marks in one partition of the journal, each of which names an offset before its own."""
+    found = []
     for message in messages:
         mark = read_mark(message, wire)
         if mark is not None and 0 <= mark.offset < (message.offset() or 0):
-            timers = ((mark.customer, mark.timer),) if mark.timer else ()
-            before = found.get(mark.offset)
-            if before is None or not timers:
-                found[mark.offset] = Marked(mark.reason, message.timestamp()[1], timers)
-            elif before.timers:
-                found[mark.offset] = before._replace(timers=(*before.timers, *timers))
+            timer = Failed(mark.customer, mark.timer, mark.firing) if mark.timer else None
+            found.append(Marked(mark.offset, mark.reason, message.timestamp()[1], timer))
     return found
 
 

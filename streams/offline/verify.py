@@ -19,7 +19,7 @@ from streams.offline.stores import StoreReport
 from streams.offline.sums import Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from confluent_kafka import Message
 
@@ -194,10 +194,10 @@ class _Report:
                     self._differ(Difference(topic, partition, key.decode(), position, *shown))
         self._compare_sums(partition, folded.sums, held.sums)
 
-    def unfounded(self, partition: int, marks: Mapping[int, Marked]) -> None:
+    def unfounded(self, partition: int, marks: Iterable[Marked]) -> None:
         """Report marks without a dead letter. They are not believed, so nothing else differs because of them."""
-        for offset, mark in sorted(marks.items()):
-            self._differ(Difference(LETTERS, partition, str(offset), 0, f"set aside: {mark.reason}", None))
+        for mark in marks:
+            self._differ(Difference(LETTERS, partition, str(mark.offset), 0, f"set aside: {mark.reason}", None))
 
     def _compare_sums(self, partition: int, folded: Sums, held: Sums) -> None:
         for name in sorted(folded.counts.keys() | held.counts.keys()):

@@ -14,7 +14,7 @@ from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
-from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter
 from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Collecting:
 
     def process(self, batch: Batch) -> Iterator[Output]:
         """Yield one output for each record that is not a mark."""
-        aside = set_aside(batch)
+        aside = batch.condemned
         for message in batch.records():
             if aside and message.offset() in aside:
                 yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)

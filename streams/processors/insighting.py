@@ -12,7 +12,7 @@ from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt
 from streams.insights.fold import fold_record
 from streams.kafka.journal import appended_ms, is_copied
-from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter
 from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Insighting:
         """Fold each record of facts."""
         if batch.overlay is None:
             raise ValueError("facts is an input with state")
-        overlay, aside = batch.overlay, set_aside(batch)
+        overlay, aside = batch.overlay, batch.condemned
         for message in batch.records():
             if aside and message.offset() in aside:
                 yield self._letter(*aside[message.offset()], message, CONDEMNED_BYTES_MAX)

@@ -12,16 +12,10 @@ from schemas.limits import (
     OUTPUT_BYTES_MAX,
 )
 from schemas.outputs import NOT_WHOLE, DeadLetter
-from streams.engine.batch import Condemned
-from streams.fold.attempt import HUNG
 from streams.kafka.headers import readable_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from confluent_kafka import Message
-
-    from streams.engine.batch import Batch
 
 LETTERS_PARTITION = 0
 """Of `dead-letters`, which has one, so that letters have one order; a record without a key has its place there too."""
@@ -53,10 +47,3 @@ def dead_letter(
         value=value,
         headers=headers,
     )
-
-
-def set_aside(batch: Batch) -> Mapping[int, Condemned]:
-    """Return by offset the records of a batch that are not to be tried: they hang, or nothing can be committed."""
-    if not batch.hung:
-        return batch.condemned
-    return {**{offset: Condemned(HUNG, detail) for offset, detail in batch.hung.items()}, **batch.condemned}

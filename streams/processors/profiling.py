@@ -14,7 +14,7 @@ from streams.fold.attempt import Refused, attempt
 from streams.fold.fold import Fold
 from streams.kafka.journal import COPIED, counted_as_letter, guarding, reader
 from streams.kafka.partitioner import partition_of
-from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, set_aside
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter
 from streams.processors.pieces import pieces
 from streams.processors.watermark_gate import WatermarkGate
 from streams.profiles.effects import TOPIC_OF, added_up
@@ -90,7 +90,7 @@ class Profiling:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
         fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        undo, aside = fold.undo, set_aside(batch)
+        undo, aside = fold.undo, batch.condemned
         read = guarding(self._read, batch.guards) if batch.guards else self._read
         for message in batch.records():
             if aside and message.offset() in aside:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,17 +16,22 @@ from schemas.refusal import Refusal
 from schemas.units import HOUR_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import msgspec
 
     from schemas.insights import PanelRow
 
     Appended = tuple[str | None, Any, tuple[tuple[str, bytes], ...]]
-    Guard = Callable[[str, str], None]
     CountKey = tuple[str, int, str]
     """(name, hour_ms, by) of a fact; hour_ms 0: it is not by hour."""
 
+Guard = Callable[[str, str, int], None]
+"""Gets a customer, a timer, and which firing of theirs it is in the record, from 1 on, before the timer's code runs.
+
+What it raises takes the place of that code. 0: what was begun before goes on, that timer, or with empty names the
+record itself.
+"""
 _LONG = Struct(">q")
 TOPIC_OF: dict[type, str] = {
     Trigger: "triggers",
@@ -82,7 +88,20 @@ def added_up(counted: Counter[CountKey], increments: Iterable[tuple[CountKey, in
 class Effects:
     """The effects of one record, in order; what cannot be encoded or is too large raises at once."""
 
-    __slots__ = ("encode", "fires", "increments", "journal", "journal_values", "ones", "outputs", "panel", "values")
+    __slots__ = (
+        "began",
+        "encode",
+        "fires",
+        "guard",
+        "increments",
+        "journal",
+        "journal_values",
+        "ones",
+        "outputs",
+        "panel",
+        "timer",
+        "values",
+    )
 
     def __init__(self, encode: Callable[[Any], bytes] = wire.encode) -> None:
         self.encode: Final = encode
@@ -101,6 +120,12 @@ class Effects:
         self.panel: list[PanelRow] = []
         self.fires = 0
         """How many timers the record has fired."""
+        self.began = 0
+        """How many when this customer's turn came."""
+        self.guard: Guard | None = None
+        """The record's."""
+        self.timer: tuple[str, str] | None = None
+        """(customer, timer) whose effects these are; None: those of the record."""
 
     def emit(self, customer: str, record: msgspec.Struct) -> None:
         """Send a record under the customer's key to the topic of its type."""
@@ -123,10 +148,17 @@ class Effects:
         else:
             self.increments.append((key, value))
 
-    def fresh(self, customer: str, timer: str) -> Effects:  # noqa: ARG002 - for those with a guard
-        """Return effects of the same kind for a customer's timer, without any yet; the fired timers count on."""
+    def fresh(self, customer: str, timer: str) -> Effects:
+        """Return effects of the same kind for a customer's timer, without any yet; the fired timers count on.
+
+        The record's guard may raise.
+        """
         own = type(self)(self.encode)
-        own.fires = self.fires
+        own.fires = own.began = self.fires
+        guard = self.guard
+        if guard is not None:
+            guard(customer, timer, self.fires - self.began)
+            own.guard, own.timer = guard, (customer, timer)
         return own
 
     def take(self, other: Effects) -> None:
@@ -139,6 +171,8 @@ class Effects:
         self.increments += other.increments
         self.panel += other.panel
         self.fires = max(self.fires, other.fires)
+        if self.guard is not None:
+            self.guard(*(self.timer or ("", "")), 0)
 
     @property
     def counts(self) -> dict[CountKey, int]:
@@ -155,45 +189,6 @@ class Effects:
     def is_of_flows_only(self) -> bool:
         """Return whether nobody asks for credit, segments and public profiles."""
         return False
-
-
-class GuardedEffects(Effects):
-    """The effects of a record whose timers are guarded."""
-
-    __slots__ = ("_guard", "_is_of_flows_only", "_timer")
-
-    def __init__(
-        self, encode: Callable[[Any], bytes], guard: Guard, timer: tuple[str, str], *, is_of_flows_only: bool
-    ) -> None:
-        """`guard` gets (customer, timer) of each timer before its code runs; what it raises takes the code's place."""
-        super().__init__(encode)
-        self._guard: Final = guard
-        self._timer: Final = timer
-        self._is_of_flows_only: Final = is_of_flows_only
-
-    def forget(self, customer: str) -> None:
-        if not self._is_of_flows_only:
-            super().forget(customer)
-
-    def count(self, name: str, time_ms: int = 0, value: int = 1, by: str = "") -> None:
-        if not self._is_of_flows_only:
-            super().count(name, time_ms, value, by)
-
-    def fresh(self, customer: str, timer: str) -> Effects:
-        self._guard(customer, timer)
-        flows_only = self._is_of_flows_only
-        own = GuardedEffects(self.encode, self._guard, (customer, timer), is_of_flows_only=flows_only)
-        own.fires = self.fires
-        return own
-
-    def take(self, other: Effects) -> None:
-        super().take(other)
-        # the outer timer goes on, or the record itself
-        self._guard(*self._timer)
-
-    @property
-    def is_of_flows_only(self) -> bool:
-        return self._is_of_flows_only
 
 
 class FlowEffects(Effects):

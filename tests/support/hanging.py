@@ -22,7 +22,7 @@ class Hanging:
     def __getattr__(self, name):
         return getattr(self._message, name)
     def value(self):
-        if self._message.offset() not in self._batch.hung:
+        if self._message.offset() not in self._batch.condemned:
             a_pattern_that_backtracks()
         return self._message.value()
 

@@ -113,7 +113,7 @@ class MemoryWorker:
     def _fold(self, partition: int) -> None:
         messages = self.journal[partition][self._folded[partition] :]
         self._folded[partition] += len(messages)
-        batch = Batch(TOPICS.journal, partition, cast("Any", messages), 1)
+        batch = Batch(TOPICS.journal, partition, cast("Any", messages), self._folded[partition])
         note_hung(batch, self.hung)
         outputs = self._profiling.process(batch)
         self.outputs += outputs

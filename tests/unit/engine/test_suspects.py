@@ -103,3 +103,12 @@ def test_other_partitions_are_not_held_up(tmp_path: Path) -> None:
 def test_damaged_notes_are_no_notes(tmp_path: Path) -> None:
     (tmp_path / HUNG).write_bytes(b"[{")
     assert hung(suspects(tmp_path, ATrial())) == []
+
+
+def test_a_record_that_hangs_again_although_its_timer_fails_is_set_aside_itself(tmp_path: Path) -> None:
+    ended_at_work(tmp_path, 31)
+    timer = Hung(9, "digest", "where", ("u:anna", "score"))
+    given = [timer, timer, None]
+    noted = Suspects(tmp_path, tmp_path / IN_HAND, LIMIT_SECONDS, lambda *_: given.pop(0))
+    assert [each.what for each in noted.examine(PLACE, Event())] == [(9, timer.timer), (9, None)]
+    assert given == []
