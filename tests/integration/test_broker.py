@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.demo.servers.broker import Broker
 from streams.demo.servers.server import DidNotStart
+from tests.support.producing import transact
 
 WAIT_SECONDS = 20.0
 
@@ -18,25 +19,6 @@ def create(bootstrap: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for made in admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1)]).values():
         made.result(WAIT_SECONDS)
-
-
-def commit(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": topic})
-    producer.init_transactions(WAIT_SECONDS)
-    producer.begin_transaction()
-    for value in values:
-        producer.produce(topic, value)
-    producer.commit_transaction(WAIT_SECONDS)
-
-
-def abort(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": topic})
-    producer.init_transactions(WAIT_SECONDS)
-    producer.begin_transaction()
-    for value in values:
-        producer.produce(topic, value)
-    producer.flush(WAIT_SECONDS)
-    producer.abort_transaction(WAIT_SECONDS)
 
 
 def committed(bootstrap: str, topic: str, count: int) -> set[bytes]:
@@ -71,8 +53,8 @@ def is_alive(pid: int) -> bool:
 
 def test_what_a_transaction_commits_is_read_and_what_it_aborts_is_not(kafka: str, prefix: str) -> None:
     create(kafka, prefix)
-    abort(kafka, prefix, [b"never"])
-    commit(kafka, prefix, [b"one", b"two"])
+    transact(kafka, prefix, prefix, [b"never"], is_committed=False)
+    transact(kafka, prefix, prefix, [b"one", b"two"])
     assert committed(kafka, prefix, 2) == {b"one", b"two"}
 
 
@@ -98,7 +80,7 @@ def test_a_record_of_five_megabytes_gets_in_if_it_is_compressed(kafka: str, pref
 def test_a_killed_broker_comes_back_at_its_address_with_its_records(prefix: str) -> None:
     with Broker() as broker:
         create(broker.bootstrap, prefix)
-        commit(broker.bootstrap, prefix, [b"kept"])
+        transact(broker.bootstrap, prefix, prefix, [b"kept"])
         address, first = broker.bootstrap, broker.pid
         broker.kill()
         assert not broker.running
@@ -148,5 +130,5 @@ def test_a_broker_that_cannot_start_says_why_with_the_end_of_its_log(tmp_path: P
 def test_kafka_3_9_works_too(prefix: str) -> None:
     with Broker(version="3.9.1") as broker:
         create(broker.bootstrap, prefix)
-        commit(broker.bootstrap, prefix, [b"one"])
+        transact(broker.bootstrap, prefix, prefix, [b"one"])
         assert committed(broker.bootstrap, prefix, 1) == {b"one"}

@@ -19,7 +19,7 @@ from streams.kafka.reader import TopicMissing, read_committed
 from streams.kafka.topics import WrongTopics, create_topics, partition_counts
 from streams.topics import TopicSpec
 from tests.support.engine_bench import PARTITIONS, Bench, stop, wait_until
-from tests.support.producing import produce
+from tests.support.producing import produce, transact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,12 +51,7 @@ def test_it_ends_on_sigterm_with_zero_in_the_middle_of_work(bench: Bench) -> Non
 
 
 def abort_a_transaction(bench: Bench) -> None:
-    producer = Producer({"bootstrap.servers": bench.brokers, "transactional.id": f"{bench.prefix}-other"})
-    producer.init_transactions()
-    producer.begin_transaction()
-    producer.produce(f"{bench.prefix}-in", b"never", b"nobody", 0)
-    producer.flush()
-    producer.abort_transaction()
+    transact(bench.brokers, f"{bench.prefix}-other", f"{bench.prefix}-in", [b"never"], 0, is_committed=False)
 
 
 def test_its_position_passes_what_transactions_left(bench: Bench) -> None:

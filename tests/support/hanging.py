@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from tests.support.running import WORKER, AWorker, NotWorkedOff, Place, wait_worked_off
@@ -58,10 +57,13 @@ class AHangingWorker(AWorker):
     def __init__(self, place: Place, instance: str = "0") -> None:
         super().__init__(place, instance, step_seconds_max=LIMIT_SECONDS)
 
+    @property
+    def program(self) -> list[str]:
+        return ["-c", "import os; exec(os.environ['HANGS']); " + WORKER]
+
     def command(self) -> list[str]:
-        variables = super().command()[1:-3]
-        code = "import os; exec(os.environ['HANGS']); "
-        return ["env", *variables, f"HANGS={self.bugs}", sys.executable, "-c", code + WORKER]
+        env, *rest = super().command()
+        return [env, f"HANGS={self.bugs}", *rest]
 
 
 def worked_off(place: Place, worker: AWorker, seconds: float = 180.0) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Producer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _SECONDS = 60.0
 
@@ -29,3 +29,16 @@ def produce(brokers: str, topic: str, value: bytes, key: bytes | None = None, pa
     """Writes one record."""
     with a_producer(brokers) as producer:
         producer.produce(topic, value, key, partition)
+
+
+def transact(
+    brokers: str, name: str, topic: str, values: Iterable[bytes], partition: int = -1, *, is_committed: bool = True
+) -> None:
+    """Writes records in one transaction, which is committed or aborted."""
+    with a_producer(brokers, transactional_id=name) as producer:
+        producer.init_transactions(_SECONDS)
+        producer.begin_transaction()
+        for value in values:
+            producer.produce(topic, value, partition=partition)
+        producer.flush(_SECONDS)
+        (producer.commit_transaction if is_committed else producer.abort_transaction)(_SECONDS)
