@@ -45,9 +45,9 @@ class Bisection:
         self._cycle: list[Batch] = []
         """What the open cycle has taken."""
         self._failures = 0
-        """In a row, of cycles or of the one record that is left."""
-        self._alone: tuple[PartitionId, int] | None = None
-        """The record that failed last, if it was alone."""
+        """Of cycles in a row, but for those of one record."""
+        self._alone: dict[PartitionId, tuple[int, int]] = {}
+        """The record that failed alone, and how often since its partition was committed; others may be in between."""
         self._searches: dict[PartitionId, _Search] = {}
         self._condemned: dict[PartitionId, dict[int, Condemned]] = {}
 
@@ -87,9 +87,9 @@ class Bisection:
         suspects = [each for each in (self._cycle if batch is None else [batch]) if each.messages]
         self._cycle = []
         alone = _alone(suspects)
-        self._failures, self._alone = self._failures + 1 if alone == self._alone else 1, alone
         if alone is not None:
-            return self._failures < FAILURES_MAX or self._condemn(*alone, error)
+            return self._failed_alone(*alone, error)
+        self._failures += 1
         if self._failures < FAILURES_MAX and not (self.is_searching and suspects):
             return True
         for each in suspects:
@@ -101,6 +101,12 @@ class Bisection:
         self._failures = 0
         return bool(suspects)
 
+    def _failed_alone(self, place: PartitionId, offset: int, error: Exception) -> bool:
+        before, failures = self._alone.get(place, (offset, 0))
+        failures = failures + 1 if before == offset else 1
+        self._alone[place] = offset, failures
+        return failures < FAILURES_MAX or self._condemn(place, offset, error)
+
     def _condemn(self, place: PartitionId, offset: int, error: Exception) -> bool:
         if offset in self._condemned.get(place, {}):
             return False
@@ -108,6 +114,7 @@ class Bisection:
         why = Condemned(NOT_COMMITTED, f"{type(error).__name__}: {error}")
         self._condemned.setdefault(place, {})[offset] = why
         self._failures = 0
+        del self._alone[place]
         return True
 
     def committed(self) -> None:
@@ -118,6 +125,7 @@ class Bisection:
             is_found = condemned is not None and any(each.offset() in condemned for each in batch.messages)
             if search is not None and (is_found or batch.next_offset >= search.end):
                 del self._searches[place]
+            self._alone.pop(place, None)
             if condemned is not None:
                 left = {offset: why for offset, why in condemned.items() if offset >= batch.next_offset}
                 if left:
@@ -125,7 +133,7 @@ class Bisection:
                 else:
                     del self._condemned[place]
         self._cycle = []
-        self._failures, self._alone = 0, None
+        self._failures = 0
 
     def dropped(self) -> None:
         """Note that the open cycle is gone, and no record is suspected for it."""
@@ -135,6 +143,7 @@ class Bisection:
         """Forget what is known of partitions that are given up; the next owner finds out for itself."""
         for place in places:
             self._searches.pop(place, None)
+            self._alone.pop(place, None)
             self._condemned.pop(place, None)
 
 

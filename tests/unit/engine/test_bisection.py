@@ -37,8 +37,11 @@ class Ended(Exception):
 class Engine:
     """Takes batches, commits cycles, and reads again what was aborted, as the real one does."""
 
-    def __init__(self, records: dict[PartitionId, int], bad: set[tuple[PartitionId, int]], batch_max: int) -> None:
+    def __init__(
+        self, records: dict[PartitionId, int], bad: set[tuple[PartitionId, int]], batch_max: int, chance: random.Random
+    ) -> None:
         self.bisection = Bisection()
+        self._chance = chance
         self._records, self._bad, self._batch_max = records, bad, batch_max
         self.committed: dict[PartitionId, list[int]] = {place: [] for place in records}
         self.set_aside: dict[PartitionId, list[int]] = {place: [] for place in records}
@@ -46,6 +49,7 @@ class Engine:
 
     def run(self) -> None:
         while any(self._position(place) < end for place, end in self._records.items()):
+            assert self.cycles < 20_000
             self._cycle()
 
     def _position(self, place: PartitionId) -> int:
@@ -54,7 +58,8 @@ class Engine:
     def _cycle(self) -> None:
         """One round over all partitions, until something fails or all is committed."""
         taken: list[Batch] = []
-        for place in self._records:
+        # after an abort the client begins with any of them
+        for place in self._chance.sample(list(self._records), len(self._records)):
             start = self._position(place)
             end = min(start + self._batch_max, self._records[place])
             if start == end:
@@ -97,7 +102,7 @@ def test_each_bad_record_is_set_aside_and_every_other_goes_through_once(batch_ma
     for _ in range(20):
         records = {("in", number): chance.randrange(1, 120) for number in range(chance.randint(1, 4))}
         bad = {(place, chance.randrange(end)) for place, end in records.items() for _ in range(chance.randrange(3))}
-        engine = Engine(records, bad, batch_max)
+        engine = Engine(records, bad, batch_max, chance)
         engine.run()
         for place, end in records.items():
             assert engine.set_aside[place] == sorted(offset for at, offset in bad if at == place)
@@ -106,10 +111,37 @@ def test_each_bad_record_is_set_aside_and_every_other_goes_through_once(batch_ma
 
 
 def test_one_bad_record_of_a_thousand_is_found_in_few_cycles() -> None:
-    engine = Engine({PLACE: 1_000}, {(PLACE, 617)}, 1_000)
+    engine = Engine({PLACE: 1_000}, {(PLACE, 617)}, 1_000, random.Random(0))
     engine.run()
     assert engine.set_aside[PLACE] == [617]
     assert engine.cycles < 30
+
+
+def test_two_bad_records_that_fail_by_turns_are_both_set_aside() -> None:
+    bisection, other = Bisection(), ("in", 1)
+    for _ in range(FAILURES_MAX):
+        for place in (PLACE, other):
+            one: list[Any] = [Message(4)]
+            bisection.took(Batch(*place, one, 5))
+            assert bisection.failed(Refused())
+    for place in (PLACE, other):
+        both: list[Any] = [Message(4), Message(5)]
+        (batch,) = bisection.parts(Batch(*place, both, 6))
+        assert list(batch.condemned) == [4]
+
+
+def test_a_bad_record_is_set_aside_although_another_partition_commits_in_between() -> None:
+    bisection, other = Bisection(), ("in", 1)
+    for number in range(FAILURES_MAX):
+        one: list[Any] = [Message(4)]
+        bisection.took(Batch(*PLACE, one, 5))
+        assert bisection.failed(Refused())
+        good: list[Any] = [Message(number)]
+        bisection.took(Batch(*other, good, number + 1))
+        bisection.committed()
+    again: list[Any] = [Message(4)]
+    (batch,) = bisection.parts(Batch(*PLACE, again, 5))
+    assert list(batch.condemned) == [4]
 
 
 def test_a_fault_that_goes_away_condemns_nothing() -> None:
