@@ -142,6 +142,8 @@ class Committer:
 
     def _conclude(self) -> None:
         for source in self._assignment.inputs:
+            # the step before may have taken most of its time
+            self._watch.renew()
             numbers = self._assignment.numbers(source)
             outputs = list(source.processor.conclude(numbers)) if numbers else []
             if outputs:

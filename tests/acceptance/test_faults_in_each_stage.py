@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +12,13 @@ from streams.offline.journal_file import JournalFile
 from streams.operations.folded_journal import PrefixJournal, export_journal
 from streams.operations.prefix import open_prefix
 from tests.support.claims import assert_verified
-from tests.support.compiled import NEEDS_COMPILER, compiled_product
+from tests.support.compiled_worker import AWorkerOf
 from tests.support.files import ROOT
 from tests.support.flows import a_flow
 from tests.support.foretold import emitted, foretold, of_kind
 from tests.support.growing import grown, repartition
 from tests.support.outcomes import ORDERED, differing, read_outcome
-from tests.support.running import WORKER, AWorker, Place, a_worker, make_place, send, wait_worked_off
+from tests.support.running import WORKER, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
 
 if TYPE_CHECKING:
@@ -82,28 +81,12 @@ streams.processors.insighting.fold_record = folded
 """
 
 
-class AFaultyWorker(AWorker):
+class AFaultyWorker(AWorkerOf):
     """A release with a bug in each stage, from a folder of sources or of compiled modules."""
-
-    def __init__(self, place: Place, product: Path) -> None:
-        super().__init__(place)
-        self._product = product
-
-    def command(self) -> list[str]:
-        env, *rest = super().command()
-        return [env, f"PYTHONPATH={self._product}{os.pathsep}{ROOT}", "PYTHONSAFEPATH=1", *rest]
 
     @property
     def program(self) -> list[str]:
         return ["-c", "import streams.fold.fold; print(streams.fold.fold.__file__)\n" + BUGS + WORKER]
-
-
-COMPILED = [pytest.mark.heavy, pytest.mark.timeout(1_800), NEEDS_COMPILER]
-
-
-@pytest.fixture(params=["interpreted", pytest.param("compiled", marks=COMPILED)])
-def product(request: pytest.FixtureRequest) -> Path:
-    return ROOT if request.param == "interpreted" else compiled_product()
 
 
 def lived(place: Place, product: Path) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
+STAGES = {"touchpoints": "collect", "journal": "fold"}
+
+
 def orders(hanging: str) -> list[Touchpoint]:
     """Good orders before and behind one that hangs."""
     good = [an_order(START_MS + hour * HOUR_MS, user=f"good-{hour % 3}") for hour in range(12)]
@@ -37,17 +40,17 @@ def letters(place: Place) -> list[tuple[str, str, bool]]:
     return [(each.stage, each.reason, "a_pattern_that_backtracks" in each.detail) for each in found]
 
 
-@pytest.mark.parametrize(("topic", "stage"), [("touchpoints", "collect"), ("journal", "fold")])
+@pytest.mark.parametrize("topic", STAGES)
 def test_a_record_that_hangs_is_set_aside_and_the_rest_goes_through(
-    kafka: str, prefix: str, tmp_path: Path, topic: str, stage: str
+    kafka: str, prefix: str, tmp_path: Path, product: Path, topic: str
 ) -> None:
     place = make_place(kafka, prefix, tmp_path)
-    worker = AHangingWorker(place)
+    worker = AHangingWorker(place, product)
     with worker:
         send(place, orders(f"hangs in {topic}"))
         assert worked_off(place, worker) == [1]
     assert worker.exit_code == 0
-    assert letters(place) == [(stage, "hung", True)]
+    assert letters(place) == [(STAGES[topic], "hung", True)]
     assert read_outcome(place).total("orders") == 12
     assert_verified(place)
     log = worker.log.read_text()
@@ -55,9 +58,11 @@ def test_a_record_that_hangs_is_set_aside_and_the_rest_goes_through(
     assert "record hangs: it is set aside" in log
 
 
-def test_facts_that_hang_are_set_aside_and_the_rest_goes_through(kafka: str, prefix: str, tmp_path: Path) -> None:
+def test_facts_that_hang_are_set_aside_and_the_rest_goes_through(
+    kafka: str, prefix: str, tmp_path: Path, product: Path
+) -> None:
     place = make_place(kafka, prefix, tmp_path)
-    worker = AHangingWorker(place)
+    worker = AHangingWorker(place, product)
     with worker:
         send(place, orders("good"))
         assert worked_off(place, worker) == [1]

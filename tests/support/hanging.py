@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
+from tests.support.compiled_worker import AWorkerOf
+from tests.support.files import ROOT
 from tests.support.running import WORKER, AWorker, NotWorkedOff, Place, wait_worked_off
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LIMIT_SECONDS = 4
 HANGS = '''
@@ -46,7 +52,7 @@ streams.app.TRIAL = (sys.executable, "-c", TRIES, "try-records")
 '''
 
 
-class AHangingWorker(AWorker):
+class AHangingWorker(AWorkerOf):
     """A worker that hangs in each record whose value has `hangs in <topic>`, and in facts with 77 cents.
 
     Its limit is a few seconds.
@@ -54,8 +60,8 @@ class AHangingWorker(AWorker):
 
     bugs = HANGS
 
-    def __init__(self, place: Place, instance: str = "0") -> None:
-        super().__init__(place, instance, step_seconds_max=LIMIT_SECONDS)
+    def __init__(self, place: Place, product: Path = ROOT) -> None:
+        super().__init__(place, product, step_seconds_max=LIMIT_SECONDS)
 
     @property
     def program(self) -> list[str]:
