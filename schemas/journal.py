@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-RULES: Final = 2
+RULES: Final = 3
 """The newest number of the rules by which a journal is folded.
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
+3: an order acts on what is older than it, and messages say what they are about.
 """
 
 

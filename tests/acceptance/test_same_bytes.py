@@ -13,7 +13,7 @@ from schemas.wire import encode
 from streams.profiles.codec import encode_profile
 from streams.profiles.profile import PendingMessage, Profile, Run
 from tests.support.files import real_file
-from tests.support.same_bytes import MIXES, expected, masked, masked_profile, of_mix
+from tests.support.same_bytes import JOURNALS, MIXES, expected, masked, masked_profile, of_mix
 
 pytestmark = pytest.mark.acceptance
 
@@ -39,8 +39,9 @@ def test_a_mix_reaches_every_topic(mix: str) -> None:
     assert all(hashed.records > 100 for hashed in topics.values())
 
 
-def test_the_journal_of_an_earlier_release_reaches_every_topic() -> None:
-    topics = expected().journal
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_the_journal_of_earlier_rules_reaches_every_topic(journal: str) -> None:
+    topics = expected().journals[journal]
     assert set(topics) == {"credits", "decisions", "facts", "profiles", "segments", "state", "triggers"}
     assert all(hashed.records > 100 for hashed in topics.values())
 

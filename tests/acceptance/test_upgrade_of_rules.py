@@ -1,4 +1,4 @@
-"""A prefix that release 0.1 wrote goes on: first by its rules, then by this release's, and verify stays exact."""
+"""A prefix that earlier rules wrote goes on: first by its rules, then by the newest, and verify stays exact."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.journal import RULES
 from schemas.outputs import ProfileView, Trigger
 from schemas.touchpoint import Mark
 from schemas.units import DAY_MS
 from streams.operations.create import create_prefix, read_published
 from tests.support.claims import assert_verified
-from tests.support.release_0_1 import a_place_of_0_1
+from tests.support.earlier_rules import a_place_of
 from tests.support.running import a_worker, send, wait_worked_off
+from tests.support.same_bytes import JOURNAL, JOURNAL_OF_RULES_2
 from tests.support.world import an_order
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.acceptance
 
 LATER_MS = 1_760_400_000_000
-"""2025-10-14, some days after the last record of the journal of 0.1."""
+"""2025-10-14, some days after the last record of either journal."""
 
 
 def assert_verified_with_messages(place: Place) -> None:
@@ -32,7 +34,7 @@ def assert_verified_with_messages(place: Place) -> None:
 
 
 def some_days(place: Place, begin_ms: int, user: str) -> None:
-    """Orders of one customer that is new and of one that release 0.1 knew, and a week in which time passes."""
+    """Orders of one customer that is new and of one that was known before, and a week in which time passes."""
     known = min(key for key in place.last("profiles", ProfileView) if key.startswith("u:")).removeprefix("u:")
     send(place, [an_order(begin_ms + number * DAY_MS, 1_000, user=user) for number in range(3)])
     send(place, [an_order(begin_ms + number * DAY_MS + 1, 1_000, user=known) for number in range(3)])
@@ -41,22 +43,23 @@ def some_days(place: Place, begin_ms: int, user: str) -> None:
     wait_worked_off(place, 120)
 
 
-def test_a_journal_and_a_state_of_release_0_1_go_on_by_their_rules_and_then_by_new_ones(
-    kafka: str, prefix: str, tmp_path: Path
+@pytest.mark.parametrize(("journal", "rules"), [(JOURNAL, 1), (JOURNAL_OF_RULES_2, 2)], ids=["1", "2"])
+def test_a_journal_and_a_state_of_earlier_rules_go_on_by_them_and_then_by_the_newest(
+    kafka: str, prefix: str, tmp_path: Path, journal: Path, rules: int
 ) -> None:
-    place = a_place_of_0_1(kafka, prefix, tmp_path)
-    assert read_published(place.settings).rules == 1
+    place = a_place_of(journal, kafka, prefix, tmp_path)
+    assert read_published(place.settings).rules == rules
     assert_verified_with_messages(place)
     customers = len(place.last("profiles", ProfileView))
     with a_worker(place):
-        some_days(place, LATER_MS, "under-the-first-rules")
+        some_days(place, LATER_MS, "under-the-earlier-rules")
     assert_verified_with_messages(place)
     created = create_prefix(place.settings, place.domain, keeps_flows=True)
     assert created.configured
-    assert read_published(place.settings).rules == 2
+    assert read_published(place.settings).rules == RULES
     with a_worker(place):
-        some_days(place, LATER_MS + 20 * DAY_MS, "under-the-second-rules")
+        some_days(place, LATER_MS + 20 * DAY_MS, "under-the-newest-rules")
     assert_verified_with_messages(place)
     profiles = place.last("profiles", ProfileView)
-    assert profiles["u:under-the-first-rules"].orders == profiles["u:under-the-second-rules"].orders == 3
+    assert profiles["u:under-the-earlier-rules"].orders == profiles["u:under-the-newest-rules"].orders == 3
     assert len(profiles) == customers + 2

@@ -58,12 +58,12 @@ class MemoryWorker:
             self._append(partition, None, configured)
         self.commit()
 
-    def send(self, event: Touchpoint) -> None:
-        """Writes a touchpoint to the journal as the collector does; `commit` folds it."""
+    def send(self, event: Touchpoint, received_ms: int | None = None) -> None:
+        """Writes a touchpoint to the journal as the collector does; `commit` folds it. It comes when it happens."""
         key = key_of(event)
         assert key is not None
         partition = partition_of_key(key, len(self.journal))
-        self._append(partition, key, SINGLE_OBJECT.encode(event), journal_headers(event.time_ms))
+        self._append(partition, key, SINGLE_OBJECT.encode(event), journal_headers(received_ms or event.time_ms))
 
     def append(
         self, key: bytes | None, record: msgspec.Struct | bytes, headers: tuple[tuple[str, bytes], ...] = ()

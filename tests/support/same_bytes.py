@@ -13,11 +13,13 @@ import sys
 from collections import Counter, deque
 from datetime import date
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, count
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.journal import Absorbed
 from schemas.outputs import Decision, Revocation, Trigger
@@ -47,7 +49,10 @@ if TYPE_CHECKING:
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPECTED = FIXTURES / "same_bytes.json"
 JOURNAL = FIXTURES / "journal_of_0.1.avro"
-"""What `write_journal_of_a_shop` wrote at commit 4f0494e."""
+"""What `write_journal_of_a_shop` wrote at commit 4f0494e, by rules 1."""
+JOURNAL_OF_RULES_2 = FIXTURES / "journal_of_rules_2.avro"
+"""What it wrote with odd orders by rules 2, before there were others."""
+JOURNALS = {path.stem: path for path in (JOURNAL, JOURNAL_OF_RULES_2)}
 MIXES: dict[str, Callable[[int], Iterable[Touchpoint]]] = {"clickstream": clickstream, "made shop": touchpoints}
 EVENTS = 5_000
 _COMMIT_EVERY = 500
@@ -66,7 +71,8 @@ class Expected(msgspec.Struct, frozen=True):
     reason: str
     """Why the hashes are those of this code."""
     mixes: dict[str, dict[str, Hashed]]
-    journal: dict[str, Hashed]
+    journals: dict[str, dict[str, Hashed]]
+    """By the name of the journal."""
 
 
 class _Digest:
@@ -155,11 +161,12 @@ def expected() -> Expected:
     return msgspec.json.decode(EXPECTED.read_bytes(), type=Expected)
 
 
-def write_journal_of_a_shop(path: Path) -> None:
+def write_journal_of_a_shop(path: Path, *, is_odd: bool) -> None:
     """Writes the journal of a shop with ten flows in two partitions, and five weeks in which time alone passes.
 
     In these weeks customers unsubscribe when a message to them is out but not due yet: it is taken back. At the end is
-    another day of the shop, during which no time passes, so that messages are held back.
+    another day of the shop, during which no time passes, so that messages are held back. Odd orders are those of
+    `with_odd_orders`.
     """
     worker = MemoryWorker(
         configured(
@@ -172,10 +179,12 @@ def write_journal_of_a_shop(path: Path) -> None:
         )
     )
     first, last = _a_shop(date(2025, 9, 1), days=2), _a_shop(date(2025, 10, 8), days=1)
-    events = deque(Shop(first).touchpoints())
+    calm = [(event.time_ms, event) for event in Shop(first).touchpoints()]
+    events = deque(with_odd_orders(calm) if is_odd else calm)
     for time_ms in range(first.start_ms, last.start_ms, 3 * HOUR_MS):
-        while events and events[0].time_ms < time_ms:
-            worker.send(events.popleft())
+        while events and events[0][0] < time_ms:
+            received_ms, event = events.popleft()
+            worker.send(event, received_ms)
         worker.pass_time(time_ms)
         for user in _waiting(worker):
             worker.send(a_touchpoint("email_unsubscribed", time_ms, user, event_id=f"{user} {time_ms}"))
@@ -183,6 +192,34 @@ def write_journal_of_a_shop(path: Path) -> None:
         worker.send(event)
     worker.commit()
     write_journal(path, KeptJournal([record for journal in worker.journal for record in journal]))
+
+
+def with_odd_orders(events: Iterable[tuple[int, Touchpoint]]) -> list[tuple[int, Touchpoint]]:
+    """Touchpoints with the times of their arrival, where of five orders only the first is as it should be.
+
+    One is sent again, one cancelled, one refunded before it comes, and one of another currency refunded and late.
+    """
+    arriving: list[tuple[int, Touchpoint]] = []
+    numbers = count()
+    for time_ms, event in events:
+        arriving.append((time_ms, event))
+        order = event.order
+        if order is None or event.type != "order_completed":
+            continue
+        later_ms, number = time_ms + HOUR_MS, next(numbers) % 5
+        follow_up = replace(event, event_id=f"{event.event_id} again", time_ms=later_ms)
+        if number == 1:
+            arriving.append((later_ms, follow_up))
+        elif number == 2:
+            arriving.append((later_ms, replace(follow_up, type="order_cancelled")))
+        elif number == 3:
+            arriving[-1] = (later_ms + 1, event)
+            arriving.append((later_ms, replace(follow_up, type="order_refunded")))
+        elif number == 4:
+            foreign = replace(order, currency="USD")
+            arriving[-1] = (later_ms, replace(event, order=foreign))
+            arriving.append((later_ms, replace(follow_up, type="order_refunded", order=foreign)))
+    return sorted(arriving, key=itemgetter(0))
 
 
 def _a_shop(start: date, days: int) -> ShopParameters:
@@ -240,7 +277,9 @@ def _of_state(stored: Iterable[tuple[bytes, bytes | None]]) -> Hashed:
 
 def main() -> None:
     (reason,) = sys.argv[1:]
-    found = Expected(reason, {name: of_mix(name) for name in MIXES}, of_journal(JOURNAL))
+    found = Expected(
+        reason, {name: of_mix(name) for name in MIXES}, {name: of_journal(path) for name, path in JOURNALS.items()}
+    )
     EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""A prefix as release 0.1 left it on a real broker: the journal that it wrote, what came of it, and its state."""
+"""A prefix as earlier rules left it on a real broker: the journal that they wrote, what came of it, and its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.operations.create import make_topics
 from streams.settings import WorkerSettings, parse_domain
 from tests.support.producing import a_producer
 from tests.support.running import Place
-from tests.support.same_bytes import JOURNAL, read_partitions
+from tests.support.same_bytes import read_partitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from streams.offline.refold import Contents
 
 
-def a_place_of_0_1(brokers: str, prefix: str, folder: Path) -> Place:
-    """Creates the topics and fills them as workers of release 0.1 did; all of the journal is folded.
+def a_place_of(written: Path, brokers: str, prefix: str, folder: Path) -> Place:
+    """Creates the topics and fills them as workers did that wrote this journal; all of it is folded.
 
-    What comes of the journal is folded again here. That its bytes are those of 0.1 is what test_same_bytes shows.
+    What comes of the journal is folded again here. That its bytes are those of then is what test_fold_upgrades shows.
     """
-    journal = read_partitions(JOURNAL)
+    journal = read_partitions(written)
     first = journal[0][0].value() or b""
     domain = parse_domain(SINGLE_OBJECT.decode(first).settings)
     place = Place(WorkerSettings(brokers=brokers, prefix=prefix), domain, folder.resolve())
