@@ -54,18 +54,20 @@ def replay(
     from streams.replay.barrier import SilentStage
     from streams.replay.files.mapping import MappingError
     from streams.replay.files.rows import ColumnFileError
+    from streams.replay.files.sold import SoldError
     from streams.replay.outlet import Undeliverable
     from streams.replay.replayer import ReplayError, ReplayOptions
     from streams.replay.replayer import replay as run
 
     with errors_in_one_line(MappingError):
-        sources = _sources(files, mapping)
+        source = _source(files, mapping)
     settings = ready_settings(brokers, prefix)
-    of_file, of_run = (ColumnFileError, ContainerError), (NotCreated, SilentStage, Undeliverable, ReplayError)
-    with errors_in_one_line(*of_file, *of_run, *registry_errors(settings)):
+    of_files = (ColumnFileError, ContainerError, SoldError)
+    of_run = (NotCreated, SilentStage, Undeliverable, ReplayError)
+    with errors_in_one_line(*of_files, *of_run, *registry_errors(settings)):
         target = _target(settings)
         with _progress(files) as on_step:
-            summary = run(sources, target, ReplayOptions(speed=speed, barriers=barriers), on_step)
+            summary = run([source], target, ReplayOptions(speed=speed, barriers=barriers), on_step)
     if as_json:
         echo_json(summary)
     else:
@@ -74,15 +76,14 @@ def replay(
         raise typer.Exit(INTERRUPTED)
 
 
-def _sources(files: list[Path], mapping: str | None) -> list[Source]:
+def _source(files: list[Path], mapping: str | None) -> Source:
     from streams.replay.files.mapping import load_mapping
-    from streams.replay.files.sources import open_source
+    from streams.replay.files.sources import open_files
 
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         fail(f"{', '.join(missing)}: no such file")
-    loaded = None if mapping is None else load_mapping(mapping)
-    return [open_source(path, loaded) for path in files]
+    return open_files(files, None if mapping is None else load_mapping(mapping))
 
 
 def _target(settings: WorkerSettings) -> Target:
@@ -119,11 +120,14 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
 def _print_summary(summary: ReplaySummary) -> None:
     from rich.table import Table
 
+    from schemas.units import iso_time
+
     screen = console()
     table = Table(box=None, pad_edge=False)
     for heading in ("file", "lines", "in orders", "in refunds", "unmatched refunds", "others", "refused"):
         table.add_column(heading, justify="left" if heading == "file" else "right")
-    for name, file in summary.files.items():
+    whole = [("all files", summary.whole)] if len(summary.files) > 1 else []
+    for name, file in [*summary.files.items(), *whole]:
         counts = (
             file.lines,
             file.in_orders,
@@ -143,5 +147,13 @@ def _print_summary(summary: ReplaySummary) -> None:
         f"{summary.ticks} ticks in {summary.seconds:.1f} s ({rate:.0f} a second), "
         f"of them {summary.waited_seconds:.1f} s waiting for the workers"
     )
+    if summary.continued_ms is not None and summary.whole.in_unmatched_refunds:
+        screen.print(
+            f"An earlier replay had brought this prefix to {iso_time(summary.continued_ms)}. Its orders are not known "
+            "to this one: refunds of them are unmatched. To match them, replay all files together into a new prefix."
+        )
     if summary.interrupted:
-        screen.print("Interrupted: the touchpoints sent so far are in Kafka, but time did not run on to the end.")
+        screen.print(
+            "Interrupted: the touchpoints sent so far are in Kafka, but time did not run on to the end. "
+            "A replay cannot be resumed: begin it again, in a new prefix."
+        )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, Producer
 
-from schemas.limits import VALUE_BYTES_MAX
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark
 from streams.kafka.partitioner import partition_of_key
@@ -14,7 +13,6 @@ from streams.kafka.partitioner import partition_of_key
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
-    from schemas.touchpoint import Touchpoint
     from streams.replay.files.mapped import RefusedLines
     from streams.replay.target import Target
 
@@ -51,13 +49,8 @@ class Outlet:
         self._failure: str | None = None
         self._sent = 0
 
-    def touchpoint(self, key: bytes, touchpoint: Touchpoint) -> bool:
-        """Send it; return False, and do not send it, if it is larger than a record may be."""
-        value = self._wire.encode(touchpoint)
-        if len(value) > VALUE_BYTES_MAX:
-            return False
+    def touchpoint(self, key: bytes, value: bytes) -> None:
         self._send(self._touchpoints, partition_of_key(key, self._partitions), key, value)
-        return True
 
     def mark(self, time_ms: int) -> None:
         value = self._wire.encode(Mark(time_ms))

@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from schemas.limits import VALUE_BYTES_MAX
 from schemas.units import DAY_MS, iso_time
-from streams.collect.keys import key_of
+from streams.collect.collector import Collected, collect
+from streams.collect.refused import RefusedRecord
 from streams.replay.barrier import SILENT_SECONDS, Barrier
 from streams.replay.calendar import Calendar
-from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines
+from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, Reason, RefusedLines, account
 from streams.replay.links import Links
 from streams.replay.outlet import Outlet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -33,10 +33,14 @@ class ReplayError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's name, for dead letters, and its contents in the order of time."""
+    """A file's name, for dead letters, and its contents in the order of time.
+
+    Several files that are read as one have `others` after the first, and their contents say of which file they are.
+    """
 
     name: str
     mapped: Iterable[Mapped]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,20 @@ class ReplaySummary:
     first_ms: int | None = None
     last_ms: int | None = None
     end_ms: int | None = None
+    continued_ms: int | None = None
+    """The time that an earlier replay reached in the prefix, whose orders this one does not know."""
     seconds: float = 0.0
     waited_seconds: float = 0.0
     interrupted: bool = False
 
     @property
     def lines(self) -> int:
-        return sum(accounting.lines for accounting in self.files.values())
+        return self.whole.lines
+
+    @property
+    def whole(self) -> Accounting:
+        """Return the account of all files."""
+        return sum(self.files.values(), Accounting())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,6 @@ class _Replay:
         self._on_step = on_step
         self._calendar: Calendar | None = None
         self._links = Links()
-        self._accounting = Accounting()
         self._now_ms = 0
         self._lines = 0
         self._began = time.monotonic()
@@ -138,14 +148,16 @@ class _Replay:
         self._barrier.close()
 
     def play(self, source: Source) -> None:
-        self._accounting = self.summary.files.setdefault(source.name, Accounting())
+        for name in (source.name, *source.others):
+            self.summary.files.setdefault(name, Accounting())
         for mapped in source.mapped:
-            outcome = mapped if isinstance(mapped, RefusedLines) else self._touchpoint(mapped)
-            self._accounting.add(outcome)
+            outcomes = [mapped] if isinstance(mapped, RefusedLines) else self._touchpoint(mapped)
+            for outcome in outcomes:
+                account(self.summary.files, outcome, source.name)
+                if isinstance(outcome, RefusedLines):
+                    self._outlet.dead_letter(outcome, outcome.file or source.name)
+                    self.summary.dead_letters += 1
             self._lines += mapped.lines
-            if isinstance(outcome, RefusedLines):
-                self._outlet.dead_letter(outcome, source.name)
-                self.summary.dead_letters += 1
             self._report(waiting=False)
 
     def drain(self) -> None:
@@ -164,23 +176,26 @@ class _Replay:
         self.summary.seconds = time.monotonic() - self._began
         return self.summary
 
-    def _touchpoint(self, mapped: MappedTouchpoint) -> Mapped:
+    def _touchpoint(self, mapped: MappedTouchpoint) -> Sequence[Mapped]:
         touchpoint = mapped.touchpoint
+        value = self._target.wire.encode(touchpoint)
+        try:
+            # what the account says of it must be what the workers will find
+            collected = collect(value, touchpoint.time_ms, self._target.wire, self._target.domain)
+        except RefusedRecord as refused:
+            return mapped.refused(Reason(refused.reason), refused.detail)
+        assert isinstance(collected, Collected)  # noqa: S101 - no mark
         calendar = self._calendar or self._begin(touchpoint.time_ms)
-        key = key_of(touchpoint)
-        if key is None:
-            return _refused(mapped, Reason.MISSING_ID, "no id of a customer, an order or a channel")
         if touchpoint.time_ms < calendar.last_ms:
             detail = f"happened before {iso_time(calendar.last_ms)}, which is over in this replay"
-            return _refused(mapped, Reason.OUT_OF_ORDER, detail)
+            return mapped.refused(Reason.OUT_OF_ORDER, detail)
         self._marks_until(touchpoint.time_ms)
         self._pace(touchpoint.time_ms)
-        if not self._outlet.touchpoint(key, touchpoint):
-            return _refused(mapped, Reason.TOO_LARGE, f"a touchpoint above {VALUE_BYTES_MAX} bytes")
+        self._outlet.touchpoint(collected.key, value)
         self._links.note(touchpoint)
         self.summary.touchpoints += 1
         self.summary.last_ms = max(touchpoint.time_ms, self.summary.last_ms or touchpoint.time_ms)
-        return mapped
+        return [mapped]
 
     def _begin(self, first_ms: int) -> Calendar:
         reached_ms = self._barrier.reached_ms()
@@ -191,6 +206,7 @@ class _Replay:
                 "use another prefix, or later touchpoints"
             )
             raise ReplayError(message)
+        self.summary.continued_ms = reached_ms
         self._calendar = Calendar(first_ms, self._target.domain.zone)
         self.summary.first_ms = first_ms
         if self._options.barriers:
@@ -251,7 +267,3 @@ class _Replay:
         if now - self._reported >= _REPORT_SECONDS:
             self._reported = now
             self._on_step(Step(self._now_ms, self.summary.touchpoints, self._lines, waiting))
-
-
-def _refused(mapped: MappedTouchpoint, reason: Reason, detail: str) -> RefusedLines:
-    return RefusedLines(reason, detail, 0, repr(mapped.touchpoint).encode(), mapped.lines)

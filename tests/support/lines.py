@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from streams.replay.files.columns import map_file
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, RefusedLines
-from streams.replay.files.mapping import Mapping, load_mapping
+from streams.replay.files.mapping import Mapping, load_mapping, parse_mapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 RETAIL = load_mapping("online_retail")
+CARTS = parse_mapping(
+    """
+    about: orders and other touchpoints
+    source: carts
+    file: {kind: csv}
+    time: {column: at}
+    type: {column: kind, values: {order_completed: order_completed, product_viewed: product_viewed,
+      spend_recorded: spend_recorded, consent_changed: consent_changed, order_refunded: order_refunded}}
+    fields: {user_id: {constant: u1}, email_hash: mail, channel: {constant: ads}}
+    event_id: [id]
+    money: {currency: cur}
+    product: {sku: sku, price: price, quantity: n}
+    properties: {note: note}
+    orders: {group_by: [id], open_ms: 600000}
+    """,
+    "carts",
+)
+"""Header: id,at,kind,sku,price,n,cur,mail,note."""
 
 
 def a_line(  # noqa: PLR0917 - a column each

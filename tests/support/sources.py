@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.files import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PACKAGES = ("streams", "state", "schemas")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -49,3 +49,10 @@ def imported_names(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
 
 def functions(tree: ast.Module) -> Iterator[Function]:
     yield from (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def refusals(file: str | None) -> set[str]:
+    """The reasons, as texts, that a module of collect gives its refusals."""
+    calls = (node for node in ast.walk(tree_of(Path(file or ""))) if isinstance(node, ast.Call))
+    named = (call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "RefusedRecord")
+    return {reason.value for reason in named if isinstance(reason, ast.Constant) and isinstance(reason.value, str)}

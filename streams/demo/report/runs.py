@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOP = ShopParameters()
 NAMES = ("online-retail", "rees46", "complete-journey", "generated-shop")
 HALF_YEAR = "complete-journey_2017-01_2017-06.parquet"
-_HALF_YEAR_END = datetime(2017, 7, 1)  # noqa: DTZ001 - the file's times are of the shop's own zone
+_HALF_YEAR_END = datetime(2017, 7, 1, 4)  # noqa: DTZ001 - midnight in New York; the file does not say that it is UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import msgspec
 from schemas.catalogue import parsed_schema
 from schemas.container import read_blocks, write_blocks
 from schemas.touchpoint import Touchpoint
-from streams.replay.files.mapped import MappedTouchpoint
+from streams.replay.files.mapped import MappedTouchpoint, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,10 @@ def read_container(path: Path) -> Iterator[MappedTouchpoint]:
     Raises:
         ContainerError: the file cannot be read, is not such a container, or is cut off or damaged.
     """
-    yield from read_blocks(path, parsed_schema("touchpoint"), _RECORD, _mapped)
+    read = read_blocks(path, parsed_schema("touchpoint"), _RECORD, _touchpoint)
+    for number, touchpoint in enumerate(read, 1):
+        yield MappedTouchpoint(touchpoint, 1, (Origin(path.name, number, b"", 1),))
 
 
-def _mapped(read: Any) -> MappedTouchpoint:  # noqa: ANN401 - as fastavro reads
-    return MappedTouchpoint(msgspec.convert(read, Touchpoint), 1)
+def _touchpoint(read: Any) -> Touchpoint:  # noqa: ANN401 - as fastavro reads
+    return msgspec.convert(read, Touchpoint)

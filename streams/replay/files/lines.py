@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from schemas.limits import MINOR_MAX
 from schemas.touchpoint import Order, Product, Touchpoint
+from streams.collect.checks import check_time, checked
+from streams.collect.refused import RefusedRecord
 from streams.replay.files.mapped import ORDERED, Reason, RefusedLines
 from streams.replay.files.orders import OrderLine, id_of_row
 
@@ -78,7 +80,9 @@ class LineReader:
         try:
             return self._read(row)
         except _Bad as bad:
-            return RefusedLines(bad.reason, bad.detail, row.number, row.raw, row.lines)
+            return RefusedLines(bad.reason, bad.detail, row.number, row.raw, row.lines, row.file)
+        except RefusedRecord as refused:
+            return RefusedLines(Reason(refused.reason), refused.detail, row.number, row.raw, row.lines, row.file)
 
     def _read(self, row: Row) -> Single | OrderLine:
         texts = row.texts
@@ -88,6 +92,8 @@ class LineReader:
         time_ms = self._time(texts[self._at_time])
         if time_ms is None:
             raise _Bad(Reason.BAD_TIME, f"column {self._mapping.time.column}: expected {self._expected_time()}")
+        # one wrong time far ahead would make every line after it one that comes too late
+        check_time(time_ms, time_ms)
         product, amount_minor, discount_minor = self._product(texts)
         currency = self._currency(texts)
         if currency is None or len(currency) != 3:  # noqa: PLR2004 - ISO 4217
@@ -112,6 +118,7 @@ class LineReader:
             return OrderLine(row, common, currency, product, amount_minor, discount_minor)
         if common.user_id is None and common.anonymous_id is None and common.email_hash is None:
             raise _Bad(Reason.MISSING_ID, "nobody's id is in the line")
+        checked(common, time_ms)
         return Single(row, common)
 
     def _product(self, texts: tuple[str, ...]) -> tuple[Product, int, int]:

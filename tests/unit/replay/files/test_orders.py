@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.limits import LINES_KEPT
+import pytest
+
+from schemas import wire
+from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, QUANTITY_MAX
 from schemas.touchpoint import LINES_LEFT_OUT, Order
+from streams.collect.collector import collect
 from streams.replay.files.mapped import Reason
-from tests.support.lines import a_line, account, mapped, refused, touchpoints
+from streams.settings import DomainSettings
+from tests.support.lines import CARTS, a_line, account, mapped, refused, touchpoints
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from streams.replay.files.mapped import Mapped
 
 
 def test_the_lines_of_an_invoice_make_one_order_at_the_time_of_its_first(tmp_path: Path) -> None:
@@ -55,6 +62,144 @@ def test_an_order_that_totals_nothing_is_refused_with_all_its_lines(tmp_path: Pa
 
 def test_an_order_that_totals_less_than_nothing_is_refused(tmp_path: Path) -> None:
     assert refused(mapped(tmp_path, a_line(quantity=-2)))[0].reason is Reason.NEGATIVE_TOTAL
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        a_line(sku="voucher", price="-5.00"),
+        a_line(sku="voucher", quantity=-1, price="5.00"),
+        a_line(sku="voucher", quantity=-2, price="2.50"),
+        a_line(sku="cup", quantity=-2, price="2.50"),
+    ],
+    ids=["a negative price", "a negative piece", "several", "of an article that was bought"],
+)
+def test_a_line_that_takes_something_off_is_a_discount_of_the_order(tmp_path: Path, line: str) -> None:
+    for lines in ((a_line(quantity=4), line), (line, a_line(quantity=4))):
+        outcomes = mapped(tmp_path, *lines)
+        (order,) = touchpoints(outcomes)
+        assert order.order == Order("1", "GBP", 500, 500)
+        assert [(product.sku, product.price_minor, product.quantity) for product in order.products] == [("cup", 250, 4)]
+        assert account(outcomes).in_orders == 2
+        assert_taken(outcomes)
+
+
+def test_a_discount_that_is_taken_back_raises_the_total(tmp_path: Path) -> None:
+    outcomes = mapped(tmp_path, a_line(quantity=4), a_line(sku="voucher", quantity=-1, price="-5.00"))
+    assert touchpoints(outcomes)[0].order == Order("1", "GBP", 1500, 0)
+    assert_taken(outcomes)
+
+
+def test_an_order_of_which_discounts_leave_nothing_is_refused_with_all_its_lines(tmp_path: Path) -> None:
+    (refusal,) = refused(mapped(tmp_path, a_line(), a_line(sku="voucher", price="-2.50")))
+    assert (refusal.reason, refusal.lines) == (Reason.ZERO_TOTAL, 2)
+
+
+def test_lines_that_take_something_off_are_not_among_the_first_lines_of_a_long_order(tmp_path: Path) -> None:
+    voucher = a_line(sku="voucher", price="-0.50")
+    outcomes = mapped(tmp_path, voucher, *(a_line(sku=f"cup-{number}") for number in range(LINES_KEPT + 3)))
+    (order,) = touchpoints(outcomes)
+    assert [product.sku for product in order.products] == [f"cup-{number}" for number in range(LINES_KEPT)]
+    assert order.properties[LINES_LEFT_OUT] == "3"
+
+
+def test_pieces_taken_back_within_an_order_cannot_be_refunded_again(tmp_path: Path) -> None:
+    outcomes = mapped(
+        tmp_path,
+        a_line("1", quantity=3, at="10:00:00"),
+        a_line("1", quantity=-2, at="10:00:00"),
+        a_line("C2", quantity=-2, at="11:00:00"),
+        a_line("C3", quantity=-1, at="12:00:00"),
+    )
+    assert [each.properties.get("refund") for each in touchpoints(outcomes)] == [None, "unmatched", "matched"]
+
+
+LONG = "x" * 513
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (a_line(sku=LONG), "too_long"),
+        (a_line(invoice=LONG), "too_long"),
+        (a_line(who=LONG), "too_long"),
+        (a_line(sku="\U0001f600" * 129), "too_long"),
+        (a_line(quantity=QUANTITY_MAX + 1, price="0.01"), "amount_out_of_range"),
+        (a_line(quantity=QUANTITY_MAX, price=MINOR_MAX // 1000), "bad_number"),
+        (a_line().replace("2011", "1989"), "time_out_of_range"),
+        (a_line().replace("2011", "2080"), "time_out_of_range"),
+    ],
+    ids=["article", "invoice", "customer", "bytes", "pieces", "amount", "long ago", "far ahead"],
+)
+def test_what_collect_would_refuse_is_refused_by_the_replay_with_all_lines_of_the_order(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    other = a_line("2", at="10:30:00")
+    outcomes = mapped(tmp_path, line, line, other)
+    assert {refusal.reason for refusal in refused(outcomes)} == {reason}
+    assert sum(refusal.lines for refusal in refused(outcomes)) == 2
+    assert b"".join(refusal.raw for refusal in refused(outcomes)) == f"{line}\n{line}\n".encode()
+    assert account(outcomes).in_orders == 1
+    assert_taken(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2,{0},order_completed,cup,900000000,1000,EUR,,a", "amount_out_of_range"),
+        ("2,{0},order_completed,cup,1.00,1,eur,,a", "bad_currency"),
+        ("2,{0},order_completed,cup,1.00,1,EUR,nobody,a", "bad_email_hash"),
+        ("2,{0},order_completed,cup,1.00,1,EUR,," + "x" * 4_097, "too_long"),
+        ("2,{0},product_viewed,cup,1.00,1,EUR,nobody,a", "bad_email_hash"),
+        ("2,{0},product_viewed,cup,-1.00,1,EUR,,a", "amount_out_of_range"),
+        ("2,{0},product_viewed,cup,1.00,-1,EUR,,a", "amount_out_of_range"),
+        ("2,{0},product_viewed,cup,1.00,1,EUR,," + "x" * 4_097, "too_long"),
+        ("2,{0},spend_recorded,cup,1.00,1,EUR,,a", "no_spend"),
+        ("2,{0},consent_changed,cup,1.00,1,EUR,,a", "no_consent"),
+        ("2,{0},order_refunded,cup,1.00,1,EUR,,a", "no_order"),
+    ],
+)
+def test_what_collect_would_refuse_of_any_type_is_refused_by_the_replay(tmp_path: Path, row: str, reason: str) -> None:
+    """An amount of two lines, so that each of them alone is one that is allowed."""
+    lines = [row.format("2026-01-05T10:00:00Z")] * 2
+    good = "1,2026-01-05T09:00:00Z,order_completed,cup,1.00,1,EUR,,a"
+    outcomes = mapped(tmp_path, good, *lines, mapping=CARTS, header="id,at,kind,sku,price,n,cur,mail,note")
+    assert {refusal.reason for refusal in refused(outcomes)} == {reason}
+    assert account(outcomes).refused == {reason: 2}
+    assert account(outcomes).in_orders == 1
+    assert_taken(outcomes)
+
+
+def test_a_refund_is_not_of_an_order_that_was_refused(tmp_path: Path) -> None:
+    outcomes = mapped(
+        tmp_path,
+        a_line("1", quantity=2, at="09:00:00"),
+        a_line("2", quantity=2, at="10:00:00"),
+        a_line("2", sku=LONG, at="10:00:00"),
+        a_line("C3", quantity=-1, at="11:00:00"),
+    )
+    refund = touchpoints(outcomes)[-1]
+    assert refund.order is not None
+    assert (refund.type, refund.order.order_id) == ("order_refunded", "1")
+
+
+def test_an_order_of_more_lines_than_are_allowed_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    lines = [a_line("1", f"cup-{number}") for number in range(LINES_MAX + 2)]
+    outcomes = mapped(tmp_path, *lines, a_line("2"))
+    assert [(refusal.reason, refusal.lines) for refusal in refused(outcomes)] == [
+        (Reason.TOO_MANY, LINES_MAX + 1),
+        (Reason.TOO_MANY, 1),
+    ]
+    assert [each.order.order_id for each in touchpoints(outcomes) if each.order] == ["2"]
+    (largest,) = touchpoints(mapped(tmp_path, *lines[:LINES_MAX]))
+    assert largest.order == Order("1", "GBP", 250 * LINES_MAX)
+
+
+def assert_taken(outcomes: list[Mapped]) -> None:
+    """Collect takes every touchpoint; it raises otherwise."""
+    marks = DomainSettings.model_validate({"clock": "marks"})
+    for each in touchpoints(outcomes):
+        collect(wire.encode(each), each.time_ms, wire.SINGLE_OBJECT, marks)
 
 
 def test_an_invoice_without_a_customer_is_a_guests_order(tmp_path: Path) -> None:
