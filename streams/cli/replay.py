@@ -83,6 +83,8 @@ def _source(files: list[Path], mapping: str | None) -> Source:
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         fail(f"{', '.join(missing)}: no such file")
+    if len({path.resolve() for path in files}) < len(files):
+        fail("a file is given twice: its last orders would count twice")
     return open_files(files, None if mapping is None else load_mapping(mapping))
 
 

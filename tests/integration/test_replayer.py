@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -16,7 +17,7 @@ from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
 from streams.replay.barrier import SilentStage
-from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, RefusedLines
+from streams.replay.files.mapped import Mapped, MappedTouchpoint, Origin, Reason, RefusedLines
 from streams.replay.replayer import ReplayError, ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
 from streams.settings import DomainSettings
@@ -190,7 +191,7 @@ def test_refused_lines_become_dead_letters_and_the_good_ones_go_through(target: 
             a_view(3, FRIDAY_MS - HOUR_MS),
         )
     assert (summary.touchpoints, summary.dead_letters, summary.lines) == (2, 3, 6)
-    assert summary.files["a file"].refused == {"zero_total": 2, "missing_id": 1, "out_of_order": 1}
+    assert summary.files["a file"].refused == {"zero_total": 2, "no_customer": 1, "out_of_order": 1}
     letters = written(target, "dead-letters", 1)[0]
     assert letters[0] == DeadLetter(
         reason="zero_total",
@@ -202,6 +203,44 @@ def test_refused_lines_become_dead_letters_and_the_good_ones_go_through(target: 
         value=b"a,b\nc,d\n",
         lines=2,
     )
+
+
+def test_what_collect_would_refuse_is_refused_before_the_replay_begins_with_it(target: Target) -> None:
+    nowhen = MappedTouchpoint(Touchpoint(event_id="x", type="page_viewed", time_ms=1, user_id="u"), 1)
+    huge = MappedTouchpoint(msgspec.structs.replace(a_view(2, FRIDAY_MS).touchpoint, channel="x" * 1_000_000), 1)
+    unknown = MappedTouchpoint(msgspec.structs.replace(a_view(3, FRIDAY_MS).touchpoint, type="teleported"), 1)
+    with a_worker(target):
+        summary = play(target, nowhen, a_view(1, FRIDAY_MS), huge, unknown)
+    assert (summary.touchpoints, summary.first_ms) == (1, FRIDAY_MS)
+    assert summary.whole.refused == {"time_out_of_range": 1, "too_large": 1, "unknown_type": 1}
+    letter = written(target, "dead-letters", 1)[0][0]
+    assert isinstance(letter, DeadLetter)
+    assert letter.value == repr(nowhen.touchpoint).encode()
+
+
+def test_files_that_are_read_as_one_have_an_account_each(target: Target) -> None:
+    cut = MappedTouchpoint(
+        a_view(1, FRIDAY_MS).touchpoint, 3, (Origin("first", 9, b"a\n", 1), Origin("third", 2, b"b\nc\n", 2))
+    )
+    early = MappedTouchpoint(
+        a_view(2, FRIDAY_MS - DAY_MS).touchpoint, 2, (Origin("first", 4, b"d\n", 1), Origin("third", 4, b"e\n", 1))
+    )
+    refusal = RefusedLines(Reason.BAD_TIME, "no time", 5, b"f\n", 1, "third")
+    source = Source("first", [cut, early, refusal], ("second", "third"))
+    with a_worker(target):
+        summary = replay([source], target, ReplayOptions(silent_seconds=20.0))
+    assert {name: (file.in_others, dict(file.refused)) for name, file in summary.files.items()} == {
+        "first": (1, {"out_of_order": 1}),
+        "second": (0, {}),
+        "third": (2, {"out_of_order": 1, "bad_time": 1}),
+    }
+    assert (summary.touchpoints, summary.lines, summary.dead_letters) == (1, 6, 3)
+    letters = [letter for letter in written(target, "dead-letters", 1)[0] if isinstance(letter, DeadLetter)]
+    assert [(letter.source_topic, letter.source_offset, letter.value) for letter in letters] == [
+        ("first", 4, b"d\n"),
+        ("third", 4, b"e\n"),
+        ("third", 5, b"f\n"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +263,16 @@ def test_a_prefix_that_has_come_further_takes_no_earlier_touchpoints(target: Tar
         play(target, a_view(1, FRIDAY_MS))
         with pytest.raises(ReplayError, match="its time is already 2011-01-15"):
             play(target, a_view(2, FRIDAY_MS))
+
+
+def test_a_later_replay_says_how_far_earlier_ones_came(target: Target) -> None:
+    with a_worker(target):
+        first, later = (
+            replay([Source("a file", [a_view(1, time_ms)])], target, ReplayOptions(drain_ms=HOUR_MS))
+            for time_ms in (FRIDAY_MS, FRIDAY_MS + 2 * HOUR_MS)
+        )
+    assert first.end_ms == FRIDAY_MS + HOUR_MS
+    assert (first.continued_ms, later.continued_ms) == (None, first.end_ms)
 
 
 def test_a_prefix_with_a_wall_clock_takes_no_replay() -> None:

@@ -107,6 +107,12 @@ def test_a_file_to_replay_that_is_not_there_is_named() -> None:
     assert refused("replay", "none.csv", "--mapping", "rees46").endswith("none.csv: no such file")
 
 
+def test_a_file_to_replay_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text("a,b\n", "utf-8")
+    assert "given twice" in refused("replay", str(file), f"{tmp_path}/../{tmp_path.name}/lines.csv")
+
+
 def test_an_unknown_mapping_is_named_with_the_known_ones(tmp_path: Path) -> None:
     file = tmp_path / "lines.csv"
     file.write_text("a,b\n", "utf-8")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.touchpoint import Order
-from streams.replay.files.columns import map_file
-from streams.replay.files.mapped import Reason
+from streams.replay.files.columns import map_file, map_files
+from streams.replay.files.container import write_container
+from streams.replay.files.mapped import Mapped, MappedTouchpoint, Origin, Reason
 from streams.replay.files.mapping import load_mapping, parse_mapping
 from streams.replay.files.rows import ColumnFileError
 from tests.support.lines import HEADER, RETAIL, a_line, account, mapped, refused, touchpoints
+from tests.support.world import a_touchpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +65,71 @@ def test_times_are_those_of_the_shops_zone(tmp_path: Path) -> None:
 def test_a_file_mapped_twice_gives_the_same_ids(tmp_path: Path) -> None:
     lines = a_line("1"), a_line("C2", quantity=-1, at="11:00:00")
     assert mapped(tmp_path, *lines) == mapped(tmp_path, *lines)
+
+
+def files(tmp_path: Path, *contents: tuple[str, ...]) -> list[Path]:
+    """One file of lines each, a.csv and so on."""
+    paths = []
+    for name, lines in zip("abc", contents, strict=False):
+        paths.append(tmp_path / f"{name}.csv")
+        paths[-1].write_text("\n".join([HEADER, *lines, ""]))
+    return paths
+
+
+def test_an_order_that_a_files_end_cuts_is_one_order_of_both_files(tmp_path: Path) -> None:
+    first, second = a_line("1", "cup", 3), a_line("1", "pot", at="10:01:00")
+    outcomes = list(map_files(files(tmp_path, (first,), (second, a_line("2", at="10:01:00"))), RETAIL))
+    assert [each.order and each.order.total_minor for each in touchpoints(outcomes)] == [1_000, 250]
+    cut = outcomes[0]
+    assert isinstance(cut, MappedTouchpoint)
+    assert (cut.lines, cut.origins) == (
+        2,
+        (Origin("a.csv", 2, f"{first}\n".encode(), 1), Origin("b.csv", 2, f"{second}\n".encode(), 1)),
+    )
+
+
+def test_a_refused_order_that_a_files_end_cuts_gives_back_the_lines_of_each_file(tmp_path: Path) -> None:
+    paths = files(tmp_path, (a_line(price=0),), (), (a_line(price=0), a_line(price=0, sku="pot")))
+    found = [(each.reason, each.file, each.line_number, each.lines) for each in refused(list(map_files(paths, RETAIL)))]
+    assert found == [(Reason.ZERO_TOTAL, "a.csv", 2, 1), (Reason.ZERO_TOTAL, "c.csv", 2, 2)]
+
+
+def test_a_refund_is_of_the_order_in_an_earlier_file(tmp_path: Path) -> None:
+    paths = files(
+        tmp_path,
+        (a_line("1", quantity=3, at="10:00:00"), a_line("2", "pot", at="10:00:00")),
+        (a_line("C3", quantity=-1, at="11:00:00"),),
+        (a_line("C4", quantity=-2, at="12:00:00"), a_line("C5", quantity=-1, at="13:00:00")),
+    )
+    refunds = touchpoints(list(map_files(paths, RETAIL)))[2:]
+    assert [each.order.order_id for each in refunds if each.order] == ["1", "1", "C5"]
+
+
+def test_an_order_is_closed_for_all_files_that_follow(tmp_path: Path) -> None:
+    lines = a_line("1", at="10:00:00"), a_line("2", at="11:00:00")
+    outcomes = list(map_files(files(tmp_path, lines, lines[:1], (a_line("1", at="12:00:00"),)), RETAIL))
+    assert [each.reason for each in refused(outcomes)] == [Reason.LATE_LINE, Reason.LATE_LINE]
+    assert len(touchpoints(outcomes)) == 2
+
+
+def test_a_container_among_the_files_comes_in_its_place_and_refunds_are_matched_across_it(tmp_path: Path) -> None:
+    before, after = files(tmp_path, (a_line("1", quantity=2),), (a_line("C2", quantity=-1, at="12:00:00"),))
+    container = tmp_path / "clicks.avro"
+    write_container(container, [a_touchpoint("page_viewed", 1_294_225_200_000)])
+    outcomes = list(map_files([before, container, after], RETAIL))
+    assert [each.type for each in touchpoints(outcomes)] == ["order_completed", "page_viewed", "order_refunded"]
+    assert touchpoints(outcomes)[2].properties["refund"] == "matched"
+    assert [named(each) for each in outcomes] == ["a.csv", "clicks.avro", "b.csv"]
+
+
+def named(outcome: Mapped) -> str:
+    return outcome.origins[0].file if isinstance(outcome, MappedTouchpoint) else outcome.file
+
+
+def test_one_wrong_time_far_ahead_costs_its_own_line_alone(tmp_path: Path) -> None:
+    outcomes = mapped(tmp_path, a_line("1"), a_line("2").replace("2011", "2091"), a_line("3", at="11:00:00"))
+    assert [each.reason for each in refused(outcomes)] == [Reason.TIME_OUT_OF_RANGE]
+    assert len(touchpoints(outcomes)) == 2
 
 
 def test_an_empty_file_is_named_with_the_columns_it_should_have(tmp_path: Path) -> None:

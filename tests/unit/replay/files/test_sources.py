@@ -9,8 +9,9 @@ import pytest
 
 from schemas.units import HOUR_MS
 from streams.replay.files.container import write_container
+from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import MappingError, load_mapping
-from streams.replay.files.sources import lines_in, open_source
+from streams.replay.files.sources import lines_in, open_files, open_source
 from streams.shop.generator import Shop, ShopParameters
 
 if TYPE_CHECKING:
@@ -35,6 +36,21 @@ def test_a_source_may_end_before_its_file_does(tmp_path: Path) -> None:
     expected = [each for each in Shop(SHOP).mapped() if each.touchpoint.time_ms < until_ms]
     assert list(open_source(path, None, until_ms).mapped) == expected
     assert expected
+
+
+def test_containers_given_together_are_read_one_after_another(tmp_path: Path) -> None:
+    paths = [tmp_path / "first.avro", tmp_path / "second.avro"]
+    whole = list(Shop(SHOP).touchpoints())
+    write_container(paths[0], whole[:30])
+    write_container(paths[1], whole[30:])
+    source = open_files(paths, None)
+    assert (source.name, source.others) == ("first.avro", ("second.avro",))
+    assert [each.touchpoint for each in source.mapped if isinstance(each, MappedTouchpoint)] == whole
+
+
+def test_a_column_file_among_containers_needs_a_mapping(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"lines\.csv: a table needs a mapping"):
+        open_files([tmp_path / "shop.avro", tmp_path / "lines.csv"], None)
 
 
 def test_a_column_file_without_a_mapping_is_refused_before_anything_is_written(tmp_path: Path) -> None:
