@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.replay.files.mapping import Mapping
-    from streams.replay.files.rows import Row
 
 _TOO_MANY = f"its order has more than the {LINES_MAX} lines that are allowed"
 
@@ -85,7 +84,7 @@ class _Desk:
     def _single(self, single: Single) -> Iterator[RefusedLines]:
         time_ms, row = single.touchpoint.time_ms, single.row
         if time_ms < self._newest_ms - self._open_ms:
-            yield _refused(row, Reason.OUT_OF_ORDER, self._too_old())
+            yield row.refused(Reason.OUT_OF_ORDER, self._too_old())
         else:
             self._wait(time_ms, MappedTouchpoint(single.touchpoint, row.lines, origins([row])))
 
@@ -96,16 +95,16 @@ class _Desk:
         group = self._groups.get(order_id)
         if group is None and self._sold.is_closed(order_id):
             detail = f"its order was closed {self._open_ms} ms after its first line"
-            yield _refused(row, Reason.LATE_LINE, detail)
+            yield row.refused(Reason.LATE_LINE, detail)
         elif group is None and time_ms < self._newest_ms - self._open_ms:
-            yield _refused(row, Reason.OUT_OF_ORDER, self._too_old())
+            yield row.refused(Reason.OUT_OF_ORDER, self._too_old())
         elif group is None:
             group = self._groups[order_id] = Group(order_id, time_ms, [line])
             self._wait(time_ms, group)
         elif group.is_overfull:
-            yield _refused(row, Reason.TOO_MANY, _TOO_MANY)
+            yield row.refused(Reason.TOO_MANY, _TOO_MANY)
         elif group.lines[0].currency != line.currency:
-            yield _refused(row, Reason.MIXED_CURRENCY, "another currency than the order's first line")
+            yield row.refused(Reason.MIXED_CURRENCY, "another currency than the order's first line")
         else:
             group.lines.append(line)
             self._newest_ms = max(self._newest_ms, time_ms)
@@ -129,7 +128,3 @@ class _Desk:
 
     def _too_old(self) -> str:
         return f"more than {self._open_ms} ms behind an earlier line; files and lines must be in the order of time"
-
-
-def _refused(row: Row, reason: Reason, detail: str) -> RefusedLines:
-    return RefusedLines(reason, detail, row.number, row.raw, row.lines, row.file)

@@ -14,10 +14,11 @@ from schemas.limits import MINOR_MAX
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.collect.checks import check_time, checked
 from streams.collect.refused import RefusedRecord
-from streams.replay.files.mapped import ORDERED, Reason, RefusedLines
+from streams.replay.files.mapped import ORDERED, Reason
 from streams.replay.files.orders import OrderLine, id_of_row
 
 if TYPE_CHECKING:
+    from streams.replay.files.mapped import RefusedLines
     from streams.replay.files.mapping import Mapping, Time, Value
     from streams.replay.files.rows import Row
 
@@ -80,9 +81,9 @@ class LineReader:
         try:
             return self._read(row)
         except _Bad as bad:
-            return RefusedLines(bad.reason, bad.detail, row.number, row.raw, row.lines, row.file)
+            return row.refused(bad.reason, bad.detail)
         except RefusedRecord as refused:
-            return RefusedLines(Reason(refused.reason), refused.detail, row.number, row.raw, row.lines, row.file)
+            return row.refused(Reason(refused.reason), refused.detail)
 
     def _read(self, row: Row) -> Single | OrderLine:
         texts = row.texts

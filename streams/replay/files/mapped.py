@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -54,6 +54,9 @@ class Origin:
     raw: bytes
     lines: int
 
+    def refused(self, reason: Reason, detail: str) -> RefusedLines:
+        return RefusedLines(reason, detail, self.line_number, self.raw, self.lines, self.file)
+
 
 @dataclass(frozen=True, slots=True)
 class MappedTouchpoint:
@@ -64,13 +67,10 @@ class MappedTouchpoint:
     origins: tuple[Origin, ...] = field(default=(), compare=False)
 
     def refused(self, reason: Reason, detail: str) -> list[RefusedLines]:
-        """Return its lines, refused; where they are not known, the touchpoint is in their place."""
-        as_read = repr(self.touchpoint).encode()
-        origins = self.origins or (Origin("", 0, as_read, self.lines),)
-        return [
-            RefusedLines(reason, detail, each.line_number, each.raw or as_read, each.lines, each.file)
-            for each in origins
-        ]
+        """Return its lines, refused; where their bytes are not known, the touchpoint is in their place."""
+        origins = self.origins or (Origin("", 0, b"", self.lines),)
+        shown = [each if each.raw else replace(each, raw=repr(self.touchpoint).encode()) for each in origins]
+        return [each.refused(reason, detail) for each in shown]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from streams.collect.refused import RefusedRecord
 from streams.replay.files.mapped import ORDERED, REFUNDED, Mapped, MappedTouchpoint, Origin, Reason, RefusedLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from streams.replay.files.mapping import Mapping
     from streams.replay.files.rows import Row
@@ -57,10 +57,7 @@ class Group:
 
     def refused(self, reason: Reason, detail: str) -> list[RefusedLines]:
         """Return the whole group, refused: its lines of each file."""
-        return [
-            RefusedLines(reason, detail, each.line_number, each.raw, each.lines, each.file)
-            for each in origins(line.row for line in self.lines)
-        ]
+        return [each.refused(reason, detail) for each in origins(line.row for line in self.lines)]
 
 
 class OrderBook:
@@ -89,12 +86,11 @@ class OrderBook:
         else:
             yield from self._order(group)
 
-    def _order(self, group: Group) -> Iterator[Mapped]:
+    def _order(self, group: Group) -> Sequence[Mapped]:
         total_minor = sum(line.amount_minor for line in group.lines)
         if total_minor <= 0:
             reason = Reason.NEGATIVE_TOTAL if total_minor < 0 else Reason.ZERO_TOTAL
-            yield from group.refused(reason, f"an order that totals {total_minor} minor units")
-            return
+            return group.refused(reason, f"an order that totals {total_minor} minor units")
         first = group.lines[0]
         discount_minor = sum(line.discount_minor for line in group.lines)
         taken_off_minor = -sum(line.amount_minor for line in group.lines if line.takes_off)
@@ -109,10 +105,11 @@ class OrderBook:
                 discount_minor=max(0, discount_minor + taken_off_minor),
             ),
         )
-        outcomes = as_taken(order)
-        if outcomes == [order] and self._rules.refunds and first.common.user_id is not None:
+        if refused := _refused(order):
+            return refused
+        if self._rules.refunds and first.common.user_id is not None:
             self._sold.note(first.common.user_id, group.order_id, _pieces(group).items())
-        yield from outcomes
+        return [order]
 
     def _refunds(self, group: Group) -> Iterator[Mapped]:
         by_order: dict[str | None, Group] = {}
@@ -133,10 +130,10 @@ class OrderBook:
             return None
         return self._sold.take_back(line.common.user_id, line.product.sku, -line.product.quantity)
 
-    def _refund(self, part: Group, order_id: str | None) -> list[Mapped]:
+    def _refund(self, part: Group, order_id: str | None) -> Sequence[Mapped]:
         total_minor = -sum(line.amount_minor for line in part.lines)
         if total_minor == 0:
-            return [*part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")]
+            return part.refused(Reason.ZERO_TOTAL, "a refund that totals 0 minor units")
         refund = _touchpoint(
             part.lines,
             kind=REFUNDED,
@@ -144,16 +141,7 @@ class OrderBook:
             order=Order(order_id or part.order_id, part.lines[0].currency, total_minor),
             properties={"refund_id": part.order_id, "refund": "matched" if order_id else "unmatched"},
         )
-        return as_taken(refund)
-
-
-def as_taken(mapped: MappedTouchpoint) -> list[Mapped]:
-    """Return it, or its lines with the reason for which collect would refuse it, so that no later stage does."""
-    try:
-        checked(mapped.touchpoint, mapped.touchpoint.time_ms)
-    except RefusedRecord as refused:
-        return [*mapped.refused(Reason(refused.reason), refused.detail)]
-    return [mapped]
+        return _refused(refund) or [refund]
 
 
 def origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
@@ -164,6 +152,15 @@ def origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
         raw = b"".join(row.raw for row in of_file)
         found.append(Origin(file, of_file[0].number, raw, sum(row.lines for row in of_file)))
     return tuple(found)
+
+
+def _refused(mapped: MappedTouchpoint) -> list[RefusedLines]:
+    """Return its lines with the reason for which collect would refuse it; none: collect takes it."""
+    try:
+        checked(mapped.touchpoint, mapped.touchpoint.time_ms)
+    except RefusedRecord as refused:
+        return mapped.refused(Reason(refused.reason), refused.detail)
+    return []
 
 
 def _pieces(group: Group) -> dict[str, int]:

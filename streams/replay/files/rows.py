@@ -34,6 +34,9 @@ class Row:
     lines: int = 1
     file: str = ""
 
+    def refused(self, reason: Reason, detail: str) -> RefusedLines:
+        return RefusedLines(reason, detail, self.number, self.raw, self.lines, self.file)
+
 
 def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | RefusedLines]:
     """Yield rows in file order, or why a line was refused.
