@@ -268,7 +268,8 @@ SOLD_CACHE_BYTES: Final = 64 * 1024 * 1024
 SOLD_BYTES_MAX: Final = 16 * 1024 * 1024 * 1024
 """Of that file. An order takes 25 bytes, and each of its articles 20 and the ids of customer, article and order.
 
-Measured: 188 bytes for an order of 5 articles with ids of 6 characters. So 10,000,000 orders of 20 take 8 GB.
+Measured with 1,000,000 orders of 5 articles and ids of 6 characters: 195 bytes an order, and 66 MB of memory in all. So
+10,000,000 orders of 20 articles take 8 GB.
 """
 
 
