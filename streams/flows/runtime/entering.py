@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import FLOORS_FROM
 from streams.flows.language.assignment import arm_of
+from streams.flows.language.durations import duration_text
+from streams.flows.runtime.history import cold, with_later_entry
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import has_room, too_many_reason
 from streams.profiles.bounds import bounded_products
@@ -53,7 +56,10 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
 
 def entered_by_segment(profile: Profile, plan: CompiledFlow, segment: str, at: Moment, *, is_old: bool) -> Profile:
     """Do as `entered_by_event`, at the customer's own clock."""
-    entry = _Entry(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
+    words = f"The segment {segment}"
+    if plan.floor_ms and at.rules >= FLOORS_FROM:
+        words += f" and {duration_text(plan.floor_ms)} without an order"
+    entry = _Entry(words, f"segment {segment}", at.cause, at.now_ms, is_old, ())
     return _entered(profile, plan, entry, at)
 
 
@@ -99,7 +105,11 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
             runs = tuple([other for other in runs if other is not running])
         reason = f"{entry.words} started the flow for this customer."
         verdict = Verdict("entered", reason, evidence | {"due_ms": str(due_ms)})
-        if at.rules > 1 and running is None and not has_room(profile):
+        young = cold(plan, evidence, at)
+        if young is not None:
+            give_receipt(verdict, run, arm_of(flow, at.customer), at)
+            verdict, profile = young, with_later_entry(profile, plan, at)
+        elif at.rules > 1 and running is None and not has_room(profile):
             give_receipt(verdict, run, arm_of(flow, at.customer), at)
             verdict = Verdict("exited", too_many_reason(), evidence)
         else:

@@ -21,6 +21,7 @@ Outcome = Literal[
     "quiet",
     "suppressed",
     "no_consent",
+    "cold",
     "exited",
     "expired",
     "too_old",
