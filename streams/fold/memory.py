@@ -39,9 +39,9 @@ class Partition:
         self.appended_ms = 0
         """When a broker appends what comes next; 0: no broker says so."""
 
-    def configure(self) -> Iterator[Outcome]:
+    def configure(self, rules: int = RULES) -> Iterator[Outcome]:
         """Append the settings, the first record of every journal."""
-        return self.append("", Configured(self.settings.model_dump_json(), 0, RULES))
+        return self.append("", Configured(self.settings.model_dump_json(), 0, rules))
 
     def begin(self, first_event_ms: int) -> Iterator[Outcome]:
         """Append a tick without models that says where the shop's history begins."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARTITION_KEY = b"\x00partition"
 VERSION = 4
 _FIELDS = {1: (2, 8), 2: (3, 10)}
-"""By rules before the newest: in which version they write state, so that their releases still read it, and its fields."""
+"""By earlier rules: the version in which they write state, so that their releases still read it, and its fields."""
 _WHOLE_PPM = 1_000_000
 _ITEM_BYTES = 10
 """More than what is stored beside a text or a number."""

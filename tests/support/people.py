@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from schemas.touchpoint import Touchpoint
+    from streams.profiles.profile import Profile
 
 ORDERED = "order_completed"
 TAKEN_BACK = ("order_refunded", "order_cancelled")
@@ -76,7 +77,7 @@ class LivedShop:
         self.worker = MemoryWorker(configured(**given))
         self._insights: Overlay[Any] = Overlay(MemoryStore(), InsightCodec())
         insights_configured(self._insights, Configured(domain.model_dump_json(), 0, RULES))
-        self._read = self._now_ms = 0
+        self._read = self.now_ms = 0
         self._events: list[Touchpoint] = []
 
     def live(self, events: Iterable[Touchpoint]) -> LivedShop:
@@ -90,11 +91,11 @@ class LivedShop:
     def pass_time(self, until_ms: int) -> None:
         """Time passes hour by hour, so that each tick comes at its Monday."""
         hour_ms = until_ms - until_ms % HOUR_MS
-        for time_ms in range((self._now_ms or hour_ms - HOUR_MS) + HOUR_MS, hour_ms + 1, HOUR_MS):
+        for time_ms in range((self.now_ms or hour_ms - HOUR_MS) + HOUR_MS, hour_ms + 1, HOUR_MS):
             self.worker.pass_time(time_ms)
             while self._take_in():
                 self.worker.commit()
-            self._now_ms = time_ms
+            self.now_ms = time_ms
 
     def _take_in(self) -> bool:
         """Folds the facts that are new into insights, and puts what they broadcast into the journal."""
@@ -127,6 +128,17 @@ class LivedShop:
                 days = None if last_ms is None else (sent_ms - last_ms) / DAY_MS
                 found[trigger.flow_id].append(Message(trigger, days))
         return dict(found)
+
+    @property
+    def first_ms(self) -> int:
+        """The hour of the first touchpoint."""
+        first_ms = self._events[0].time_ms
+        return first_ms - first_ms % HOUR_MS
+
+    def profiles(self) -> Iterator[tuple[str, Profile]]:
+        """Users and what is known of them."""
+        for key, profile in self.worker.overlays[0].items(b"u:"):
+            yield key.decode(), profile
 
     def decisions(self, outcome: str) -> list[Decision]:
         return [each for each in self.records(Decision) if each.outcome == outcome]

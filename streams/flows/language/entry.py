@@ -27,8 +27,8 @@ class Entry(Part):
     after_ms: Duration = Field(default=0, alias="after")
     """Only with date: enter this long after it. first_order and last_order need it."""
     condition: Condition | None = None
-    """Enter only if this holds. Only an entry by an event may ask about the event. An entry by a segment whose condition
-    asks for at_least of last_order_age has a floor: who is in the segment before that enters when it is reached."""
+    """Enter only if this holds. Only an entry by an event may ask about the event.
+    With at_least of last_order_age, customers who are in the segment before that enter when the time is reached."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Entry:

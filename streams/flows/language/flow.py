@@ -67,8 +67,8 @@ class Needs(Part):
     condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None
     """Send only while this condition on the profile holds."""
     history_ms: Duration = Field(default=0, alias="history")
-    """Send only if the shop's first event is at least this long ago. In a younger shop the outcome is cold.
-    Without it, a flow whose entry has a floor in days needs as much history."""
+    """Send only if the shop's first event is at least this long ago; in a younger shop the outcome is cold.
+    If an entry by a segment asks for last_order_age, the shop must always be as old as that."""
 
 
 class RollingCap(Part):
@@ -247,7 +247,7 @@ class Flow(Part):
     @property
     def history_ms(self) -> int:
         """Return how long ago the shop's first event must be; 0: any time."""
-        return self.needs.history_ms or self.entry.floor_ms
+        return max(self.needs.history_ms, self.entry.floor_ms)
 
     @property
     def checks_goal(self) -> bool:

@@ -1,7 +1,7 @@
-"""Entry by a date, or by a segment from a floor on: a timer is set to the time that the profile gives, and moves with it.
+"""Entry by a date, or by a segment from a floor on: a timer is at the time that the profile gives, and moves with it.
 
-A segment starts such a flow only when the customer is also away for as long as the floor. Who is in the segment before
-that would not move into it again, so a timer stands on the floor.
+A segment starts a flow with a floor only when the customer is away for that long. Who is in the segment before that
+would not move into it again, so a timer is at the floor.
 """
 
 from __future__ import annotations

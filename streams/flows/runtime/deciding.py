@@ -15,7 +15,7 @@ from streams.flows.language.flow import NEVER_MS
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.runtime.consent import allowed
-from streams.flows.runtime.history import cold
+from streams.flows.runtime.history import too_young
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.runtime.receipts import Verdict
 from streams.profiles.effects import derived_id
@@ -38,7 +38,7 @@ HELD_MS_MAX = HOUR_MS // 4
 
 
 def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
-    """Decide by needs, history, period, pause, expiry, consent, arm, quiet hours, suppression, rank and caps, in this order."""
+    """Decide by these in turn: needs, history, period, pause, expiry, consent, arm, quiet, suppression, rank, caps."""
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
@@ -46,9 +46,9 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
         return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
-    young = cold(plan, evidence, at)
+    young = too_young(plan, at)
     if young is not None:
-        return young
+        return Verdict("exited", young, evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return Verdict("exited", "The flow's period of validity is over, so the customer left it.", evidence)
     if plan.is_paused:

@@ -10,7 +10,6 @@ from schemas.journal import FLOORS_FROM
 from schemas.limits import ENTRY_TIMERS_MAX
 from schemas.units import DAY_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
-from streams.flows.runtime.receipts import Verdict
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import CompiledFlow
@@ -18,17 +17,18 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 
-def cold(plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> Verdict | None:
-    """Return the verdict on a message for which the shop is too young; None: it is not. An unknown history is none."""
+def too_young(plan: CompiledFlow, at: Moment) -> str | None:
+    """Return why the shop is too young for a flow, for people; None: it is not. An unknown history is none."""
     if not plan.history_ms or at.rules < FLOORS_FROM:
         return None
-    first_ms, needed = at.first_event_ms, f"The flow needs a history of {duration_text(plan.history_ms)}"
-    age_ms = at.now_ms - first_ms
-    if first_ms and age_ms >= plan.history_ms:
+    age_ms = at.now_ms - at.first_event_ms
+    if not at.first_event_ms:
+        said = "it is not known yet how long the shop's is"
+    elif age_ms < plan.history_ms:
+        said = f"the shop's is {max(age_ms, 0) // DAY_MS}d long"
+    else:
         return None
-    said = f"the shop's history is {max(age_ms, 0) // DAY_MS}d long" if first_ms else "no week has said how long it is"
-    shown = {"first_event_ms": str(first_ms)} if first_ms else {}
-    return Verdict("cold", f"{needed}, but {said}, so no message was sent.", evidence | shown)
+    return f"The flow needs a history of {duration_text(plan.history_ms)}, but {said}, so no message was sent."
 
 
 def with_later_entry(profile: Profile, plan: CompiledFlow, at: Moment) -> Profile:

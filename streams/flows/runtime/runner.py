@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile, Run
 
 _ORDERED = "order_completed"
-_ENDING = frozenset({"cold", "exited", "held_out", "no_consent"})
+_ENDING = frozenset({"exited", "held_out", "no_consent"})
 """Outcomes of one message after which the flow sends the customer no further one."""
 _replace = msgspec.structs.replace
 

@@ -78,6 +78,27 @@ def test_pieces_of_models_that_no_insights_write_are_refused_and_the_state_fits_
     assert len(JournalCodec().encode(PARTITION_KEY, held)) < OUTPUT_BYTES_MAX
 
 
+def first_event_ms(world: World) -> int:
+    state = world.overlay.get(PARTITION_KEY)
+    assert isinstance(state, PartitionState)
+    return state.first_event_ms
+
+
+def test_the_beginning_of_history_only_falls_and_a_tick_that_does_not_know_it_changes_nothing() -> None:
+    world, found = World(), []
+    for told in (0, START_MS, START_MS + 1, 0, START_MS - 1):
+        world.append("", ModelTick(START_MS, 1, first_event_ms=told))
+        found.append(first_event_ms(world))
+    assert found == [0, START_MS, START_MS, START_MS, START_MS - 1]
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+def test_earlier_rules_take_no_notice_of_where_history_begins(rules: int) -> None:
+    world = World(rules=rules)
+    world.append("", ModelTick(START_MS, 1, first_event_ms=START_MS))
+    assert first_event_ms(world) == 0
+
+
 def test_settings_that_are_larger_than_those_that_we_publish_are_refused() -> None:
     world = World()
     padded = world.settings.model_dump_json() + " " * SETTINGS_BYTES_MAX
