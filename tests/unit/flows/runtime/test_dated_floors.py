@@ -1,4 +1,4 @@
-"""Entry by a segment with a floor: nobody enters before it, and whoever is in the segment enters when it is reached."""
+"""Entry by a segment with a floor: nobody enters before it, and customers in the segment enter when it is reached."""
 
 from __future__ import annotations
 
