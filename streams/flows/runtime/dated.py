@@ -29,9 +29,12 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
     """Return the profile with a timer for each entry by a date that is to come; the same object if none changes."""
     before = profile.entry_timers
     timers = []
+    last_ms = last_order_ms(profile) if at.rules >= FLOORS_FROM else None
     for plan in flow_set.dates:
-        due_ms = _entry_ms(profile, plan, at)
-        if due_ms is None or not flow_set.may_enter(plan, at.customer):
+        due_ms = None if plan.floor_ms else _date_ms(profile, plan)
+        if plan.floor_ms and last_ms is not None:
+            due_ms = last_ms + plan.floor_ms
+        if due_ms is None or (plan.is_shared and not flow_set.may_enter(plan, at.customer)):
             continue
         timer = plan.key, due_ms
         # several may be due at once and fire one after the other, so a timer that is already due stays
@@ -59,17 +62,15 @@ def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Mome
             continue
         if plan.floor_ms:
             segment = segment_of(profile.score)
-            if segment in (plan.flow.entry.segment or ()):
+            if segment in (plan.flow.entry.segment or ()) and at.rules >= FLOORS_FROM:
                 profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
-        elif _entry_ms(profile, plan, at) == due_ms:
+        elif _date_ms(profile, plan) == due_ms:
             profile = entered_by_date(profile, plan, due_ms, at, is_old=is_old)
     return profile
 
 
-def _entry_ms(profile: Profile, plan: CompiledFlow, at: Moment) -> int | None:
+def _date_ms(profile: Profile, plan: CompiledFlow) -> int | None:
+    """Return when the date of a flow lets the customer in; None: it has no date, or the profile does not."""
     entry = plan.flow.entry
-    if plan.floor_ms:
-        last_ms = last_order_ms(profile) if at.rules >= FLOORS_FROM else None
-        return None if last_ms is None else last_ms + plan.floor_ms
     date_ms = None if entry.date is None else DATES[entry.date](profile)
     return None if date_ms is None else date_ms + entry.shift_ms

@@ -46,7 +46,7 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
         return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
-    young = too_young(plan, at)
+    young = too_young(plan, at) if plan.history_ms else None
     if young is not None:
         return Verdict("exited", young, evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):

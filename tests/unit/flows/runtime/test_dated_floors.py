@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.journal import Configured
 from schemas.outputs import Decision, Trigger
 from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, START_MS, World, a_refund, an_order
@@ -175,3 +176,14 @@ def test_under_earlier_rules_the_condition_is_only_asked_at_the_move(rules: int)
     assert [outcome for outcome, _ in outcomes(late)] == ["entered", "sent"]
     entered = late.emitted(Decision)[0]
     assert entered.reason == "The segment Hibernating started the flow for this customer."
+
+
+def test_under_earlier_rules_the_timer_of_a_date_that_the_flow_had_before_starts_nothing() -> None:
+    dated = lapsed(entry={"date": "last_order", "after": "70d"})
+    world = World(flows=[dated], cuts_fixed=EARLY, rules=2)
+    ordered(world, 0)
+    world.pass_time(START_MS + 70 * DAY_MS - 1)
+    settings = World(flows=[lapsed(version=2)], cuts_fixed=EARLY).settings
+    world.append("", Configured(settings.model_dump_json(), START_MS, 2))
+    world.pass_time(START_MS + 70 * DAY_MS)
+    assert outcomes(world) == []
