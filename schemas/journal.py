@@ -13,6 +13,9 @@ RULES: Final = 3
 3: an order acts on what is older than it, and messages say what they are about.
 """
 
+FLOORS_FROM: Final = 3
+"""The rules from which on a flow about absence waits for its floor, and for a shop that has a history."""
+
 
 class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
     """The time of one input partition."""
@@ -126,3 +129,5 @@ class ModelTick(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
     panel_share_ppm: int
     models: tuple[TickedModel, ...] = ()
+    first_event_ms: int = 0
+    """Where the shop's history begins, by event time; 0: unknown."""

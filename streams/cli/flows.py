@@ -29,17 +29,22 @@ Files = Annotated[
 @flows.command("files")
 def list_files(files: Files = None) -> None:
     """List the flows in files. Copy one that comes with touchstream to make your own."""
+    from streams.flows.language.durations import duration_text
+
     for file, flow in loaded(files):
         messages = ", ".join(step.name for step in flow.steps if step.do == "trigger")
         typer.echo(f"{flow.id} v{flow.version}: {flow.message_class}, priority {flow.priority}, for {flow.owner}")
-        typer.echo(f"  starts at {', '.join(flow.entry.segment or (flow.entry.words,))}")
+        floor = f", {duration_text(flow.entry.floor_ms)} or more after the last order" if flow.entry.floor_ms else ""
+        typer.echo(f"  starts at {', '.join(flow.entry.segment or (flow.entry.words,))}{floor}")
+        if flow.history_ms:
+            typer.echo(f"  needs a shop with a history of {duration_text(flow.history_ms)}")
         typer.echo(f"  sends {messages} by {', '.join(flow.ordered_channels)}")
         typer.echo(f"  {file}")
 
 
 @flows.command()
 def lint(files: Files = None) -> None:
-    """Check flow files, alone and together: mistakes, opposed exits, messages on one day, cycles.
+    """Check flow files, alone and together: mistakes, opposed exits, messages on one day, cycles, absence without days.
 
     The exit code is 1 where flows conflict.
     """

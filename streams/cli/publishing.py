@@ -114,6 +114,8 @@ def _change(
 
 def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
     from schemas.units import shown_time
+    from streams.flows.language.durations import duration_text
+    from streams.flows.language.mistakes import parse_flow
     from streams.insights.inputs import relied_on
     from streams.settings import FlowState
 
@@ -126,7 +128,9 @@ def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Ite
         if flow_id in live:
             since = f" since {shown_time(state.since_ms)}" if state.since_ms else ""
             inputs = ", ".join(sorted(relied_on(live[flow_id])))
-            yield f"{flow_id} {_version(live[flow_id])}: live{since}; relies on {inputs}"
+            history_ms = parse_flow(live[flow_id], flow_id).history_ms
+            needs = f"; needs a shop with a history of {duration_text(history_ms)}" if history_ms else ""
+            yield f"{flow_id} {_version(live[flow_id])}: live{since}; relies on {inputs}{needs}"
         if state.canary is not None:
             percent = state.canary.percent
             share = f"for {percent:g} % of the customers" if percent else "decides but sends nothing"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from schemas.journal import (
+    FLOORS_FROM,
     Absorbed,
     AddressConsent,
     CollectedTo,
@@ -20,7 +21,15 @@ from schemas.journal import (
     ModelTick,
     Progress,
 )
-from schemas.limits import CAUSE_BYTES_MAX, KEY_BYTES_MAX, MODEL_BYTES_MAX, MODEL_CHUNKS_MAX, TEXT_BYTES_MAX
+from schemas.limits import (
+    CAUSE_BYTES_MAX,
+    KEY_BYTES_MAX,
+    MODEL_BYTES_MAX,
+    MODEL_CHUNKS_MAX,
+    TEXT_BYTES_MAX,
+    TIME_MS_MAX,
+    TIME_MS_MIN,
+)
 from state.codec import NewerState
 from streams.collect.sizes import check_sizes
 from streams.flows.language.published import fault_of
@@ -149,6 +158,8 @@ def _check_chunk(chunk: ModelChunk, _: PartitionState) -> None:
 def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
     if not 0 <= tick.panel_share_ppm <= _WHOLE_PPM:
         raise Rejected("bad_model", f"the share of the panel is {tick.panel_share_ppm} millionths")
+    if partition.rules >= FLOORS_FROM and tick.first_event_ms and not _is_time(tick.first_event_ms):
+        raise Rejected("bad_model", f"the first event is of {tick.first_event_ms}")
     for kind, body in model_bodies(with_tick(partition, tick)).items():
         try:
             is_usable = _MODELS[kind](body)
@@ -156,6 +167,10 @@ def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
             is_usable = False
         if not is_usable:
             raise Rejected("bad_model", f"the model {kind[:40]!r} cannot be used")
+
+
+def _is_time(time_ms: int) -> bool:
+    return TIME_MS_MIN <= time_ms <= TIME_MS_MAX
 
 
 def _is_of_cuts(body: bytes) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from schemas import wire
-from schemas.journal import RULES, Configured, PartitionProgress, Progress
+from schemas.journal import RULES, Configured, ModelTick, PartitionProgress, Progress
+from schemas.limits import TIME_MS_MIN
 from state.memory import MemoryStore
 from state.overlay import Overlay
 from streams.collect.keys import key_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 
+_WHOLE_PPM: Final = 1_000_000
 Outcome: TypeAlias = "Folded[Record, Effects] | Refused"
 
 
@@ -37,9 +39,14 @@ class Partition:
         self.appended_ms = 0
         """When a broker appends what comes next; 0: no broker says so."""
 
-    def configure(self) -> Iterator[Outcome]:
+    def configure(self, rules: int = RULES) -> Iterator[Outcome]:
         """Append the settings, the first record of every journal."""
-        return self.append("", Configured(self.settings.model_dump_json(), 0, RULES))
+        return self.append("", Configured(self.settings.model_dump_json(), 0, rules))
+
+    def begin(self, first_event_ms: int) -> Iterator[Outcome]:
+        """Append a tick without models that says where the shop's history begins."""
+        tick = ModelTick(0, _WHOLE_PPM, first_event_ms=max(first_event_ms, TIME_MS_MIN))
+        return self.append("", tick)
 
     def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Outcome]:
         """Append a touchpoint as collect would; None: it was received when it happened.

@@ -21,6 +21,7 @@ class FoldMoment(Moment):
         super().__init__(customer, now_ms, cause, known.settings, effects)
         self.known: Final = known
         self.rules = known.rules
+        self.first_event_ms = known.first_event_ms
 
 
 class Rejected(Refusal):

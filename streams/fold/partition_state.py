@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from schemas.journal import CollectedTo, Configured, ModelChunk, ModelTick
+from schemas.journal import FLOORS_FROM, CollectedTo, Configured, ModelChunk, ModelTick
 from schemas.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.codec import frame, open_version
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 PARTITION_KEY = b"\x00partition"
-VERSION = 3
-_OF_VERSION_2 = 8
-"""How many fields version 2 had. Until the rules rise state is written as that, so that release 0.1 still reads it."""
+VERSION = 4
+_FIELDS = {1: (2, 8), 2: (3, 10)}
+"""By earlier rules: the version in which they write state, so that their releases still read it, and its fields."""
 _WHOLE_PPM = 1_000_000
 _ITEM_BYTES = 10
 """More than what is stored beside a text or a number."""
@@ -56,6 +56,8 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Number of the rules by which records are folded. State before version 3 has none."""
     waking_ms: int = 0
     """The time in the Wake that is on its way, from rules 2 on: another one is stale."""
+    first_event_ms: int = 0
+    """Where the shop's history begins, by event time, as ticks say from rules 3 on; 0: unknown. It only falls."""
 
     @property
     def now_ms(self) -> int | None:
@@ -78,6 +80,8 @@ class Knowledge(NamedTuple):
     """Number of the rules by which records are folded."""
     bounds_times: bool
     """Whether what a record says of time is held against its append: by rules 2 and later, where time is the wall's."""
+    first_event_ms: int
+    """Where the shop's history begins; 0: unknown."""
 
 
 @lru_cache(maxsize=8)
@@ -105,7 +109,8 @@ def knowledge(partition: PartitionState) -> Knowledge:
     clusters = _parsed_clusters(bodies[CLUSTERS_KIND]) if CLUSTERS_KIND in bodies else None
     share_ppm, rules = partition.panel_share_ppm, partition.rules
     bounds_times = rules > 1 and settings.clock == "wall"
-    return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, rules, bounds_times)
+    first_ms = partition.first_event_ms
+    return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, rules, bounds_times, first_ms)
 
 
 def model_bodies(partition: PartitionState) -> dict[str, bytes]:
@@ -193,12 +198,16 @@ def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
         )
         if ticked.version is not None and pieces:
             models[ticked.kind] = (ticked.kind, ticked.version, b"".join(body for _, body in pieces))
+    first_ms = partition.first_event_ms
+    if tick.first_event_ms and partition.rules >= FLOORS_FROM:
+        first_ms = min(first_ms or tick.first_event_ms, tick.first_event_ms)
     return msgspec.structs.replace(
         partition,
         models=tuple(models[kind] for kind in sorted(models)),
         chunks=(),
         panel_share_ppm=tick.panel_share_ppm,
         tick_ms=tick.time_ms,
+        first_event_ms=first_ms,
     )
 
 
@@ -221,8 +230,9 @@ class JournalCodec:
     def encode(self, key: bytes, value: Profile | PartitionState) -> bytes:  # noqa: ARG002 - the codec's protocol
         """Return the framed bytes of a profile or of the partition's own record."""
         if isinstance(value, PartitionState):
-            if value.rules == 1:
-                return frame(2, 0, self._encode(msgspec.structs.astuple(value)[:_OF_VERSION_2]))
+            if value.rules in _FIELDS:
+                version, fields = _FIELDS[value.rules]
+                return frame(version, 0, self._encode(msgspec.structs.astuple(value)[:fields]))
             return frame(VERSION, 0, self._encode(value))
         return encode_profile(value)
 

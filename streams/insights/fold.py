@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from schemas.insights import Facts
-from schemas.journal import Configured
+from schemas.journal import FLOORS_FROM, Configured
 from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
@@ -17,6 +17,7 @@ from streams.insights.anomalies import WATCHED
 from streams.insights.checks import too_many, usable
 from streams.insights.dimensions import added_to_stocks
 from streams.insights.effects import BAD_HOUR, BAD_ROW, BAD_TIME, UNKNOWN, InsightEffects
+from streams.insights.history import HISTORY, History, of_earlier_rules, with_counts
 from streams.insights.state import (
     CLOCK,
     CLUSTERS,
@@ -82,7 +83,11 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
     held: Settings | None = state.get(SETTINGS)
     if held is not None and _fixed(state, _parsed(held.text)) != (settings.clock, settings.journal_partitions):
         raise FactsRefused("other_prefix", "the settings have another clock or number of partitions than this prefix")
-    rules = raised_rules(held.rules if held is not None else 1, record)
+    before = held.rules if held is not None else 1
+    rules = raised_rules(before, record)
+    if before < FLOORS_FROM <= rules:
+        clock: Clock | None = state.get(CLOCK)
+        _keep_history(state, None if clock is None or clock.hour_ms is None else of_earlier_rules(clock.spoken_ms))
     state.put(SETTINGS, Settings(record.settings, rules), 0)
     return InsightEffects()
 
@@ -115,6 +120,8 @@ def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightE
     if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, appended_ms):
         clock = stepped_back(state, before, appended_ms, settings, effects)
     _add_stocks(state, given.counts, effects)
+    if held.rules >= FLOORS_FROM:
+        _keep_history(state, with_counts(state.get(HISTORY), given.counts))
     clock = add_counts(state, clock, given.counts, settings.zone, effects)
     clock = add_panel(state, clock, given.panel, effects)
     if given.complete_to_ms is not None:
@@ -169,6 +176,11 @@ def _parsed(text: str) -> DomainSettings:
 def _named(key: str) -> tuple[str, str]:
     name, _, by = key.partition("|")
     return name, by
+
+
+def _keep_history(state: Partition, history: History | None) -> None:
+    if history is not None and history is not state.get(HISTORY):
+        state.put(HISTORY, history, 0)
 
 
 def _add_stocks(state: Partition, counts: Iterable[Count], effects: InsightEffects) -> None:

@@ -9,12 +9,13 @@ import msgspec
 from schemas.insights import Anomaly
 from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
-from streams.insights.work import Piece, Sample, Starting, Ticking
+from streams.insights.history import History
+from streams.insights.work import Work
 from streams.profiles.scores import CutsModel
 
-VERSION = 4
-_BEFORE_RULES = 3
-"""Written until the rules rise, so that release 0.1 still reads it."""
+VERSION = 5
+_OF_RULES_2, _BEFORE_RULES = 4, 3
+"""Written until the rules rise, so that earlier releases still read it."""
 
 SETTINGS = b"settings"
 CLOCK = b"clock"
@@ -216,10 +217,8 @@ Value: TypeAlias = (
     | Fires
     | Inputs
     | Stepped
-    | Starting
-    | Ticking
-    | Piece
-    | Sample
+    | Work
+    | History
 )
 
 
@@ -248,11 +247,11 @@ class InsightCodec:
         if isinstance(value, Settings):
             if value.rules == 1:
                 return frame(_BEFORE_RULES, 0, encode(("settings", value.text)))
-            return frame(VERSION, 0, encode(value))
-        if isinstance(value, Starting | Ticking | Piece | Sample):
-            return frame(VERSION, 0, encode(value))
+            return frame(_OF_RULES_2, 0, encode(value))
+        if isinstance(value, Work | History):
+            return frame(VERSION if isinstance(value, History) else _OF_RULES_2, 0, encode(value))
         wide = _widened(value)
-        return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(VERSION, 0, encode(wide))
+        return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(_OF_RULES_2, 0, encode(wide))
 
     def decode(self, key: bytes, value: bytes) -> Value:
         """Undo `encode`.

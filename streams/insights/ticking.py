@@ -20,6 +20,7 @@ from schemas.limits import DISTANCES_MAX, MODEL_BYTES_MAX, PIECE_ROWS_MAX
 from schemas.units import HOUR_MS, WEEK_MS
 from streams.insights.cuts import alike, cuts_of
 from streams.insights.days import iso_date, slot_hour_ms
+from streams.insights.history import HISTORY, History
 from streams.insights.state import CLUSTERS, CUTS, STOCKS, WARMUP, Clusters, Cuts, slot_key
 from streams.insights.work import SAMPLE, WORK, Measured, Piece, Sample, Ticking, piece_key
 from streams.profiles.features import CLUSTERS_KIND, FEATURES, FEATURES_VERSION, ClusterModel
@@ -217,11 +218,13 @@ def _publish(state: Partition, work: Ticking, cuts: Measured, effects: InsightEf
     for published in both:
         if published.model is not None:
             _announce(published, published.model, work.time_ms, effects)
+    history: History | None = state.get(HISTORY)
     effects.broadcast.append(
         ModelTick(
             time_ms=work.time_ms,
             models=tuple(published.ticked for published in both),
             panel_share_ppm=work.share_ppm,
+            first_event_ms=0 if history is None else history.first_ms,
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import TypeAlias
 
 import msgspec
 
@@ -92,3 +93,7 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, tag="sample"):
     """The features of the challenger's rows, float64 of shape (rows, 5)."""
 
     vectors: bytes
+
+
+Work: TypeAlias = Starting | Ticking | Piece | Sample
+"""All that is stored of it."""

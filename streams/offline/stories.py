@@ -84,6 +84,8 @@ class Story(Part):
 
     story: str
     """What the story shows, in one sentence."""
+    shop_since: Time | None = None
+    """When the shop's history begins, in its time zone. Without it, long before the story."""
     given: tuple[Given, ...] = Field(min_length=1)
     """What customers do."""
     expect: tuple[Expected, ...]
@@ -153,9 +155,11 @@ def play(file: Path | Traversable, folder: Path | Traversable) -> list[Played]:
 
 
 def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator[str]:
-    shop = _Shop(settings)
     zone = settings.zone
-    for touchpoint in sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms):
+    given = sorted(touchpoints(story, zone, where), key=lambda one: one.time_ms)
+    since_ms = given[0].time_ms - _LASTS_MS if story.shop_since is None else _ms(story.shop_since, zone)
+    shop = _Shop(settings, since_ms)
+    for touchpoint in given:
         shop.pass_time(touchpoint.time_ms)
         shop.send(touchpoint)
     shop.pass_time(shop.now_ms + _LASTS_MS)
@@ -193,6 +197,10 @@ def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def _ms(time: datetime, zone: ZoneInfo) -> int:
+    return round(time.replace(tzinfo=zone).timestamp() * 1000)
+
+
 def _local(time_ms: int, zone: ZoneInfo) -> str:
     return str(datetime.fromtimestamp(time_ms / 1000, zone).replace(tzinfo=None))
 
@@ -210,7 +218,7 @@ def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchp
     """Return the touchpoint, by the user 1 unless it says otherwise, with an id of its own."""
     fields = given.model_extra or {}
     who = {} if fields.keys() & {"user_id", "anonymous_id", "email_hash"} else {"user_id": "1"}
-    time_ms = round(given.at.replace(tzinfo=zone).timestamp() * 1000)
+    time_ms = _ms(given.at, zone)
     own = {"event_id": f"given-{number}", "type": given.type, "time_ms": time_ms}
     try:
         touchpoint = msgspec.convert({**who, **fields, **own}, Touchpoint)
@@ -242,13 +250,14 @@ def _unknown(given: Any, taken: Any, path: str = "") -> str | None:  # noqa: ANN
 class _Shop:
     """One journal partition in memory, and the messages and decisions that it made."""
 
-    def __init__(self, settings: DomainSettings) -> None:
+    def __init__(self, settings: DomainSettings, since_ms: int) -> None:
         self._partition = Partition(settings)
         self.now_ms = 0
         self.triggers: list[Trigger] = []
         self.decisions: list[Decision] = []
         self.refused: list[Refused] = []
         self._take(self._partition.configure())
+        self._take(self._partition.begin(since_ms))
 
     def send(self, touchpoint: Touchpoint) -> None:
         if key_of(touchpoint) is not None:

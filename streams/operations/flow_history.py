@@ -37,6 +37,7 @@ _HAPPENED = {
     "deferred": "{} waits",
     "exited": "left before {}",
     "too_old": "did not enter",
+    "cold": "did not enter",
     "revoked": "{} was withdrawn",
 }
 

@@ -17,7 +17,7 @@ class Moment:
     A plain class, for the compiled wheel: an attribute of it costs 30 instructions there, one of a Struct 199.
     """
 
-    __slots__ = ("cause", "customer", "effects", "now_ms", "rules", "settings")
+    __slots__ = ("cause", "customer", "effects", "first_event_ms", "now_ms", "rules", "settings")
 
     def __init__(self, customer: str, now_ms: int, cause: str, settings: DomainSettings, effects: Effects) -> None:
         self.customer: Final = customer
@@ -28,3 +28,5 @@ class Moment:
         self.effects: Final = effects
         self.rules: int = RULES
         """Number of the rules that hold: the partition's where it is known, else the newest."""
+        self.first_event_ms: int = 0
+        """Where the shop's history begins, by event time; 0: unknown."""

@@ -20,6 +20,9 @@ _GRID = {
     (1, 1): "Lost",
 }
 GRID_SEGMENTS = tuple(dict.fromkeys(_GRID.values()))
+_RECENT_R = 4
+ABSENT_SEGMENTS = frozenset(GRID_SEGMENTS) - {segment for (r, _), segment in _GRID.items() if r >= _RECENT_R}
+"""Segments of which nobody is among the two fifths who ordered last."""
 _TOP, _HIGH, _LOW = 5, 4, 2
 
 

@@ -15,6 +15,7 @@ from schemas.outputs import DeadLetter, ProfileView
 from schemas.wire import encode
 from streams.__main__ import app
 from streams.flows.language.files import library_documents
+from streams.insights.history import HISTORY
 from streams.insights.state import CLOCK, SETTINGS, InsightCodec
 from streams.kafka.journal import COPIED
 from streams.kafka.partitioner import partition_of
@@ -96,6 +97,7 @@ def test_a_journal_folded_in_more_partitions_gives_the_same_profiles_and_effects
     assert before.values["triggers"]
     assert before.values["models"]
     assert insights(new) == insights(place)
+    assert insights(new)[HISTORY].first_ms
     assert [list(new.messages(topic)) for topic in ("kpis", "anomalies", "models")] == [[], [], []], "told again"
     assert differing(before, after, (*ORDERED, "profiles")) == {}
     assert (after.counts, after.panel, after.journalled) == (before.counts, before.panel, before.journalled)

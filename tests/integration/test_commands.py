@@ -241,3 +241,11 @@ def test_flows_that_would_fight_are_published_on_request_only(run: Run, tmp_path
     told = run("flows", "list", *prefix).stdout
     assert f"rival v{load_flow(file).version}: live since 20" in told
     assert "; relies on order_completed, product_added\n" in told
+
+
+def test_a_flow_about_absence_is_listed_with_the_history_that_it_needs(run: Run) -> None:
+    prefix = ("--prefix", f"flows-{uuid4().hex[:8]}")
+    assert run("topics", "create", *prefix).exit_code == 0
+    assert run("flows", "publish", str(LIBRARY / "win_back.yaml"), *prefix).exit_code == 0
+    (line,) = [each for each in run("flows", "list", *prefix).stdout.splitlines() if each.startswith("win_back")]
+    assert line.endswith("; relies on order_completed; needs a shop with a history of 180d")

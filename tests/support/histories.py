@@ -8,13 +8,17 @@ from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Consent, Product
 from streams.flows.language.flow_set import compile_flows
 from tests.support.flow_sets import CUTS, ZONE
-from tests.support.world import World, a_refund, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.touchpoint import Touchpoint
     from streams.flows.language.flow import Flow
+
+
+LONG_MS = 1_000 * DAY_MS
+"""Of history, so that flows about absence decide."""
 
 
 class Thing(NamedTuple):
@@ -52,6 +56,7 @@ class Shop:
     def __init__(self, documents: Sequence[dict[str, Any]], **settings: Any) -> None:
         self.flows: dict[str, Flow] = compile_flows(documents).flows
         self.world = World(flows=documents, cuts_fixed=CUTS, **settings)
+        self.world.begin(START_MS - LONG_MS)
 
     @property
     def customers(self) -> list[str]:

@@ -135,6 +135,11 @@ PARTITION_BY_VERSION_3 = bytes.fromhex(
     "6572732d3100c4015bce0007a120079206040208"
 )
 
+PARTITION_BY_VERSION_4 = bytes.fromhex(
+    "0400000000000000009b9205ffc3a27b7d9193a463757473a6637574732d31c4027b7d9194a8636c757374657273aa636c75737465"
+    "72732d3100c4015bce0007a12007920604030809"
+)
+
 TOUCHPOINT_OF_0_1 = bytes.fromhex(
     "c3015a604c249265f16906652d31001e6f726465725f636f6d706c6574656480a0d5edee6602023700000000000002066f2d310645"
     "5552d0410000000000000000"
@@ -232,6 +237,7 @@ def a_full_partition() -> PartitionState:
         panel_share_ppm=500_000,
         tick_ms=7,
         collected=(6, 4),
-        rules=2,
+        rules=3,
         waking_ms=8,
+        first_event_ms=9,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from schemas.journal import RULES
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.fold.attempt import RAISED, Refused
 from streams.fold.memory import Partition
@@ -33,7 +34,7 @@ DAY_MS = 86_400_000
 class World:
     """One journal partition and its outputs."""
 
-    def __init__(self, settings: DomainSettings | None = None, **given: Any) -> None:
+    def __init__(self, settings: DomainSettings | None = None, rules: int = RULES, **given: Any) -> None:
         given = {
             "clock": "marks",
             "touchpoint_partitions": 1,
@@ -48,7 +49,7 @@ class World:
         self.counts: Counter[tuple[str, int, str]] = Counter()
         self.panel: list[PanelRow] = []
         self.position = 0
-        self._take(self.partition.configure())
+        self._take(self.partition.configure(rules))
 
     @property
     def fold(self) -> Fold:
@@ -78,6 +79,10 @@ class World:
     def pass_time(self, until_ms: int) -> None:
         """Announces to the partition that time has come to until_ms."""
         self._take(self.partition.pass_time(until_ms))
+
+    def begin(self, first_event_ms: int) -> None:
+        """A tick says where the shop's history begins."""
+        self._take(self.partition.begin(first_event_ms))
 
     def commit(self) -> None:
         """As after a cycle: what is pending goes to the store."""

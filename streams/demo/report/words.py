@@ -15,6 +15,7 @@ OUTCOMES = {
     "exited": "no longer needed",
     "expired": "too late to send",
     "too_old": "event too old",
+    "cold": "shop too young",
     "paused": "flow paused",
     "shadow": "test version",
     "outranked": "another message came first",

@@ -199,6 +199,13 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
             yield condition
 
 
+def required(condition: Condition | None) -> list[Condition]:
+    """Return the parts of a condition that must hold in any case."""
+    if isinstance(condition, All):
+        return [part for each in condition.all for part in required(each)]
+    return [] if condition is None else [condition]
+
+
 def check_of_profile(condition: Condition | None) -> Condition | None:
     """Return a condition for use without an event; ValueError if it needs one, as only the profile is known."""
     for leaf in leaves(condition) if condition is not None else ():

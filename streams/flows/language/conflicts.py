@@ -6,9 +6,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from schemas.units import DAY_MS, HOUR_MS
-from streams.flows.language.conditions import All, NumberIs, TextIs
+from streams.flows.language.conditions import NumberIs, TextIs, required
 from streams.flows.language.durations import duration_text
+from streams.flows.language.fields import LAST_ORDER
 from streams.flows.language.steps import TriggerStep, WaitForDateStep, WaitStep, WaitUntilStep, next_names
+from streams.profiles.segments import ABSENT_SEGMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from streams.flows.language.events import Channel, EventType
     from streams.flows.language.flow import Flow
 
-Kind = Literal["same_audience", "within_a_day", "opposed_exits", "cycle", "always_capped", "quiet_wait", "no_cap"]
+Kind = Literal[
+    "same_audience", "within_a_day", "opposed_exits", "cycle", "always_capped", "quiet_wait", "no_cap", "no_floor"
+]
 
 _ANSWERS: dict[Channel, frozenset[EventType]] = {
     "email": frozenset({"email_delivered", "email_opened", "email_clicked", "email_bounced", "email_unsubscribed"}),
@@ -48,6 +52,13 @@ def conflicts(flows: Sequence[Flow]) -> list[Conflict]:
 
 
 def _in_itself(flow: Flow) -> Iterator[Conflict]:
+    absent = [name for name in flow.entry.segment or () if name in ABSENT_SEGMENTS]
+    if absent and not flow.entry.floor_ms:
+        reason = (
+            f"the segment {absent[0]} says who is away longer than most, which may be days: let the entry's condition "
+            f"ask for {LAST_ORDER} of at_least some days"
+        )
+        yield Conflict("no_floor", (flow.id,), reason)
     if not flow.is_promotional:
         if "caps" in flow.model_fields_set:
             yield Conflict("no_cap", (flow.id,), "it is transactional, so its caps have no effect")
@@ -102,14 +113,7 @@ def _common_entry(one: Flow, other: Flow) -> str | None:
 
 def _are_apart(one: Condition | None, other: Condition | None) -> bool:
     """Return whether certainly no customer can meet both conditions."""
-    return any(_excludes(a, b) for a in _required(one) for b in _required(other))
-
-
-def _required(condition: Condition | None) -> list[Condition]:
-    """Return the conditions that must hold in any case."""
-    if isinstance(condition, All):
-        return [leaf for part in condition.all for leaf in _required(part)]
-    return [] if condition is None else [condition]
+    return any(_excludes(a, b) for a in required(one) for b in required(other))
 
 
 def _excludes(one: Condition, other: Condition) -> bool:
@@ -178,7 +182,7 @@ def _leads_to(flow: Flow, other: Flow) -> bool:
     event = other.entry.event
     if event is None or not any(event in _ANSWERS[channel] for channel in flow.ordered_channels):
         return False
-    named = [leaf for leaf in _required(other.entry.condition) if isinstance(leaf, TextIs) and leaf.field == _FLOW_ID]
+    named = [leaf for leaf in required(other.entry.condition) if isinstance(leaf, TextIs) and leaf.field == _FLOW_ID]
     return all(flow.id in leaf.one_of for leaf in named)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import Field, model_validator
 
-from streams.flows.language.conditions import Condition, Part, check_of_profile
+from streams.flows.language.conditions import AgeIs, Condition, Part, check_of_profile, required
 from streams.flows.language.durations import Duration, duration_text
 from streams.flows.language.events import EventType
-from streams.flows.language.fields import SEGMENTS, DateField
+from streams.flows.language.fields import LAST_ORDER, SEGMENTS, DateField
 from streams.flows.language.steps import check_date
 
 
@@ -25,7 +27,8 @@ class Entry(Part):
     after_ms: Duration = Field(default=0, alias="after")
     """Only with date: enter this long after it. first_order and last_order need it."""
     condition: Condition | None = None
-    """Enter only if this holds. Only an entry by an event may ask about the event."""
+    """Enter only if this holds. Only an entry by an event may ask about the event.
+    With at_least of last_order_age, customers who are in the segment before that enter when the time is reached."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Entry:
@@ -41,6 +44,12 @@ class Entry(Part):
         if self.event is None:
             check_of_profile(self.condition)
         return self
+
+    @cached_property
+    def floor_ms(self) -> int:
+        """Return how long ago the last order must be for an entry by a segment; 0: any time."""
+        ages = [one for one in required(self.condition) if isinstance(one, AgeIs) and one.field == LAST_ORDER]
+        return 0 if self.segment is None else max([age.at_least_ms or 0 for age in ages], default=0)
 
     @property
     def shift_ms(self) -> int:

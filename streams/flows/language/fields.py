@@ -41,6 +41,8 @@ STAGES = ("prospect", "first_time", "active", "at_risk", "lapsed", "reactivated"
 
 
 VIEWS: CountField = "views"
+LAST_ORDER: AgeField = "last_order_age"
+"""Since the last order that counts."""
 _ALL_TIME_MS = 1 << 62
 
 
@@ -87,7 +89,7 @@ AGES: dict[AgeField, Callable[[Profile], int | None]] = {
     "first_order_age": first_order_ms,
     "first_seen_age": lambda profile: profile.first_ms or None,
     "last_message_age": lambda profile: profile.messages[-1].time_ms if profile.messages else None,
-    "last_order_age": last_order_ms,
+    LAST_ORDER: last_order_ms,
 }
 """The time from which the age counts; None: it never happened."""
 

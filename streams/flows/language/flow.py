@@ -60,12 +60,15 @@ class Goal(Part):
 
 
 class Needs(Part):
-    """Conditions that must hold before each message. If it does not hold, the customer leaves the flow."""
+    """Conditions that must hold before each message. If one does not hold, the customer leaves the flow."""
 
     cart: Literal["not_empty"] | None = None
     """Send only while the cart holds a product."""
     condition: Annotated[Condition, AfterValidator(check_of_profile)] | None = None
     """Send only while this condition on the profile holds."""
+    history_ms: Duration = Field(default=0, alias="history")
+    """Send only if the shop's first event is at least this long ago; in a younger shop the outcome is cold.
+    If an entry by a segment asks for last_order_age, the shop must always be as old as that."""
 
 
 class RollingCap(Part):
@@ -240,6 +243,11 @@ class Flow(Part):
         if wait_ms:
             return f"{duration_text(wait_ms)} after {words}"
         return f"right after {words}" if self.entry.date is None else words
+
+    @property
+    def history_ms(self) -> int:
+        """Return how long ago the shop's first event must be; 0: any time."""
+        return max(self.needs.history_ms, self.entry.floor_ms)
 
     @property
     def checks_goal(self) -> bool:

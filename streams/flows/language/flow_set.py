@@ -49,6 +49,10 @@ class CompiledFlow(NamedTuple):
     entry: Holds | None
     needs: Holds | None
     """Checked at each message."""
+    floor_ms: int
+    """Of an entry by a segment: how long ago the last order must be."""
+    history_ms: int
+    """How long ago the shop's first event must be."""
     first: str
     opening: frozenset[str]
     """Steps before the first message: another entry takes the customer back to the first step."""
@@ -118,7 +122,7 @@ class FlowSet(NamedTuple):
     segments: dict[str, tuple[CompiledFlow, ...]]
     """By segment: the flows that it may start, by id."""
     dates: tuple[CompiledFlow, ...]
-    """Flows that a date starts, by id."""
+    """Flows that a date starts, or a segment from a floor on, by id."""
     order: dict[str, str]
     """Ranks of timers due at the same time, by name: transactional flows first, then by priority, then by id."""
     compares_prices: bool
@@ -177,7 +181,7 @@ def compile_flows(
     compares_prices = any(leaf.field == PRICE_DROP for leaf in asked)
     categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
     older = {id(plan) for each in versions.values() for plan in each.older}
-    dates = tuple([plan for plan in listening if plan.flow.entry.date is not None and id(plan) not in older])
+    dates = tuple([plan for plan in listening if (plan.flow.entry.date or plan.floor_ms) and id(plan) not in older])
     return FlowSet(
         ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, relied_on, categories
     )
@@ -254,6 +258,8 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
         flow.products == "entry",
         None if entry is None else compile_condition(entry),
         None if needs is None else compile_condition(needs),
+        flow.entry.floor_ms,
+        flow.history_ms,
         steps[0].name,
         _opening(steps[0].name, places),
         places,

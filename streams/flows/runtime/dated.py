@@ -1,4 +1,8 @@
-"""Entry by a date: a timer is set to the time that the profile gives, and moves with it."""
+"""Entry by a date, or by a segment from a floor on: a timer is at the time that the profile gives, and moves with it.
+
+A segment starts a flow with a floor only when the customer is away for that long. Who is in the segment before that
+would not move into it again, so a timer is at the floor.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import FLOORS_FROM
 from schemas.limits import ENTRY_TIMERS_MAX
 from streams.flows.language.fields import DATES
-from streams.flows.runtime.entering import entered_by_date
+from streams.flows.runtime.entering import entered_by_date, entered_by_segment
+from streams.profiles.orders import last_order_ms
+from streams.profiles.rfm import segment_of
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import CompiledFlow, FlowSet
@@ -22,14 +29,20 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
     """Return the profile with a timer for each entry by a date that is to come; the same object if none changes."""
     before = profile.entry_timers
     timers = []
+    last_ms = last_order_ms(profile) if at.rules >= FLOORS_FROM else None
     for plan in flow_set.dates:
-        due_ms = _entry_ms(profile, plan)
-        if due_ms is None or not flow_set.may_enter(plan, at.customer):
+        due_ms = None if plan.floor_ms else _date_ms(profile, plan)
+        if plan.floor_ms and last_ms is not None:
+            due_ms = last_ms + plan.floor_ms
+        if due_ms is None or (plan.is_shared and not flow_set.may_enter(plan, at.customer)):
             continue
         timer = plan.key, due_ms
         # several may be due at once and fire one after the other, so a timer that is already due stays
         if due_ms > at.now_ms or timer in before:
             timers.append(timer)
+        elif plan.floor_ms:
+            # the customer is past the floor and waits for the shop's history
+            timers += [each for each in before if each[0] == plan.key]
     kept = tuple(timers) if at.rules == 1 else tuple(timers[:ENTRY_TIMERS_MAX])
     return profile if kept == before else _replace(profile, entry_timers=kept)
 
@@ -43,14 +56,21 @@ def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Mome
     remaining = tuple([timer for timer in profile.entry_timers if timer[0] != key])
     profile = with_entry_timers(_replace(profile, entry_timers=remaining), flow_set, at)
     for plan in flow_set.dates:
-        if plan.key != key or _entry_ms(profile, plan) != due_ms or not flow_set.may_enter(plan, at.customer):
+        if plan.key != key or not flow_set.may_enter(plan, at.customer):
             continue
-        if plan.entry is None or plan.entry(profile, None, at.now_ms):
+        if plan.entry is not None and not plan.entry(profile, None, at.now_ms):
+            continue
+        if plan.floor_ms:
+            segment = segment_of(profile.score)
+            if segment in (plan.flow.entry.segment or ()) and at.rules >= FLOORS_FROM:
+                profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
+        elif _date_ms(profile, plan) == due_ms:
             profile = entered_by_date(profile, plan, due_ms, at, is_old=is_old)
     return profile
 
 
-def _entry_ms(profile: Profile, plan: CompiledFlow) -> int | None:
+def _date_ms(profile: Profile, plan: CompiledFlow) -> int | None:
+    """Return when the date of a flow lets the customer in; None: it has no date, or the profile does not."""
     entry = plan.flow.entry
     date_ms = None if entry.date is None else DATES[entry.date](profile)
     return None if date_ms is None else date_ms + entry.shift_ms

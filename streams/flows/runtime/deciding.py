@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.journal import FLOORS_FROM
 from schemas.limits import INT_MAX, LONG_MAX
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
@@ -14,6 +15,7 @@ from streams.flows.language.flow import NEVER_MS
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.runtime.consent import allowed
+from streams.flows.runtime.history import too_young
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.runtime.receipts import Verdict
 from streams.profiles.effects import derived_id
@@ -36,7 +38,7 @@ HELD_MS_MAX = HOUR_MS // 4
 
 
 def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
-    """Decide by needs, period, pause, expiry, consent, arm, quiet hours, suppression, rank and caps, in this order."""
+    """Decide by these in turn: needs, history, period, pause, expiry, consent, arm, quiet, suppression, rank, caps."""
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
@@ -44,6 +46,9 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
         return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
+    young = too_young(plan, at) if plan.history_ms else None
+    if young is not None:
+        return Verdict("exited", young, evidence)
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return Verdict("exited", "The flow's period of validity is over, so the customer left it.", evidence)
     if plan.is_paused:
@@ -61,7 +66,7 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return Verdict("held_out", reason, evidence)
     if flow.is_promotional:
         return _promotional(candidate, channel, evidence, flow_set, at)
-    return Verdict("sent", _why_sent(run, plan, cart), evidence, channel)
+    return Verdict("sent", _why_sent(run, plan, cart, at), evidence, channel)
 
 
 def expires_ms(run: Run, flow: Flow) -> int:
@@ -118,7 +123,7 @@ def _promotional(  # noqa: PLR0911 - as decide
         return _outranked(run, flow, winner.flow_id, until_ms, evidence)
     if reached is not None:
         return Verdict("capped", reached, evidence)
-    return Verdict("sent", _why_sent(run, plan, profile.cart), evidence, channel, until_ms=goes_ms)
+    return Verdict("sent", _why_sent(run, plan, profile.cart, at), evidence, channel, until_ms=goes_ms)
 
 
 def _goes_ms(candidate: Candidate, zone: ZoneInfo, at: Moment) -> int:
@@ -212,8 +217,10 @@ def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> st
     return None
 
 
-def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None) -> str:
+def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None, at: Moment) -> str:
     due = plan.flow.first_due if run.step == plan.first else f"at the step {run.step}"
+    if plan.floor_ms and at.rules >= FLOORS_FROM:
+        due += f", {duration_text(plan.floor_ms)} or more after the last order"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
     return f"The message was due {due}, and nothing had ended the flow{end}"
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import FLOORS_FROM
 from streams.flows.language.assignment import arm_of
+from streams.flows.language.durations import duration_text
+from streams.flows.runtime.history import too_young, with_later_entry
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import has_room, too_many_reason
 from streams.profiles.bounds import bounded_products
@@ -53,7 +56,10 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
 
 def entered_by_segment(profile: Profile, plan: CompiledFlow, segment: str, at: Moment, *, is_old: bool) -> Profile:
     """Do as `entered_by_event`, at the customer's own clock."""
-    entry = _Entry(f"The segment {segment}", f"segment {segment}", at.cause, at.now_ms, is_old, ())
+    words = f"The segment {segment}"
+    if plan.floor_ms and at.rules >= FLOORS_FROM:
+        words += f" and {duration_text(plan.floor_ms)} without an order"
+    entry = _Entry(words, f"segment {segment}", at.cause, at.now_ms, is_old, ())
     return _entered(profile, plan, entry, at)
 
 
@@ -84,14 +90,15 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
             return _replace(profile, runs=tuple([restarted if run is running else run for run in runs]))
         if not flow.begins_anew or running.step in plan.opening:
             return profile
-    if flow.valid is not None and not flow.valid.holds(at.now_ms):
-        return profile
-    if plan.reentry_ms and _is_too_soon(profile, plan, time_ms):
+    if not _may_enter(profile, plan, time_ms, at):
         return profile
     run = _run(plan, entry, due_ms, at)
     evidence = {"event": entry.evidence, "event_time_ms": str(time_ms)}
+    young = too_young(plan, at) if plan.history_ms else None
     if entry.is_old:
         verdict = Verdict("too_old", f"{entry.words} came in too late to start the flow.", evidence)
+    elif young is not None:
+        verdict, profile = Verdict("cold", young, evidence), with_later_entry(profile, plan, at)
     else:
         if running is not None:
             ended = Verdict("exited", f"{entry.words} started the flow again for this customer.", evidence)
@@ -142,12 +149,15 @@ def last_entry_ms(run: Run, plan: CompiledFlow) -> int:
     return run.due_ms - plan.wait_ms if plan.restarts else run.entered_ms
 
 
-def _is_too_soon(profile: Profile, plan: CompiledFlow, time_ms: int) -> bool:
-    after_ms = time_ms - plan.reentry_ms
-    for last in profile.entries:  # noqa: SIM110 - any() would make a generator for each entry
+def _may_enter(profile: Profile, plan: CompiledFlow, time_ms: int, at: Moment) -> bool:
+    """Return whether the flow is valid now, and its last entry is long enough ago."""
+    valid, after_ms = plan.flow.valid, time_ms - plan.reentry_ms
+    if valid is not None and not valid.holds(at.now_ms):
+        return False
+    for last in profile.entries if plan.reentry_ms else ():
         if last.flow_id == plan.key and last.time_ms > after_ms:
-            return True
-    return False
+            return False
+    return True
 
 
 def _with_entry(entries: tuple[Entered, ...], flow_id: str, time_ms: int) -> tuple[Entered, ...]:

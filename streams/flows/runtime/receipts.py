@@ -24,6 +24,7 @@ Outcome = Literal[
     "exited",
     "expired",
     "too_old",
+    "cold",
     "paused",
     "shadow",
     "outranked",
@@ -33,7 +34,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OPEN: Final = "decisions_open"
 """Fact: candidates without a final decision."""
 _NOT_FINAL = {"entered", "deferred", "revoked"}
-_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "revoked": 0}
+_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "cold": 0, "revoked": 0}
 
 
 class Verdict(NamedTuple):
@@ -52,7 +53,7 @@ class Verdict(NamedTuple):
 
 
 def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
-    """Emit the decision about a run; candidates = final + open, where too_old opens and closes one at once.
+    """Emit the decision about a run; candidates = final + open, where too_old and cold open and close one at once.
 
     A revoked message has had its outcome, so it counts for neither.
     """

@@ -44,3 +44,22 @@ def test_the_files_to_copy_are_listed() -> None:
     said = CliRunner().invoke(app, ["flows", "files"]).output
     for file in flow_files(LIBRARY):
         assert str(file) in said
+
+
+def test_a_flow_about_absence_is_listed_with_its_floor_and_the_history_that_it_needs() -> None:
+    lines = CliRunner().invoke(app, ["flows", "files"]).output.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("win_back v")]
+    assert lines[at + 1 : at + 3] == [
+        "  starts at Hibernating, Lost, 90d or more after the last order",
+        "  needs a shop with a history of 180d",
+    ]
+
+
+def test_lint_names_the_segment_of_a_flow_about_absence_without_a_floor(tmp_path: Path) -> None:
+    absent = flow("a") | {"entry": {"segment": ["New", "Lost"]}}
+    said = CliRunner().invoke(app, ["flows", "lint", str(written(tmp_path, absent))])
+    assert said.exit_code == 1
+    assert said.output.splitlines()[0] == (
+        "a: the segment Lost says who is away longer than most, which may be days: let the entry's condition ask for "
+        "last_order_age of at_least some days (no_floor)"
+    )

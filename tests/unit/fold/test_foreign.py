@@ -22,7 +22,7 @@ from schemas.journal import (
     Unparked,
     Wake,
 )
-from schemas.limits import MODEL_BYTES_MAX, MODELS_BYTES_MAX
+from schemas.limits import LONG_MAX, MODEL_BYTES_MAX, MODELS_BYTES_MAX
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from state.codec import frame
@@ -89,6 +89,8 @@ FOREIGN: list[tuple[bytes | None, Any, str]] = [
     (None, chunk(body=b"x" * (MODEL_BYTES_MAX + 1)), "bad_model"),
     (None, ModelTick(START_MS, -1), "bad_model"),
     (None, ModelTick(START_MS, 1_000_001), "bad_model"),
+    (None, ModelTick(START_MS, 1, first_event_ms=-1), "bad_model"),
+    (None, ModelTick(START_MS, 1, first_event_ms=LONG_MAX), "bad_model"),
     (b"", an_order(START_MS, user="1"), "bad_key"),
     (b"\x00partition", an_order(START_MS, user="1"), "bad_key"),
     (b"x:1", an_order(START_MS, user="1"), "bad_key"),

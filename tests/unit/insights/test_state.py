@@ -11,7 +11,8 @@ from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import NewerState, frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
-from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Stocks, Window
+from streams.insights.history import History
+from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Settings, Stocks, Value, Window
 from tests.support.insights import a_partition, a_row, at, facts, fold_all, fold_to_end, some_weeks
 
 
@@ -47,7 +48,7 @@ def test_a_fold_that_is_interrupted_anywhere_goes_on_alike() -> None:
 
 
 def test_state_of_a_newer_version_is_refused_in_words() -> None:
-    with pytest.raises(NewerState, match=r"b'clock' .* of version 5 .* up to 4"):
+    with pytest.raises(NewerState, match=r"b'clock' .* of version 6 .* up to 5"):
         InsightCodec().decode(CLOCK, frame(VERSION + 1, 0, b""))
 
 
@@ -70,5 +71,11 @@ def test_sums_of_any_size_come_back_exactly(value: int) -> None:
 
 def test_only_sums_that_an_earlier_release_cannot_read_are_stored_as_of_a_later_version() -> None:
     codec = InsightCodec()
-    assert codec.encode(b"", Window({"orders|": LONG_MAX}))[0] < VERSION
-    assert codec.encode(b"", Window({"orders|": LONG_MAX + 1}))[0] == VERSION
+    assert codec.encode(b"", Window({"orders|": LONG_MAX}))[0] == 3
+    assert codec.encode(b"", Window({"orders|": LONG_MAX + 1}))[0] == 4
+
+
+def test_only_what_the_newest_rules_store_is_of_the_newest_version() -> None:
+    codec = InsightCodec()
+    stored: list[Value] = [History(1), Settings("{}", 3), Settings("{}", 2), Settings("{}", 1), Clock()]
+    assert [codec.encode(b"", value)[0] for value in stored] == [VERSION, 4, 4, 3, 3]

@@ -9,6 +9,7 @@ import fastavro
 import pytest
 
 from schemas.wire import SINGLE_OBJECT
+from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.offline.backtest import Past, Trial, backtest
 from streams.offline.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
 from streams.offline.marks import Aside
@@ -68,6 +69,19 @@ def test_the_state_and_the_sums_are_those_of_a_fold_from_the_beginning(seed: int
     assert list(rest.state.items()) == list(whole.state.items())
     assert rest.sums == whole.sums
     assert rest.place == whole.place
+
+
+def test_a_checkpoint_keeps_where_the_shops_history_begins(seed: int, checkpoints: Checkpoints) -> None:
+    world = lived(seed, TEN)
+    world.begin(START_MS)
+    verified(world.topics(), checkpoints)
+    start = checkpoints.last(0)
+    assert start is not None
+    held = JournalCodec().decode(PARTITION_KEY, start.state.get(PARTITION_KEY) or b"")
+    assert isinstance(held, PartitionState)
+    assert held.first_event_ms == START_MS
+    happen(world, seed + 1, start_ms=START_MS + 200 * DAY_MS)
+    assert verified(world.topics(), checkpoints).holds
 
 
 @pytest.mark.parametrize("topic", ["triggers", "decisions", "credits", "segments", "profiles", "facts"])

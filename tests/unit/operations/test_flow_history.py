@@ -72,3 +72,16 @@ def test_a_customer_who_was_never_in_the_flow_has_no_history() -> None:
     world = a_world()
     world.send(an_add(START_MS))
     assert story(world, "welcome") == []
+
+
+def test_a_shop_that_is_too_young_is_said_with_its_age() -> None:
+    world = World(flows=[a_flow(needs={"history": "30d"})])
+    world.begin(START_MS - 3 * DAY_MS)
+    world.send(an_add(START_MS))
+    assert story(world) == [
+        (
+            "2026-01-01 00:00 UTC  v1 did not enter. The flow needs a history of 30d, but the shop's is 3d long, so no "
+            "message was sent."
+        ),
+        "Messages sent: 0; now they are not in this flow.",
+    ]

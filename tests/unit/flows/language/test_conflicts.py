@@ -35,10 +35,32 @@ def test_two_flows_entered_by_the_same_customers_are_told() -> None:
 
 def test_segments_are_shared_by_name() -> None:
     one, other = flow("a"), flow("b", wait={"for": "3d"})
-    one["entry"], other["entry"] = {"segment": ["Lost", "New"]}, {"segment": ["Lost"]}
+    one["entry"], other["entry"] = {"segment": ["Loyal", "New"]}, {"segment": ["Loyal"]}
     assert found(one, other) == [("same_audience", ("a", "b"))]
-    other["entry"] = {"segment": ["Loyal"]}
+    other["entry"] = {"segment": ["Champions"]}
     assert found(one, other) == []
+
+
+@pytest.mark.parametrize(
+    "segment", ["Need Attention", "About to Sleep", "At Risk", "Can't Lose", "Hibernating", "Lost"]
+)
+def test_a_flow_about_absence_without_a_number_of_days_is_told(segment: str) -> None:
+    one, days = flow("a"), {"field": "last_order_age", "at_least": "60d"}
+    one["entry"] = {"segment": ["New", segment]}
+    assert found(one) == [("no_floor", ("a",))]
+    one["needs"] = {"condition": days}
+    assert found(one) == [("no_floor", ("a",))]
+    one["entry"]["condition"] = {"any": [days, FEW]}
+    assert found(one) == [("no_floor", ("a",))]
+    for condition in (days, {"all": [FEW, days]}):
+        one["entry"]["condition"] = condition
+        assert found(one) == []
+
+
+def test_a_flow_about_those_who_ordered_lately_needs_no_number_of_days() -> None:
+    one = flow("a")
+    one["entry"] = {"segment": ["Champions", "Loyal", "Potential Loyalist", "New", "Promising", "none"]}
+    assert found(one) == []
 
 
 @pytest.mark.parametrize(
