@@ -91,10 +91,11 @@ PROFILE_BYTES_MAX: Final = 512_000
 The sum of what follows, where an integer takes 9 bytes at most, a text 3 more than its own and a structure 1 or 3:
 scalars 2,500; seen events 1,000 x 8 + 100; links 48,000; orders 500 x 37; months 480 x 28; adjustments 500 x 28; cart
 16,000; messages 200 x 84; entries 200 x 79; answers 92 x 19; consents 4 x 19; runs 32 x 1,300; pending messages 40,000;
-entry timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000. Together 262,000.
+entry timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000; the content of an order 1,100. Together
+263,000.
 Conversions 100 x (36 + 203), and as much again while their credit waits; touches 700 x 36; names and order ids
 36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written: 228,000.
-All together 490,000.
+All together 491,000.
 """
 LINKED_BYTES_MAX: Final = 48_000
 """Bytes of the keys that a profile is linked to: 1,000 keys with a UUID of an address, or 50 devices of 515 bytes."""
@@ -111,7 +112,7 @@ VIEWS_BYTES_MAX: Final = 12_000
 RUNS_MAX: Final = 32
 """Flows in which a customer is at once. A run has 67 + 34 + 515 + 62 bytes of texts and 60 of numbers."""
 RUN_PRODUCTS_BYTES_MAX: Final = 512
-"""Bytes of the articles that a run keeps to show: 10 of 30 bytes."""
+"""Bytes of the articles that a run, or the content of an order, keeps to show: 10 of 30 bytes."""
 PENDING_BYTES_MAX: Final = 40_000
 """Bytes of the messages that a profile may still take back: 20 of 2,000, or 2 that show a full cart."""
 ENTRY_TIMERS_MAX: Final = 100

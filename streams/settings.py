@@ -129,7 +129,7 @@ class DomainSettings(BaseModel):
     """How close together promotional messages to one customer must be due to compete, in milliseconds.
     The flow with the higher priority goes first. 0: they never compete."""
     unanswered_max: int = Field(0, ge=0)
-    """Stop promotional messages after this many in 30 days without an open, click or order. 0: no such limit."""
+    """Stop promotional messages after this many without an open, click or order, until one comes. 0: no such limit."""
     unengaged_per_week: int | None = Field(None, ge=0)
     """Weekly cap on promotional messages for customers who answered none in 90 days. Unset: no extra cap."""
     send_hour: int = Field(10, ge=0, le=23)

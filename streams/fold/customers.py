@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.flows.runtime.pending import released
+from schemas.journal import CONTENT_FROM
+from streams.flows.runtime.pending import released, without_paused
 from streams.fold.appending import NEVER_MS
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL
@@ -82,7 +83,23 @@ class Customers:
         profile: Profile = self._state.get(customer.encode()) or EMPTY
         if known.bounds_times and profile.clock_ms > self._latest_ms:
             profile = stepped_back(customer, profile, self._latest_ms)
-        return profile if profile.rules >= known.rules else self._raised(customer, profile, known, effects)
+        if profile.rules < known.rules:
+            profile = self._raised(customer, profile, known, effects)
+        if known.flows.has_paused and profile.pending and known.rules >= CONTENT_FROM:
+            profile = self._without_paused(customer, profile, known, effects)
+        return profile
+
+    def _without_paused(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
+        """Keep and return a profile without what paused flows have on the way.
+
+        As with a timer, that is as of when the customer was to be woken, however far time has gone on at once.
+        """
+        now_ms, wake_ms = known.watermark_ms or 0, profile.wake_ms
+        as_of_ms = max(profile.clock_ms, wake_ms if 0 < wake_ms <= now_ms else now_ms)
+        after = without_paused(profile, known.flows, FoldMoment(customer, as_of_ms, "paused", known, effects))
+        if after is not profile:
+            self._keep(customer, after, known)
+        return after
 
     def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
         """Keep and return a profile of earlier rules within the limits of those that hold."""
@@ -138,7 +155,7 @@ class Customers:
             self._state.delete(key)
             return
         profile = with_credit(customer, profile, known, effects)
-        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile)
+        due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile, now_ms)
         if known.rules == 1 and 0 < due_ms <= now_ms:
             raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)

@@ -48,6 +48,7 @@ def stepped_back(customer: str, profile: Profile, to_ms: int) -> Profile:
             pending=pending,
             expires_ms=min(profile.expires_ms, to_ms + GUEST_KEPT_MS),
             uncredited_ms=min(profile.uncredited_ms, to_ms),
+            unanswered=(profile.unanswered[0], min(profile.unanswered[1], to_ms)),
         )
     )
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import SetAside
+from schemas.journal import CONTENT_FROM, SetAside
 from schemas.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
 from streams.flows.runtime.dated import on_date
+from streams.flows.runtime.pending import next_look_ms
 from streams.flows.runtime.runner import on_due as flow_due
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL, CREDIT, is_credit_due
@@ -94,22 +95,27 @@ def next_due_ms(profile: Profile) -> int:
     return due_ms
 
 
-def next_wake_ms(profile: Profile) -> int:
-    """Return at which watermark to wake the customer: for a timer, a held message or unwritten credit; 0: never."""
+def next_wake_ms(profile: Profile, after_ms: int) -> int:
+    """Return at which watermark to wake the customer: for a timer, a message or unwritten credit; 0: never.
+
+    A message that is out is looked at again and again until it goes, the next time after `after_ms`.
+    """
     due_ms = next_due_ms(profile)
     if profile.uncredited and is_credit_due(profile) and (profile.uncredited_ms < due_ms or not due_ms):
         due_ms = profile.uncredited_ms
-    for message in profile.pending:
-        if message.is_held:
-            decided_ms = message.trigger.decided_ms
-            if (decided_ms < due_ms or not due_ms) and ALL not in profile.parked:
-                due_ms = decided_ms
+    if profile.pending and ALL not in profile.parked:
+        for message in profile.pending:
+            message_ms = message.trigger.decided_ms
+            if not message.is_held:
+                message_ms = next_look_ms(message, after_ms) if profile.rules >= CONTENT_FROM else 0
+            if message_ms and (message_ms < due_ms or not due_ms):
+                due_ms = message_ms
     return due_ms
 
 
 def indexed(profile: Profile) -> Profile:
     """Update wake_ms: move it earlier, or later if that time has passed."""
-    due_ms = next_wake_ms(profile)
+    due_ms = next_wake_ms(profile, profile.clock_ms)
     wake_ms = profile.wake_ms
     if due_ms == wake_ms or (wake_ms and wake_ms < due_ms and wake_ms > profile.clock_ms):
         return profile

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import AddressConsent
+from schemas.journal import CONTENT_FROM, AddressConsent
 from streams.attribution.ledger import converted, refunded, retouched
 from streams.attribution.slices import with_late_touch, with_refund
 from streams.attribution.slices import with_order as with_credited_order
@@ -26,6 +26,7 @@ from streams.profiles.bounds import (
     bounded_touches,
     bounded_views,
 )
+from streams.profiles.contents import with_order_content
 from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.hours import with_hour
 from streams.profiles.keys import ADDRESS, is_address
@@ -166,6 +167,8 @@ def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
         profile = _replace(profile, cart=None)
     reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
+    if at.rules >= CONTENT_FROM and at.known.flows.shows_orders:
+        profile = with_order_content(profile, event, id_hash)
     if at.rules > 1:
         months = bounded_months(profile.months)
         if months is not profile.months:

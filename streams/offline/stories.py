@@ -77,6 +77,10 @@ class Expected(Part):
     """The customer's key, such as u:1."""
     products: tuple[str, ...] | None = None
     """The skus of the products in it, in order."""
+    order: str | None = None
+    """The id of the order in it."""
+    offer: str | None = None
+    """The offer in it."""
 
 
 class Story(Part):
@@ -187,6 +191,7 @@ def _receipts(decisions: Iterable[Decision], zone: ZoneInfo) -> Iterator[str]:
 
 
 def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
+    about = {"order": trigger.facts.get("order_id"), "offer": trigger.facts.get("offer")}
     return {
         "at": _local(trigger.due_ms, zone),
         "flow": trigger.flow_id,
@@ -194,6 +199,7 @@ def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
         "channel": trigger.channel,
         "customer": trigger.customer,
         "products": tuple(item.sku for item in trigger.products),
+        **{name: value for name, value in about.items() if value is not None},
     }
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from streams.flows.language.contents import parse_file
 from streams.flows.language.documents import DocumentError, listed, parse_json, parse_yaml, read_text, shown
 from streams.flows.language.files import files_of, library_documents, read_document
 from streams.flows.language.flow_set import compile_flows
-from streams.flows.language.mistakes import FlowError, parse_flow
+from streams.flows.language.mistakes import FlowError
 from streams.settings import DOMAIN_PREFIX, DomainSettings, SettingsError, domain_variables
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read_flows(paths: Iterable[Path]) -> tuple[dict[str, JsonValue], ...]:
     documents = []
     for file in files_of(paths):
         documents.append(read_document(file))
-        parse_flow(documents[-1], str(file))  # an error names the file only here
+        parse_file(documents[-1], str(file))  # an error names the file only here
     return tuple(documents)
 
 

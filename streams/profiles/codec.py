@@ -6,11 +6,17 @@ from typing import Any
 
 import msgspec
 
+from schemas.journal import CONTENT_FROM
 from state.codec import frame, open_version
-from streams.profiles.profile import Profile, Trail
+from streams.profiles.packed import Trail
+from streams.profiles.profile import Profile
 from streams.profiles.trail import is_inline, packed, unpacked
 
-VERSION = 5
+VERSION = 6
+BEFORE_CONTENT = 5
+"""The version in which a profile of rules 2 is written, as releases before rules 3 wrote it."""
+_OF_VERSION_5 = 36
+"""How many fields that has."""
 BEFORE_RULES = 4
 """The version in which a profile of rules 1 is written, so that release 0.1 still reads it."""
 _OF_VERSION_4 = 33
@@ -28,7 +34,11 @@ def encode_profile(profile: Profile) -> bytes:
     """Return the framed bytes; the frame's due time is the profile's entry in the timer index."""
     if profile.rules == 1:
         return frame(BEFORE_RULES, profile.wake_ms, _encode(msgspec.structs.astuple(profile)[:_OF_VERSION_4]))
-    return frame(VERSION, profile.wake_ms, _encode((profile, None) if is_inline(profile) else packed(profile)))
+    rest, trail = (profile, None) if is_inline(profile) else packed(profile)
+    if profile.rules < CONTENT_FROM:
+        fields = msgspec.structs.astuple(rest)[:_OF_VERSION_5]
+        return frame(BEFORE_CONTENT, profile.wake_ms, _encode((fields, trail)))
+    return frame(VERSION, profile.wake_ms, _encode((rest, trail)))
 
 
 def decode_profile(value: bytes) -> Profile:
@@ -38,7 +48,7 @@ def decode_profile(value: bytes) -> Profile:
         NewerState: written by a later release.
     """
     version, payload = open_version(value, VERSION, "a profile")
-    if version == VERSION:
+    if version >= BEFORE_CONTENT:
         rest, trail = _decode(payload)
         return rest if trail is None else unpacked(rest, trail)
     # versions 2 to 4 lack the last fields, whose defaults mean the same as their absence

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import CONTENT_FROM
 from schemas.limits import as_long
-from streams.profiles import cart, prices, seen, views
-from streams.profiles.answered import united_answered
+from streams.profiles import cart, contents, prices, seen, views
+from streams.profiles.answered import united_answered, united_unanswered
 from streams.profiles.hours import united_hours
-from streams.profiles.keys import is_device
+from streams.profiles.keys import is_address, is_device
 from streams.profiles.orders import bounded
 from streams.profiles.profile import (
     EMPTY,
@@ -39,11 +40,15 @@ PROFILES_OF_AN_ADDRESS_MAX = 1_000
 def forward_target(customer: str, profile: Profile) -> str | None:
     """Return the user to whom a device's records are forwarded, the last linked one; None: they stay.
 
-    A device of more than USERS_OF_A_DEVICE_MAX users is shared, and forwards to none.
+    A device of more than USERS_OF_A_DEVICE_MAX users is shared, and forwards to none. Before rules 3 an address that a
+    device had named counted as a user, and swallowed what the device did.
     """
-    if not profile.linked or not is_device(customer) or len(profile.linked) > USERS_OF_A_DEVICE_MAX:
+    if not profile.linked or not is_device(customer):
         return None
-    return profile.linked[-1]
+    users = profile.linked
+    if profile.rules >= CONTENT_FROM:
+        users = tuple([key for key in users if not is_address(key)])
+    return users[-1] if 0 < len(users) <= USERS_OF_A_DEVICE_MAX else None
 
 
 def with_link(linked: tuple[str, ...], key: str, at_most: int = LINKED_MAX) -> tuple[str, ...]:
@@ -90,6 +95,8 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         hours=united_hours(user.hours, device.hours),
         answered=united_answered((*user.answered, *device.answered)),
         pending=tuple(sorted((*user.pending, *device.pending), key=_by_departure)),
+        order_content=contents.united(user.order_content, device.order_content),
+        unanswered=united_unanswered(user, device),
     )
     return bounded(profile), in_both, lost
 

@@ -21,6 +21,12 @@ PENDING_MAX: Final = 20
 VIEWS_MAX: Final = 100
 
 
+class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    sku: str
+    price_minor: int
+    quantity: int
+
+
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order; money in minor units of the reporting currency (0 for an order in another one)."""
 
@@ -44,18 +50,23 @@ class OrderMonth(msgspec.Struct, frozen=True, array_like=True, gc=False):
     minor: int
 
 
+class OrderContent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a message can say of an order: its id and articles, in the order's own currency."""
+
+    time_ms: int
+    id_hash: int
+    order_id: str
+    currency: str
+    total_minor: int
+    products: tuple[CartItem, ...]
+
+
 class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A refund that matches no order of the profile; it lowers the spend of its window."""
 
     time_ms: int
     minor: int
     id_hash: int
-
-
-class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    sku: str
-    price_minor: int
-    quantity: int
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -263,26 +274,10 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """In the order of the conversions; under rules 1 empty."""
     uncredited_ms: int = 0
     """What all credit is written up to is before then; 0: all is written."""
+    order_content: OrderContent | None = None
+    """Of the last order by (time_ms, id_hash), if a published flow shows orders; before rules 3 None."""
+    unanswered: tuple[int, int] = (0, 0)
+    """(promotional messages that left `messages` without an answer, time of the last of them); before rules 3 none."""
 
 
 EMPTY = Profile()
-
-PackedTouch = tuple[int, int, int, int, int, bool]
-"""(time_ms, id_hash, place of the channel, place of the campaign or -1, session_hash, is_view)."""
-PackedConversion = tuple[str, int, int, str, bytes, int]
-"""A Conversion whose path is places in the list of touches, two bytes each, big-endian."""
-
-
-class Trail(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The touches, conversions and unwritten credit of one profile, in short form: see `trail`.
-
-    It is here because mypyc, which compiles that module, forgets of what a field's tuples are made.
-    """
-
-    names: tuple[str, ...]
-    """Channels and campaigns."""
-    all_touches: tuple[PackedTouch, ...]
-    """Every touch that is a touch of the profile or in a path."""
-    touches: bytes
-    conversions: tuple[PackedConversion, ...]
-    uncredited: tuple[tuple[str, tuple[PackedConversion, ...]], ...]

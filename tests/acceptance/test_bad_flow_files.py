@@ -60,6 +60,15 @@ WAYS: list[tuple[dict[str, Any], str]] = [
     ({"running_customers": "leave"}, "running_customers is 'leave'"),
     ({"prio": 3}, "prio is 3: there is no such field"),
     ({"send_time": "noon"}, "send_time is 'noon'"),
+    ({"products": "basket"}, "products is 'basket'"),
+    ({"steps": [{**LIVES, "offer": "10 %"}]}, "steps[0].offer is '10 %'"),
+    ({"steps": [LIVES]}, "steps[0], a, would be empty, as products: cart may show nothing: add offer: NAME"),
+    ({"steps": [{**LIVES, "offer": "ten"}, {**LIVES, "name": "b"}]}, "steps[1], b, would be empty"),
+    ({"steps": [LIVES], "products": "entry"}, "as products: entry may show nothing: add offer: NAME to the step"),
+    ({"steps": [LIVES], "products": "order"}, "as products: order may show nothing: add offer: NAME to the step"),
+    ({"steps": [LIVES], "entry": {"event": "product_viewed"}}, "or products: entry to the flow"),
+    ({"steps": [LIVES], "entry": {"event": "order_completed"}, "exits": []}, "or products: order to the flow"),
+    ({"steps": [LIVES], "entry": {"segment": ["none", "Lost"]}, "products": "order"}, "steps[0], a, would be empty"),
 ]
 
 

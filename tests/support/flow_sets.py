@@ -94,8 +94,7 @@ def _flows(draw: st.DrawFn, number: int) -> dict[str, Any]:
             "send_time": one_of("at_once", "best"),
             "when_outranked": one_of("wait", "drop"),
         }
-    if entry.get("event") is not None:
-        flow["products"] = one_of("cart", "entry")
+    flow["products"] = one_of("cart", "entry", "order") if entry.get("event") else one_of("cart", "order")
     return flow
 
 

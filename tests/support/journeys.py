@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from schemas.journal import RULES
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Touchpoint
 from streams.flows.language.flow_set import compile_flows
@@ -48,6 +49,7 @@ class Journey:
         self.customer = customer
         self.profile: Profile = msgspec.structs.replace(EMPTY, cart=CART, user_id="1", email_hash="hash")
         self.effects = Effects()
+        self.rules = RULES
 
     def has(self, **changes: Any) -> Journey:
         self.profile = msgspec.structs.replace(self.profile, **changes)
@@ -65,7 +67,9 @@ class Journey:
         self.profile = on_due(self.profile, run, self.flows, at, watermark_ms=now_ms)
 
     def _at(self, now_ms: int, cause: str) -> Moment:
-        return Moment(self.customer, now_ms, cause, self.settings, self.effects)
+        moment = Moment(self.customer, now_ms, cause, self.settings, self.effects)
+        moment.rules = self.rules
+        return moment
 
     @property
     def decisions(self) -> list[Decision]:

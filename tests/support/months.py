@@ -10,7 +10,7 @@ from schemas.outputs import Decision, Trigger
 from streams.flows.language.files import library_documents
 from streams.offline.sendings import Sendings
 from tests.support.kept import KeptWorld
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, a_view, an_add, an_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,8 @@ def a_month(seed: int, start_ms: int = START_MS) -> Iterator[Touchpoint | int]:
             yield an_order(now_ms, 1_000 * chance.randrange(1, 30), user, order_id=f"o{start_ms}-{number}", **fields)
         elif kind == "product_added":
             yield an_add(now_ms, user=user, **fields)
+        elif kind == "product_viewed":
+            yield a_view(now_ms, user, **fields)
         else:
             yield a_touchpoint(kind, now_ms, user, **fields)
         if chance.random() < 0.4:

@@ -14,6 +14,7 @@ from streams.profiles.profile import (
     ConsentState,
     Conversion,
     Entered,
+    OrderContent,
     OrderMonth,
     PendingMessage,
     PlacedOrder,
@@ -118,6 +119,30 @@ BY_VERSION_5 = bytes.fromhex(
     "6f2d31cf0000019b76daa800cd1068a3455552c4020000019192a36f2d319196a36f2d31cf0000019b76daa800cd1068a3455552"
     "c4040000000100"
 )
+"""As `a_full_profile`, without what came with version 6."""
+
+BY_VERSION_6 = bytes.fromhex(
+    "060000019b76daa80592dc0026cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d9406162"
+    "61626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162"
+    "6162616261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd038491"
+    "93cf0000019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf"
+    "0000019b76daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80193cf0000"
+    "019b76daa800cf0000019b76daa8019193a36d7567cd03840290909192cd4fe6029193a5656d61696cc3cf0000019b76daa80091"
+    "9bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b76daa800cf0000019b76daa805a8"
+    "72656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000019b76daa8029194cf0000019b"
+    "76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf0000019b76daa80591a4736c6f74ab45"
+    "75726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf0000019b76daa80091938faa74"
+    "7269676765725f6964a774726967676572a8637573746f6d6572a3753a37a76368616e6e656ca5656d61696ca7666c6f775f6964"
+    "a777656c636f6d65ac666c6f775f76657273696f6e01a361726da974726561746d656e74a473746570a568656c6c6faa64656369"
+    "6465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa657870697265735f6d73cf0000019b76daa806a6"
+    "726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f647563747390a56661637473809b"
+    "a777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf0000019b76daa800a568656c6c"
+    "6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61696ccf0000019b76daa8009192"
+    "ad7265706c656e6973686d656e74cf0000019b76daa8099193cf0000019b76daa8000fa4727567730390cf0000019b76daa80a96"
+    "cf0000019b76daa8000da36f2d31a3455552cd10689193a36d7567cd0384029203cf0000019b76daa8009592a5656d61696ca673"
+    "7072696e679296cf0000019b76daa8000b00010cc296cf0000019b76daa8011000ff00c3c40200009196a36f2d31cf0000019b76"
+    "daa800cd1068a3455552c4020000019192a36f2d319196a36f2d31cf0000019b76daa800cd1068a3455552c4040000000100"
+)
 """As `a_full_profile`."""
 
 PARTITION_BY_VERSION_1 = bytes.fromhex(
@@ -147,7 +172,7 @@ TOUCHPOINT_OF_0_1 = bytes.fromhex(
 
 
 def a_full_profile() -> Profile:
-    """No field is empty, under rules 2."""
+    """No field is empty, under rules 3."""
     touch = Touch(START_MS, 11, "email", "spring", 12, is_view=False)
     later = Touch(START_MS + 1, 16, "email", None, 0, is_view=True)
     return Profile(
@@ -197,9 +222,11 @@ def a_full_profile() -> Profile:
         answered=(("email", START_MS),),
         entry_timers=(("replenishment", START_MS + 9),),
         views=(CategoryView(START_MS, 15, "rugs"),),
-        rules=2,
+        rules=3,
         uncredited=(Uncredited("o-1", (Conversion("o-1", START_MS, 4_200, "EUR", (touch, later), 0),)),),
         uncredited_ms=START_MS + 10,
+        order_content=OrderContent(START_MS, 13, "o-1", "EUR", 4_200, (CartItem("mug", 900, 2),)),
+        unanswered=(3, START_MS),
         pending=(
             PendingMessage(
                 Trigger(
@@ -222,9 +249,14 @@ def a_full_profile() -> Profile:
     )
 
 
+def a_profile_of_rules_2() -> Profile:
+    """`a_full_profile` as rules 2 left it."""
+    return msgspec.structs.replace(a_full_profile(), rules=2, order_content=None, unanswered=(0, 0))
+
+
 def a_profile_before_rules() -> Profile:
     """`a_full_profile` as rules 1 left it."""
-    return msgspec.structs.replace(a_full_profile(), rules=1, uncredited=(), uncredited_ms=0)
+    return msgspec.structs.replace(a_profile_of_rules_2(), rules=1, uncredited=(), uncredited_ms=0)
 
 
 def a_full_partition() -> PartitionState:

@@ -129,6 +129,11 @@ def a_refund(at_ms: int, order_id: str, total_minor: int, user: str | None = "1"
     return a_touchpoint("order_refunded", at_ms, user, order=order, **fields)
 
 
+def a_view(at_ms: int, user: str | None = "1", sku: str = "mug", price_minor: int = 900, **fields: Any) -> Touchpoint:
+    """A look at an article."""
+    return a_touchpoint("product_viewed", at_ms, user, products=(Product(sku, price_minor, 1),), **fields)
+
+
 def an_add(at_ms: int, sku: str = "mug", price_minor: int = 900, user: str | None = "1", **fields: Any) -> Touchpoint:
     """An article put into the cart."""
     return a_touchpoint(

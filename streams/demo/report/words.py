@@ -12,6 +12,7 @@ OUTCOMES = {
     "quiet": "quiet hours",
     "suppressed": "customer gets a break",
     "no_consent": "no consent",
+    "no_address": "no address",
     "exited": "no longer needed",
     "expired": "too late to send",
     "too_old": "event too old",

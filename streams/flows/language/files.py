@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from streams.flows.language.contents import parse_file
 from streams.flows.language.documents import DocumentError, parse_yaml, read_text
-from streams.flows.language.mistakes import FlowError, flow_fields, parse_flow
+from streams.flows.language.mistakes import FlowError, flow_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,9 +27,9 @@ def load_flow(path: Path | Traversable) -> Flow:
     """Return the flow in a YAML file.
 
     Raises:
-        FlowError: the file cannot be read, or does not hold a flow.
+        FlowError: the file cannot be read, does not hold a flow, or a message of it would be empty.
     """
-    return parse_flow(read_document(path), str(path))
+    return parse_file(read_document(path), str(path))
 
 
 def read_document(path: Path | Traversable) -> dict[str, JsonValue]:

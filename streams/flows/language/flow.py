@@ -13,7 +13,7 @@ from streams.flows.language.conditions import Condition, Part, check_of_profile
 from streams.flows.language.durations import Clock, Duration, duration_text, parse_duration
 from streams.flows.language.entry import Entry, Wait
 from streams.flows.language.events import Channel, EventType
-from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, check_ways
+from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, TriggerStep, check_ways
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -171,8 +171,8 @@ class Flow(Part):
     """Channels in order of preference. A customer gets the one with consent that they last answered, else the first."""
     expires_after_ms: Duration = Field(alias="expires_after")
     """How long after its due time a message may still go out."""
-    products: Literal["cart", "entry"] = "cart"
-    """The products in a message: the cart when it is decided, or the products of the event that entered the flow."""
+    products: Literal["cart", "entry", "order"] = "cart"
+    """Products in a message: the cart, those of the entry's event, or an order (that of the entry or the last)."""
     exits: tuple[EventType, ...] | None = None
     """Touchpoints that end the flow at any step. Promotional flows have four by default."""
     caps: Caps = Caps()
@@ -253,6 +253,18 @@ class Flow(Part):
     def checks_goal(self) -> bool:
         """Return whether a step checks the goal."""
         return any(isinstance(step, CheckGoalStep) for step in self.steps)
+
+    @cached_property
+    def shows_entry(self) -> bool:
+        """Return whether messages show the products of the event of the entry."""
+        return self.products == "entry" or (self.products == "order" and self.entry.event == "order_completed")
+
+    @cached_property
+    def says_content(self) -> bool:
+        """Return whether the file says what its messages are about; files for earlier releases may not."""
+        return "products" in self.model_fields_set or any(
+            isinstance(step, TriggerStep) and step.offer is not None for step in self.steps
+        )
 
     @cached_property
     def split(self) -> SplitStep | None:

@@ -131,6 +131,10 @@ class FlowSet(NamedTuple):
     """Types of touchpoints that a flow relies on, each as the dimension of a fact."""
     categories: frozenset[str]
     """Categories in which a flow counts views; then profiles keep them."""
+    shows_orders: bool
+    """Whether messages of a flow show an order; then profiles keep the content of the last one."""
+    has_paused: bool
+    """Whether a flow is paused; then its messages on the way are taken back."""
 
     def plan_of(self, run: Run, customer: str) -> CompiledFlow | None:
         """Return the version in which a run continues; None: it is no longer published."""
@@ -182,8 +186,11 @@ def compile_flows(
     categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
     older = {id(plan) for each in versions.values() for plan in each.older}
     dates = tuple([plan for plan in listening if (plan.flow.entry.date or plan.floor_ms) and id(plan) not in older])
+    heard = _heard(listening, older)
+    shows_orders = any(plan.flow.products == "order" for plan in listening)
+    has_paused = any(plan.is_paused for plan in listening)
     return FlowSet(
-        ordered, plans, versions, *_heard(listening, older), dates, order, compares_prices, relied_on, categories
+        ordered, plans, versions, *heard, dates, order, compares_prices, relied_on, categories, shows_orders, has_paused
     )
 
 
@@ -255,7 +262,7 @@ def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow:
         flow.wait.for_ms,
         flow.wait.restarts,
         flow.reentry_ms,
-        flow.products == "entry",
+        flow.shows_entry,
         None if entry is None else compile_condition(entry),
         None if needs is None else compile_condition(needs),
         flow.entry.floor_ms,

@@ -50,6 +50,8 @@ class TriggerStep(_Linear):
 
     do: Literal["trigger"]
     """Sends a message."""
+    offer: Name | None = None
+    """The offer in the message, as a name for your templates, such as ten_percent."""
 
 
 class WaitStep(_Linear):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from schemas.journal import CONTENT_FROM
 from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
 from streams.flows.language.flow import LOG_MS, NEVER_MS
-from streams.profiles.orders import last_order_ms
+from streams.profiles.answered import last_answer_ms
 from streams.profiles.profile import MESSAGES_MAX, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streams.flows.language.flow import Caps, Flow
+    from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile
     from streams.settings import DomainSettings
 
+_replace = msgspec.structs.replace
 _UNENGAGED_MS = 90 * DAY_MS
 
 
@@ -92,14 +97,36 @@ def _count(messages: Iterable[Sent], channel: str | None, after_ms: int) -> int:
     return len([one for one in messages if one.time_ms > after_ms and (channel is None or one.channel == channel)])
 
 
-def unanswered(profile: Profile, now_ms: int) -> int:
-    """Count the promotional messages of the last LOG_MS since the customer's last open, click or order."""
-    answers = [time_ms for _, time_ms in profile.answered]
-    since_ms = max(now_ms - LOG_MS, last_order_ms(profile) or 0, *answers)
-    return sum(sent.is_promotional and sent.time_ms > since_ms for sent in profile.messages)
+def unanswered(profile: Profile, at: Moment) -> int:
+    """Count the promotional messages since the customer's last open, click or order.
+
+    Those that have left the log count too; before rules 3 only those of the last LOG_MS do.
+    """
+    answered_ms = last_answer_ms(profile)
+    if at.rules < CONTENT_FROM:
+        answered_ms = max(at.now_ms - LOG_MS, answered_ms)
+    left, last_ms = profile.unanswered
+    logged = sum(sent.is_promotional and sent.time_ms > answered_ms for sent in profile.messages)
+    return logged + (left if last_ms > answered_ms else 0)
 
 
-def with_message(messages: tuple[Sent, ...], flow: Flow, channel: str, now_ms: int) -> tuple[Sent, ...]:
-    """Return the log with one more message at now_ms, without those older than LOG_MS or beyond MESSAGES_MAX."""
-    recent = [message for message in messages if message.time_ms > now_ms - LOG_MS]
-    return (*recent, Sent(now_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
+def with_message(profile: Profile, flow: Flow, channel: str, goes_ms: int, at: Moment) -> Profile:
+    """Return the profile with one more message in the log, without those older than LOG_MS or beyond MESSAGES_MAX."""
+    before = profile.messages
+    recent = [message for message in before if message.time_ms > goes_ms - LOG_MS]
+    messages = (*recent, Sent(goes_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
+    left = profile.unanswered
+    if at.rules >= CONTENT_FROM and len(messages) <= len(before):
+        left = _left(profile, frozenset(messages))
+    return _replace(profile, messages=messages, unanswered=left)
+
+
+def _left(profile: Profile, kept: frozenset[Sent]) -> tuple[int, int]:
+    """Return how many promotional messages without an answer are no longer in the log, and the time of the last."""
+    answered_ms, (count, last_ms) = last_answer_ms(profile), profile.unanswered
+    if last_ms <= answered_ms:
+        count, last_ms = 0, 0
+    for sent in profile.messages:
+        if sent.is_promotional and sent.time_ms > answered_ms and sent not in kept:
+            count, last_ms = count + 1, max(last_ms, sent.time_ms)
+    return count, last_ms

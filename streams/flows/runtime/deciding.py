@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.journal import FLOORS_FROM
+from schemas.journal import CONTENT_FROM, FLOORS_FROM
 from schemas.limits import INT_MAX, LONG_MAX
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
@@ -12,9 +12,11 @@ from streams.flows.language.arms import HOLDOUT
 from streams.flows.language.durations import duration_text
 from streams.flows.language.fields import cart_total_minor
 from streams.flows.language.flow import NEVER_MS
+from streams.flows.runtime.addresses import has_address
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
 from streams.flows.runtime.consent import allowed
+from streams.flows.runtime.contents import articles, is_empty, template_facts
 from streams.flows.runtime.history import too_young
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
 from streams.flows.runtime.receipts import Verdict
@@ -27,39 +29,38 @@ if TYPE_CHECKING:
     from streams.flows.language.flow import Flow
     from streams.flows.language.flow_set import CompiledFlow, FlowSet
     from streams.flows.runtime.candidate import Candidate
+    from streams.flows.runtime.receipts import Outcome
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Cart, Profile, Run
-    from streams.settings import DomainSettings
 
-
+_OBJECTIONS: dict[Outcome, str] = {
+    "no_consent": "There is no consent from the customer to messages",
+    "no_address": "No user id, address or device of the customer is known for messages",
+}
 HELD_MS_MIN = 1_000
 HELD_MS_MAX = HOUR_MS // 4
 """Shortest and longest time until a message that a pause holds is decided again."""
 
 
 def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
-    """Decide by these in turn: needs, history, period, pause, expiry, consent, arm, quiet, suppression, rank, caps."""
+    """Decide by the first objection, in this order.
+
+    Needs, history, content, period, pause, expiry, consent, address, arm, quiet, suppression, rank, caps.
+    """
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
     evidence = {"arm": candidate.arm, **_cart_facts(cart)}
-    if cart is None and flow.needs.cart == "not_empty":
-        return Verdict("exited", "The cart is empty, so the customer left the flow.", evidence)
-    if plan.needs is not None and not plan.needs(profile, None, now_ms):
-        return Verdict("exited", "The customer no longer meets what the flow needs, so they left it.", evidence)
-    young = too_young(plan, at) if plan.history_ms else None
-    if young is not None:
-        return Verdict("exited", young, evidence)
-    if flow.valid is not None and not flow.valid.holds(now_ms):
-        return Verdict("exited", "The flow's period of validity is over, so the customer left it.", evidence)
+    left = _why_left(candidate, at)
+    if left is not None:
+        return Verdict("exited", left, evidence)
     if plan.is_paused:
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
         return Verdict("expired", "The message expired before it could be sent.", evidence)
-    channel, evidence["consent"] = _channel(profile, flow, at.settings)
-    if channel is None:
+    channel, evidence["consent"], objection = _channel(candidate, at)
+    if objection is not None:
         channels = " or ".join(flow.ordered_channels)
-        reason = f"There is no consent from the customer to messages by {channels}, so none was sent."
-        return Verdict("no_consent", reason, evidence)
+        return Verdict(objection, f"{_OBJECTIONS[objection]} by {channels}, so none was sent.", evidence)
     if candidate.arm == HOLDOUT:
         share = f"the {flow.holdout_percent:g} % who get nothing"
         reason = f"This customer is in {share}, so that the flow's effect can be measured."
@@ -67,6 +68,24 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
     if flow.is_promotional:
         return _promotional(candidate, channel, evidence, flow_set, at)
     return Verdict("sent", _why_sent(run, plan, cart, at), evidence, channel)
+
+
+def _why_left(candidate: Candidate, at: Moment) -> str | None:
+    """Return why the customer leaves the flow at this message; None: they stay."""
+    profile, plan, now_ms = candidate.profile, candidate.plan, at.now_ms
+    flow = plan.flow
+    if profile.cart is None and flow.needs.cart == "not_empty":
+        return "The cart is empty, so the customer left the flow."
+    if plan.needs is not None and not plan.needs(profile, None, now_ms):
+        return "The customer no longer meets what the flow needs, so they left it."
+    young = too_young(plan, at) if plan.history_ms else None
+    if young is not None:
+        return young
+    if at.rules >= CONTENT_FROM and is_empty(candidate):
+        return "The message has nothing to show, so the customer left the flow."
+    if flow.valid is not None and not flow.valid.holds(now_ms):
+        return "The flow's period of validity is over, so the customer left it."
+    return None
 
 
 def expires_ms(run: Run, flow: Flow) -> int:
@@ -150,14 +169,18 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
     """Return the message that a verdict sends; it expires when the customer's quiet hours begin, if not before."""
     profile, run, flow = candidate.profile, candidate.run, candidate.plan.flow
     cart = profile.cart if flow.products == "cart" else None
-    items = run.products if cart is None else cart.items
+    facts = {} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS}
+    if at.rules >= CONTENT_FROM:
+        facts |= template_facts(candidate, at)
     last_ms = expires_ms(run, flow)
     if flow.quiet_hours is not None:
         zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
         last_ms = min(last_ms, next_quiet_ms(flow.quiet_hours, verdict.until_ms, zone))
     # additions to a cart may add up to more than an int holds
     quantity_max = INT_MAX if at.rules > 1 else LONG_MAX
-    shown = [TriggerProduct(item.sku, item.price_minor, min(item.quantity, quantity_max)) for item in items]
+    shown = [
+        TriggerProduct(item.sku, item.price_minor, min(item.quantity, quantity_max)) for item in articles(candidate)
+    ]
     return Trigger(
         trigger_id=derived_id(run.cause, at.customer, flow.id, flow.version, run.step),
         customer=at.customer,
@@ -173,27 +196,33 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
         user_id=profile.user_id,
         email_hash=profile.email_hash,
         products=tuple(shown),
-        facts={} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS},
+        facts=facts,
     )
 
 
-def _channel(profile: Profile, flow: Flow, settings: DomainSettings) -> tuple[str | None, str]:
-    """Return the channel to use, and the evidence for its consent; None: there is no consent to any.
+def _channel(candidate: Candidate, at: Moment) -> tuple[str, str, Outcome | None]:
+    """Return the channel to use, the evidence of consent, and what is missing if there is no channel.
 
-    It is the channel with consent by which the customer answered last, or else the flow's first.
+    It is the channel with consent and an address by which the customer answered last, or else the flow's first.
     """
+    profile, flow = candidate.profile, candidate.plan.flow
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
-    default = settings.consent_default if flow.is_promotional else "granted"
+    default = at.settings.consent_default if flow.is_promotional else "granted"
     evidence = ""
+    objection: Outcome = "no_consent"
     channels = flow.ordered_channels
     if profile.answered:
         last = dict(profile.answered)
         channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
     for channel in channels:
-        is_allowed, evidence = allowed(profile.consents, channel, default)
+        is_allowed, said = allowed(profile.consents, channel, default)
         if is_allowed:
-            return channel, evidence
-    return None, evidence
+            if at.rules < CONTENT_FROM or has_address(profile, channel, at.customer):
+                return channel, said, None
+            evidence, objection = said, "no_address"
+        elif objection == "no_consent":
+            evidence = said
+    return "", evidence, objection
 
 
 def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:
@@ -203,10 +232,10 @@ def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> st
     """
     unanswered_max = at.settings.unanswered_max
     if unanswered_max:
-        count = unanswered(profile, at.now_ms)
+        count = unanswered(profile, at)
         if count >= unanswered_max:
             limit = f"the limit is {unanswered_max}, so this one was not sent"
-            return f"{count} promotional messages in 30 days had no answer, and {limit}."
+            return f"{count} promotional messages had no answer, and {limit}."
     for message in profile.messages:
         other = flow_set.flows.get(message.flow_id)
         if other is None or other.suppresses_ms is None or other.id == flow.id:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import FLOORS_FROM
+from schemas.journal import CONTENT_FROM, FLOORS_FROM
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.durations import duration_text
 from streams.flows.runtime.history import too_young, with_later_entry
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import has_room, too_many_reason
 from streams.profiles.bounds import bounded_products
+from streams.profiles.contents import first_articles
 from streams.profiles.effects import derived_id
 from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Run
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from streams.flows.language.flow_set import CompiledFlow
     from streams.profiles.moment import Moment
 
-PRODUCTS_MAX = 10
-"""Articles of the entry event that a run keeps to show."""
 _replace = msgspec.structs.replace
 
 
@@ -41,12 +40,13 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
     """Return the profile with a candidate of the flow; one that was there may restart its wait.
 
-    The same object if nothing changes.
+    The same object if nothing changes. An event without articles starts nothing if messages show those of the entry.
     """
     products: tuple[CartItem, ...] = ()
     if plan.shows_entry:
-        shown = event.products[:PRODUCTS_MAX]
-        products = tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in shown])
+        products = first_articles(event.products)
+        if not products and plan.flow.products == "entry" and at.rules >= CONTENT_FROM:
+            return profile  # a message about it would have nothing to show
         if at.rules > 1:
             products = bounded_products(products)
     kind = event.type
@@ -102,16 +102,16 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
     else:
         if running is not None:
             ended = Verdict("exited", f"{entry.words} started the flow again for this customer.", evidence)
-            give_receipt(ended, running, arm_of(flow, at.customer), at)
+            give_receipt(ended, running, arm_of(flow, at.customer), at, profile)
             runs = tuple([other for other in runs if other is not running])
         reason = f"{entry.words} started the flow for this customer."
         verdict = Verdict("entered", reason, evidence | {"due_ms": str(due_ms)})
         if at.rules > 1 and running is None and not has_room(profile):
-            give_receipt(verdict, run, arm_of(flow, at.customer), at)
+            give_receipt(verdict, run, arm_of(flow, at.customer), at, profile)
             verdict = Verdict("exited", too_many_reason(), evidence)
         else:
             profile = _with_run(profile, runs, run, plan)
-    give_receipt(verdict, run, arm_of(flow, at.customer), at)
+    give_receipt(verdict, run, arm_of(flow, at.customer), at, profile)
     return profile
 
 

@@ -8,17 +8,20 @@ the due time of a message that is out already takes it back too: a Revocation un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from schemas.journal import CONTENT_FROM
 from schemas.limits import PENDING_BYTES_MAX
 from schemas.outputs import Revocation
+from schemas.units import HOUR_MS, MINUTE_MS
 from streams.flows.runtime.caps import with_message
 from streams.flows.runtime.consent import ALL, latest_statement
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import message_bytes
 from streams.profiles.bounds import newest
+from streams.profiles.keys import USER, is_user
 from streams.profiles.profile import PENDING_MAX, PendingMessage
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from streams.profiles.moment import Moment
     from streams.profiles.profile import ConsentState, Profile
 
+_PAUSED = "The flow was paused before the message went out, so it was taken back."
+LOOK_MS: Final = HOUR_MS
+LAST_LOOK_MS: Final = MINUTE_MS
 LAG_MS_MAX = 10_000
 """Without a backlog the watermark is a second or two behind: up to this lag no message is held."""
 _replace = msgspec.structs.replace
@@ -47,7 +53,7 @@ def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermar
     """Emit or hold a message, and return the profile with it: in the log, and pending until it is due."""
     flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
     profile = candidate.profile
-    profile = _replace(profile, messages=with_message(profile.messages, flow, trigger.channel, goes_ms))
+    profile = with_message(profile, flow, trigger.channel, goes_ms, at)
     is_current = watermark_ms is not None and trigger.decided_ms - watermark_ms <= LAG_MS_MAX
     # messages go out in the order in which they were decided
     is_held = flow.is_promotional and (not is_current or any(other.is_held for other in profile.pending))
@@ -76,11 +82,12 @@ def bounded(profile: Profile, at: Moment) -> Profile:
 def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: int | None) -> Profile:
     """Emit the held messages that the watermark has passed, and return the profile.
 
-    A message stays pending until it is due. One whose flow is paused is taken back.
+    A message stays pending until it is due. Before rules 3 one whose flow is paused is taken back only here.
     """
     if watermark_ms is None:
         return profile
-    profile = _without_paused(profile, watermark_ms, flow_set, at)
+    if at.rules < CONTENT_FROM:
+        profile = _without_paused(profile, watermark_ms, flow_set, at)
     now_ms = max(profile.clock_ms, watermark_ms)
     kept = []
     for message in profile.pending:
@@ -96,18 +103,41 @@ def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= watermark_ms
 
 
+def next_look_ms(message: PendingMessage, after_ms: int) -> int:
+    """Return when to look next whether the flow of a message that is out was paused; 0: it is about to go.
+
+    Idle customers are woken for it every LOOK_MS, and a last time LAST_LOOK_MS before the message goes.
+    """
+    decided_ms, last_ms = message.trigger.decided_ms, message.goes_ms - LAST_LOOK_MS
+    if last_ms <= after_ms:
+        return 0
+    return min(last_ms, decided_ms + ((after_ms - decided_ms) // LOOK_MS + 1) * LOOK_MS)
+
+
+def without_paused(profile: Profile, flow_set: FlowSet, at: Moment) -> Profile:
+    """Take back the messages of paused flows, those that are held and those that are out and not due yet."""
+    return _without(profile, lambda message: _is_paused(message, flow_set, at), _PAUSED, {}, at)
+
+
 def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     def is_taken_back(message: PendingMessage) -> bool:
-        plan = flow_set.plan_of(message.run, at.customer)
-        return _is_to_release(message, watermark_ms) and plan is not None and plan.is_paused
+        return _is_to_release(message, watermark_ms) and _is_paused(message, flow_set, at)
 
-    reason = "The flow was paused before the message went out, so it was taken back."
-    return _without(profile, is_taken_back, reason, {}, at)
+    return _without(profile, is_taken_back, _PAUSED, {}, at)
+
+
+def _is_paused(message: PendingMessage, flow_set: FlowSet, at: Moment) -> bool:
+    plan = flow_set.plan_of(message.run, at.customer)
+    return plan is not None and plan.is_paused
 
 
 def _emit(trigger: Trigger, at: Moment) -> None:
-    # the device for which it was decided may have turned out to be this customer
-    mine = trigger if trigger.customer == at.customer else _replace(trigger, customer=at.customer)
+    mine = trigger
+    if trigger.customer != at.customer:
+        # the device for which it was decided turned out to be this customer
+        mine = _replace(trigger, customer=at.customer)
+        if at.rules >= CONTENT_FROM and is_user(at.customer):
+            mine = _replace(mine, user_id=at.customer.removeprefix(USER))
     at.effects.emit(at.customer, mine)
     at.effects.count("triggers")
     at.effects.count("messages", trigger.decided_ms, by=f"flow={trigger.flow_id}")

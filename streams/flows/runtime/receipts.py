@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
+from schemas.journal import CONTENT_FROM
 from schemas.outputs import Decision
 from streams.flows.language.arms import SHADOW, SHADOW_KEY
+from streams.profiles.features import CLUSTERS_KIND
+from streams.profiles.scores import CUTS_KIND
 
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
     from streams.profiles.moment import Moment
-    from streams.profiles.profile import Run
+    from streams.profiles.profile import Profile, Run
 
 Outcome = Literal[
     "entered",
@@ -21,6 +24,7 @@ Outcome = Literal[
     "quiet",
     "suppressed",
     "no_consent",
+    "no_address",
     "exited",
     "expired",
     "too_old",
@@ -52,10 +56,11 @@ class Verdict(NamedTuple):
     """Whether a deferred message expires as if it had not been deferred."""
 
 
-def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
+def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment, profile: Profile | None = None) -> None:
     """Emit the decision about a run; candidates = final + open, where too_old and cold open and close one at once.
 
-    A revoked message has had its outcome, so it counts for neither.
+    A revoked message has had its outcome, so it counts for neither. With the profile on which it rests, the decision
+    names the models by which that was scored.
     """
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):
@@ -75,12 +80,23 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment) -> None:
             cause=run.cause,
             time_ms=at.now_ms,
             evidence=verdict.evidence,
+            models={} if profile is None or at.rules < CONTENT_FROM else _models(profile),
         ),
     )
     at.effects.count("decisions", by=f"outcome={outcome}")
     opened = _OPENED.get(outcome, -1)
     if opened:
         at.effects.count(OPEN, value=opened)
+
+
+def _models(profile: Profile) -> dict[str, str]:
+    """Return the versions of the models that gave the customer a segment and a cluster, by kind."""
+    models = {}
+    if profile.score is not None and profile.score.cuts_version:
+        models[CUTS_KIND] = profile.score.cuts_version
+    if profile.clusters_version:
+        models[CLUSTERS_KIND] = profile.clusters_version
+    return models
 
 
 def check_receipts(candidates: int, effects: Effects) -> None:

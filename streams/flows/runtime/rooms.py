@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _replace = msgspec.structs.replace
 _MESSAGE: Final = 800
 """Bytes of a pending message beside its texts of any length: numbers, ids, names of the flow, the step and the arm."""
+_CART_FACTS: Final = frozenset({"cart_items", "cart_total_minor", "cart_added_ms"})
+"""Facts that _MESSAGE counts."""
+_TEXT_HEADS: Final = 6
 _ARTICLE: Final = 60
 """Bytes of an article beside its name: a trigger is stored with the names of its fields."""
 
@@ -46,6 +49,9 @@ def message_bytes(message: PendingMessage) -> int:
     trigger = message.trigger
     size = _MESSAGE + utf8_bytes(trigger.customer) + utf8_bytes(trigger.reason) + utf8_bytes(message.run.cause)
     size += utf8_bytes(trigger.user_id or "") + utf8_bytes(trigger.email_hash or "")
+    for name, value in trigger.facts.items():
+        if name not in _CART_FACTS:
+            size += _TEXT_HEADS + utf8_bytes(name) + utf8_bytes(value)
     for product in trigger.products:
         size += _ARTICLE + utf8_bytes(product.sku)
     return size

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile, Run
 
 _ORDERED = "order_completed"
-_ENDING = frozenset({"exited", "held_out", "no_consent"})
+_ENDING = frozenset({"exited", "held_out", "no_consent", "no_address"})
 """Outcomes of one message after which the flow sends the customer no further one."""
 _replace = msgspec.structs.replace
 
@@ -109,7 +109,7 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, waterma
             if verdict.outcome == "sent":
                 profile = sent_or_held(candidate, trigger(candidate, verdict, at), at, watermark_ms=watermark_ms)
             if not (plan.is_paused and verdict.is_held and current.held_ms):
-                give_receipt(verdict, current, arm, at)
+                give_receipt(verdict, current, arm, at, candidate.profile)
             current = _after_verdict(candidate, verdict, node.nexts[0], at)
         else:
             current = _after_step(candidate, node, at)
@@ -204,7 +204,7 @@ def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: M
     after = _replace(run, candidate_id=candidate_id, step=following, due_ms=at.now_ms, held_ms=0)
     reason = f"After the step {run.step} the customer goes on to {following}."
     entered = Verdict("entered", reason, {"after": run.step})
-    give_receipt(entered, after, candidate.arm, at)
+    give_receipt(entered, after, candidate.arm, at, candidate.profile)
     return after
 
 
@@ -237,6 +237,6 @@ def _after_step(candidate: Candidate, node: StepNode, at: Moment) -> Run | None:
             reason = f"The flow's goal, {candidate.plan.flow.goal.event}, is reached, so the customer left it."
             following, ended = END, Verdict("exited", reason, {"goal_time_ms": str(run.goal_ms)})
     if following == END:
-        give_receipt(ended, run, candidate.arm, at)
+        give_receipt(ended, run, candidate.arm, at, profile)
         return None
     return _replace(run, step=following, due_ms=due_ms)

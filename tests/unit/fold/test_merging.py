@@ -14,7 +14,7 @@ from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_t
 
 
 def test_a_device_brings_its_zone_and_its_earlier_entries_to_its_user() -> None:
-    world = World(flows=[a_flow(reentry="30d", wait={})])
+    world = World(flows=[a_flow(reentry="30d", wait={}, channel="push")])
     world.send(an_add(START_MS, user=None, anonymous_id="phone", time_zone="Europe/Oslo"))
     world.send(a_touchpoint("page_viewed", START_MS + HOUR_MS, anonymous_id="phone"))
     profile = world.profile("u:1")
@@ -25,6 +25,21 @@ def test_a_device_brings_its_zone_and_its_earlier_entries_to_its_user() -> None:
         ("abandoned_cart", "entered"),
         ("abandoned_cart", "sent"),
     ]
+
+
+def test_a_device_that_names_an_address_goes_on_and_still_forwards_to_its_user() -> None:
+    world = World()
+    world.send(a_touchpoint("page_viewed", START_MS, None, anonymous_id="phone", email_hash="ab" * 32))
+    world.send(an_add(START_MS + 1, user=None, anonymous_id="phone"))
+    device = world.profile("a:phone")
+    assert device is not None
+    assert device.cart is not None
+    world.send(a_touchpoint("page_viewed", START_MS + 2, anonymous_id="phone"))
+    world.send(an_add(START_MS + 3, sku="cup", user=None, anonymous_id="phone"))
+    user = world.profile("u:1")
+    assert user is not None
+    assert user.cart is not None
+    assert [item.sku for item in user.cart.items] == ["mug", "cup"]
 
 
 def test_of_two_candidates_that_become_one_the_wait_counts_from_the_later_entry() -> None:

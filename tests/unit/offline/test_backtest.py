@@ -20,7 +20,7 @@ from streams.profiles.effects import Effects, FlowEffects
 from tests.support.flows import TEN, a_flow
 from tests.support.kept import Kept, KeptJournal, KeptWorld
 from tests.support.months import BROWSE, CART, FOR_EVER_MS, Heard, by_customer, happen, lived
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, a_view, an_add, an_order
 
 if TYPE_CHECKING:
     import msgspec
@@ -78,7 +78,7 @@ def test_the_journal_of_other_flows_tells_what_these_would_have_said(seed: int, 
 def test_a_device_that_turns_out_to_be_a_users_brings_them_what_these_flows_did_to_it() -> None:
     def told(flows: Any) -> KeptWorld:
         world = KeptWorld(flows=flows)
-        world.send(a_touchpoint("product_viewed", START_MS, None, anonymous_id="phone", event_id="look"))
+        world.send(a_view(START_MS, None, anonymous_id="phone", event_id="look"))
         world.pass_time(START_MS + HOUR_MS)
         world.send(a_touchpoint("page_viewed", START_MS + HOUR_MS, "1", anonymous_id="phone", event_id="login"))
         world.pass_time(START_MS + DAY_MS)
@@ -184,7 +184,8 @@ def test_an_order_within_the_flows_window_after_a_message_is_its_goal() -> None:
     for user in ("soon", "late", "never", "phone"):
         on_phone = user == "phone"
         who = None if on_phone else user
-        world.send(an_add(START_MS, user=who, anonymous_id=user if on_phone else None))
+        address = "ab" * 32 if on_phone else None
+        world.send(an_add(START_MS, user=who, anonymous_id=user if on_phone else None, email_hash=address))
     world.pass_time(START_MS + 2 * HOUR_MS)
     world.send(a_touchpoint("page_viewed", START_MS + 3 * HOUR_MS, "1", anonymous_id="phone"))
     world.send(an_order(START_MS + 4 * HOUR_MS, user="soon"), an_order(START_MS + 5 * HOUR_MS, user="1"))

@@ -15,7 +15,7 @@ from streams.flows.language.files import library_documents
 from streams.offline.journal_file import write_journal
 from tests.support.flows import a_reminder
 from tests.support.kept import KeptJournal, KeptWorld
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, a_view, an_add, an_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def journal(tmp_path: Path) -> Path:
     for day in range(3):
         at_ms = START_MS + day * DAY_MS + HOUR_MS
         world.send(an_add(at_ms, user="bob"), *(an_add(at_ms, user="ann") for _ in range(day == 0)))
-        world.send(*(a_touchpoint("product_viewed", at_ms, user) for user in ("bob", "refuses", EVIL)))
+        world.send(*(a_view(at_ms, user) for user in ("bob", "refuses", EVIL)))
         world.pass_time(at_ms + 8 * HOUR_MS)
         world.send(*(an_order(at_ms + 9 * HOUR_MS, user="ann") for _ in range(day == 0)))
     world.pass_time(START_MS + 4 * DAY_MS)

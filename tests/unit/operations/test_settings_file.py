@@ -23,6 +23,7 @@ stage: any
 priority: 10
 class: promotional
 entry: {{event: product_added}}
+needs: {{cart: not_empty}}
 channel: email
 expires_after: 24h
 steps:

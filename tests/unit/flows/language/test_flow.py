@@ -44,7 +44,7 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
         ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': use one of trigger, wait, .*"),
         (
             {"steps": [{"name": "a", "do": "trigger", "x": 1}]},
-            r"steps\[0\]\.x is 1: there is no such field; .* name, next, do",
+            r"steps\[0\]\.x is 1: there is no such field; .* name, next, do, offer",
         ),
         ({"holdout_percent": 101}, r"holdout_percent is 101: Input should be less than or equal to 100"),
         ({"caps": {"per_week": -1}}, r"caps\.per_week is -1: Input should be greater than or equal to 0"),

@@ -148,7 +148,7 @@ def test_an_order_in_a_devices_profile_takes_it_back_when_the_device_turns_out_t
 
 
 def test_a_devices_message_goes_out_to_the_user_that_it_turns_out_to_be(flow: dict[str, Any]) -> None:
-    world = World(flows=(flow,))
+    world = World(flows=({**flow, "channel": "push"},))
     world.send(
         an_add(START_MS, user=None, anonymous_id="phone"),
         a_touchpoint("page_viewed", LATER_MS, None, anonymous_id="phone"),
@@ -156,7 +156,7 @@ def test_a_devices_message_goes_out_to_the_user_that_it_turns_out_to_be(flow: di
     )
     world.pass_time(LATER_MS + 1)
     (trigger,) = world.emitted(Trigger)
-    assert (trigger.customer, trigger.due_ms) == ("u:1", DUE_MS)
+    assert (trigger.customer, trigger.user_id, trigger.due_ms) == ("u:1", "1", DUE_MS)
     assert world.emitted(Trigger, "u:1") == [trigger]
 
 

@@ -56,10 +56,10 @@ def test_where_the_customers_hour_comes_too_late_it_goes_out_at_once() -> None:
     assert trigger.due_ms == VIEWED_MS + HOUR_MS
 
 
-def taken_back(world: World, customer: str = "u:1") -> None:
+def taken_back(world: World, customer: str = "u:1", channel: str = "email") -> None:
     (trigger,) = world.emitted(Trigger, customer)
     (revocation,) = world.emitted(Revocation, customer)
-    assert (revocation.trigger_id, revocation.flow_id, revocation.channel) == (trigger.trigger_id, "browse", "email")
+    assert (revocation.trigger_id, revocation.flow_id, revocation.channel) == (trigger.trigger_id, "browse", channel)
     assert trigger.decided_ms <= revocation.time_ms < trigger.due_ms
     assert [item.outcome for item in world.emitted(Decision, customer)] == ["entered", "sent", "revoked"]
 
@@ -86,9 +86,9 @@ def test_a_withdrawal_by_address_before_it_is_due_takes_it_back() -> None:
 
 
 def test_a_device_that_turns_out_to_be_a_users_is_not_written_to() -> None:
-    world = seen(user=None)
+    world = seen(user=None, channel="push")
     world.send(a_touchpoint("signed_up", VIEWED_MS + 2 * HOUR_MS, anonymous_id="phone"))
-    taken_back(world, "a:phone")
+    taken_back(world, "a:phone", "push")
 
 
 def test_what_happens_once_it_was_due_takes_nothing_back() -> None:

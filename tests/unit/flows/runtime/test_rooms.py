@@ -37,7 +37,16 @@ def a_message(number: int, articles: int) -> PendingMessage:
         f"{number:032}", "u:" + WIDE, "email", "f" * 60, 1, "a" * 60, "s" * 60, START_MS, START_MS, START_MS, "Hello."
     )
     run = Run("f" * 60, 1, "c" * 32, WIDE, START_MS, START_MS, "s" * 60)
-    return PendingMessage(msgspec.structs.replace(trigger, user_id=WIDE, products=products), run, is_held=True)
+    facts = {
+        **dict.fromkeys(("class", "currency", "offer"), "f" * 60),
+        "time_zone": "America/Argentina/ComodRivadavia",
+        "segment": "Potential Loyalist",
+        "order_id": WIDE,
+        **dict.fromkeys(("order_total_minor", "order_time_ms", "cart_total_minor", "cart_added_ms"), "1" * 18),
+        "cart_items": "50",
+    }
+    trigger = msgspec.structs.replace(trigger, user_id=WIDE, products=products, facts=facts)
+    return PendingMessage(trigger, run, is_held=True)
 
 
 def test_one_flow_too_many_is_entered_and_left_at_once_with_a_receipt_of_each() -> None:
