@@ -19,6 +19,7 @@ from streams.profiles.rfm import segment_of
 from streams.replay.files.columns import map_file
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
+from tests.support.contents import is_empty
 from tests.support.files import real_file
 from tests.support.flows import TEN
 from tests.support.people import LivedShop, table
@@ -64,6 +65,7 @@ def assert_right_people(shop: LivedShop) -> dict[str, int]:
     """Returns how many messages went out, by flow."""
     messages = shop.messages()
     print(f"\n{table(messages)}")  # noqa: T201
+    assert [each for sent in messages.values() for each in sent if is_empty(each.trigger)] == []
     for plan in ABSENT:
         for message in messages.get(plan.key, []):
             assert message.days is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +18,7 @@ from streams.insights.fold import fold_facts
 from streams.insights.state import InsightCodec
 from streams.processors.insighting import GOING_ON
 from streams.settings import DomainSettings
+from tests.support.contents import SUBJECTS, carried
 from tests.support.memory_worker import MemoryWorker, configured
 
 if TYPE_CHECKING:
@@ -146,10 +147,12 @@ class LivedShop:
 
 def table(messages: dict[str, list[Message]]) -> str:
     """Figures by flow, for people."""
-    lines = [f"{'flow':18}{'messages':>10}{'customers':>11}{'days since order: median':>26}{'least':>8}"]
+    lines = [f"{'flow':18}{'messages':>10}{'customers':>11}{'days since order: median':>26}{'least':>8}  carried"]
     for flow_id, sent in sorted(messages.items()):
         days = [each.days for each in sent if each.days is not None]
         customers = len({each.trigger.customer for each in sent})
         figures = f"{median(days):26.1f}{min(days):8.1f}" if days else f"{'-':>26}{'-':>8}"
-        lines.append(f"{flow_id:18}{len(sent):10}{customers:11}{figures}")
+        subjects = Counter(name for each in sent for name in carried(each.trigger) if name in SUBJECTS)
+        about = ", ".join(f"{name} {count}" for name, count in sorted(subjects.items()))
+        lines.append(f"{flow_id:18}{len(sent):10}{customers:11}{figures}  {about}")
     return "\n".join(lines)
