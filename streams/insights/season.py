@@ -104,6 +104,11 @@ def deviation_of(season: Season) -> float:
     return _deviation(season)
 
 
+def spread_of(season: Season) -> float:
+    """Return the standard deviation of residuals, on the square-root scale."""
+    return sqrt(season.variance)
+
+
 def _place(time_ms: int, zone: ZoneInfo) -> tuple[int, int]:
     at = local(time_ms, zone)
     return at.hour, at.weekday()

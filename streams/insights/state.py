@@ -149,11 +149,16 @@ class Season(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Incident(msgspec.Struct, frozen=True, array_like=True):
-    """An anomaly raised and not cleared; `quiet_hours` in range since."""
+    """An anomaly raised and not cleared; `quiet_hours` in range since.
+
+    `expected` and `observed` are the sums of these hours; under rules 1 and 2 they are 0, and are not stored.
+    """
 
     raised: Anomaly
     hours: int
     quiet_hours: int
+    expected: float = 0.0
+    observed: float = 0.0
 
 
 class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
@@ -251,6 +256,8 @@ class InsightCodec:
             return frame(VERSION, 0, encode(value))
         if isinstance(value, Starting | Ticking | Piece | Sample):
             return frame(VERSION, 0, encode(value))
+        if isinstance(value, Detector) and value.incident is not None:
+            return frame(_BEFORE_RULES, 0, encode(_with_short_incident(value, value.incident)))
         wide = _widened(value)
         return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(VERSION, 0, encode(wide))
 
@@ -266,6 +273,15 @@ class InsightCodec:
             return stored
         counts = {name: int(number) for name, number in stored.counts.items()}
         return Stocks(counts) if stored.window is None else Window(counts, *stored.window)
+
+
+def _with_short_incident(detector: Detector, incident: Incident) -> Detector | tuple[object, ...]:
+    """Return a detector as it is stored: without the sums of its incident if they are 0."""
+    if incident.expected or incident.observed:
+        return detector
+    short = msgspec.structs.astuple(incident)[:3]
+    fields = msgspec.structs.astuple(detector)
+    return ("detector", *fields[:-2], short, fields[-1])
 
 
 def _widened(value: Value) -> Wide | None:
