@@ -39,13 +39,13 @@ from streams.insights.state import (
 from streams.insights.stepping import is_ahead, stepped_back
 from streams.insights.steps import conclude
 from streams.insights.ticks import add_panel
-from streams.insights.windows import add_counts
+from streams.insights.windows import add_counts, last_closed
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.insights import Anomaly, Count
+    from schemas.insights import Anomaly, Count, Kpi
 
 
 class FactsRefused(Refusal):
@@ -145,6 +145,13 @@ def open_anomalies(state: Partition) -> list[Anomaly]:
         *(found.incident.raised for found in detectors if found is not None and found.incident is not None),
         *(raised for raised in (*off, *silent) if raised is not None),
     ]
+
+
+def last_kpis(state: Partition) -> tuple[Kpi, ...]:
+    """Return the KPIs of the last closed hour and day, for gauges that are set again likewise."""
+    held: Settings | None = state.get(SETTINGS)
+    clock: Clock | None = state.get(CLOCK)
+    return () if held is None or clock is None else tuple(last_closed(state, clock, _parsed(held.text).zone))
 
 
 def versions(state: Partition) -> dict[str, str | None]:
