@@ -184,7 +184,7 @@ ROWS_TAKEN_MAX: Final = 20_000
 DIMENSION_BYTES_MAX: Final = 160
 """Of a dimension with its value, where its sums are kept apart: a flow's name has at most 64 characters."""
 CURRENCIES_MAX: Final = 200
-"""Kept apart in a window; ISO 4217 has 180. A window of hostile ones then has 2 x 200 sums below 80 bytes each."""
+"""Kept apart in a window; ISO 4217 has 180. A window of hostile ones then has 3 x 200 sums below 80 bytes each."""
 FLOWS_MAX: Final = 1_000
 """Whose messages are kept apart in a window: below 200 kB."""
 SLOT_ROWS_MAX: Final = 1_000

@@ -181,6 +181,8 @@ def count_order(event: Touchpoint, at: FoldMoment) -> None:
         return
     at.effects.count("orders", event.time_ms)
     by = "" if order.currency == at.settings.reporting_currency else f"currency={order.currency}"
+    if by and at.rules >= RULES_BY_CURRENCY:
+        at.effects.count("orders", event.time_ms, by=by)
     at.effects.count("revenue_minor", event.time_ms, order.total_minor, by)
 
 

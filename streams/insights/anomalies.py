@@ -24,6 +24,8 @@ WARMUP_HOURS = 168
 # an incident ends after this long back in range
 QUIET_HOURS = 6
 QUIET_SCORE = 0.5
+# so many times what raises an alarm has to be expected of these hours, or chance hides that half of it is lacking
+QUIET_EXPECTED = 1.5
 REFRACTORY_MS = 6 * HOUR_MS
 CALM_RULES = 3
 """From these rules on hours are in range one by one and together; before, one by one and only busy ones."""
@@ -159,5 +161,5 @@ def _calmed(incident: Incident, warm: Warm, now: Observation) -> tuple[Incident,
     if is_odd or (is_lack and sqrt(expected) - sqrt(observed) >= QUIET_SCORE * notable):
         return Incident(raised, hours, 0), False
     quiet_hours = incident.quiet_hours + 1
-    is_over = quiet_hours >= QUIET_HOURS and (not is_lack or sqrt(expected) > notable)
+    is_over = quiet_hours >= QUIET_HOURS and (not is_lack or sqrt(expected) > QUIET_EXPECTED * notable)
     return Incident(raised, hours, quiet_hours, expected, observed), is_over

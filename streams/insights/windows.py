@@ -164,7 +164,7 @@ def _correct(window_key: WindowKey, window: Window | None, added: Added, effects
     before = measured(window.counts) if window else {}
     after = measured(added.counts)
     revisions = {key: number for key, number in window.revisions.items() if key in after} if window else {}
-    for key in sorted(added.moved & before.keys()):
+    for key in sorted(before.keys() - after.keys()):
         revision = window.revisions.get(key, 0) + 1 if window else 1
         effects.corrections += 1
         _publish(key, NOTHING, window_key, revision, effects)
