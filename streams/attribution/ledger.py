@@ -69,6 +69,15 @@ def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment)
     return conversions
 
 
+def write_unattributed(order_id: str, dated: tuple[int, str], amount_minor: int, at: Moment) -> None:
+    """Credit a refund of no open conversion, (time, currency), as UNATTRIBUTED_REFUND, or above 0 take it out again."""
+    time_ms, currency = dated
+    conversion = Conversion(order_id, time_ms, amount_minor, currency, (), 0)
+    written = _Written("credit" if amount_minor < 0 else "reversal", UNATTRIBUTED_REFUND, f"{at.cause}:{time_ms}")
+    for model in MODELS:
+        _write(model, ((None, amount_minor),), conversion, written, at)
+
+
 def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
     """Credit again what a late touch changes, and return the open conversions; the same object if it changes none.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.units import DAY_MS
-from streams.fold.touchpoints import count_order
+from streams.fold.earlier_orders import count_order
 from streams.profiles.effects import hash_64
 from streams.profiles.orders import find_order, place_order
 from streams.profiles.profile import PlacedOrder, Profile

@@ -16,7 +16,8 @@ from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
-from streams.profiles.profile import EMPTY
+from streams.profiles.profile import EMPTY, RULES_OF_CHANGES
+from streams.profiles.timed_cart import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,6 +177,8 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
     effects.fires += 1
     before = msgspec.structs.replace(profile, clock_ms=now_ms)
+    if profile.cart is not None and known.rules >= RULES_OF_CHANGES:
+        before = msgspec.structs.replace(before, cart=current(profile.cart, now_ms))
     try:
         own = effects.fresh(customer, name)
         at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.limits import as_long
-from streams.profiles import cart, prices, seen, views
+from streams.profiles import cart, prices, seen, timed_cart, views
 from streams.profiles.answered import united_answered
 from streams.profiles.hours import united_hours
 from streams.profiles.keys import is_device
-from streams.profiles.orders import bounded
+from streams.profiles.orders import bounded, with_united_orders
 from streams.profiles.profile import (
     EMPTY,
     MESSAGES_MAX,
     ORDERS_MAX,
+    RULES_OF_CHANGES,
     Adjustment,
     ConsentState,
     Entered,
@@ -58,7 +59,9 @@ def emptied(device: Profile) -> Profile:
     return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked, rules=device.rules)
 
 
-def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
+def united(
+    user: Profile, device: Profile, device_key: str, rules: int
+) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
     """Unite the device's profile with the user's: (profile, orders that were in both, runs that do not go on).
 
     Orders are united by id, and bounded lists keep the newest by (time, id), so the order of merges does not matter.
@@ -68,6 +71,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
     in_both = tuple(order for order in device.orders if order.id_hash in of_user)
     orders = of_user | {order.id_hash: _merged_order(order, of_user.get(order.id_hash)) for order in device.orders}
     runs, lost = _united_runs(user.runs, device.runs)
+    united_carts = cart.united if rules < RULES_OF_CHANGES else timed_cart.united
     profile = msgspec.structs.replace(
         user,
         clock_ms=max(user.clock_ms, device.clock_ms),
@@ -78,7 +82,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         orders=tuple(sorted(orders.values(), key=lambda order: (order.time_ms, order.id_hash))),
         months=_united_months(user.months, device.months),
         adjustments=_united_adjustments(user.adjustments, device.adjustments),
-        cart=cart.united(user.cart, device.cart),
+        cart=united_carts(user.cart, device.cart),
         answers=_united_answers(user.answers, device.answers),
         consents=united_consents((*user.consents, *device.consents)),
         runs=runs,
@@ -91,6 +95,8 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         answered=united_answered((*user.answered, *device.answered)),
         pending=tuple(sorted((*user.pending, *device.pending), key=_by_departure)),
     )
+    if rules >= RULES_OF_CHANGES:
+        return with_united_orders(profile, user, device), in_both, lost
     return bounded(profile), in_both, lost
 
 

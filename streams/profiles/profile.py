@@ -19,6 +19,10 @@ ENTRIES_MAX: Final = 200
 PRICES_MAX: Final = 20
 PENDING_MAX: Final = 20
 VIEWS_MAX: Final = 100
+ADDS_MAX: Final = 4
+"""Times that a cart keeps of one article."""
+RULES_OF_CHANGES: Final = 3
+"""From these rules on a profile keeps what happened to its orders, and when articles were put into its cart."""
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -27,6 +31,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
     total_minor: int
     refunded_minor: int
+    """Above total_minor: it was taken back, though nothing of it is known in the reporting currency."""
     id_hash: int
     """xxh3-64 of the order id."""
 
@@ -45,11 +50,26 @@ class OrderMonth(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A refund that matches no order of the profile; it lowers the spend of its window."""
+    """A refund that matches no order of the profile, by rules 1 and 2; it lowers the spend of its window."""
 
     time_ms: int
     minor: int
     id_hash: int
+
+
+class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What happened to an order, from rules 3 on; the set of all that did gives its state, in any order of arrival."""
+
+    time_ms: int
+    id_hash: int
+    """xxh3-64 of the event id; 0 for a completion, as two at one time do no more than one."""
+    order_hash: int
+    """xxh3-64 of the order id; 0: earlier rules did not keep it."""
+    minor: int
+    kind: int
+    """SETTLED, COMPLETED, REFUNDED or CANCELLED, as `order_changes` names them."""
+    currency: str
+    """Empty: the reporting currency."""
 
 
 class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -66,6 +86,8 @@ class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     added_ms: int
     """The customer's clock at the last add."""
     items: tuple[CartItem, ...]
+    adds: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each article (time, quantity) of its adds, in order of time; empty by rules 1 and 2, which do not keep it."""
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -263,26 +285,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """In the order of the conversions; under rules 1 empty."""
     uncredited_ms: int = 0
     """What all credit is written up to is before then; 0: all is written."""
+    changes: tuple[OrderChange, ...] = ()
+    """By time: what happened to orders, but for those that were only completed. Under rules 1 and 2 empty."""
 
 
 EMPTY = Profile()
-
-PackedTouch = tuple[int, int, int, int, int, bool]
-"""(time_ms, id_hash, place of the channel, place of the campaign or -1, session_hash, is_view)."""
-PackedConversion = tuple[str, int, int, str, bytes, int]
-"""A Conversion whose path is places in the list of touches, two bytes each, big-endian."""
-
-
-class Trail(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The touches, conversions and unwritten credit of one profile, in short form: see `trail`.
-
-    It is here because mypyc, which compiles that module, forgets of what a field's tuples are made.
-    """
-
-    names: tuple[str, ...]
-    """Channels and campaigns."""
-    all_touches: tuple[PackedTouch, ...]
-    """Every touch that is a touch of the profile or in a path."""
-    touches: bytes
-    conversions: tuple[PackedConversion, ...]
-    uncredited: tuple[tuple[str, tuple[PackedConversion, ...]], ...]

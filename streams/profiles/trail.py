@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.profiles.profile import Conversion, Profile, Touch, Trail, Uncredited
+from streams.profiles.packed import Trail
+from streams.profiles.profile import Conversion, Profile, Touch, Uncredited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.profiles.profile import PackedConversion, PackedTouch
+    from streams.profiles.packed import PackedConversion, PackedTouch
 
 INLINE_MAX = 64
 """So few touches, those of all paths counted, are stored as they are, which takes a tenth of the time.

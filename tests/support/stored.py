@@ -14,6 +14,7 @@ from streams.profiles.profile import (
     ConsentState,
     Conversion,
     Entered,
+    OrderChange,
     OrderMonth,
     PendingMessage,
     PlacedOrder,
@@ -118,6 +119,30 @@ BY_VERSION_5 = bytes.fromhex(
     "6f2d31cf0000019b76daa800cd1068a3455552c4020000019192a36f2d319196a36f2d31cf0000019b76daa800cd1068a3455552"
     "c4040000000100"
 )
+"""As `a_profile_of_rules_2`."""
+
+BY_VERSION_6 = bytes.fromhex(
+    "060000019b76daa80592dc0025cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d9406162"
+    "61626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162"
+    "6162616261626162616291a7613a70686f6e659194cf0000019b76daa800cd1068ccc80d9193cf0000019b76daa80003cd038491"
+    "93cf0000019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807cf"
+    "0000019b76daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80194cf0000"
+    "019b76daa800cf0000019b76daa8019193a36d7567cd038402919192cf0000019b76daa8000290909192cd4fe6029193a5656d61"
+    "696cc3cf0000019b76daa800919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b76"
+    "daa800cf0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000"
+    "019b76daa8029194cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3cf0000019b76daa806cf000001"
+    "9b76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa8009193a36d7567cd0384cf"
+    "0000019b76daa80091938faa747269676765725f6964a774726967676572a8637573746f6d6572a3753a37a76368616e6e656ca5"
+    "656d61696ca7666c6f775f6964a777656c636f6d65ac666c6f775f76657273696f6e01a361726da974726561746d656e74a47374"
+    "6570a568656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa800aa65787069726573"
+    "5f6d73cf0000019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68617368c0a870726f64"
+    "7563747390a56661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf0000019b76daa800cf"
+    "0000019b76daa800a568656c6c6f00009000c3dc00180000000000000000000000000000000000000000000000019192a5656d61"
+    "696ccf0000019b76daa8009192ad7265706c656e6973686d656e74cf0000019b76daa8099193cf0000019b76daa8000fa4727567"
+    "730390cf0000019b76daa80a9196cf0000019b76daa80011123202a35553449592a5656d61696ca6737072696e679296cf000001"
+    "9b76daa8000b00010cc296cf0000019b76daa8011000ff00c3c40200009196a36f2d31cf0000019b76daa800cd1068a3455552c4"
+    "020000019192a36f2d319196a36f2d31cf0000019b76daa800cd1068a3455552c4040000000100"
+)
 """As `a_full_profile`."""
 
 PARTITION_BY_VERSION_1 = bytes.fromhex(
@@ -142,7 +167,7 @@ TOUCHPOINT_OF_0_1 = bytes.fromhex(
 
 
 def a_full_profile() -> Profile:
-    """No field is empty, under rules 2."""
+    """No field is empty, under rules 3."""
     touch = Touch(START_MS, 11, "email", "spring", 12, is_view=False)
     later = Touch(START_MS + 1, 16, "email", None, 0, is_view=True)
     return Profile(
@@ -161,7 +186,7 @@ def a_full_profile() -> Profile:
         cluster=2,
         clusters_version="clusters-1",
         sessions=(Session(START_MS, 12, START_MS + 1),),
-        cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),)),
+        cart=Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),), (((START_MS, 2),),)),
         touches=(touch,),
         conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),),
         answers=((20_454, 2),),
@@ -192,7 +217,8 @@ def a_full_profile() -> Profile:
         answered=(("email", START_MS),),
         entry_timers=(("replenishment", START_MS + 9),),
         views=(CategoryView(START_MS, 15, "rugs"),),
-        rules=2,
+        rules=3,
+        changes=(OrderChange(START_MS, 17, 18, 50, 2, "USD"),),
         uncredited=(Uncredited("o-1", (Conversion("o-1", START_MS, 4_200, "EUR", (touch, later), 0),)),),
         uncredited_ms=START_MS + 10,
         pending=(
@@ -217,9 +243,15 @@ def a_full_profile() -> Profile:
     )
 
 
+def a_profile_of_rules_2() -> Profile:
+    """`a_full_profile` as rules 2 left it."""
+    cart = Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),))
+    return msgspec.structs.replace(a_full_profile(), rules=2, cart=cart, changes=())
+
+
 def a_profile_before_rules() -> Profile:
     """`a_full_profile` as rules 1 left it."""
-    return msgspec.structs.replace(a_full_profile(), rules=1, uncredited=(), uncredited_ms=0)
+    return msgspec.structs.replace(a_profile_of_rules_2(), rules=1, uncredited=(), uncredited_ms=0)
 
 
 def a_full_partition() -> PartitionState:

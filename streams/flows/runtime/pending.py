@@ -19,7 +19,7 @@ from streams.flows.runtime.consent import ALL, latest_statement
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import message_bytes
 from streams.profiles.bounds import newest
-from streams.profiles.profile import PENDING_MAX, PendingMessage
+from streams.profiles.profile import PENDING_MAX, RULES_OF_CHANGES, PendingMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -122,7 +122,9 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
     def is_taken_back(message: PendingMessage) -> bool:
         run, plan = message.run, flow_set.plan_of(message.run, at.customer)
         is_exit = plan is not None and ending.event_type in plan.flow.exit_events
-        is_later = (run.last_entry_ms or run.entered_ms) < ending.time_ms
+        entry_ms = run.last_entry_ms or run.entered_ms
+        # as for candidates, an event of the same time ends the flow; rules 1 and 2 compared otherwise here
+        is_later = entry_ms < ending.time_ms or (entry_ms == ending.time_ms and at.rules >= RULES_OF_CHANGES)
         return is_exit and is_later and ending.received_ms < message.goes_ms
 
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}

@@ -1,0 +1,148 @@
+"""The state of an order as a function of all that happened to it, in whatever order that came in.
+
+The first completion places the order, however late it comes in. What takes it back counts after it, by time. A
+completion gives back what was taken only if nothing was left: else it is the same order sent again, as a reload of the
+page after the checkout does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from streams.profiles.effects import hash_64
+from streams.profiles.profile import OrderChange, PlacedOrder
+
+if TYPE_CHECKING:
+    from schemas.touchpoint import Touchpoint
+
+    Changes = tuple[OrderChange, ...]
+    Count = tuple[str, int, int, str]
+    """(fact, time, value, currency or empty)."""
+
+SETTLED: Final = 0
+"""What is left of changes that a profile no longer keeps: so much was taken back."""
+COMPLETED: Final = 1
+REFUNDED: Final = 2
+CANCELLED: Final = 3
+TAKING_BACK: Final[dict[str, int]] = {"order_refunded": REFUNDED, "order_cancelled": CANCELLED}
+"""Kinds of what takes an order back, by the type of the touchpoint."""
+KINDS: Final[dict[str, int]] = {"order_completed": COMPLETED, **TAKING_BACK}
+
+
+class OrderState(NamedTuple):
+    """An order after all that happened to it; amounts are of its own currency."""
+
+    first: OrderChange
+    """The completion that placed it."""
+    left_minor: int
+    """Its worth less what was taken back."""
+    counts: bool
+    """Whether it was not taken back whole, or was completed again since."""
+    taken: tuple[tuple[OrderChange, int], ...]
+    """Each refund, cancellation and restoration, and how much it took; below 0: gave back."""
+
+
+def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
+    """Return what an event does to its order; None: nothing."""
+    order, kind = event.order, KINDS.get(event.type)
+    if order is None or kind is None:
+        return None
+    currency = "" if order.currency == reporting_currency else order.currency
+    id_hash = 0 if kind == COMPLETED else hash_64(event.event_id)
+    return OrderChange(event.time_ms, id_hash, hash_64(order.order_id), order.total_minor, kind, currency)
+
+
+def state_of(changes: Changes) -> OrderState | None:
+    """Return the state of an order by all of its changes; None: it is not known, only that it is taken back."""
+    completions = [change for change in changes if change.kind == COMPLETED]
+    if not completions:
+        return None
+    first = min(completions, key=_by_time)
+    left, counts, taken = first.minor, True, []
+    for change in sorted(changes, key=_by_turn):
+        kind, before = change.kind, left
+        if change is first:
+            continue
+        if kind == COMPLETED:
+            if counts:
+                continue
+            left, counts = first.minor, True
+        elif kind == CANCELLED:
+            left, counts = 0, False
+        elif kind == SETTLED:
+            # two profiles may both have settled it
+            left, counts = max(min(left, first.minor - change.minor), 0), counts and change.minor < first.minor
+            continue
+        elif change.currency == first.currency:
+            left = max(left - change.minor, 0)
+            # an order that was free from the start counts
+            counts = counts and (left > 0 or not first.minor)
+        taken.append((change, before - left))
+    return OrderState(first, left, counts, tuple(taken))
+
+
+def placed_by(state: OrderState) -> PlacedOrder:
+    """Return the order as a profile lists it, in the reporting currency."""
+    first = state.first
+    total_minor = 0 if first.currency else first.minor
+    left_minor = 0 if first.currency else state.left_minor
+    refunded_minor = total_minor - left_minor if state.counts else total_minor or 1
+    return PlacedOrder(first.time_ms, total_minor, refunded_minor, first.order_hash)
+
+
+def with_own(order: PlacedOrder | None, changes: Changes) -> Changes:
+    """Return the changes of an order with its completion, which a profile does not keep apart if it is all there is."""
+    if order is None or any(change.kind == COMPLETED for change in changes):
+        return changes
+    time_ms, order_hash = order.time_ms, order.id_hash
+    own = OrderChange(time_ms, 0, order_hash, order.total_minor, COMPLETED, "")
+    if not order.refunded_minor:
+        return (own, *changes)
+    return (own, OrderChange(time_ms, 0, order_hash, order.refunded_minor, SETTLED, ""), *changes)
+
+
+def is_plain(changes: Changes) -> bool:
+    """Return whether an order was only completed, in the reporting currency: the list of orders says it all."""
+    return len(changes) == 1 and changes[0].kind == COMPLETED and not changes[0].currency
+
+
+def united_changes(*lists: Changes) -> Changes:
+    """Return all changes in order of time, each once."""
+    return tuple(sorted({change for changes in lists for change in changes}, key=_by_time))
+
+
+def counts_of(changes: Changes) -> list[Count]:
+    """Return the facts of an order: what is counted when it changes is their difference.
+
+    A refund counts with its whole amount, also beyond its order, and a cancellation with what was left. A completion
+    after that takes the amounts out again, at its own hour; the number of refunds stays.
+    """
+    state = state_of(changes)
+    if state is None:
+        taken = [(change, change.minor, change.currency) for change in changes]
+        found: list[Count] = []
+    else:
+        first, currency = state.first, state.first.currency
+        found = [("orders", first.time_ms, 1, ""), ("revenue_minor", first.time_ms, first.minor, currency)]
+        taken = [
+            (change, change.minor, change.currency) if change.kind == REFUNDED else (change, minor, currency)
+            for change, minor in state.taken
+        ]
+    for change, minor, currency in taken:
+        if change.kind != COMPLETED:
+            found.append(("refunds", change.time_ms, 1, ""))
+        found.append(("refunds_minor", change.time_ms, minor, currency))
+    return found
+
+
+def unmatched_minor(change: OrderChange) -> int:
+    """Return by how much a change lowers the spend while its order is not known."""
+    return change.minor if change.kind >= REFUNDED and not change.currency else 0
+
+
+def _by_time(change: OrderChange) -> tuple[int, int, int, int, int, str]:
+    return change.time_ms, change.kind, change.order_hash, change.minor, change.id_hash, change.currency
+
+
+def _by_turn(change: OrderChange) -> tuple[bool, int, int, int, int, int, str]:
+    return change.kind != SETTLED, *_by_time(change)
