@@ -15,7 +15,7 @@ from schemas.limits import PATH_MAX
 from streams.attribution.ledger import OPEN_MS, path_of, rewritten, write_changes, write_unattributed
 from streams.attribution.slices import bounded_path, settled, with_open, with_refund, written_of
 from streams.profiles.effects import hash_64
-from streams.profiles.order_changes import REFUNDED, state_of
+from streams.profiles.order_changes import is_foreign_refund, state_of
 from streams.profiles.profile import Conversion, Profile
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ def _resettled(profile: Profile, place: int, state: OrderState, at: Moment) -> P
 
 
 def _unattributed(history: Changes, *, is_open: bool = False) -> Unattributed:
-    """Return what of an order is unattributed; if its conversion is open, only refunds in another currency."""
+    """Return what of an order is unattributed; if its conversion is open, only what that is not worth.
+
+    Those are refunds in another currency, and what was refunded beyond the order.
+    """
     found: Unattributed = Counter()
     state = state_of(history)
     if state is None:
@@ -110,10 +113,12 @@ def _unattributed(history: Changes, *, is_open: bool = False) -> Unattributed:
         return found
     currency = state.first.currency
     for change, minor in state.taken:
-        if change.kind == REFUNDED and change.currency != currency:
+        if is_foreign_refund(change, state):
             found[change.time_ms, change.currency] -= change.minor
         elif not is_open:
             found[change.time_ms, currency] -= minor
+    for change, minor in state.beyond:
+        found[change.time_ms, currency] -= minor
     return found
 
 

@@ -16,6 +16,7 @@ from streams.attribution.settling import with_order_credit, write_matched
 from streams.profiles import timed_cart
 from streams.profiles.bounds import bounded_months
 from streams.profiles.effects import hash_64
+from streams.profiles.keys import is_customer
 from streams.profiles.order_changes import (
     CANCELLED,
     COMPLETED,
@@ -56,7 +57,8 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
         at.effects.count("orders_repeated")
     count_difference((before,), after, at)
     changed = with_history(profile, change.order_hash, after)
-    count_first_order(profile, changed, at)
+    if is_customer(at.customer):
+        count_first_order(profile, changed, at)
     if is_new:
         changed = _bought(changed, event, at)
     months = bounded_months(changed.months)

@@ -57,8 +57,8 @@ COUNTED = frozenset(
 def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:
     """Return the KPIs of a window from its counts, both by `name|by`.
 
-    All formulas exist for the whole; a dimension has only the sums that were counted by it. Money of the whole is in the
-    reporting currency. So its average is over the orders in that currency, and each other currency has its own.
+    All formulas exist for the whole; a dimension has only the sums that were counted by it. Money of the whole is in
+    the reporting currency. So its average is over the orders in that currency, and each other currency has its own.
     """
     result: dict[str, Fraction] = {}
     for name, plus, minus, over in FORMULAS:

@@ -40,6 +40,8 @@ class OrderState(NamedTuple):
     """Whether it was not taken back whole, or was completed again since."""
     taken: tuple[tuple[OrderChange, int], ...]
     """Each refund, cancellation and restoration, and how much it took; below 0: gave back."""
+    beyond: tuple[tuple[OrderChange, int], ...]
+    """Each refund with which more was refunded than the order was worth, and how much more."""
 
 
 def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
@@ -58,7 +60,8 @@ def state_of(changes: Changes) -> OrderState | None:
     if not completions:
         return None
     first = min(completions, key=_by_time)
-    left, counts, taken = first.minor, True, []
+    left, counts, refunded = first.minor, True, 0
+    taken, beyond = [], []
     for change in sorted(changes, key=_by_turn):
         kind, before = change.kind, left
         if change is first:
@@ -66,19 +69,24 @@ def state_of(changes: Changes) -> OrderState | None:
         if kind == COMPLETED:
             if counts:
                 continue
-            left, counts = first.minor, True
+            left, counts, refunded = first.minor, True, 0
         elif kind == CANCELLED:
             left, counts = 0, False
         elif kind == SETTLED:
             # two profiles may both have settled it
             left, counts = max(min(left, first.minor - change.minor), 0), counts and change.minor < first.minor
+            refunded = first.minor - left
             continue
         elif change.currency == first.currency:
             left = max(left - change.minor, 0)
             # an order that was free from the start counts
             counts = counts and (left > 0 or not first.minor)
+            refunded += change.minor
+            more = min(refunded - first.minor, change.minor)
+            if more > 0:
+                beyond.append((change, more))
         taken.append((change, before - left))
-    return OrderState(first, left, counts, tuple(taken))
+    return OrderState(first, left, counts, tuple(taken), tuple(beyond))
 
 
 def placed_by(state: OrderState) -> PlacedOrder:
@@ -114,8 +122,9 @@ def united_changes(*lists: Changes) -> Changes:
 def counts_of(changes: Changes) -> list[Count]:
     """Return the facts of an order: what is counted when it changes is their difference.
 
-    A refund counts with its whole amount, also beyond its order, and a cancellation with what was left. A completion
-    after that takes the amounts out again, at its own hour; the number of refunds stays.
+    A refund counts with what it took and what went beyond the order, and a cancellation with what was left. So money
+    that is paid back after a cancellation counts once. A completion after that takes the amounts out again, at its own
+    hour; the number of refunds stays. An order in another currency is among all orders and among those of its own.
     """
     state = state_of(changes)
     if state is None:
@@ -124,15 +133,23 @@ def counts_of(changes: Changes) -> list[Count]:
     else:
         first, currency = state.first, state.first.currency
         found = [("orders", first.time_ms, 1, ""), ("revenue_minor", first.time_ms, first.minor, currency)]
+        if currency:
+            found.append(("orders", first.time_ms, 1, currency))
         taken = [
-            (change, change.minor, change.currency) if change.kind == REFUNDED else (change, minor, currency)
+            (change, change.minor, change.currency) if is_foreign_refund(change, state) else (change, minor, currency)
             for change, minor in state.taken
         ]
+        found += [("refunds_minor", change.time_ms, minor, currency) for change, minor in state.beyond]
     for change, minor, currency in taken:
         if change.kind != COMPLETED:
             found.append(("refunds", change.time_ms, 1, ""))
         found.append(("refunds_minor", change.time_ms, minor, currency))
     return found
+
+
+def is_foreign_refund(change: OrderChange, state: OrderState) -> bool:
+    """Return whether a change refunds in another currency than the order's, of which it takes nothing."""
+    return change.kind == REFUNDED and change.currency != state.first.currency
 
 
 def unmatched_minor(change: OrderChange) -> int:

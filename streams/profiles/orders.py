@@ -153,15 +153,21 @@ def with_united_orders(profile: Profile, one: Profile, other: Profile) -> Profil
 
 
 def unmatched(profile: Profile) -> list[tuple[int, int]]:
-    """Return (time, amount) of refunds and cancellations whose orders the profile does not hold."""
+    """Return (time, amount) of what was refunded beyond an order, or of none that the profile holds."""
     found = [(adjustment.time_ms, adjustment.minor) for adjustment in profile.adjustments]
-    if profile.changes:
-        known = {order.id_hash for order in profile.orders}
-        found += [
-            (change.time_ms, change.minor)
-            for change in profile.changes
-            if change.order_hash not in known and unmatched_minor(change)
-        ]
+    if not profile.changes:
+        return found
+    hashes = {order.id_hash for order in profile.orders}
+    found += [
+        (change.time_ms, change.minor)
+        for change in profile.changes
+        if change.order_hash not in hashes and unmatched_minor(change)
+    ]
+    known = dict.fromkeys([change.order_hash for change in profile.changes if change.order_hash in hashes])
+    for history in histories_of(profile, known).values():
+        state = state_of(history)
+        if state is not None and not state.first.currency:
+            found += [(change.time_ms, minor) for change, minor in state.beyond]
     return found
 
 
