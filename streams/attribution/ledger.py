@@ -12,7 +12,7 @@ from streams.attribution import touches as touch_rules
 from streams.attribution.models import MODELS
 from streams.attribution.touches import DIRECT
 from streams.profiles.effects import derived_id
-from streams.profiles.profile import CONVERSIONS_MAX, Conversion
+from streams.profiles.profile import CONVERSIONS_MAX, RULES_OF_CHANGES, Conversion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,6 +202,8 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
     )
     kind, channel_without, apart = written
     by_currency = "" if currency == at.settings.reporting_currency else f",currency={currency}"
+    # the channel comes last, as it may be any text; earlier rules had it in the middle
+    head, tail = (f"model={model}{by_currency}", "") if at.rules >= RULES_OF_CHANGES else (f"model={model}", by_currency)
     for touch, amount_minor in rows:
         if touch is None:
             touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None
@@ -230,7 +232,7 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
                 touch_time_ms=touch_ms,
             ),
         )
-        effects.count("credited_minor", time_ms, amount_minor, f"model={model},channel={channel}{by_currency}")
+        effects.count("credited_minor", time_ms, amount_minor, f"{head},channel={channel}{tail}")
 
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:

@@ -52,7 +52,8 @@ class Records:
     triggers: list[Trigger] = field(default_factory=list)
     revocations: int = 0
     decisions: list[Decision] = field(default_factory=list)
-    credited_minor: dict[str, Counter[str]] = field(default_factory=dict)
+    credited_minor: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """By (model, currency): by channel."""
     kpis: dict[tuple[str, str, str, int], Kpi] = field(default_factory=dict)
     """By (name, grain, by, start_ms)."""
     anomalies: list[Anomaly] = field(default_factory=list)
@@ -122,7 +123,8 @@ def _note_facts(records: Records, facts: object) -> None:
 
 
 def _note_credit(records: Records, credit: Credit) -> None:
-    records.credited_minor.setdefault(credit.model, Counter())[credit.channel] += credit.amount_minor
+    of_currency = records.credited_minor.setdefault((credit.model, credit.currency), Counter())
+    of_currency[credit.channel] += credit.amount_minor
 
 
 def _note_kpi(records: Records, kpi: Kpi) -> None:
