@@ -203,7 +203,9 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
     kind, channel_without, apart = written
     by_currency = "" if currency == at.settings.reporting_currency else f",currency={currency}"
     # the channel comes last, as it may be any text; earlier rules had it in the middle
-    head, tail = (f"model={model}{by_currency}", "") if at.rules >= RULES_OF_CHANGES else (f"model={model}", by_currency)
+    head, tail = (
+        (f"model={model}{by_currency}", "") if at.rules >= RULES_OF_CHANGES else (f"model={model}", by_currency)
+    )
     for touch, amount_minor in rows:
         if touch is None:
             touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None

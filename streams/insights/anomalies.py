@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 from schemas.insights import Anomaly
 from schemas.units import HOUR_MS
 from streams.insights import pot, season
-from streams.insights.state import Detector, Incident, Season, Tail
+from streams.insights.detector import Detector, Incident, Season, Tail
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -28,7 +28,6 @@ from streams.insights.state import (
     Clock,
     Clusters,
     Cuts,
-    Detector,
     Fires,
     Inputs,
     Partition,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from schemas.insights import Anomaly, Count, Kpi
+    from streams.insights.detector import Detector
 
 
 class FactsRefused(Refusal):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.units import HOUR_MS
 from streams.insights.days import local
-from streams.insights.state import Season
+from streams.insights.detector import Season
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ import msgspec
 from schemas.insights import Anomaly
 from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
+from streams.insights.detector import Detector, stored
 from streams.insights.work import Piece, Sample, Starting, Ticking
 from streams.profiles.scores import CutsModel
 
@@ -126,52 +127,6 @@ class Clusters(msgspec.Struct, frozen=True, array_like=True, tag="clusters"):
     learnt: int = 0
 
 
-class Tail(msgspec.Struct, frozen=True, array_like=True):
-    """Peaks of one side over `threshold`: `seen` observations had `peaks_seen`, the last ones are `peaks`."""
-
-    threshold: float
-    peaks: tuple[float, ...]
-    peaks_seen: int
-    seen: int
-    alarm: float
-
-
-class Season(msgspec.Struct, frozen=True, array_like=True):
-    """The expectation of an hour, on the square-root scale, and the usual error."""
-
-    level: float
-    hours: tuple[float, ...]
-    weekdays: tuple[float, ...]
-    variance: float
-    covariance: float
-    residual: float
-    time_ms: int
-
-
-class Incident(msgspec.Struct, frozen=True, array_like=True):
-    """An anomaly raised and not cleared; `quiet_hours` in range since.
-
-    `expected` and `observed` are the sums of these hours; under rules 1 and 2 they are 0, and are not stored.
-    """
-
-    raised: Anomaly
-    hours: int
-    quiet_hours: int
-    expected: float = 0.0
-    observed: float = 0.0
-
-
-class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
-    """The detector of one KPI; `warmup` holds (hour, value) until there is a season."""
-
-    warmup: tuple[tuple[int, float], ...] = ()
-    season: Season | None = None
-    high: Tail | None = None
-    low: Tail | None = None
-    incident: Incident | None = None
-    refractory_to_ms: int = 0
-
-
 class Fire(msgspec.Struct, frozen=True, array_like=True):
     """A flow whose messages are watched: days judged so far, and the open anomaly."""
 
@@ -257,7 +212,7 @@ class InsightCodec:
         if isinstance(value, Starting | Ticking | Piece | Sample):
             return frame(VERSION, 0, encode(value))
         if isinstance(value, Detector) and value.incident is not None:
-            return frame(_BEFORE_RULES, 0, encode(_with_short_incident(value, value.incident)))
+            return frame(_BEFORE_RULES, 0, encode(stored(value, value.incident)))
         wide = _widened(value)
         return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(VERSION, 0, encode(wide))
 
@@ -273,15 +228,6 @@ class InsightCodec:
             return stored
         counts = {name: int(number) for name, number in stored.counts.items()}
         return Stocks(counts) if stored.window is None else Window(counts, *stored.window)
-
-
-def _with_short_incident(detector: Detector, incident: Incident) -> Detector | tuple[object, ...]:
-    """Return a detector as it is stored: without the sums of its incident if they are 0."""
-    if incident.expected or incident.observed:
-        return detector
-    short = msgspec.structs.astuple(incident)[:3]
-    fields = msgspec.structs.astuple(detector)
-    return ("detector", *fields[:-2], short, fields[-1])
 
 
 def _widened(value: Value) -> Wide | None:

@@ -14,10 +14,11 @@ from schemas.limits import KPIS_A_STEP, SLOT_ROWS_MAX, STEPS_A_RECORD
 from schemas.units import HOUR_MS
 from streams.insights.anomalies import WATCHED, Hour, observe
 from streams.insights.days import next_day_ms
+from streams.insights.detector import Detector
 from streams.insights.fires import watch_days
 from streams.insights.inputs import watch_inputs
 from streams.insights.scratch import Scratch
-from streams.insights.state import SETTINGS, Detector, detector_key
+from streams.insights.state import SETTINGS, detector_key
 from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
 from streams.insights.windows import close_windows
 from streams.insights.work import WORK

@@ -1,8 +1,8 @@
 """All metrics of a worker; a comment says what a rise means and what to do about it.
 
-Amounts are minor units of the reporting currency, or of the one that a label names. Counters (`_total`) count what this worker committed since it
-started: sum them over workers. Only the owner of the facts shows stock, KPIs, anomalies and models: take the maximum
-over workers. No label names a customer.
+Amounts are minor units of the reporting currency, or of the one that a label names. Counters (`_total`) count what this
+worker committed since it started: sum them over workers. Only the owner of the facts shows stock, KPIs, anomalies and
+models: take the maximum over workers. No label names a customer.
 """
 
 from __future__ import annotations

@@ -216,11 +216,7 @@ def account_of(records: Records, replayed: ReplaySummary, lines_in_files: int, c
         guest_orders=facts["guest_orders", ""],
         revenue_minor=facts["revenue_minor", ""],
         refunds_minor=facts["refunds_minor", ""],
-        credited_minor={
-            model: dict(counts.most_common())
-            for (model, its_currency), counts in sorted(records.credited_minor.items())
-            if its_currency == currency
-        },
+        credited_minor=records.credited_in(currency),
         credited_facts_minor=_credited(facts),
         clusters=_clusters(records),
         clusters_version=records.clusters.version if records.clusters else "",
@@ -257,7 +253,6 @@ def _credited(facts: Mapping[tuple[str, str], int]) -> dict[str, int]:
     sums: Counter[str] = Counter()
     for (name, by), value in facts.items():
         model, _, of_model = by.partition(",")
-        # of another currency it is "currency=USD,channel=..."
         if name == "credited_minor" and of_model.startswith("channel="):
             sums[model.removeprefix("model=")] += value
     return dict(sums)

@@ -60,6 +60,11 @@ class Records:
     cuts: CutsModel | None = None
     clusters: ClusterModel | None = None
 
+    def credited_in(self, currency: str) -> dict[str, dict[str, int]]:
+        """Return the credit in one currency, by model and channel."""
+        found = sorted(self.credited_minor.items())
+        return {model: dict(counts.most_common()) for (model, of), counts in found if of == currency}
+
 
 def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
     """Read every topic of the prefix except the changelogs.

@@ -15,8 +15,8 @@ from schemas.journal import RULES
 from schemas.limits import LONG_MAX
 from streams.insights import pot
 from streams.insights.anomalies import WARMUP_HOURS, Hour, observe
+from streams.insights.detector import Detector
 from streams.insights.fold import open_anomalies
-from streams.insights.state import Detector
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, fold_to_end
 
 if TYPE_CHECKING:
