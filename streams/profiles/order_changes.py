@@ -40,6 +40,8 @@ class OrderState(NamedTuple):
     """Whether it was not taken back whole, or was completed again since."""
     taken: tuple[tuple[OrderChange, int], ...]
     """Each refund, cancellation and restoration, and how much it took; below 0: gave back."""
+    acting: tuple[OrderChange, ...]
+    """The refunds and cancellations of these that found something left."""
 
 
 def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
@@ -52,17 +54,32 @@ def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
     return OrderChange(event.time_ms, id_hash, hash_64(order.order_id), order.total_minor, kind, currency)
 
 
+def acting(changes: Changes) -> Changes:
+    """Return the refunds and cancellations of an order that did something, as far as it is known."""
+    state = state_of(changes)
+    if state is not None:
+        return state.acting
+    # what its refunds left is not known, but after a cancellation that is nothing
+    ordered = sorted(changes, key=_by_time)
+    cancelled = next((place for place, change in enumerate(ordered) if change.kind == CANCELLED), len(ordered))
+    return tuple(ordered[: cancelled + 1])
+
+
 def state_of(changes: Changes) -> OrderState | None:
     """Return the state of an order by all of its changes; None: it is not known, only that it is taken back."""
     completions = [change for change in changes if change.kind == COMPLETED]
     if not completions:
         return None
     first = min(completions, key=_by_time)
-    left, counts, taken = first.minor, True, []
+    left, counts = first.minor, True
+    taken: list[tuple[OrderChange, int]] = []
+    acted: list[OrderChange] = []
     for change in sorted(changes, key=_by_turn):
         kind, before = change.kind, left
         if change is first:
             continue
+        if kind >= REFUNDED and counts:
+            acted.append(change)
         if kind == COMPLETED:
             if counts:
                 continue
@@ -78,7 +95,7 @@ def state_of(changes: Changes) -> OrderState | None:
             # an order that was free from the start counts
             counts = counts and (left > 0 or not first.minor)
         taken.append((change, before - left))
-    return OrderState(first, left, counts, tuple(taken))
+    return OrderState(first, left, counts, tuple(taken), tuple(acted))
 
 
 def placed_by(state: OrderState) -> PlacedOrder:
