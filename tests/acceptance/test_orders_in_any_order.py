@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from schemas.outputs import Credit
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
@@ -59,6 +60,8 @@ class History(NamedTuple):
 
 
 class Arrival(NamedTuple):
+    """When an event comes in; of several at one time, that with the least number first."""
+
     received_ms: int
     number: int
     event: Touchpoint
@@ -116,7 +119,7 @@ def late(history: History, random: Random, *, echoes_overtake: bool) -> list[Arr
     is_import = random.random() < 0.3
     for events in history.orders:
         first = 1 + _echoes_from(events)
-        received = []
+        received: list[int] = []
         for number, event in enumerate(events):
             from_ms = END_MS if is_import else event.time_ms
             received_ms = from_ms + random.choice((0, 1, random.randrange(8 * 24))) * HOUR_MS
@@ -180,6 +183,23 @@ def orders_of(world: World) -> dict[str, Any]:
     }
 
 
+def by_device_and_user(arrivals: Sequence[Arrival], random: Random, *, echoes_overtake: bool) -> list[Arrival]:
+    """The same as of a device whose owner logs in at some time: what comes in until then may be of either."""
+    login = random.randrange(len(arrivals) + 1)
+    of_device: dict[str, bool] = {}
+    split = []
+    for each in arrivals:
+        event = each.event
+        # a profile cannot know an echo of what is in the other one
+        apart = event.event_id if echoes_overtake or event.order is None else event.order.order_id
+        if of_device.setdefault(apart, random.random() < 0.5):
+            event = replace(event, user_id=None, anonymous_id="phone")
+        split.append(each._replace(event=event))
+    login_ms = split[login - 1].received_ms if login else START_MS
+    logged_in = Touchpoint("login", "page_viewed", login_ms, user_id="1", anonymous_id="phone")
+    return [*split[:login], Arrival(login_ms, 0, logged_in), *split[login:]]
+
+
 def cart_of(world: World) -> dict[str, int]:
     cart = profile_of(world).cart
     return {} if cart is None else {item.sku: item.quantity for item in cart.items}
@@ -202,6 +222,19 @@ def _assert_orders_end_alike(seed: int, count: int) -> None:
         assert orders_of(lived(late(history, random, echoes_overtake=True))) == expected
 
 
+def _assert_merges_end_alike(seed: int, count: int) -> None:
+    for history, random in _histories(seed, count):
+        expected = lived(on_time(history))
+        arrivals = late(history, random, echoes_overtake=True)
+        assert orders_of(lived(by_device_and_user(arrivals, random, echoes_overtake=True))) == orders_of(expected)
+        arrivals = late(history, random, echoes_overtake=False)
+        merged = lived(by_device_and_user(arrivals, random, echoes_overtake=False))
+        assert waiting_in(merged) == waiting_in(expected)
+        if all(event.type != "product_removed" for event in history.visits):
+            # an article that was put in here and taken out there is in the united cart; quantities are not added up
+            assert cart_of(merged).keys() == cart_of(expected).keys()
+
+
 def _assert_carts_and_candidates_end_alike(seed: int, count: int) -> None:
     kept = 0
     for history, random in _histories(seed, count):
@@ -221,6 +254,10 @@ def test_only_what_is_new_and_newer_acts_on_carts_and_candidates(seed: int) -> N
     _assert_carts_and_candidates_end_alike(seed, 150)
 
 
+def test_orders_of_a_device_and_its_user_end_as_those_of_one_customer(seed: int) -> None:
+    _assert_merges_end_alike(seed, 100)
+
+
 @pytest.mark.slow
 def test_what_thousands_of_orders_are_worth_does_not_depend_on_their_order_of_arrival(seed: int) -> None:
     _assert_orders_end_alike(seed, 2_000)
@@ -229,3 +266,8 @@ def test_what_thousands_of_orders_are_worth_does_not_depend_on_their_order_of_ar
 @pytest.mark.slow
 def test_only_what_is_new_and_newer_acts_in_thousands_of_histories(seed: int) -> None:
     _assert_carts_and_candidates_end_alike(seed, 2_000)
+
+
+@pytest.mark.slow
+def test_orders_of_thousands_of_devices_and_users_end_as_those_of_one_customer(seed: int) -> None:
+    _assert_merges_end_alike(seed, 2_000)
