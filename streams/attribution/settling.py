@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.limits import PATH_MAX
+from schemas.limits import DATES_MAX, PATH_MAX
 from streams.attribution.ledger import OPEN_MS, path_of, rewritten, write_changes, write_unattributed
 from streams.attribution.slices import bounded_path, settled, with_open, with_refund, written_of
 from streams.profiles.effects import hash_64
@@ -69,6 +69,7 @@ def write_matched(
     at: Moment,
 ) -> None:
     """Take out what two profiles of a merge hold as unattributed of orders whose conversion is open in either."""
+    room = DATES_MAX
     for order_id in dict.fromkeys([each.order_id for each in (*one.conversions, *other.conversions)]):
         id_hash = hash_64(order_id)
         if id_hash not in states:
@@ -77,7 +78,7 @@ def write_matched(
         for profile, history in zip((one, other), histories[id_hash], strict=True):
             before.update(_unattributed(history, is_open=_place_of(profile, order_id) is not None))
         union = tuple(dict.fromkeys([change for history in histories[id_hash] for change in history]))
-        _write_difference(order_id, before, _unattributed(union, is_open=True), at)
+        room -= _write_difference(order_id, before, _unattributed(union, is_open=True), at, room)
 
 
 def _place_of(profile: Profile, order_id: str) -> int | None:
@@ -122,8 +123,20 @@ def _unattributed(history: Changes, *, is_open: bool = False) -> Unattributed:
     return found
 
 
-def _write_difference(order_id: str, before: Unattributed, after: Unattributed, at: Moment) -> None:
-    for time_ms, currency in sorted({*before, *after}):
-        amount_minor = after[time_ms, currency] - before[time_ms, currency]
-        if amount_minor:
-            write_unattributed(order_id, (time_ms, currency or at.settings.reporting_currency), amount_minor, at)
+def _write_difference(
+    order_id: str, before: Unattributed, after: Unattributed, at: Moment, room: int = DATES_MAX
+) -> int:
+    """Write what of an order is unattributed now and was not, or the other way; return how many dates that has.
+
+    If they are more than there is room for, all is dated as the last.
+    """
+    changed = {dated: minor for dated in sorted({*before, *after}) if (minor := after[dated] - before[dated])}
+    dates = len(changed)
+    if dates > room:
+        last_ms, sums = max(changed)[0], Counter[str]()
+        for (_, currency), minor in changed.items():
+            sums[currency] += minor
+        changed = {(last_ms, currency): minor for currency, minor in sums.items() if minor}
+    for (time_ms, currency), minor in changed.items():
+        write_unattributed(order_id, (time_ms, currency or at.settings.reporting_currency), minor, at)
+    return min(dates, room)

@@ -21,7 +21,7 @@ from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united
 from streams.profiles.keys import USER, is_user
-from streams.profiles.order_changes import TAKING_BACK
+from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, RULES_OF_CHANGES, Profile
 from streams.profiles.sessions import united_sessions
 from streams.profiles.timed_cart import current
@@ -129,16 +129,15 @@ def _after_orders(profile: Profile, other: Profile, at: FoldMoment) -> Profile:
 
     A customer who logs in on the way to the checkout fills the cart as a device and orders as a user.
     """
-    orders, changes, flows = other.orders, other.changes, at.known.flows
+    orders, flows = other.orders, at.known.flows
     if at.rules >= RULES_OF_CHANGES:
         profile = _replace(profile, cart=current(profile.cart, at.now_ms))
     if orders:
         profile = _without_ordered_cart(profile, orders, at)
     endings = [(_ORDERED, order.time_ms) for order in orders]
-    endings += [(name, each.time_ms) for name, kind in TAKING_BACK.items() for each in changes if each.kind == kind]
-    last_ms = dict(endings)
+    endings += acting_of(other)
     runs = profile.runs
-    for event_type, time_ms in last_ms.items():
+    for event_type, time_ms in dict(endings).items():
         runs = without_ended_by(runs, event_type, time_ms, flows, at)
     for event_type, time_ms in endings if profile.pending else ():
         profile = without_ended(profile, Ending(event_type, time_ms, time_ms), flows, at)

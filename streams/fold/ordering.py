@@ -18,9 +18,9 @@ from streams.profiles.bounds import bounded_months
 from streams.profiles.effects import hash_64
 from streams.profiles.keys import is_customer
 from streams.profiles.order_changes import (
-    CANCELLED,
     COMPLETED,
     OrderState,
+    acting,
     change_of,
     counts_of,
     state_of,
@@ -51,8 +51,8 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
         return profile, event.time_ms
     before = history_of(profile, change.order_hash)
     after = united_changes(before, (change,))
-    state_before, state = state_of(before), state_of(after)
-    is_new = state_before is None and state is not None
+    state = state_of(after)
+    is_new = state is not None and state_of(before) is None
     if change.kind == COMPLETED and not is_new:
         at.effects.count("orders_repeated")
     count_difference((before,), after, at)
@@ -65,7 +65,7 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     if months is not changed.months:
         changed = _replace(changed, months=months)
     changed = with_order_credit(changed, event, event.order, (before, after), at)
-    if is_new or (change.kind != COMPLETED and _takes(before, state_before)):
+    if is_new or change in acting(after):
         return changed, max(event.time_ms, state.first.time_ms) if state is not None else event.time_ms
     return changed, None
 
@@ -141,10 +141,3 @@ def with_cart_ordered(profile: Profile, order_ms: int, at: FoldMoment) -> Profil
     if cart is not None:
         at.effects.count("carts_opened", cart.opened_ms)
     return _replace(profile, cart=cart)
-
-
-def _takes(history: Changes, state: OrderState | None) -> bool:
-    """Return whether something is left to take back, as far as it is known."""
-    if state is None:
-        return not any(change.kind == CANCELLED for change in history)
-    return state.counts

@@ -40,6 +40,8 @@ class OrderState(NamedTuple):
     """Whether it was not taken back whole, or was completed again since."""
     taken: tuple[tuple[OrderChange, int], ...]
     """Each refund, cancellation and restoration, and how much it took; below 0: gave back."""
+    acting: tuple[OrderChange, ...]
+    """The refunds and cancellations of these that found something left."""
     beyond: tuple[tuple[OrderChange, int], ...]
     """Each refund with which more was refunded than the order was worth, and how much more."""
 
@@ -54,6 +56,17 @@ def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
     return OrderChange(event.time_ms, id_hash, hash_64(order.order_id), order.total_minor, kind, currency)
 
 
+def acting(changes: Changes) -> Changes:
+    """Return the refunds and cancellations of an order that did something, as far as it is known."""
+    state = state_of(changes)
+    if state is not None:
+        return state.acting
+    # what its refunds left is not known, but after a cancellation that is nothing
+    ordered = sorted(changes, key=_by_time)
+    cancelled = next((place for place, change in enumerate(ordered) if change.kind == CANCELLED), len(ordered))
+    return tuple(ordered[: cancelled + 1])
+
+
 def state_of(changes: Changes) -> OrderState | None:
     """Return the state of an order by all of its changes; None: it is not known, only that it is taken back."""
     completions = [change for change in changes if change.kind == COMPLETED]
@@ -61,11 +74,15 @@ def state_of(changes: Changes) -> OrderState | None:
         return None
     first = min(completions, key=_by_time)
     left, counts, refunded = first.minor, True, 0
-    taken, beyond = [], []
+    taken: list[tuple[OrderChange, int]] = []
+    beyond: list[tuple[OrderChange, int]] = []
+    acted: list[OrderChange] = []
     for change in sorted(changes, key=_by_turn):
         kind, before = change.kind, left
         if change is first:
             continue
+        if kind >= REFUNDED and counts:
+            acted.append(change)
         if kind == COMPLETED:
             if counts:
                 continue
@@ -86,7 +103,7 @@ def state_of(changes: Changes) -> OrderState | None:
             if more > 0:
                 beyond.append((change, more))
         taken.append((change, before - left))
-    return OrderState(first, left, counts, tuple(taken), tuple(beyond))
+    return OrderState(first, left, counts, tuple(taken), tuple(acted), tuple(beyond))
 
 
 def placed_by(state: OrderState) -> PlacedOrder:

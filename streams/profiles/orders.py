@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from schemas.limits import as_long
-from streams.profiles.order_changes import is_plain, placed_by, state_of, united_changes, unmatched_minor, with_own
+from streams.profiles.order_changes import (
+    TAKING_BACK,
+    acting,
+    is_plain,
+    placed_by,
+    state_of,
+    united_changes,
+    unmatched_minor,
+    with_own,
+)
 from streams.profiles.profile import ORDERS_MAX, RULES_OF_CHANGES, Adjustment, OrderMonth, PlacedOrder, Profile
 
 if TYPE_CHECKING:
@@ -126,6 +135,13 @@ def histories_of(profile: Profile, id_hashes: Iterable[int]) -> dict[int, Change
         changes.setdefault(change.order_hash, []).append(change)
     orders = {order.id_hash: order for order in profile.orders}
     return {each: with_own(orders.get(each), tuple(changes.get(each, ()))) for each in id_hashes}
+
+
+def acting_of(profile: Profile) -> list[tuple[str, int]]:
+    """Return (type, time) of the refunds and cancellations that did something, by time for each type."""
+    histories = histories_of(profile, {change.order_hash for change in profile.changes})
+    acted = united_changes(*[acting(history) for history in histories.values()])
+    return [(name, each.time_ms) for name, kind in TAKING_BACK.items() for each in acted if each.kind == kind]
 
 
 def united_histories(one: Profile, other: Profile) -> dict[int, tuple[Changes, Changes]]:

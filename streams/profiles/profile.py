@@ -19,7 +19,7 @@ ENTRIES_MAX: Final = 200
 PRICES_MAX: Final = 20
 PENDING_MAX: Final = 20
 VIEWS_MAX: Final = 100
-ADDS_MAX: Final = 4
+ADDS_MAX: Final = 8
 """Times that a cart keeps of one article."""
 RULES_OF_CHANGES: Final = 3
 """From these rules on a profile keeps what happened to its orders, and when articles were put into its cart."""

@@ -27,8 +27,8 @@ from streams.flows.runtime.pending import sent_or_held
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id, hash_64
 from streams.profiles.keys import is_address
-from streams.profiles.order_changes import TAKING_BACK
-from streams.profiles.orders import last_order_ms, was_ordered_since
+from streams.profiles.order_changes import TAKING_BACK, acting
+from streams.profiles.orders import histories_of, last_order_ms, was_ordered_since
 from streams.profiles.profile import RULES_OF_CHANGES
 
 if TYPE_CHECKING:
@@ -179,15 +179,16 @@ def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) ->
 
 def _endings_since(profile: Profile, event: Touchpoint) -> list[str]:
     """Return the types of orders' events that are known, and would have ended what this earlier event starts."""
-    endings = [_ORDERED] if was_ordered_since(profile, event.time_ms) else []
+    time_ms, endings = event.time_ms, []
+    if was_ordered_since(profile, time_ms):
+        endings.append(_ORDERED)
     if profile.changes:
         # the clocks of a shop and of a browser differ, but an order is before what takes it back
-        own = hash_64(event.order.order_id) if event.order is not None else 0
-        for name, kind in TAKING_BACK.items():
-            for change in profile.changes:
-                if change.kind == kind and (change.time_ms >= event.time_ms or change.order_hash == own != 0):
-                    endings.append(name)
-                    break
+        own = hash_64(event.order.order_id) if event.order is not None else None
+        orders = {each.order_hash for each in profile.changes if each.time_ms >= time_ms or each.order_hash == own}
+        for order, history in histories_of(profile, orders).items():
+            kinds = {each.kind for each in acting(history) if each.time_ms >= time_ms or order == own}
+            endings += [name for name, kind in TAKING_BACK.items() if kind in kinds]
     return endings
 
 
