@@ -152,11 +152,13 @@ def counts_of(changes: Changes) -> list[Count]:
         found = [("orders", first.time_ms, 1, ""), ("revenue_minor", first.time_ms, first.minor, currency)]
         if currency:
             found.append(("orders", first.time_ms, 1, currency))
+        beyond = dict(state.beyond)
         taken = [
-            (change, change.minor, change.currency) if is_foreign_refund(change, state) else (change, minor, currency)
+            (change, change.minor, change.currency)
+            if is_foreign_refund(change, state)
+            else (change, minor + beyond.get(change, 0), currency)
             for change, minor in state.taken
         ]
-        found += [("refunds_minor", change.time_ms, minor, currency) for change, minor in state.beyond]
     for change, minor, currency in taken:
         if change.kind != COMPLETED:
             found.append(("refunds", change.time_ms, 1, ""))
