@@ -15,7 +15,7 @@ from schemas.limits import DATES_MAX, PATH_MAX
 from streams.attribution.ledger import OPEN_MS, path_of, rewritten, write_changes, write_unattributed
 from streams.attribution.slices import bounded_path, settled, with_open, with_refund, written_of
 from streams.profiles.effects import hash_64
-from streams.profiles.order_changes import is_foreign_refund, state_of
+from streams.profiles.order_changes import beyond, is_foreign_refund, state_of
 from streams.profiles.profile import Conversion, Profile
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _unattributed(history: Changes, *, is_open: bool = False) -> Unattributed:
             found[change.time_ms, change.currency] -= change.minor
         elif not is_open:
             found[change.time_ms, currency] -= minor
-    for change, minor in state.beyond:
+    for change, minor in beyond(state).items():
         found[change.time_ms, currency] -= minor
     return found
 

@@ -42,8 +42,6 @@ class OrderState(NamedTuple):
     """Each refund, cancellation and restoration, and how much it took; below 0: gave back."""
     acting: tuple[OrderChange, ...]
     """The refunds and cancellations of these that found something left."""
-    beyond: tuple[tuple[OrderChange, int], ...]
-    """Each refund with which more was refunded than the order was worth, and how much more."""
 
 
 def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
@@ -73,9 +71,8 @@ def state_of(changes: Changes) -> OrderState | None:
     if not completions:
         return None
     first = min(completions, key=_by_time)
-    left, counts, refunded = first.minor, True, 0
+    left, counts = first.minor, True
     taken: list[tuple[OrderChange, int]] = []
-    beyond: list[tuple[OrderChange, int]] = []
     acted: list[OrderChange] = []
     for change in sorted(changes, key=_by_turn):
         kind, before = change.kind, left
@@ -86,24 +83,35 @@ def state_of(changes: Changes) -> OrderState | None:
         if kind == COMPLETED:
             if counts:
                 continue
-            left, counts, refunded = first.minor, True, 0
+            left, counts = first.minor, True
         elif kind == CANCELLED:
             left, counts = 0, False
         elif kind == SETTLED:
             # two profiles may both have settled it
             left, counts = max(min(left, first.minor - change.minor), 0), counts and change.minor < first.minor
-            refunded = first.minor - left
             continue
         elif change.currency == first.currency:
             left = max(left - change.minor, 0)
             # an order that was free from the start counts
             counts = counts and (left > 0 or not first.minor)
+        taken.append((change, before - left))
+    return OrderState(first, left, counts, tuple(taken), tuple(acted))
+
+
+def beyond(state: OrderState) -> dict[OrderChange, int]:
+    """Return by refund how much more than the order's total was refunded with it; a cancellation is no refund."""
+    first, found = state.first, {}
+    # what was settled comes before all others
+    refunded = first.minor - state.left_minor - sum([minor for _, minor in state.taken])
+    for change, _ in state.taken:
+        if change.kind == COMPLETED:
+            refunded = 0
+        elif change.kind == REFUNDED and not is_foreign_refund(change, state):
             refunded += change.minor
             more = min(refunded - first.minor, change.minor)
             if more > 0:
-                beyond.append((change, more))
-        taken.append((change, before - left))
-    return OrderState(first, left, counts, tuple(taken), tuple(acted), tuple(beyond))
+                found[change] = more
+    return found
 
 
 def placed_by(state: OrderState) -> PlacedOrder:
@@ -152,11 +160,11 @@ def counts_of(changes: Changes) -> list[Count]:
         found = [("orders", first.time_ms, 1, ""), ("revenue_minor", first.time_ms, first.minor, currency)]
         if currency:
             found.append(("orders", first.time_ms, 1, currency))
-        beyond = dict(state.beyond)
+        more = beyond(state)
         taken = [
             (change, change.minor, change.currency)
             if is_foreign_refund(change, state)
-            else (change, minor + beyond.get(change, 0), currency)
+            else (change, minor + more.get(change, 0), currency)
             for change, minor in state.taken
         ]
     for change, minor, currency in taken:

@@ -11,6 +11,7 @@ from schemas.limits import as_long
 from streams.profiles.order_changes import (
     TAKING_BACK,
     acting,
+    beyond,
     is_plain,
     placed_by,
     state_of,
@@ -183,7 +184,7 @@ def unmatched(profile: Profile) -> list[tuple[int, int]]:
     for history in histories_of(profile, known).values():
         state = state_of(history)
         if state is not None and not state.first.currency:
-            found += [(change.time_ms, minor) for change, minor in state.beyond]
+            found += [(change.time_ms, minor) for change, minor in beyond(state).items()]
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -219,7 +219,7 @@ def _of(sums: Counter[tuple[str, str, str]], model: str) -> dict[tuple[str, str]
 
 def _credited(orders: pd.DataFrame) -> dict[tuple[str, str], int]:
     """By currency and channel: an order's own channel has what it is worth; nothing has what went back beyond."""
-    own = orders.groupby(["currency", "channel"])["left"].sum()
+    found: dict[Any, Any] = orders.groupby(["currency", "channel"])["left"].sum().to_dict()
     beyond = (orders["total"] - orders["back"]).clip(upper=0).groupby(orders["currency"]).sum()
-    found = {**own.to_dict(), **{(currency, UNATTRIBUTED): minor for currency, minor in beyond.items()}}
+    found |= {(currency, UNATTRIBUTED): minor for currency, minor in beyond.items()}
     return {key: int(minor) for key, minor in found.items() if minor}

@@ -13,6 +13,7 @@ from streams.profiles.order_changes import (
     REFUNDED,
     SETTLED,
     acting,
+    beyond,
     change_of,
     counts_of,
     placed_by,
@@ -134,13 +135,13 @@ def test_a_completion_is_known_by_its_time_and_a_refund_by_its_event() -> None:
 
 
 def test_what_is_refunded_beyond_an_order_is_known_and_a_cancellation_is_no_refund() -> None:
-    def beyond(*changes: OrderChange) -> list[tuple[int, int]]:
+    def more(*changes: OrderChange) -> list[tuple[int, int]]:
         state = state_of(changes)
         assert state is not None
-        return [(change.time_ms, minor) for change, minor in state.beyond]
+        return [(change.time_ms, minor) for change, minor in beyond(state).items()]
 
-    assert beyond(completed(1), refunded(2, 5_000)) == []
-    assert beyond(completed(1), refunded(2, 4_000), refunded(3, 3_000), refunded(4, 100)) == [(3, 2_000), (4, 100)]
-    assert beyond(completed(1), cancelled(2), refunded(3, 5_000)) == []
-    assert beyond(completed(1), cancelled(2), refunded(3, 6_000)) == [(3, 1_000)]
-    assert beyond(completed(1), refunded(2, 6_000), completed(3), refunded(4, 5_000)) == [(2, 1_000)]
+    assert more(completed(1), refunded(2, 5_000)) == []
+    assert more(completed(1), refunded(2, 4_000), refunded(3, 3_000), refunded(4, 100)) == [(3, 2_000), (4, 100)]
+    assert more(completed(1), cancelled(2), refunded(3, 5_000)) == []
+    assert more(completed(1), cancelled(2), refunded(3, 6_000)) == [(3, 1_000)]
+    assert more(completed(1), refunded(2, 6_000), completed(3), refunded(4, 5_000)) == [(2, 1_000)]
