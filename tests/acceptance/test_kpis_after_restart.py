@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.touchpoint import Mark
 from tests.support.running import AWorker, a_worker, buy, make_place, send, wait_worked_off
+from tests.support.watching import until
 from tests.support.world import DAY_MS, HOUR_MS, START_MS
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ def test_a_worker_shows_after_its_restart_the_kpis_that_it_showed_before(
         for partition in range(place.domain.touchpoint_partitions):
             send(place, [Mark(START_MS + 2 * DAY_MS + 3 * HOUR_MS)], partition)
         wait_worked_off(place)
+        # gauges follow a commit
+        until(lambda: kpis_of(worker)["touchstream_kpi", "orders", "day"] == "7.0", "the second day has closed")
         before = kpis_of(worker)
-    assert before["touchstream_kpi", "orders", "day"] == "7.0"
     with a_worker(place) as worker:
-        assert kpis_of(worker) == before
+        until(lambda: kpis_of(worker) == before, "the KPIs are shown again")
 
 
 def kpis_of(worker: AWorker) -> dict[tuple[str, str, str], str]:
