@@ -73,7 +73,9 @@ def write_unattributed(order_id: str, dated: tuple[int, str], amount_minor: int,
     """Credit a refund of no open conversion, (time, currency), as UNATTRIBUTED_REFUND, or above 0 take it out again."""
     time_ms, currency = dated
     conversion = Conversion(order_id, time_ms, amount_minor, currency, (), 0)
-    written = _Written("credit" if amount_minor < 0 else "reversal", UNATTRIBUTED_REFUND, f"{at.cause}:{time_ms}")
+    written = _Written(
+        "credit" if amount_minor < 0 else "reversal", UNATTRIBUTED_REFUND, f"{at.cause}:{time_ms}:{currency}"
+    )
     for model in MODELS:
         _write(model, ((None, amount_minor),), conversion, written, at)
 

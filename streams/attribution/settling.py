@@ -130,7 +130,8 @@ def _write_difference(
 
     If they are more than there is room for, all is dated as the last.
     """
-    changed = {dated: minor for dated in sorted({*before, *after}) if (minor := after[dated] - before[dated])}
+    differences = {dated: after[dated] - before[dated] for dated in sorted({*before, *after})}
+    changed = {dated: minor for dated, minor in differences.items() if minor}
     dates = len(changed)
     if dates > room:
         last_ms, sums = max(changed)[0], Counter[str]()

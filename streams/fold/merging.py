@@ -71,6 +71,8 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     profile, in_both, lost = united(by_user, by_device, source, at.rules)
     if at.rules < RULES_OF_CHANGES:
         _count_orders_once(before, device, in_both, at)
+    else:
+        profile = _replace(profile, cart=current(profile.cart, at.now_ms))
     if by_user.cart is not None and by_device.cart is not None:
         at.effects.count("carts_opened", max(by_user.cart.opened_ms, by_device.cart.opened_ms), -1)
     for run in lost:
@@ -130,8 +132,6 @@ def _after_orders(profile: Profile, other: Profile, at: FoldMoment) -> Profile:
     A customer who logs in on the way to the checkout fills the cart as a device and orders as a user.
     """
     orders, flows = other.orders, at.known.flows
-    if at.rules >= RULES_OF_CHANGES:
-        profile = _replace(profile, cart=current(profile.cart, at.now_ms))
     if orders:
         profile = _without_ordered_cart(profile, orders, at)
     endings = [(_ORDERED, order.time_ms) for order in orders]

@@ -77,12 +77,12 @@ def is_repeat(profile: Profile, event: Touchpoint) -> bool:
     return state_of(history_of(profile, hash_64(event.order.order_id))) is not None
 
 
-def count_difference(befores: Iterable[Changes], after: Changes, at: FoldMoment) -> None:
+def count_difference(counted: Iterable[Changes], after: Changes, at: FoldMoment) -> None:
     """Count what changes in the facts of an order that one profile or two profiles of a merge had counted."""
     found: Counter[tuple[str, int, str]] = Counter()
     for name, time_ms, value, currency in counts_of(after):
         found[name, time_ms, currency] += value
-    for before in befores:
+    for before in counted:
         for name, time_ms, value, currency in counts_of(before):
             found[name, time_ms, currency] -= value
     for (name, time_ms, currency), value in found.items():

@@ -84,15 +84,14 @@ def timed(cart: Cart | None) -> Cart | None:
 
 
 def united(one: Cart | None, other: Cart | None) -> Cart | None:
-    """Unite two carts; an article in both has the quantity of the cart with more of it, and the later price."""
+    """Unite two carts; an article in both has the greater quantity, and the price and last add of the later cart."""
     if one is None or other is None:
         return one or other
     older, newer = sorted((one, other), key=_age)
     lines = _lines(older)
     for sku, (item, adds) in _lines(newer).items():
         same = lines.pop(sku, None)
-        more = adds if same is None or same[0].quantity <= item.quantity else same[1]
-        lines[sku] = _line(item, more)
+        lines[sku] = _line(item, adds if same is None else _united_adds(same[1], adds))
     return _cart(list(lines.values())[-CART_ITEMS_MAX:], min(one.opened_ms, other.opened_ms), newer.added_ms)
 
 
@@ -103,7 +102,17 @@ def _lines(cart: Cart | None) -> dict[str, Line]:
 
 
 def _line(item: CartItem, adds: Adds) -> Line:
-    return CartItem(item.sku, item.price_minor, sum([quantity for _, quantity in adds])), adds
+    return CartItem(item.sku, item.price_minor, _quantity(adds)), adds
+
+
+def _quantity(adds: Adds) -> int:
+    return sum([quantity for _, quantity in adds])
+
+
+def _united_adds(one: Adds, other: Adds) -> Adds:
+    """Return the adds with the greater quantity, as if the last of them was the last of all."""
+    more = max(other, one, key=_quantity)
+    return (*more[:-1], (max(one[-1][0], other[-1][0]), more[-1][1]))
 
 
 def _with_add(adds: Adds, add: tuple[int, int]) -> Adds:

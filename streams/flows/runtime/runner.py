@@ -193,14 +193,16 @@ def _endings_since(profile: Profile, event: Touchpoint) -> list[str]:
 
 
 def _may_end(profile: Profile, run: Run, plan: CompiledFlow, event: Touchpoint, at: Moment) -> bool:
-    """Return whether an event is newer than what it would end.
+    """Return whether an event is newer than the entry that it would undo.
 
-    What a time or a segment began is also ended by an earlier order, if the customer has no later one: they came in as
-    someone who had not ordered.
+    A time or a segment lets customers in as far as is known then, so what turns out to be earlier ends that too. But an
+    order does so only if the customer has no later one, as another one would not have changed that.
     """
     if at.rules < RULES_OF_CHANGES or last_entry_ms(run, plan) <= event.time_ms:
         return True
-    return plan.flow.entry.event is None and event.type == _ORDERED and last_order_ms(profile) == event.time_ms
+    if plan.flow.entry.event is not None:
+        return False
+    return event.type != _ORDERED or last_order_ms(profile) == event.time_ms
 
 
 def _without_exited(

@@ -75,6 +75,8 @@ def test_an_order_after_very_many_refunds_writes_few_rows_with_the_same_sum() ->
 
 def test_no_two_rows_have_the_same_id() -> None:
     world = World()
+    # two currencies at one time
+    world.send(a_refund(START_MS, "o", 50), a_touchpoint("order_refunded", START_MS, order=Order("o", "USD", 70)))
     for number in range(3):
         world.send(a_refund(START_MS + number, "o", 100), an_order(START_MS - number, order_id="o"))
         world.send(a_touchpoint("order_cancelled", START_MS + 9 + number, order=Order("o", "EUR", 0)))

@@ -87,6 +87,13 @@ def test_carts_become_one_alike_from_either_side() -> None:
     assert united(one, None) is one
 
 
+def test_an_article_of_two_carts_was_put_in_last_when_it_was_in_either() -> None:
+    both = united(filled((1, "mug", 2)), filled((5, "mug", 1)))
+    assert held(both) == {"mug": 2}
+    assert current(both, KEPT_MS + 4) is both
+    assert current(both, KEPT_MS + 5) is None
+
+
 def test_all_of_a_cart_of_earlier_rules_was_put_in_with_the_last_article() -> None:
     cart = timed(Cart(1, 5, (CartItem("mug", 900, 2),)))
     assert cart is not None
