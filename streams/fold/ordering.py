@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.attribution.settling import with_order_credit, write_matched
+from streams.attribution.slices import with_order as with_order_credit_alone
 from streams.profiles import timed_cart
 from streams.profiles.bounds import bounded_months
 from streams.profiles.effects import hash_64
-from streams.profiles.keys import is_customer
+from streams.profiles.keys import is_entry
 from streams.profiles.order_changes import (
     COMPLETED,
     OrderState,
@@ -26,7 +27,8 @@ from streams.profiles.order_changes import (
     state_of,
     united_changes,
 )
-from streams.profiles.orders import history_of, united_histories, with_history
+from streams.profiles.orders import history_of, place_order, united_histories, with_history
+from streams.profiles.profile import PlacedOrder
 from streams.profiles.sessions import with_order
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.fold.moment import FoldMoment
     from streams.profiles.order_changes import Changes
-    from streams.profiles.profile import Profile
+    from streams.profiles.profile import OrderChange, Profile
 
 _replace = msgspec.structs.replace
 
@@ -50,24 +52,37 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     if change is None or event.order is None:
         return profile, event.time_ms
     before = history_of(profile, change.order_hash)
+    if not before and change.kind == COMPLETED and not change.currency:
+        return _newly_ordered(profile, event, change, at), event.time_ms
     after = united_changes(before, (change,))
     state = state_of(after)
     is_new = state is not None and state_of(before) is None
     if change.kind == COMPLETED and not is_new:
         at.effects.count("orders_repeated")
     count_difference((before,), after, at)
-    changed = with_history(profile, change.order_hash, after)
-    if is_customer(at.customer):
-        count_first_order(profile, changed, at)
+    changed = _within_months(with_history(profile, change.order_hash, after))
+    count_first_order(profile, changed, at)
     if is_new:
         changed = _bought(changed, event, at)
-    months = bounded_months(changed.months)
-    if months is not changed.months:
-        changed = _replace(changed, months=months)
     changed = with_order_credit(changed, event, event.order, (before, after), at)
     if is_new or change in acting(after):
         return changed, max(event.time_ms, state.first.time_ms) if state is not None else event.time_ms
     return changed, None
+
+
+def _newly_ordered(profile: Profile, event: Touchpoint, change: OrderChange, at: FoldMoment) -> Profile:
+    """Do the same for an order of which nothing is known, as nearly all are."""
+    time_ms, minor = event.time_ms, change.minor
+    at.effects.count("orders", time_ms)
+    at.effects.count("revenue_minor", time_ms, minor)
+    changed = _within_months(place_order(profile, PlacedOrder(time_ms, minor, 0, change.order_hash)))
+    count_first_order(profile, changed, at)
+    return with_order_credit_alone(_bought(changed, event, at), event, at)
+
+
+def _within_months(profile: Profile) -> Profile:
+    months = bounded_months(profile.months)
+    return profile if months is profile.months else _replace(profile, months=months)
 
 
 def is_repeat(profile: Profile, event: Touchpoint) -> bool:
@@ -110,15 +125,16 @@ def count_united_orders(user: Profile, device: Profile, at: FoldMoment) -> dict[
 
 
 def count_first_order(before: Profile, after: Profile, at: FoldMoment) -> None:
-    """Count a new customer at the time of the earliest order that the profile holds."""
+    """Count a new customer, who is no guest, at the time of the earliest order that the profile holds."""
+    if is_entry(at.customer):
+        return
     was_ms = before.orders[0].time_ms if before.orders else None
     is_ms = after.orders[0].time_ms if after.orders else None
-    if before.months or after.months or was_ms == is_ms:
+    if before.months or after.months or is_ms is None or (was_ms is not None and was_ms <= is_ms):
         return
     if was_ms is not None:
         at.effects.count("new_customers", was_ms, -1)
-    if is_ms is not None:
-        at.effects.count("new_customers", is_ms)
+    at.effects.count("new_customers", is_ms)
 
 
 def _bought(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:

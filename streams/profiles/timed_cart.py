@@ -71,7 +71,9 @@ def after_order(cart: Cart | None, order_ms: int) -> Cart | None:
 
 def current(cart: Cart | None, now_ms: int) -> Cart | None:
     """Return the cart; None: it has ended, because nothing was put in for KEPT_MS."""
-    if cart is None or now_ms - max([adds[-1][0] for adds in cart.adds]) < KEPT_MS:
+    since_ms = now_ms - KEPT_MS
+    # nearly always the last article says it
+    if cart is None or cart.adds[-1][-1][0] > since_ms or any(adds[-1][0] > since_ms for adds in cart.adds):
         return cart
     return None
 

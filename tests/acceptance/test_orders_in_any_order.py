@@ -248,15 +248,15 @@ def _assert_carts_and_candidates_end_alike(seed: int, count: int) -> None:
 
 
 def test_what_orders_are_worth_does_not_depend_on_their_order_of_arrival(seed: int) -> None:
-    _assert_orders_end_alike(seed, 150)
+    _assert_orders_end_alike(seed, 300)
 
 
 def test_only_what_is_new_and_newer_acts_on_carts_and_candidates(seed: int) -> None:
-    _assert_carts_and_candidates_end_alike(seed, 150)
+    _assert_carts_and_candidates_end_alike(seed, 300)
 
 
 def test_orders_of_a_device_and_its_user_end_as_those_of_one_customer(seed: int) -> None:
-    _assert_merges_end_alike(seed, 100)
+    _assert_merges_end_alike(seed, 300)
 
 
 @pytest.mark.slow
