@@ -12,11 +12,8 @@ RULES: Final = 3
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
 """
-CONTENT_FROM: Final = 3
-"""From these rules on a message says what it is about and goes to who can be reached."""
-
-FLOORS_FROM: Final = 3
-"""The rules from which on a flow about absence waits for its floor, and for a shop that has a history."""
+RULES_3: Final = 3
+"""What holds from rules 3 on asks for at least this number."""
 
 
 class PartitionProgress(msgspec.Struct, frozen=True, gc=False):

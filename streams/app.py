@@ -14,7 +14,7 @@ from streams.engine.status import Status
 from streams.engine.trial import TrialProcess
 from streams.fold.attempt import HUNG, MUST_STOP, RAISED
 from streams.fold.partition_state import JournalCodec
-from streams.insights.fold import open_anomalies, stocks, versions
+from streams.insights.fold import last_kpis, open_anomalies, stocks, versions
 from streams.insights.state import InsightCodec
 from streams.processors.collecting import Collecting, ReadPosition, Source
 from streams.processors.insighting import Insighting
@@ -117,7 +117,7 @@ def build(prefix: Prefix) -> Worker:
 def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, profiling: Profiling) -> list[Input]:
     domain, wire = prefix.domain, prefix.wire
     collecting = Collecting(topics, domain, wire, Source(reach(status, topics.touchpoints), status.clock), observer)
-    insighting = Insighting(topics, wire, observer, domain.journal_partitions, _held)
+    insighting = Insighting(topics, wire, observer, domain.journal_partitions, held_insights)
     return [
         Input(topics.touchpoints, collecting, blameless=MUST_STOP, wants_stamps=domain.clock == "wall"),
         Input(topics.journal, profiling, topics.profiles_changelog, JournalCodec(), profiling, MUST_STOP),
@@ -164,9 +164,10 @@ def reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
     return reached
 
 
-def _held(state: Overlay[Any]) -> InsightSnapshot:
+def held_insights(state: Overlay[Any]) -> InsightSnapshot:
+    """Return what gauges show of the state of insights when a worker takes it over."""
     anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in open_anomalies(state))
-    return InsightSnapshot(stock=stocks(state), anomalies=anomalies, models=versions(state))
+    return InsightSnapshot(stock=stocks(state), anomalies=anomalies, models=versions(state), kpis=last_kpis(state))
 
 
 def _flow_ids(domain: DomainSettings) -> tuple[str, ...]:

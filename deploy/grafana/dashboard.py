@@ -166,15 +166,25 @@ ROWS: tuple[tuple[str, tuple[Graph, ...]], ...] = (
             ),
             Graph(
                 "Credit per minute",
-                "Revenue credited to channels, in minor units, by model and channel.",
+                "Revenue credited to channels, in minor units, by model, channel and currency.",
                 "short",
-                ((per_minute("credited_minor_total", "model, channel"), "{{model}} {{channel}}"),),
+                (
+                    (
+                        per_minute("credited_minor_total", "model, channel, currency"),
+                        "{{model}} {{channel}} {{currency}}",
+                    ),
+                ),
             ),
             Graph(
                 "Reversed credit per minute",
                 "Credit reversed after refunds, in minor units.",
                 "short",
-                ((per_minute("reversed_minor_total", "model, channel"), "{{model}} {{channel}}"),),
+                (
+                    (
+                        per_minute("reversed_minor_total", "model, channel, currency"),
+                        "{{model}} {{channel}} {{currency}}",
+                    ),
+                ),
             ),
         ),
     ),

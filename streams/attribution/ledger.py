@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from schemas.journal import RULES_3
 from schemas.outputs import Credit
 from schemas.units import DAY_MS
 from streams.attribution import touches as touch_rules
@@ -67,6 +68,17 @@ def refunded(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment)
         written = _Written("credit", UNATTRIBUTED_REFUND, event.event_id)
         _write(model, ((None, -refund_minor),), unattributed, written, at)
     return conversions
+
+
+def write_unattributed(order_id: str, dated: tuple[int, str], amount_minor: int, at: Moment) -> None:
+    """Credit a refund of no open conversion, (time, currency), as UNATTRIBUTED_REFUND, or above 0 take it out again."""
+    time_ms, currency = dated
+    conversion = Conversion(order_id, time_ms, amount_minor, currency, (), 0)
+    written = _Written(
+        "credit" if amount_minor < 0 else "reversal", UNATTRIBUTED_REFUND, f"{at.cause}:{time_ms}:{currency}"
+    )
+    for model in MODELS:
+        _write(model, ((None, amount_minor),), conversion, written, at)
 
 
 def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
@@ -193,6 +205,8 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
     )
     kind, channel_without, apart = written
     by_currency = "" if currency == at.settings.reporting_currency else f",currency={currency}"
+    # the channel comes last, as it may be any text; earlier rules had it in the middle
+    head, tail = (f"model={model}{by_currency}", "") if at.rules >= RULES_3 else (f"model={model}", by_currency)
     for touch, amount_minor in rows:
         if touch is None:
             touch_id, channel, campaign_id, touch_ms = None, channel_without or DIRECT, None, None
@@ -221,7 +235,7 @@ def _write(model: str, rows: Rows, conversion: Conversion, written: _Written, at
                 touch_time_ms=touch_ms,
             ),
         )
-        effects.count("credited_minor", time_ms, amount_minor, f"model={model},channel={channel}{by_currency}")
+        effects.count("credited_minor", time_ms, amount_minor, f"{head},channel={channel}{tail}")
 
 
 def _kept_open(conversions: Conversions, now_ms: int) -> Conversions:

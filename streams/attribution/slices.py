@@ -16,13 +16,15 @@ from schemas.limits import PATH_MAX, ROWS_MAX
 from streams.attribution import touches as touch_rules
 from streams.attribution.ledger import OPEN_MS, by_time, path_of, refunded, rewritten, worth, write_changes
 from streams.profiles.bounds import bounded_touches, fitting
+from streams.profiles.effects import hash_64
 from streams.profiles.profile import CONVERSIONS_MAX, Conversion, Profile, Uncredited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from schemas.touchpoint import Touchpoint
     from streams.profiles.moment import Moment
+    from streams.profiles.order_changes import OrderState
     from streams.profiles.profile import Touch
 
     Written = dict[str, tuple[Conversion, ...]]
@@ -39,12 +41,12 @@ def with_order(profile: Profile, event: Touchpoint, at: Moment) -> Profile:
     path = path_of(profile.touches, event.time_ms, at.settings)[-PATH_MAX:]
     conversion = Conversion(order.order_id, event.time_ms, order.total_minor, order.currency, path, 0)
     write_changes((), conversion, at)
-    return _with_open(profile, (*profile.conversions, conversion), _written(profile), at)
+    return with_open(profile, (*profile.conversions, conversion), written_of(profile), at)
 
 
 def with_refund(profile: Profile, event: Touchpoint, refund_minor: int, at: Moment) -> Profile:
     """Take a refund from its conversion's credit as `ledger.refunded`, and write what else was unwritten of it."""
-    order, written = event.order, _written(profile)
+    order, written = event.order, written_of(profile)
     if order is None or order.order_id not in written:
         return _replace(profile, conversions=refunded(profile, event, refund_minor, at))
     place = next(index for index, each in enumerate(profile.conversions) if each.order_id == order.order_id)
@@ -58,7 +60,7 @@ def with_late_touch(profile: Profile, touch: Touch, at: Moment) -> Profile:
 
     The same object if it changes none.
     """
-    written, changed = _written(profile), []
+    written, changed = written_of(profile), []
     for conversion in profile.conversions:
         new, path = conversion, _path_with(touch, conversion, at)
         if path != conversion.path:
@@ -67,20 +69,22 @@ def with_late_touch(profile: Profile, touch: Touch, at: Moment) -> Profile:
         changed.append(new)
     if all(new is old for new, old in zip(changed, profile.conversions, strict=True)):
         return profile
-    return _begun(profile, _with_open(profile, changed, written, at), at)
+    return _begun(profile, with_open(profile, changed, written, at), at)
 
 
-def with_merged(profile: Profile, one: Profile, other: Profile, at: Moment) -> Profile:
+def with_merged(
+    profile: Profile, one: Profile, other: Profile, at: Moment, states: Mapping[int, OrderState] | None = None
+) -> Profile:
     """Return the united `profile` with the touches and conversions of both as they were before the merge.
 
-    Paths follow from the united touches. Of an order in both, the lesser value holds, because one profile knows of a
-    refund, and one set of rows stays.
+    Paths follow from the united touches. Of an order in both, one set of rows stays. Its value is that of its state, by
+    the hash of its id. Without one the lesser value holds, because one profile knows of a refund.
     """
     touches = touch_rules.united(one.touches, other.touches)
     by_order: dict[str, list[Conversion]] = {}
     written: Written = {}
     for each in (one, other):
-        unwritten = _written(each)
+        unwritten = written_of(each)
         for conversion in each.conversions:
             order_id = conversion.order_id
             by_order.setdefault(order_id, []).append(conversion)
@@ -88,13 +92,23 @@ def with_merged(profile: Profile, one: Profile, other: Profile, at: Moment) -> P
     changed = []
     for olds in by_order.values():
         old = min(olds, key=worth)
-        path = _bounded_path((touches, *(each.path for each in olds)), old, at)
+        state = states.get(hash_64(old.order_id)) if states else None
+        if state is not None:
+            old = settled(old, state, at)
+        path = bounded_path((touches, *(each.path for each in olds)), old, at)
         new = old if path == old.path else _replace(old, path=path)
         if written[new.order_id] == (new,):
             del written[new.order_id]
         changed.append(new)
     bounded = bounded_touches(touch_rules.bounded(touches, at.now_ms))
-    return _begun(one, _with_open(_replace(profile, touches=bounded), changed, written, at), at)
+    return _begun(one, with_open(_replace(profile, touches=bounded), changed, written, at), at)
+
+
+def settled(conversion: Conversion, state: OrderState, at: Moment) -> Conversion:
+    """Return a conversion with the time and worth of its order; its path may be that of another time."""
+    first = state.first
+    currency = first.currency or at.settings.reporting_currency
+    return _replace(conversion, time_ms=first.time_ms, value_minor=state.left_minor, currency=currency)
 
 
 def _begun(before: Profile, after: Profile, at: Moment) -> Profile:
@@ -149,20 +163,22 @@ def _path_with(touch: Touch, conversion: Conversion, at: Moment) -> tuple[Touch,
     return tuple(ordered[-PATH_MAX:])
 
 
-def _bounded_path(lists: Iterable[tuple[Touch, ...]], conversion: Conversion, at: Moment) -> tuple[Touch, ...]:
+def bounded_path(lists: Iterable[tuple[Touch, ...]], conversion: Conversion, at: Moment) -> tuple[Touch, ...]:
+    """Return the path of a conversion by all touches of these lists."""
     return path_of(touch_rules.united(*lists), conversion.time_ms, at.settings)[-PATH_MAX:]
 
 
-def _written(profile: Profile) -> Written:
+def written_of(profile: Profile) -> Written:
+    """Return what the ledger holds of conversions whose credit waits."""
     return {item.order_id: item.written for item in profile.uncredited}
 
 
 def with_fitting_conversions(profile: Profile, at: Moment) -> Profile:
     """Return the profile with the newest conversions that are within the limits; the others keep their credit."""
-    return _with_open(profile, profile.conversions, _written(profile), at)
+    return with_open(profile, profile.conversions, written_of(profile), at)
 
 
-def _with_open(profile: Profile, conversions: Iterable[Conversion], written: Written, at: Moment) -> Profile:
+def with_open(profile: Profile, conversions: Iterable[Conversion], written: Written, at: Moment) -> Profile:
     """Keep the newest CONVERSIONS_MAX that are no older than OPEN_MS and fit, in order.
 
     One that is left out keeps the rows that it has, which sum to its value. So one that has the rows of two profiles

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from streams.flows.runtime.pending import released, without_paused
 from streams.fold.appending import NEVER_MS
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
@@ -85,7 +85,7 @@ class Customers:
             profile = stepped_back(customer, profile, self._latest_ms)
         if profile.rules < known.rules:
             profile = self._raised(customer, profile, known, effects)
-        if known.flows.has_paused and profile.pending and known.rules >= CONTENT_FROM:
+        if known.flows.has_paused and profile.pending and known.rules >= RULES_3:
             profile = self._without_paused(customer, profile, known, effects)
         return profile
 

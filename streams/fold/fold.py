@@ -157,7 +157,7 @@ class Fold(Customers):
             changes["rules"] = rules
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
         if is_entry(customer):
-            profile = indexed(fold_entry(_replace(profile, **changes), event, at))
+            profile = indexed(fold_entry(_replace(profile, **changes), Arrival(event, digest, received_ms), at))
         else:
             self._candidates -= len(profile.runs)
             profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, received_ms), at))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from schemas.journal import (
-    FLOORS_FROM,
+    RULES_3,
     Absorbed,
     AddressConsent,
     CollectedTo,
@@ -158,7 +158,7 @@ def _check_chunk(chunk: ModelChunk, _: PartitionState) -> None:
 def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
     if not 0 <= tick.panel_share_ppm <= _WHOLE_PPM:
         raise Rejected("bad_model", f"the share of the panel is {tick.panel_share_ppm} millionths")
-    if partition.rules >= FLOORS_FROM and tick.first_event_ms and not _is_time(tick.first_event_ms):
+    if partition.rules >= RULES_3 and tick.first_event_ms and not _is_time(tick.first_event_ms):
         raise Rejected("bad_model", f"the first event is of {tick.first_event_ms}")
     for kind, body in model_bodies(with_tick(partition, tick)).items():
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.fold.moment import FoldMoment
     from streams.fold.record import Record
     from streams.profiles.effects import Effects
-    from streams.profiles.profile import CategoryView, ConsentState, Profile, Session, ShownPrice, Touch
+    from streams.profiles.profile import Cart, CategoryView, ConsentState, Profile, Session, ShownPrice, Touch
 
 ADDRESS_CHANNELS = frozenset({"email", "all"})
 """A consent about one of these channels holds for the address, and so for every profile that has it."""
@@ -34,6 +34,7 @@ class Changes(TypedDict, total=False):
     linked: tuple[str, ...]
     sessions: tuple[Session, ...]
     touches: tuple[Touch, ...]
+    cart: Cart | None
     prices: tuple[ShownPrice, ...]
     views: tuple[CategoryView, ...]
     rules: int

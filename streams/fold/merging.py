@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import Absorbed, AddressConsent
+from schemas.journal import RULES_3, Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.attribution.slices import with_fitting_conversions, with_merged
 from streams.flows.runtime.pending import Ending, bounded, without_dispatched, without_ended, without_withdrawn
 from streams.flows.runtime.rooms import with_runs_that_fit
-from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by_order
+from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by
 from streams.fold.crediting import with_credit_due
 from streams.fold.identifying import link_address, linked_to
+from streams.fold.ordering import count_united_orders, with_cart_ordered
 from streams.fold.scoring import publish_changes, rescored, withdraw
 from streams.profiles.bounds import within_limits
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
 from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united
 from streams.profiles.keys import USER, is_user
+from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
+from streams.profiles.timed_cart import current
+from streams.profiles.upgrading import upgraded
 
 if TYPE_CHECKING:
     from schemas.journal import Link
@@ -61,17 +65,21 @@ def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
 def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
     """Return the user's profile united with the device's; what both had counted leaves the facts once."""
     if at.rules > 1:
-        device = with_fitting_conversions(within_limits(device, at.rules), at)
+        device = with_fitting_conversions(upgraded(within_limits(device, at.rules), at.rules), at)
     before = profile
-    by_user, by_device = _after_orders(profile, device.orders, at), _after_orders(device, profile.orders, at)
-    profile, in_both, lost = united(by_user, by_device, source)
-    _count_orders_once(before, device, in_both, at)
+    by_user, by_device = _after_orders(profile, device, at), _after_orders(device, profile, at)
+    profile, in_both, lost = united(by_user, by_device, source, at.rules)
+    if at.rules < RULES_3:
+        _count_orders_once(before, device, in_both, at)
+    else:
+        profile = _replace(profile, cart=current(profile.cart, at.now_ms))
     if by_user.cart is not None and by_device.cart is not None:
         at.effects.count("carts_opened", max(by_user.cart.opened_ms, by_device.cart.opened_ms), -1)
     for run in lost:
         end_lost_to_merge(run, at)
     if at.rules > 1:
-        profile = within_limits(with_merged(profile, before, device, at), at.rules)
+        states = count_united_orders(before, device, at) if at.rules >= RULES_3 else None
+        profile = within_limits(with_merged(profile, before, device, at, states), at.rules)
         profile = with_credit_due(before, with_runs_that_fit(profile, at), at)
     else:
         touches, conversions = merged(before, device, at)
@@ -118,26 +126,36 @@ def _count_sessions_once(user: Profile, device: Profile, at: FoldMoment) -> tupl
     return sessions
 
 
-def _after_orders(profile: Profile, orders: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:
+def _after_orders(profile: Profile, other: Profile, at: FoldMoment) -> Profile:
     """End the cart and the candidates that orders of the other profile would have ended in this one.
 
     A customer who logs in on the way to the checkout fills the cart as a device and orders as a user.
     """
-    if not orders:
+    orders, flows = other.orders, at.known.flows
+    if orders:
+        profile = _without_ordered_cart(profile, orders, at)
+    endings = [(_ORDERED, order.time_ms) for order in orders]
+    endings += acting_of(other)
+    runs = profile.runs
+    for event_type, time_ms in dict(endings).items():
+        runs = without_ended_by(runs, event_type, time_ms, flows, at)
+    for event_type, time_ms in endings if profile.pending else ():
+        profile = without_ended(profile, Ending(event_type, time_ms, time_ms), flows, at)
+    return profile if runs is profile.runs else _replace(profile, runs=runs)
+
+
+def _without_ordered_cart(profile: Profile, orders: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:
+    cart, last_ms = profile.cart, orders[-1].time_ms
+    if at.rules >= RULES_3:
+        return with_cart_ordered(profile, last_ms, at)
+    if cart is None or cart.added_ms > last_ms:
         return profile
-    last_ms, cart = orders[-1].time_ms, profile.cart
-    if cart is not None and cart.added_ms <= last_ms:
-        order_ms = next(order.time_ms for order in orders if order.time_ms >= cart.added_ms)
-        at.effects.count("carts_ordered", order_ms)
-        cart = None
-    flows = at.known.flows
-    runs = without_ended_by_order(profile.runs, last_ms, flows, at)
-    for order in orders if profile.pending else ():
-        profile = without_ended(profile, Ending(_ORDERED, order.time_ms, order.time_ms), flows, at)
-    return _replace(profile, cart=cart, runs=runs)
+    order_ms = next(order.time_ms for order in orders if order.time_ms >= cart.added_ms)
+    at.effects.count("carts_ordered", order_ms)
+    return _replace(profile, cart=None)
 
 
 def raised(profile: Profile, at: FoldMoment) -> Profile:
     """Return a profile that earlier rules bounded as these do: flows and messages beyond the limits end now."""
-    profile = with_runs_that_fit(within_limits(profile, at.rules), at)
+    profile = with_runs_that_fit(upgraded(within_limits(profile, at.rules), at.rules), at)
     return with_fitting_conversions(bounded(profile, at), at)

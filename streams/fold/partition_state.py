@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from schemas.journal import FLOORS_FROM, CollectedTo, Configured, ModelChunk, ModelTick
+from schemas.journal import RULES_3, CollectedTo, Configured, ModelChunk, ModelTick
 from schemas.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.codec import frame, open_version
@@ -199,7 +199,7 @@ def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
         if ticked.version is not None and pieces:
             models[ticked.kind] = (ticked.kind, ticked.version, b"".join(body for _, body in pieces))
     first_ms = partition.first_event_ms
-    if tick.first_event_ms and partition.rules >= FLOORS_FROM:
+    if tick.first_event_ms and partition.rules >= RULES_3:
         first_ms = min(first_ms or tick.first_event_ms, tick.first_event_ms)
     return msgspec.structs.replace(
         partition,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM, SetAside
+from schemas.journal import RULES_3, SetAside
 from schemas.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
@@ -18,6 +18,7 @@ from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
 from streams.profiles.profile import EMPTY
+from streams.profiles.timed_cart import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +108,7 @@ def next_wake_ms(profile: Profile, after_ms: int) -> int:
         for message in profile.pending:
             message_ms = message.trigger.decided_ms
             if not message.is_held:
-                message_ms = next_look_ms(message, after_ms) if profile.rules >= CONTENT_FROM else 0
+                message_ms = next_look_ms(message, after_ms) if profile.rules >= RULES_3 else 0
             if message_ms and (message_ms < due_ms or not due_ms):
                 due_ms = message_ms
     return due_ms
@@ -182,6 +183,8 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
     effects.fires += 1
     before = msgspec.structs.replace(profile, clock_ms=now_ms)
+    if profile.cart is not None and known.rules >= RULES_3:
+        before = msgspec.structs.replace(before, cart=current(profile.cart, now_ms))
     try:
         own = effects.fresh(customer, name)
         at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)

@@ -6,40 +6,43 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM, AddressConsent
-from streams.attribution.ledger import converted, refunded, retouched
-from streams.attribution.slices import with_late_touch, with_refund
-from streams.attribution.slices import with_order as with_credited_order
+from schemas.journal import RULES_3, AddressConsent
+from streams.attribution.ledger import retouched
+from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
 from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
 from streams.flows.runtime.runner import on_event
 from streams.fold.crediting import with_credit_due
+from streams.fold.earlier_orders import ordered, taken_back
 from streams.fold.identifying import ADDRESS_CHANNELS, Changes, identify
+from streams.fold.ordering import is_repeat, with_order_event
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
-from streams.profiles import cart, prices, views
+from streams.profiles import cart, prices, timed_cart, views
 from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answered
 from streams.profiles.bounds import (
     bounded_cart,
-    bounded_months,
     bounded_touches,
     bounded_views,
 )
-from streams.profiles.contents import with_order_content
 from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.hours import with_hour
 from streams.profiles.keys import ADDRESS, is_address
-from streams.profiles.orders import adjust, find_order, place_order, refund_order, was_ordered_since
-from streams.profiles.profile import Adjustment, ConsentState, PlacedOrder, Profile
-from streams.profiles.sessions import has_session, with_order, with_session
+from streams.profiles.order_changes import KINDS
+from streams.profiles.orders import (
+    is_worth_changed,
+    last_order_ms,
+    was_ordered_since,
+)
+from streams.profiles.profile import ConsentState, Profile
+from streams.profiles.sessions import has_session, with_session
 from streams.profiles.slots import with_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import FlowSet
     from streams.fold.moment import FoldMoment
     from streams.profiles.profile import Touch
 
@@ -72,18 +75,18 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
         changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
+    if before.cart is not None and at.rules >= RULES_3:
+        changes["cart"] = timed_cart.current(before.cart, at.now_ms)
     touch = _add_touch(before, arrival, session_hash, at, changes)
     _note_shown(before, arrival, at, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         profile = _credited_again(profile, touch, at)
-    step = _STEPS.get(kind)
-    if step is not None:
-        profile = step(profile, event, at)
-    if kind in flows.listening:
-        profile = _in_flows(profile, arrival, flows, at)
-    if profile.orders is not before.orders or profile.adjustments is not before.adjustments:
-        profile = rescored(profile, at, ordered=kind == "order_completed")
+    profile, acts_ms = _stepped(profile, event, at)
+    if acts_ms is not None and kind in flows.listening:
+        profile = _in_flows(profile, arrival, acts_ms, at)
+    if is_worth_changed(before, profile):
+        profile = rescored(profile, at, ordered=_has_ordered(profile, event, acts_ms, at))
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     publish_changes(before, profile, at)
@@ -91,6 +94,21 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
+
+
+def _stepped(profile: Profile, event: Touchpoint, at: FoldMoment) -> tuple[Profile, int | None]:
+    """Do what events of this type do, and return when it acts on flows; None: it does not."""
+    if event.order is not None and at.rules >= RULES_3 and event.type in KINDS:
+        return with_order_event(profile, event, at)
+    step = _STEPS.get(event.type)
+    return (profile if step is None else step(profile, event, at)), event.time_ms
+
+
+def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: FoldMoment) -> bool:
+    """Return whether the event is an order; from rules 3 on a new one, after which there is none yet."""
+    if event.type != "order_completed" or at.rules < RULES_3:
+        return event.type == "order_completed"
+    return acts_ms is not None and last_order_ms(profile) == event.time_ms
 
 
 def _add_touch(before: Profile, arrival: Arrival, session_hash: int, at: FoldMoment, changes: Changes) -> Touch | None:
@@ -116,15 +134,20 @@ def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Cha
     """Note what published flows ask about the articles that the customer was shown."""
     event, flows = arrival.event, at.known.flows
     if flows.compares_prices:
-        changes["prices"] = prices.after(profile.prices, event)
+        if at.rules < RULES_3 or event.type != "order_completed":
+            changes["prices"] = prices.after(profile.prices, event)
+        elif not is_repeat(profile, event):
+            changes["prices"] = prices.without_ordered(profile.prices, event)
     if flows.categories:
         id_hash = signed_64(arrival.digest)
         seen = views.after(profile.views, event, id_hash, flows.categories)
         changes["views"] = seen if at.rules == 1 or seen is profile.views else bounded_views(seen)
 
 
-def _in_flows(profile: Profile, arrival: Arrival, flows: FlowSet, at: FoldMoment) -> Profile:
-    event, received_ms = arrival.event, arrival.received_ms
+def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) -> Profile:
+    event, received_ms, flows = arrival.event, arrival.received_ms, at.known.flows
+    if acts_ms != event.time_ms:
+        event = _replace(event, time_ms=acts_ms)
     if profile.pending:
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
@@ -134,78 +157,20 @@ def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     at.effects.count("adds", event.time_ms)
     if was_ordered_since(profile, event.time_ms):
         return profile
-    filled = cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
-    if at.rules > 1:
-        filled = bounded_cart(filled)
+    if at.rules >= RULES_3:
+        filled = timed_cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
+    else:
+        filled = cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
+        if at.rules > 1:
+            filled = bounded_cart(filled)
     if profile.cart is None and filled is not None:
         at.effects.count("carts_opened", event.time_ms)
     return _replace(profile, cart=filled)
 
 
-def _removed(profile: Profile, event: Touchpoint, _at: FoldMoment) -> Profile:
-    return _replace(profile, cart=cart.removed(profile.cart, event.products))
-
-
-def _ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    order = event.order
-    if order is None:
-        return profile
-    id_hash = hash_64(order.order_id)
-    if find_order(profile, id_hash) is not None:
-        at.effects.count("orders_repeated")
-        return profile
-    count_order(event, at)
-    if not profile.orders and not profile.months:
-        at.effects.count("new_customers", event.time_ms)
-    if event.session_id is not None:
-        sessions = with_order(profile.sessions, hash_64(event.session_id), event.time_ms)
-        if sessions is not profile.sessions:
-            at.effects.count("sessions_ordered", event.time_ms)
-            profile = _replace(profile, sessions=sessions)
-    if profile.cart is not None:
-        at.effects.count("carts_ordered", event.time_ms)
-        profile = _replace(profile, cart=None)
-    reporting = order.currency == at.settings.reporting_currency
-    profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
-    if at.rules >= CONTENT_FROM and at.known.flows.shows_orders:
-        profile = with_order_content(profile, event, id_hash)
-    if at.rules > 1:
-        months = bounded_months(profile.months)
-        if months is not profile.months:
-            profile = _replace(profile, months=months)
-        return with_credited_order(profile, event, at)
-    return _replace(profile, conversions=converted(profile, event, at))
-
-
-def count_order(event: Touchpoint, at: FoldMoment) -> None:
-    """Add an order to the facts of its hour, in the reporting currency or under its own."""
-    order = event.order
-    if order is None:
-        return
-    at.effects.count("orders", event.time_ms)
-    by = "" if order.currency == at.settings.reporting_currency else f"currency={order.currency}"
-    at.effects.count("revenue_minor", event.time_ms, order.total_minor, by)
-
-
-def _refunded(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    order = event.order
-    if order is None:
-        return profile
-    reporting = order.currency == at.settings.reporting_currency
-    by = "" if reporting else f"currency={order.currency}"
-    placed = find_order(profile, hash_64(order.order_id))
-    refund = order.total_minor
-    if event.type == "order_cancelled" and placed is not None and reporting:
-        refund = placed.total_minor - placed.refunded_minor
-    at.effects.count("refunds", event.time_ms)
-    at.effects.count("refunds_minor", event.time_ms, refund, by)
-    if placed is not None and reporting:
-        profile, _ = refund_order(profile, placed.id_hash, refund)
-    elif reporting:
-        profile = adjust(profile, Adjustment(event.time_ms, refund, hash_64(event.event_id)))
-    if at.rules > 1:
-        return with_refund(profile, event, refund, at)
-    return _replace(profile, conversions=refunded(profile, event, refund, at))
+def _removed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    removed = cart.removed if at.rules < RULES_3 else timed_cart.removed
+    return _replace(profile, cart=removed(profile.cart, event.products))
 
 
 def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
@@ -262,9 +227,9 @@ _STEPS: dict[str, Step] = {
     "product_added": _added,
     "product_removed": _removed,
     "checkout_started": _counted("checkouts"),
-    "order_completed": _ordered,
-    "order_refunded": _refunded,
-    "order_cancelled": _refunded,
+    "order_completed": ordered,
+    "order_refunded": taken_back,
+    "order_cancelled": taken_back,
     "consent_changed": _consented,
     "email_unsubscribed": _unsubscribed,
     **dict.fromkeys(CHANNEL_OF, _answered),

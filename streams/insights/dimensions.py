@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from schemas.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FLOWS_MAX
-from streams.insights.kpis import COUNTED
+from streams.insights.kpis import COUNTED, OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-OTHER = "other"
 _FEW = 100
 """More than there are segments, outcomes, types of touchpoints."""
 
 WINDOW_VALUES_MAX: Mapping[str, int] = {
+    "orders|currency": CURRENCIES_MAX,
     "revenue_minor|currency": CURRENCIES_MAX,
     "refunds_minor|currency": CURRENCIES_MAX,
     "messages|flow": FLOWS_MAX,

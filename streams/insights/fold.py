@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from schemas.insights import Facts
-from schemas.journal import FLOORS_FROM, Configured
+from schemas.journal import RULES_3, Configured
 from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
@@ -29,7 +29,6 @@ from streams.insights.state import (
     Clock,
     Clusters,
     Cuts,
-    Detector,
     Fires,
     Inputs,
     Partition,
@@ -40,13 +39,14 @@ from streams.insights.state import (
 from streams.insights.stepping import is_ahead, stepped_back
 from streams.insights.steps import conclude
 from streams.insights.ticks import add_panel
-from streams.insights.windows import add_counts
+from streams.insights.windows import add_counts, last_closed
 from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.insights import Anomaly, Count
+    from schemas.insights import Anomaly, Count, Kpi
+    from streams.insights.detector import Detector
 
 
 class FactsRefused(Refusal):
@@ -85,7 +85,7 @@ def configured(state: Partition, record: Configured) -> InsightEffects:
         raise FactsRefused("other_prefix", "the settings have another clock or number of partitions than this prefix")
     before = held.rules if held is not None else 1
     rules = raised_rules(before, record)
-    if before < FLOORS_FROM <= rules:
+    if before < RULES_3 <= rules:
         clock: Clock | None = state.get(CLOCK)
         _keep_history(state, None if clock is None or clock.hour_ms is None else of_earlier_rules(clock.spoken_ms))
     state.put(SETTINGS, Settings(record.settings, rules), 0)
@@ -120,7 +120,7 @@ def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightE
     if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, appended_ms):
         clock = stepped_back(state, before, appended_ms, settings, effects)
     _add_stocks(state, given.counts, effects)
-    if held.rules >= FLOORS_FROM:
+    if held.rules >= RULES_3:
         _keep_history(state, with_counts(state.get(HISTORY), given.counts))
     clock = add_counts(state, clock, given.counts, settings.zone, effects)
     clock = add_panel(state, clock, given.panel, effects)
@@ -152,6 +152,13 @@ def open_anomalies(state: Partition) -> list[Anomaly]:
         *(found.incident.raised for found in detectors if found is not None and found.incident is not None),
         *(raised for raised in (*off, *silent) if raised is not None),
     ]
+
+
+def last_kpis(state: Partition) -> tuple[Kpi, ...]:
+    """Return the KPIs of the last closed hour and day, for gauges that are set again likewise."""
+    held: Settings | None = state.get(SETTINGS)
+    clock: Clock | None = state.get(CLOCK)
+    return () if held is None or clock is None else tuple(last_closed(state, clock, _parsed(held.text).zone))
 
 
 def versions(state: Partition) -> dict[str, str | None]:

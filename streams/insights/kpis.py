@@ -33,6 +33,8 @@ class Fraction(NamedTuple):
 
 
 NOTHING = Fraction(0, 1)
+OTHER = "other"
+"""The value of a dimension under which those are added up that are not kept apart."""
 
 # a rate of one hour can be outside 0..1, if the things it counts began in the hour before
 FORMULAS = (
@@ -55,16 +57,26 @@ COUNTED = frozenset(
 def measured(counts: Mapping[str, int]) -> dict[str, Fraction]:
     """Return the KPIs of a window from its counts, both by `name|by`.
 
-    All formulas exist for the whole; a dimension has only the sums that were counted by it.
+    All formulas exist for the whole; a dimension has only the sums that were counted by it. Money of the whole is in
+    the reporting currency. So its average is over the orders in that currency, and each other currency has its own.
     """
     result: dict[str, Fraction] = {}
     for name, plus, minus, over in FORMULAS:
         numerator = counts.get(f"{plus}|", 0) - (counts.get(f"{minus}|", 0) if minus else 0)
         result[f"{name}|"] = Fraction(numerator, counts.get(f"{over}|", 0) if over else 1)
+    foreign_orders = 0
     for key, value in counts.items():
         name, _, by = key.partition("|")
         if by and name in SUMS:
             result[key] = Fraction(value, 1)
+        if by and name == "orders":
+            foreign_orders += value
+            revenue_minor = counts.get(f"revenue_minor|{by}")
+            if revenue_minor is not None and by != f"currency={OTHER}":
+                result[f"aov_minor|{by}"] = Fraction(revenue_minor, value)
+    if foreign_orders:
+        average = result["aov_minor|"]
+        result["aov_minor|"] = Fraction(average.numerator, average.denominator - foreign_orders)
     return result
 
 

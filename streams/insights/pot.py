@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil, log
 from typing import TYPE_CHECKING
 
-from streams.insights.state import Tail
+from streams.insights.detector import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.units import HOUR_MS
 from streams.insights.days import local
-from streams.insights.state import Season
+from streams.insights.detector import Season
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +102,11 @@ def tolerated(season: Season, time_ms: int, residual: float) -> Season:
 def deviation_of(season: Season) -> float:
     """Return the standard deviation of whitened residuals, on the square-root scale."""
     return _deviation(season)
+
+
+def spread_of(season: Season) -> float:
+    """Return the standard deviation of residuals, on the square-root scale."""
+    return sqrt(season.variance)
 
 
 def _place(time_ms: int, zone: ZoneInfo) -> tuple[int, int]:

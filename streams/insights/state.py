@@ -9,6 +9,7 @@ import msgspec
 from schemas.insights import Anomaly
 from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
+from streams.insights.detector import Detector, stored
 from streams.insights.history import History
 from streams.insights.work import Work
 from streams.profiles.scores import CutsModel
@@ -127,47 +128,6 @@ class Clusters(msgspec.Struct, frozen=True, array_like=True, tag="clusters"):
     learnt: int = 0
 
 
-class Tail(msgspec.Struct, frozen=True, array_like=True):
-    """Peaks of one side over `threshold`: `seen` observations had `peaks_seen`, the last ones are `peaks`."""
-
-    threshold: float
-    peaks: tuple[float, ...]
-    peaks_seen: int
-    seen: int
-    alarm: float
-
-
-class Season(msgspec.Struct, frozen=True, array_like=True):
-    """The expectation of an hour, on the square-root scale, and the usual error."""
-
-    level: float
-    hours: tuple[float, ...]
-    weekdays: tuple[float, ...]
-    variance: float
-    covariance: float
-    residual: float
-    time_ms: int
-
-
-class Incident(msgspec.Struct, frozen=True, array_like=True):
-    """An anomaly raised and not cleared; `quiet_hours` in range since."""
-
-    raised: Anomaly
-    hours: int
-    quiet_hours: int
-
-
-class Detector(msgspec.Struct, frozen=True, array_like=True, tag="detector"):
-    """The detector of one KPI; `warmup` holds (hour, value) until there is a season."""
-
-    warmup: tuple[tuple[int, float], ...] = ()
-    season: Season | None = None
-    high: Tail | None = None
-    low: Tail | None = None
-    incident: Incident | None = None
-    refractory_to_ms: int = 0
-
-
 class Fire(msgspec.Struct, frozen=True, array_like=True):
     """A flow whose messages are watched: days judged so far, and the open anomaly."""
 
@@ -250,6 +210,8 @@ class InsightCodec:
             return frame(_OF_RULES_2, 0, encode(value))
         if isinstance(value, Work | History):
             return frame(VERSION if isinstance(value, History) else _OF_RULES_2, 0, encode(value))
+        if isinstance(value, Detector) and value.incident is not None:
+            return frame(_BEFORE_RULES, 0, encode(stored(value, value.incident)))
         wide = _widened(value)
         return frame(_BEFORE_RULES, 0, encode(value)) if wide is None else frame(_OF_RULES_2, 0, encode(wide))
 

@@ -18,8 +18,9 @@ from streams.insights.state import STEPPED, Clock, Stepped, detector_key, slot_k
 from streams.insights.ticks import drop_work
 
 if TYPE_CHECKING:
+    from streams.insights.detector import Detector
     from streams.insights.effects import InsightEffects
-    from streams.insights.state import Detector, Partition
+    from streams.insights.state import Partition
     from streams.settings import DomainSettings
 
 

@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from schemas.limits import KPIS_A_STEP, SLOT_ROWS_MAX, STEPS_A_RECORD
 from schemas.units import HOUR_MS
-from streams.insights.anomalies import WATCHED, observe
+from streams.insights.anomalies import WATCHED, Hour, observe
 from streams.insights.days import next_day_ms
+from streams.insights.detector import Detector
 from streams.insights.fires import watch_days
 from streams.insights.inputs import watch_inputs
 from streams.insights.scratch import Scratch
-from streams.insights.state import SETTINGS, Detector, detector_key
+from streams.insights.state import SETTINGS, detector_key
 from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
 from streams.insights.windows import close_windows
 from streams.insights.work import WORK
@@ -86,10 +87,12 @@ def _step(state: Partition, clock: Clock, until_ms: int, settings: DomainSetting
 
 
 def _watch(state: Partition, hours: Iterable[ClosedHour], zone: ZoneInfo, effects: InsightEffects) -> None:
+    held: Settings = state.get(SETTINGS)
     for hour in hours:
         for kpi in WATCHED:
             detector: Detector = state.get(detector_key(kpi)) or Detector()
-            detector, anomaly = observe(detector, kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator), zone)
+            seen = Hour(kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator))
+            detector, anomaly = observe(detector, seen, zone, held.rules)
             state.put(detector_key(kpi), detector, 0)
             if anomaly is not None:
                 effects.anomalies.append(anomaly)

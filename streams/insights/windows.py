@@ -14,10 +14,10 @@ from streams.insights.kpis import COUNTED, NOTHING, Fraction, kpi_record, measur
 from streams.insights.state import STEPPED, Window, day_key, hour_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
-    from schemas.insights import Count
+    from schemas.insights import Count, Kpi
     from streams.insights.dimensions import Added
     from streams.insights.effects import InsightEffects
     from streams.insights.state import Clock, Partition, Stepped
@@ -103,6 +103,32 @@ def close_windows(
     return _forget(state, clock, zone), closed
 
 
+def last_closed(state: Partition, clock: Clock, zone: ZoneInfo) -> Iterator[Kpi]:
+    """Yield the KPIs of the last closed hour and of the last closed day, as they were published last."""
+    starts_ms = (_closed_hours(clock), _closed_days(clock, zone))
+    for grain, newest_first in zip(("hour", "day"), starts_ms, strict=True):
+        for key in (WindowKey(grain, start_ms) for start_ms in newest_first):
+            window: Window | None = state.get(key.stored)
+            if window is not None and window.closed:
+                for name, fraction in measured(window.counts).items():
+                    yield kpi_record(name, fraction, *key, window.revisions.get(name, 0))
+                break
+
+
+def _closed_hours(clock: Clock) -> Iterator[int]:
+    hour_ms = clock.hour_ms or 0
+    while hour_ms > clock.hour_kept_ms:
+        hour_ms -= HOUR_MS
+        yield hour_ms
+
+
+def _closed_days(clock: Clock, zone: ZoneInfo) -> Iterator[int]:
+    day_ms = clock.day_ms or 0
+    while day_ms > clock.day_kept_ms:
+        day_ms = day_start_ms(day_ms - 1, zone)
+        yield day_ms
+
+
 def _started(clock: Clock, hour_ms: int, zone: ZoneInfo) -> Clock:
     """Make the first window with facts the first to close, whatever the order of facts."""
     if clock.closing or (clock.hour_ms is not None and clock.hour_ms <= hour_ms):
@@ -138,7 +164,7 @@ def _correct(window_key: WindowKey, window: Window | None, added: Added, effects
     before = measured(window.counts) if window else {}
     after = measured(added.counts)
     revisions = {key: number for key, number in window.revisions.items() if key in after} if window else {}
-    for key in sorted(added.moved & before.keys()):
+    for key in sorted(before.keys() - after.keys()):
         revision = window.revisions.get(key, 0) + 1 if window else 1
         effects.corrections += 1
         _publish(key, NOTHING, window_key, revision, effects)

@@ -82,7 +82,8 @@ def bounded_cart(cart: Cart | None) -> Cart | None:
             break
     if items is cart.items:
         return cart
-    return _replace(cart, items=items) if items else None
+    # by rules 1 and 2 it has no adds
+    return _replace(cart, items=items, adds=cart.adds[-len(items) :]) if items else None
 
 
 def bounded_products(items: tuple[CartItem, ...]) -> tuple[CartItem, ...]:

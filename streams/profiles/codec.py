@@ -6,21 +6,19 @@ from typing import Any
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from state.codec import frame, open_version
 from streams.profiles.packed import Trail
 from streams.profiles.profile import Profile
 from streams.profiles.trail import is_inline, packed, unpacked
 
 VERSION = 6
-BEFORE_CONTENT = 5
-"""The version in which a profile of rules 2 is written, as releases before rules 3 wrote it."""
-_OF_VERSION_5 = 36
-"""How many fields that has."""
 BEFORE_RULES = 4
 """The version in which a profile of rules 1 is written, so that release 0.1 still reads it."""
-_OF_VERSION_4 = 33
-"""How many fields that has."""
+_OF_RULES_2 = 5
+_FIELDS = {4: 33, 5: 36}
+"""How many fields a profile has by version."""
+_CART = Profile.__struct_fields__.index("cart")
 _SESSION_V1 = slice(14, 16)
 """Where version 1 had session_hash and session_ordered."""
 
@@ -33,12 +31,19 @@ _decode = msgspec.msgpack.Decoder(tuple[Profile, Trail | None]).decode
 def encode_profile(profile: Profile) -> bytes:
     """Return the framed bytes; the frame's due time is the profile's entry in the timer index."""
     if profile.rules == 1:
-        return frame(BEFORE_RULES, profile.wake_ms, _encode(msgspec.structs.astuple(profile)[:_OF_VERSION_4]))
+        return frame(BEFORE_RULES, profile.wake_ms, _encode(_fields(profile, BEFORE_RULES)))
     rest, trail = (profile, None) if is_inline(profile) else packed(profile)
-    if profile.rules < CONTENT_FROM:
-        fields = msgspec.structs.astuple(rest)[:_OF_VERSION_5]
-        return frame(BEFORE_CONTENT, profile.wake_ms, _encode((fields, trail)))
-    return frame(VERSION, profile.wake_ms, _encode((rest, trail)))
+    if profile.rules >= RULES_3:
+        return frame(VERSION, profile.wake_ms, _encode((rest, trail)))
+    return frame(_OF_RULES_2, profile.wake_ms, _encode((_fields(rest, _OF_RULES_2), trail)))
+
+
+def _fields(profile: Profile, version: int) -> list[Any]:
+    """Return the fields that an earlier version had."""
+    fields = list(msgspec.structs.astuple(profile)[: _FIELDS[version]])
+    if profile.cart is not None:
+        fields[_CART] = profile.cart.opened_ms, profile.cart.added_ms, profile.cart.items
+    return fields
 
 
 def decode_profile(value: bytes) -> Profile:
@@ -48,10 +53,10 @@ def decode_profile(value: bytes) -> Profile:
         NewerState: written by a later release.
     """
     version, payload = open_version(value, VERSION, "a profile")
-    if version >= BEFORE_CONTENT:
+    if version >= _OF_RULES_2:
         rest, trail = _decode(payload)
         return rest if trail is None else unpacked(rest, trail)
-    # versions 2 to 4 lack the last fields, whose defaults mean the same as their absence
+    # earlier versions lack the last fields, whose defaults mean the same as their absence
     return _decode_before_5(payload if version > 1 else _from_version_1(payload))
 
 

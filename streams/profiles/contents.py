@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.profiles.bounds import bounded_products
+from streams.profiles.effects import hash_64
 from streams.profiles.profile import CartItem, OrderContent
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ def first_articles(products: tuple[Product, ...]) -> tuple[CartItem, ...]:
     return tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in products[:PRODUCTS_MAX]])
 
 
-def with_order_content(profile: Profile, event: Touchpoint, id_hash: int) -> Profile:
+def with_order_content(profile: Profile, event: Touchpoint) -> Profile:
     """Return the profile with what messages can say of an order, unless it holds that of a later one."""
     order, before = event.order, profile.order_content
-    if order is None or (before is not None and (before.time_ms, before.id_hash) > (event.time_ms, id_hash)):
+    if order is None:
+        return profile
+    id_hash = hash_64(order.order_id)
+    if before is not None and (before.time_ms, before.id_hash) > (event.time_ms, id_hash):
         return profile
     articles = bounded_products(first_articles(event.products))
     content = OrderContent(event.time_ms, id_hash, order.order_id, order.currency, order.total_minor, articles)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from schemas.limits import as_long
-from streams.profiles import cart, contents, prices, seen, views
+from streams.profiles import cart, contents, prices, seen, timed_cart, views
 from streams.profiles.answered import united_answered, united_unanswered
 from streams.profiles.hours import united_hours
 from streams.profiles.keys import is_address, is_device
-from streams.profiles.orders import bounded
+from streams.profiles.orders import bounded, with_united_orders
 from streams.profiles.profile import (
     EMPTY,
     MESSAGES_MAX,
@@ -46,7 +46,7 @@ def forward_target(customer: str, profile: Profile) -> str | None:
     if not profile.linked or not is_device(customer):
         return None
     users = profile.linked
-    if profile.rules >= CONTENT_FROM:
+    if profile.rules >= RULES_3:
         users = tuple([key for key in users if not is_address(key)])
     return users[-1] if 0 < len(users) <= USERS_OF_A_DEVICE_MAX else None
 
@@ -63,7 +63,9 @@ def emptied(device: Profile) -> Profile:
     return msgspec.structs.replace(EMPTY, clock_ms=device.clock_ms, linked=device.linked, rules=device.rules)
 
 
-def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
+def united(
+    user: Profile, device: Profile, device_key: str, rules: int
+) -> tuple[Profile, tuple[PlacedOrder, ...], tuple[Run, ...]]:
     """Unite the device's profile with the user's: (profile, orders that were in both, runs that do not go on).
 
     Orders are united by id, and bounded lists keep the newest by (time, id), so the order of merges does not matter.
@@ -73,6 +75,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
     in_both = tuple(order for order in device.orders if order.id_hash in of_user)
     orders = of_user | {order.id_hash: _merged_order(order, of_user.get(order.id_hash)) for order in device.orders}
     runs, lost = _united_runs(user.runs, device.runs)
+    united_carts = cart.united if rules < RULES_3 else timed_cart.united
     profile = msgspec.structs.replace(
         user,
         clock_ms=max(user.clock_ms, device.clock_ms),
@@ -83,7 +86,7 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         orders=tuple(sorted(orders.values(), key=lambda order: (order.time_ms, order.id_hash))),
         months=_united_months(user.months, device.months),
         adjustments=_united_adjustments(user.adjustments, device.adjustments),
-        cart=cart.united(user.cart, device.cart),
+        cart=united_carts(user.cart, device.cart),
         answers=_united_answers(user.answers, device.answers),
         consents=united_consents((*user.consents, *device.consents)),
         runs=runs,
@@ -98,6 +101,8 @@ def united(user: Profile, device: Profile, device_key: str) -> tuple[Profile, tu
         order_content=contents.united(user.order_content, device.order_content),
         unanswered=united_unanswered(user, device),
     )
+    if rules >= RULES_3:
+        return with_united_orders(profile, user, device), in_both, lost
     return bounded(profile), in_both, lost
 
 

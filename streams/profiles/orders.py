@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from schemas.journal import RULES_3
 from schemas.limits import as_long
+from streams.profiles.order_changes import (
+    TAKING_BACK,
+    acting,
+    beyond,
+    is_plain,
+    placed_by,
+    state_of,
+    united_changes,
+    unmatched_minor,
+    with_own,
+)
 from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.profiles.order_changes import Changes
+    from streams.profiles.profile import OrderChange
 
 
 class WindowSums(NamedTuple):
@@ -32,8 +50,14 @@ def find_order(profile: Profile, id_hash: int) -> PlacedOrder | None:
 
 
 def was_ordered_since(profile: Profile, time_ms: int) -> bool:
-    """Return whether an order came after that time, so that what happened then was part of the way to it."""
-    return bool(profile.orders) and profile.orders[-1].time_ms > time_ms
+    """Return whether an order came after that time, so that what happened then was part of the way to it.
+
+    From RULES_3 on also one of the same time, which imports may round to a minute.
+    """
+    if not profile.orders:
+        return False
+    last_ms = profile.orders[-1].time_ms
+    return last_ms > time_ms or (last_ms == time_ms and profile.rules >= RULES_3)
 
 
 def place_order(profile: Profile, order: PlacedOrder) -> Profile:
@@ -65,8 +89,116 @@ def adjust(profile: Profile, adjustment: Adjustment) -> Profile:
     return msgspec.structs.replace(profile, adjustments=adjustments)
 
 
+def history_of(profile: Profile, id_hash: int) -> Changes:
+    """Return all that the profile knows of the order whose id has this hash."""
+    changes = profile.changes
+    if changes:
+        changes = tuple([change for change in changes if change.order_hash == id_hash])
+    return with_own(find_order(profile, id_hash), changes)
+
+
+def with_history(profile: Profile, id_hash: int, history: Changes) -> Profile:
+    """Return the profile in which all of this happened to an order; `orders` is the same object if it does not change.
+
+    Beyond ORDERS_MAX the oldest changes go. An order that loses one stays as it is, as if it was settled then.
+    """
+    state, kept = state_of(history), () if is_plain(history) else history
+    if state is not None:
+        placed, before = placed_by(state), find_order(profile, id_hash)
+        if before is not None and before != placed:
+            others = tuple([order for order in profile.orders if order is not before])
+            profile = msgspec.structs.replace(profile, orders=others)
+        if before != placed:
+            profile = place_order(profile, placed)
+            if find_order(profile, id_hash) is None:
+                kept = ()  # it is so old that only its month keeps it
+    if kept or profile.changes:
+        changes = [change for change in profile.changes if change.order_hash != id_hash]
+        profile = with_changes(profile, (*changes, *kept))
+    return profile
+
+
+def with_changes(profile: Profile, changes: Changes) -> Profile:
+    """Return the profile with the newest ORDERS_MAX of these changes."""
+    kept = united_changes(changes)
+    while len(kept) > ORDERS_MAX:
+        oldest = kept[0]
+        if find_order(profile, oldest.order_hash) is None:
+            kept = kept[1:]
+        else:
+            kept = tuple([change for change in kept if change.order_hash != oldest.order_hash])
+    return msgspec.structs.replace(profile, changes=kept)
+
+
+def histories_of(profile: Profile, id_hashes: Iterable[int]) -> dict[int, Changes]:
+    """Return by hash what the profile knows of each of these orders."""
+    changes: dict[int, list[OrderChange]] = {}
+    for change in profile.changes:
+        changes.setdefault(change.order_hash, []).append(change)
+    orders = {order.id_hash: order for order in profile.orders}
+    return {each: with_own(orders.get(each), tuple(changes.get(each, ()))) for each in id_hashes}
+
+
+def acting_of(profile: Profile) -> list[tuple[str, int]]:
+    """Return (type, time) of the refunds and cancellations that did something, by time for each type."""
+    histories = histories_of(profile, {change.order_hash for change in profile.changes})
+    acted = united_changes(*[acting(history) for history in histories.values()])
+    return [(name, each.time_ms) for name, kind in TAKING_BACK.items() for each in acted if each.kind == kind]
+
+
+def united_histories(one: Profile, other: Profile) -> dict[int, tuple[Changes, Changes]]:
+    """Return by hash what each profile knows of the orders that both have, or that were not only completed."""
+    found = {order.id_hash for order in one.orders} & {order.id_hash for order in other.orders}
+    found |= {change.order_hash for change in (*one.changes, *other.changes)}
+    ordered = sorted(found)
+    by_one, by_other = histories_of(one, ordered), histories_of(other, ordered)
+    return {each: (by_one[each], by_other[each]) for each in ordered}
+
+
+def with_united_orders(profile: Profile, one: Profile, other: Profile) -> Profile:
+    """Return the united profile with the orders of both, as if all had happened to one customer."""
+    orders = {order.id_hash: order for order in (*one.orders, *other.orders)}
+    changes: list[OrderChange] = []
+    for id_hash, histories in united_histories(one, other).items():
+        history = united_changes(*histories)
+        state = state_of(history)
+        if state is not None:
+            orders[id_hash] = placed_by(state)
+        if not is_plain(history):
+            changes += history
+    listed = tuple(sorted(orders.values(), key=_by_time))
+    return bounded(with_changes(msgspec.structs.replace(profile, orders=listed), tuple(changes)))
+
+
+def unmatched(profile: Profile) -> list[tuple[int, int]]:
+    """Return (time, amount) of what was refunded beyond an order, or of none that the profile holds."""
+    found = [(adjustment.time_ms, adjustment.minor) for adjustment in profile.adjustments]
+    if not profile.changes:
+        return found
+    hashes = {order.id_hash for order in profile.orders}
+    found += [
+        (change.time_ms, change.minor)
+        for change in profile.changes
+        if change.order_hash not in hashes and unmatched_minor(change)
+    ]
+    known = dict.fromkeys([change.order_hash for change in profile.changes if change.order_hash in hashes])
+    for history in histories_of(profile, known).values():
+        state = state_of(history)
+        if state is not None and not state.first.currency:
+            found += [(change.time_ms, minor) for change, minor in beyond(state).items()]
+    return found
+
+
+def orders_that_count(profile: Profile) -> int:
+    """Return how many orders were not taken back whole; under rules 1 and 2 all count, except of a month."""
+    orders = profile.orders
+    if profile.rules >= RULES_3:
+        orders = tuple([order for order in orders if order.counts])
+    return len(orders) + sum([month.orders for month in profile.months])
+
+
 def bounded(profile: Profile) -> Profile:
-    """Move orders beyond the newest ORDERS_MAX into month buckets."""
+    """Move orders beyond the newest ORDERS_MAX into month buckets; what happens to them later matches none."""
     if len(profile.orders) <= ORDERS_MAX:
         return profile
     months = {month.end_ms: month for month in profile.months}
@@ -78,7 +210,18 @@ def bounded(profile: Profile) -> Profile:
         minor = as_long(month.minor + order.total_minor - order.refunded_minor)
         months[end_ms] = OrderMonth(end_ms, month.orders + 1, minor)
     kept = tuple(months[end_ms] for end_ms in sorted(months))
-    return msgspec.structs.replace(profile, orders=profile.orders[-ORDERS_MAX:], months=kept)
+    moved = {order.id_hash for order in profile.orders[:-ORDERS_MAX]}
+    changes = tuple([change for change in profile.changes if change.order_hash not in moved])
+    return msgspec.structs.replace(profile, orders=profile.orders[-ORDERS_MAX:], months=kept, changes=changes)
+
+
+def is_worth_changed(before: Profile, after: Profile) -> bool:
+    """Return whether orders or what was taken back may differ; False is certain."""
+    return (
+        before.orders is not after.orders
+        or before.changes is not after.changes
+        or before.adjustments is not after.adjustments
+    )
 
 
 def window_sums(profile: Profile, now_ms: int, window_ms: int) -> WindowSums:
@@ -99,10 +242,10 @@ def window_sums(profile: Profile, now_ms: int, window_ms: int) -> WindowSums:
             count += month.orders
             minor += month.minor
             leaves_ms = min(leaves_ms or month.end_ms + window_ms, month.end_ms + window_ms)
-    for adjustment in profile.adjustments:
-        if adjustment.time_ms > since_ms:
-            minor -= adjustment.minor
-            leaves_ms = min(leaves_ms or adjustment.time_ms + window_ms, adjustment.time_ms + window_ms)
+    for time_ms, refund_minor in unmatched(profile):
+        if time_ms > since_ms:
+            minor -= refund_minor
+            leaves_ms = min(leaves_ms or time_ms + window_ms, time_ms + window_ms)
     return WindowSums(count, as_long(minor), last_ms, leaves_ms)
 
 

@@ -1,4 +1,4 @@
-"""The short form in which a profile's touches are stored."""
+"""The short form in which the touches, conversions and unwritten credit of one profile are stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PackedConversion = tuple[str, int, int, str, bytes, int]
 class Trail(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The touches, conversions and unwritten credit of one profile, in short form: see `trail`.
 
-    It is not in that module because mypyc, which compiles it, forgets of what a field's tuples are made.
+    It is here because mypyc, which compiles that module, forgets of what a field's tuples are made.
     """
 
     names: tuple[str, ...]

@@ -34,6 +34,13 @@ def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice
     return united(prices, shown) if shown else prices
 
 
+def without_ordered(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice, ...]:
+    """Drop the articles of an order, but for those shown after it: it may have come in late."""
+    ordered, order_ms = {item.sku for item in event.products}, event.time_ms
+    kept = tuple([shown for shown in prices if shown.sku not in ordered or shown.time_ms > order_ms])
+    return kept if len(kept) < len(prices) else prices
+
+
 def united(one: Iterable[ShownPrice], other: Iterable[ShownPrice]) -> tuple[ShownPrice, ...]:
     """Keep the highest price of each article, or a lower one shown 30 days later; the newest PRICES_MAX."""
     kept = {item.sku: item for item in one}

@@ -19,6 +19,8 @@ ENTRIES_MAX: Final = 200
 PRICES_MAX: Final = 20
 PENDING_MAX: Final = 20
 VIEWS_MAX: Final = 100
+ADDS_MAX: Final = 8
+"""Times that a cart keeps of one article."""
 
 
 class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -33,6 +35,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
     total_minor: int
     refunded_minor: int
+    """Above total_minor: it was taken back, though nothing of it is known in the reporting currency."""
     id_hash: int
     """xxh3-64 of the order id."""
 
@@ -62,11 +65,26 @@ class OrderContent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A refund that matches no order of the profile; it lowers the spend of its window."""
+    """A refund that matches no order of the profile, by rules 1 and 2; it lowers the spend of its window."""
 
     time_ms: int
     minor: int
     id_hash: int
+
+
+class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What happened to an order, from rules 3 on; the set of all that did gives its state, in any order of arrival."""
+
+    time_ms: int
+    id_hash: int
+    """xxh3-64 of the event id; 0 for a completion, as two at one time do no more than one."""
+    order_hash: int
+    """xxh3-64 of the order id; 0: earlier rules did not keep it."""
+    minor: int
+    kind: int
+    """SETTLED, COMPLETED, REFUNDED or CANCELLED, as `order_changes` names them."""
+    currency: str
+    """Empty: the reporting currency."""
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -77,6 +95,8 @@ class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     added_ms: int
     """The customer's clock at the last add."""
     items: tuple[CartItem, ...]
+    adds: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each article (time, quantity) of its adds, in order of time; empty by rules 1 and 2, which do not keep it."""
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -274,6 +294,8 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """In the order of the conversions; under rules 1 empty."""
     uncredited_ms: int = 0
     """What all credit is written up to is before then; 0: all is written."""
+    changes: tuple[OrderChange, ...] = ()
+    """By time: what happened to orders, but for those that were only completed. Under rules 1 and 2 empty."""
     order_content: OrderContent | None = None
     """Of the last order by (time_ms, id_hash), if a published flow shows orders; before rules 3 None."""
     unanswered: tuple[int, int] = (0, 0)

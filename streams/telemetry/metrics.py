@@ -1,8 +1,8 @@
 """All metrics of a worker; a comment says what a rise means and what to do about it.
 
-Amounts are minor units of the reporting currency. Counters (`_total`) count what this worker committed since it
-started: sum them over workers. Only the owner of the facts shows stock, KPIs, anomalies and models: take the maximum
-over workers. No label names a customer.
+Amounts are minor units of the reporting currency, or of the one that a label names. Counters (`_total`) count what this
+worker committed since it started: sum them over workers. Only the owner of the facts shows stock, KPIs, anomalies and
+models: take the maximum over workers. No label names a customer.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ class Metrics:
         # A wave on Mondays comes from new boundaries. A wave on another day: an import, or a fault in the data sent.
         self.segment_changes = self._counter("segment_changes", "Customers who entered a segment", "segment")
         # Credit follows revenue. More `direct`: touches arrive without a channel; check the mapping of campaigns.
-        self.credited = self._counter("credited_minor", "Revenue credited to a channel", "model", "channel")
+        self.credited = self._counter("credited_minor", "Revenue credited to a channel", "model", "channel", "currency")
         # A rise: refunds. Above a fifth of the credit, check the shop's returns before you blame a channel.
-        self.reversed = self._counter("reversed_minor", "Credit reversed after refunds", "model", "channel")
+        self.reversed = self._counter("reversed_minor", "Credit reversed after refunds", "model", "channel", "currency")
 
     def _declare_shop(self) -> None:
         # Orders that this worker processed. Down while `collected` is steady: checkout events are missing.

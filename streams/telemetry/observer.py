@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from schemas.insights import Anomaly, Facts, Kpi, Model
+from schemas.limits import CURRENCIES_MAX
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from streams.flows.runtime.receipts import OUTCOMES
 from streams.insights.effects import FOREIGN, LEFT_OUT
@@ -47,6 +48,7 @@ class Known:
     outcomes: tuple[str, ...] = OUTCOMES
     models: tuple[str, ...] = ("linear", "last")
     channels: tuple[str, ...] = ("direct",)
+    currency: str = "EUR"
     kpis: tuple[str, ...] = ()
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by stage
     wall_clock: bool = True
@@ -58,6 +60,7 @@ def known_labels(domain: DomainSettings, *, flows: tuple[str, ...], reasons: Map
     return Known(
         segments=segments,
         flows=flows,
+        currency=domain.reporting_currency,
         kpis=tuple(formula.name for formula in FORMULAS),
         reasons=reasons,
         wall_clock=domain.clock == "wall",
@@ -81,6 +84,7 @@ class Observer:
         self._metrics = metrics
         self._known = known
         self._channel = Bounded()
+        self._currency = Bounded(CURRENCIES_MAX)
         self._kpi = Bounded()
         self._flow = Bounded()
         self._windows: dict[tuple[str, str], int] = {}  # start_ms of the window shown, by (kpi, grain)
@@ -210,8 +214,9 @@ class Observer:
             metrics.segment_changes.labels(segment)
         for model in known.models:
             for channel in known.channels:
-                metrics.credited.labels(model, self._channel(channel))
-                metrics.reversed.labels(model, self._channel(channel))
+                labels = (model, self._channel(channel), self._currency(known.currency))
+                metrics.credited.labels(*labels)
+                metrics.reversed.labels(*labels)
         for kpi in known.kpis:
             metrics.anomalies.labels(self._kpi(kpi))
 
@@ -226,7 +231,8 @@ class Observer:
 
     def _credit(self, credit: Credit) -> None:
         counter = self._metrics.credited if credit.amount_minor >= 0 else self._metrics.reversed
-        self._sums[counter, credit.model, self._channel(credit.channel)] += abs(credit.amount_minor)
+        labels = (credit.model, self._channel(credit.channel), self._currency(credit.currency))
+        self._sums[counter, *labels] += abs(credit.amount_minor)
 
     def _dead_letter(self, letter: DeadLetter) -> None:
         self._metrics.dead_letters.labels(letter.stage, letter.reason).inc()

@@ -59,12 +59,13 @@ class Batch:
         taken = refunds[refunds["order_id"] != UNMATCHED].groupby("order_id")["minor"].sum()
         left = orders["total"] - taken.reindex(orders.index, fill_value=0)
         by_customer = orders.assign(left=left)[left > 0].groupby("customer")
+        beyond = left.clip(upper=0).groupby(orders["customer"]).sum().to_dict()
         unmatched = refunds[refunds["order_id"] == UNMATCHED].groupby("customer")["minor"].sum().to_dict()
         # without an order that counts there is nothing that could be scored
         found = dict.fromkeys([*orders["customer"], *refunds["customer"]], Figures(0, 0, 0, 0))
         for who, own in by_customer:
             times = own["time_ms"]
-            minor = int(own["left"].sum()) - unmatched.get(who, 0)
+            minor = int(own["left"].sum()) + beyond[who] - unmatched.get(who, 0)
             found[str(who)] = Figures(len(own), minor, int(times.min()), int(times.max()))
         return found
 

@@ -91,7 +91,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     revenue_minor: int
     refunds_minor: int
     credited_minor: dict[str, dict[str, int]]
-    """By model and channel, from the ledger."""
+    """By model and channel, from the ledger; in `currency`."""
     credited_facts_minor: dict[str, int]
     """By model, from the facts."""
     clusters: tuple[ClusterSize, ...]
@@ -216,7 +216,7 @@ def account_of(records: Records, replayed: ReplaySummary, lines_in_files: int, c
         guest_orders=facts["guest_orders", ""],
         revenue_minor=facts["revenue_minor", ""],
         refunds_minor=facts["refunds_minor", ""],
-        credited_minor={model: dict(counts.most_common()) for model, counts in sorted(records.credited_minor.items())},
+        credited_minor=records.credited_in(currency),
         credited_facts_minor=_credited(facts),
         clusters=_clusters(records),
         clusters_version=records.clusters.version if records.clusters else "",
@@ -252,8 +252,9 @@ def _by(facts: Mapping[tuple[str, str], int], name: str, dimension: str) -> dict
 def _credited(facts: Mapping[tuple[str, str], int]) -> dict[str, int]:
     sums: Counter[str] = Counter()
     for (name, by), value in facts.items():
-        if name == "credited_minor":
-            sums[by.partition(",")[0].removeprefix("model=")] += value
+        model, _, of_model = by.partition(",")
+        if name == "credited_minor" and of_model.startswith("channel="):
+            sums[model.removeprefix("model=")] += value
     return dict(sums)
 
 

@@ -52,12 +52,18 @@ class Records:
     triggers: list[Trigger] = field(default_factory=list)
     revocations: int = 0
     decisions: list[Decision] = field(default_factory=list)
-    credited_minor: dict[str, Counter[str]] = field(default_factory=dict)
+    credited_minor: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """By (model, currency): by channel."""
     kpis: dict[tuple[str, str, str, int], Kpi] = field(default_factory=dict)
     """By (name, grain, by, start_ms)."""
     anomalies: list[Anomaly] = field(default_factory=list)
     cuts: CutsModel | None = None
     clusters: ClusterModel | None = None
+
+    def credited_in(self, currency: str) -> dict[str, dict[str, int]]:
+        """Return the credit in one currency, by model and channel."""
+        found = sorted(self.credited_minor.items())
+        return {model: dict(counts.most_common()) for (model, of), counts in found if of == currency}
 
 
 def read_records(read: Read, topics: Topics, wire: Wire) -> Records:
@@ -122,7 +128,8 @@ def _note_facts(records: Records, facts: object) -> None:
 
 
 def _note_credit(records: Records, credit: Credit) -> None:
-    records.credited_minor.setdefault(credit.model, Counter())[credit.channel] += credit.amount_minor
+    of_currency = records.credited_minor.setdefault((credit.model, credit.currency), Counter())
+    of_currency[credit.channel] += credit.amount_minor
 
 
 def _note_kpi(records: Records, kpi: Kpi) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from schemas.units import DAY_MS
-from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, window_sums
+from streams.profiles.orders import first_order_ms, last_order_ms, mean_gap_ms, orders_that_count, window_sums
 from streams.profiles.prices import drop_percent
 from streams.profiles.profile import MESSAGES_MAX, TOUCHES_MAX, VIEWS_MAX
 from streams.profiles.rfm import segment_of
@@ -64,7 +64,7 @@ def _since(times: Iterable[int], after_ms: int) -> int:
 NUMBERS: dict[NumberField, Callable[[Profile], int]] = {
     "cart_items": lambda profile: 0 if profile.cart is None else len(profile.cart.items),
     "cart_total_minor": lambda profile: cart_total_minor(profile.cart),
-    "orders": lambda profile: len(profile.orders) + sum(month.orders for month in profile.months),
+    "orders": orders_that_count,
     "spend_minor": lambda profile: window_sums(profile, 0, _ALL_TIME_MS).minor,
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
 from streams.flows.language.flow import LOG_MS, NEVER_MS
@@ -103,7 +103,7 @@ def unanswered(profile: Profile, at: Moment) -> int:
     Those that have left the log count too; before rules 3 only those of the last LOG_MS do.
     """
     answered_ms = last_answer_ms(profile)
-    if at.rules < CONTENT_FROM:
+    if at.rules < RULES_3:
         answered_ms = max(at.now_ms - LOG_MS, answered_ms)
     left, last_ms = profile.unanswered
     logged = sum(sent.is_promotional and sent.time_ms > answered_ms for sent in profile.messages)
@@ -116,7 +116,7 @@ def with_message(profile: Profile, flow: Flow, channel: str, goes_ms: int, at: M
     recent = [message for message in before if message.time_ms > goes_ms - LOG_MS]
     messages = (*recent, Sent(goes_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
     left = profile.unanswered
-    if at.rules >= CONTENT_FROM and len(messages) <= len(before):
+    if at.rules >= RULES_3 and len(messages) <= len(before):
         left = _left(profile, frozenset(messages))
     return _replace(profile, messages=messages, unanswered=left)
 

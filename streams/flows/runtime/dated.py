@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import FLOORS_FROM
+from schemas.journal import RULES_3
 from schemas.limits import ENTRY_TIMERS_MAX
 from streams.flows.language.fields import DATES
 from streams.flows.runtime.entering import entered_by_date, entered_by_segment
@@ -29,7 +29,7 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
     """Return the profile with a timer for each entry by a date that is to come; the same object if none changes."""
     before = profile.entry_timers
     timers = []
-    last_ms = last_order_ms(profile) if at.rules >= FLOORS_FROM else None
+    last_ms = last_order_ms(profile) if at.rules >= RULES_3 else None
     for plan in flow_set.dates:
         due_ms = None if plan.floor_ms else _date_ms(profile, plan)
         if plan.floor_ms and last_ms is not None:
@@ -62,7 +62,7 @@ def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Mome
             continue
         if plan.floor_ms:
             segment = segment_of(profile.score)
-            if segment in (plan.flow.entry.segment or ()) and at.rules >= FLOORS_FROM:
+            if segment in (plan.flow.entry.segment or ()) and at.rules >= RULES_3:
                 profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
         elif _date_ms(profile, plan) == due_ms:
             profile = entered_by_date(profile, plan, due_ms, at, is_old=is_old)

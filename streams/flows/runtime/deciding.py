@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.journal import CONTENT_FROM, FLOORS_FROM
+from schemas.journal import RULES_3
 from schemas.limits import INT_MAX, LONG_MAX
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
@@ -81,7 +81,7 @@ def _why_left(candidate: Candidate, at: Moment) -> str | None:
     young = too_young(plan, at) if plan.history_ms else None
     if young is not None:
         return young
-    if at.rules >= CONTENT_FROM and is_empty(candidate):
+    if at.rules >= RULES_3 and is_empty(candidate):
         return "The message has nothing to show, so the customer left the flow."
     if flow.valid is not None and not flow.valid.holds(now_ms):
         return "The flow's period of validity is over, so the customer left it."
@@ -170,7 +170,7 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
     profile, run, flow = candidate.profile, candidate.run, candidate.plan.flow
     cart = profile.cart if flow.products == "cart" else None
     facts = {} if cart is None else {name: verdict.evidence[name] for name in _CART_FACTS}
-    if at.rules >= CONTENT_FROM:
+    if at.rules >= RULES_3:
         facts |= template_facts(candidate, at)
     last_ms = expires_ms(run, flow)
     if flow.quiet_hours is not None:
@@ -217,7 +217,7 @@ def _channel(candidate: Candidate, at: Moment) -> tuple[str, str, Outcome | None
     for channel in channels:
         is_allowed, said = allowed(profile.consents, channel, default)
         if is_allowed:
-            if at.rules < CONTENT_FROM or has_address(profile, channel, at.customer):
+            if at.rules < RULES_3 or has_address(profile, channel, at.customer):
                 return channel, said, None
             evidence, objection = said, "no_address"
         elif objection == "no_consent":
@@ -248,7 +248,7 @@ def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> st
 
 def _why_sent(run: Run, plan: CompiledFlow, cart: Cart | None, at: Moment) -> str:
     due = plan.flow.first_due if run.step == plan.first else f"at the step {run.step}"
-    if plan.floor_ms and at.rules >= FLOORS_FROM:
+    if plan.floor_ms and at.rules >= RULES_3:
         due += f", {duration_text(plan.floor_ms)} or more after the last order"
     end = "." if cart is None else f"; articles in the cart: {len(cart.items)}."
     return f"The message was due {due}, and nothing had ended the flow{end}"

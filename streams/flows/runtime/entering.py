@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM, FLOORS_FROM
+from schemas.journal import RULES_3
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.durations import duration_text
 from streams.flows.runtime.history import too_young, with_later_entry
@@ -45,7 +45,7 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
     products: tuple[CartItem, ...] = ()
     if plan.shows_entry:
         products = first_articles(event.products)
-        if not products and plan.flow.products == "entry" and at.rules >= CONTENT_FROM:
+        if not products and plan.flow.products == "entry" and at.rules >= RULES_3:
             return profile  # a message about it would have nothing to show
         if at.rules > 1:
             products = bounded_products(products)
@@ -57,7 +57,7 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
 def entered_by_segment(profile: Profile, plan: CompiledFlow, segment: str, at: Moment, *, is_old: bool) -> Profile:
     """Do as `entered_by_event`, at the customer's own clock."""
     words = f"The segment {segment}"
-    if plan.floor_ms and at.rules >= FLOORS_FROM:
+    if plan.floor_ms and at.rules >= RULES_3:
         words += f" and {duration_text(plan.floor_ms)} without an order"
     entry = _Entry(words, f"segment {segment}", at.cause, at.now_ms, is_old, ())
     return _entered(profile, plan, entry, at)

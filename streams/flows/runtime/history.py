@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import FLOORS_FROM
+from schemas.journal import RULES_3
 from schemas.limits import ENTRY_TIMERS_MAX
 from schemas.units import DAY_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def too_young(plan: CompiledFlow, at: Moment) -> str | None:
     """Return why the shop is too young for a flow, for people; None: it is not. An unknown history is none."""
-    if not plan.history_ms or at.rules < FLOORS_FROM:
+    if not plan.history_ms or at.rules < RULES_3:
         return None
     age_ms = at.now_ms - at.first_event_ms
     if not at.first_event_ms:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from schemas.limits import PENDING_BYTES_MAX
 from schemas.outputs import Revocation
 from schemas.units import HOUR_MS, MINUTE_MS
@@ -86,7 +86,7 @@ def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: i
     """
     if watermark_ms is None:
         return profile
-    if at.rules < CONTENT_FROM:
+    if at.rules < RULES_3:
         profile = _without_paused(profile, watermark_ms, flow_set, at)
     now_ms = max(profile.clock_ms, watermark_ms)
     kept = []
@@ -136,7 +136,7 @@ def _emit(trigger: Trigger, at: Moment) -> None:
     if trigger.customer != at.customer:
         # the device for which it was decided turned out to be this customer
         mine = _replace(trigger, customer=at.customer)
-        if at.rules >= CONTENT_FROM and is_user(at.customer):
+        if at.rules >= RULES_3 and is_user(at.customer):
             mine = _replace(mine, user_id=at.customer.removeprefix(USER))
     at.effects.emit(at.customer, mine)
     at.effects.count("triggers")
@@ -152,7 +152,9 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
     def is_taken_back(message: PendingMessage) -> bool:
         run, plan = message.run, flow_set.plan_of(message.run, at.customer)
         is_exit = plan is not None and ending.event_type in plan.flow.exit_events
-        is_later = (run.last_entry_ms or run.entered_ms) < ending.time_ms
+        entry_ms = run.last_entry_ms or run.entered_ms
+        # as for candidates, an event of the same time ends the flow; rules 1 and 2 compared otherwise here
+        is_later = entry_ms < ending.time_ms or (entry_ms == ending.time_ms and at.rules >= RULES_3)
         return is_exit and is_later and ending.received_ms < message.goes_ms
 
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
-from schemas.journal import CONTENT_FROM
+from schemas.journal import RULES_3
 from schemas.outputs import Decision
 from streams.flows.language.arms import SHADOW, SHADOW_KEY
 from streams.profiles.features import CLUSTERS_KIND
@@ -80,7 +80,7 @@ def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment, profile: Prof
             cause=run.cause,
             time_ms=at.now_ms,
             evidence=verdict.evidence,
-            models={} if profile is None or at.rules < CONTENT_FROM else _models(profile),
+            models={} if profile is None or at.rules < RULES_3 else _models(profile),
         ),
     )
     at.effects.count("decisions", by=f"outcome={outcome}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import RULES_3
 from streams.flows.language.arms import UNASSIGNED
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.fields import DATES
@@ -25,9 +26,10 @@ from streams.flows.runtime.entering import entered_by_event, entered_by_segment,
 from streams.flows.runtime.hours import until_ms, zone_of
 from streams.flows.runtime.pending import sent_or_held
 from streams.flows.runtime.receipts import Verdict, give_receipt
-from streams.profiles.effects import derived_id
+from streams.profiles.effects import derived_id, hash_64
 from streams.profiles.keys import is_address
-from streams.profiles.orders import was_ordered_since
+from streams.profiles.order_changes import TAKING_BACK, acting
+from streams.profiles.orders import histories_of, last_order_ms, was_ordered_since
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -54,19 +56,18 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
         runs = tuple(
             [_with_goal(run, event, flow_set, at.customer) if run.flow_id in listening.goals else run for run in runs]
         )
-    if runs and listening.exits:
-        runs = _without_exited(runs, listening.exits, event, flow_set, at)
-    if runs is not profile.runs:
         profile = _replace(profile, runs=runs)
+    if runs and listening.exits:
+        profile = _without_exited(profile, listening.exits, event, flow_set, at)
     # an address is no customer: it has no clock of its own and no one to send to
     if listening.entries and not is_address(at.customer):
         is_old = received_ms - event.time_ms > at.settings.entry_age_max_ms
-        is_bought = was_ordered_since(profile, event.time_ms)
+        endings = _endings_since(profile, event)
         for plan in listening.entries:
             if plan.is_shared and not flow_set.may_enter(plan, at.customer):
                 continue
-            if is_bought and _ORDERED in plan.flow.exit_events:
-                continue  # it came late, and the order since has ended what it would start
+            if endings and not plan.flow.exit_events.isdisjoint(endings):
+                continue  # it came late, and what came since has ended what it would start
             if plan.entry is None or plan.entry(profile, event, at.now_ms):
                 profile = entered_by_event(profile, plan, event, at, is_old=is_old)
     return profile
@@ -143,21 +144,23 @@ def _with_later_wait(run: Run, other: Run, plan: CompiledFlow) -> Run:
     )
 
 
-def without_ended_by_order(runs: tuple[Run, ...], order_ms: int, flow_set: FlowSet, at: Moment) -> tuple[Run, ...]:
-    """End candidates by an order of that time in another profile of the same customer; return the others.
+def without_ended_by(
+    runs: tuple[Run, ...], event_type: str, time_ms: int, flow_set: FlowSet, at: Moment
+) -> tuple[Run, ...]:
+    """End candidates by an event in another profile of the same customer; return the others.
 
-    A candidate whose last entry event came after the order stays.
+    A candidate whose last entry event came after it stays.
     """
-    listening = flow_set.listening.get(_ORDERED)
+    listening = flow_set.listening.get(event_type)
     if listening is None or not runs:
         return runs
     kept = []
     for run in runs:
         plan = flow_set.plan_of(run, at.customer) if run.flow_id in listening.exits else None
-        if plan is None or _ORDERED not in plan.flow.exit_events or last_entry_ms(run, plan) > order_ms:
+        if plan is None or event_type not in plan.flow.exit_events or last_entry_ms(run, plan) > time_ms:
             kept.append(run)
             continue
-        _end(run, plan, {"event": _ORDERED, "event_time_ms": str(order_ms)}, at)
+        _end(run, plan, {"event": event_type, "event_time_ms": str(time_ms)}, at)
     return tuple(kept)
 
 
@@ -174,18 +177,46 @@ def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) ->
     return run if plan is None or plan.flow.goal.event != event.type else _replace(run, goal_ms=event.time_ms)
 
 
+def _endings_since(profile: Profile, event: Touchpoint) -> list[str]:
+    """Return the types of orders' events that are known, and would have ended what this earlier event starts."""
+    time_ms, endings = event.time_ms, []
+    if was_ordered_since(profile, time_ms):
+        endings.append(_ORDERED)
+    if profile.changes:
+        # the clocks of a shop and of a browser differ, but an order is before what takes it back
+        own = hash_64(event.order.order_id) if event.order is not None else None
+        orders = {each.order_hash for each in profile.changes if each.time_ms >= time_ms or each.order_hash == own}
+        for order, history in histories_of(profile, orders).items():
+            kinds = {each.kind for each in acting(history) if each.time_ms >= time_ms or order == own}
+            endings += [name for name, kind in TAKING_BACK.items() if kind in kinds]
+    return endings
+
+
+def _may_end(profile: Profile, run: Run, plan: CompiledFlow, event: Touchpoint, at: Moment) -> bool:
+    """Return whether an event is newer than the entry that it would undo.
+
+    A time or a segment lets customers in as far as is known then, so what turns out to be earlier ends that too. But an
+    order does so only if the customer has no later one, as another one would not have changed that.
+    """
+    if at.rules < RULES_3 or last_entry_ms(run, plan) <= event.time_ms:
+        return True
+    if plan.flow.entry.event is not None:
+        return False
+    return event.type != _ORDERED or last_order_ms(profile) == event.time_ms
+
+
 def _without_exited(
-    runs: tuple[Run, ...], exits: frozenset[str], event: Touchpoint, flow_set: FlowSet, at: Moment
-) -> tuple[Run, ...]:
+    profile: Profile, exits: frozenset[str], event: Touchpoint, flow_set: FlowSet, at: Moment
+) -> Profile:
     kept = []
-    for run in runs:
+    for run in profile.runs:
         plan = flow_set.plan_of(run, at.customer) if run.flow_id in exits else None
-        if plan is None or event.type not in plan.flow.exit_events:
+        if plan is None or event.type not in plan.flow.exit_events or not _may_end(profile, run, plan, event, at):
             kept.append(run)
             continue
         evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
         _end(run, plan, evidence, at)
-    return runs if len(kept) == len(runs) else tuple(kept)
+    return profile if len(kept) == len(profile.runs) else _replace(profile, runs=tuple(kept))
 
 
 def _end(run: Run, plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> None:

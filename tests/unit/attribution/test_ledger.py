@@ -107,7 +107,7 @@ def test_credit_counts_at_the_hour_of_the_conversion() -> None:
     ledger.order("o1", 70, NOW_MS + 5)
     ledger.order("o2", 30, NOW_MS + 6, currency="USD")
     assert ledger.effects.counts["credited_minor", NOW_MS, "model=linear,channel=direct"] == 70
-    assert ledger.effects.counts["credited_minor", NOW_MS, "model=last,channel=direct,currency=USD"] == 30
+    assert ledger.effects.counts["credited_minor", NOW_MS, "model=last,currency=USD,channel=direct"] == 30
 
 
 def test_the_same_order_again_changes_nothing() -> None:

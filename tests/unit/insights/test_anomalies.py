@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from schemas.journal import RULES
 from schemas.limits import LONG_MAX
 from streams.insights import pot
-from streams.insights.anomalies import WARMUP_HOURS, observe
+from streams.insights.anomalies import WARMUP_HOURS, Hour, observe
+from streams.insights.detector import Detector
 from streams.insights.fold import open_anomalies
-from streams.insights.state import Detector
 from tests.support.insights import DAY_MS, HOUR_MS, a_partition, at, counts, facts, fold_to_end
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def a_shop(seed: int, days: int, factor: Callable[[int], float] = never, base: f
 def found(series: list[int], kpi: str = "orders") -> list[Anomaly]:
     detector, anomalies = Detector(), []
     for hour, value in enumerate(series):
-        detector, anomaly = observe(detector, kpi, MONDAY + hour * HOUR_MS, float(value), UTC)
+        detector, anomaly = observe(detector, Hour(kpi, MONDAY + hour * HOUR_MS, float(value)), UTC, RULES)
         if anomaly is not None:
             anomalies.append(anomaly)
     return anomalies
@@ -147,7 +148,7 @@ def test_sums_of_any_size_leave_finite_numbers_in_state_and_anomalies(seed: int)
     detector, told = Detector(), []
     for hour in range(900):
         value = float(chance.choice(sizes[:2] if chance.random() < 0.5 else sizes))
-        detector, anomaly = observe(detector, "revenue_minor", MONDAY + hour * HOUR_MS, value, UTC)
+        detector, anomaly = observe(detector, Hour("revenue_minor", MONDAY + hour * HOUR_MS, value), UTC, RULES)
         told += [] if anomaly is None else [anomaly]
     assert detector.season is not None
     assert b"null" not in msgspec.json.encode(told)

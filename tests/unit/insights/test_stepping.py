@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from schemas.limits import TIME_AHEAD_MS_MAX
 from streams.insights.anomalies import WATCHED
+from streams.insights.detector import Detector
 from streams.insights.fold import fold_facts
-from streams.insights.state import CLOCK, SETTINGS, Clock, Detector, Settings, detector_key
+from streams.insights.state import CLOCK, SETTINGS, Clock, Settings, detector_key
 from tests.support.insights import DAY_MS, HOUR_MS, WEEK_MS, a_partition, a_row, at, counts, facts
 
 if TYPE_CHECKING:

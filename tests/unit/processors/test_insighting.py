@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME
 
 from schemas.insights import Count, Facts, Kpi
-from schemas.journal import Configured, Progress
+from schemas.journal import RULES, Configured, Progress
 from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.app import held_insights
 from streams.engine.batch import Batch
 from streams.insights.fold import stocks
+from streams.insights.kpis import FORMULAS
 from streams.insights.state import InsightCodec
 from streams.processors.insighting import GOING_ON, Insighting
 from streams.settings import DomainSettings
@@ -75,6 +79,43 @@ def test_gauges_keep_what_a_commit_did_not_change() -> None:
     insighting.assigned(0, overlay)
     commit(Facts(0, None, (Count("forwards_sent", 0, "", 1),), ()))
     assert gauges() == [3, 1]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_who_takes_over_shows_what_the_worker_before_showed(zone: str, seed: int) -> None:
+    chance, overlay = Random(seed), Overlay[Any](MemoryStore(), InsightCodec())
+    known = Known(kpis=tuple(formula.name for formula in FORMULAS))
+
+    def a_worker() -> tuple[Insighting, Metrics]:
+        metrics = Metrics()
+        insighting = Insighting(Topics("t"), SINGLE_OBJECT, Observer(metrics, known), 1, held_insights)
+        insighting.assigned(0, overlay)
+        return insighting, metrics
+
+    def shown(metrics: Metrics) -> list[str]:
+        lines = metrics.text().decode().splitlines()
+        return [line for line in lines if line.startswith(("touchstream_kpi{", "touchstream_kpi_window_timestamp"))]
+
+    worker, metrics = a_worker()
+    domain = DomainSettings(journal_partitions=1, grace_ms=0, reporting_time_zone=zone)
+    records: list[msgspec.Struct] = [Configured(domain.model_dump_json(), 0, RULES)]
+    now_ms, seen = HOUR_MS, set()
+    for _ in range(60):
+        late_ms = chance.choice((0, 0, 1, 2, 30)) * 3_600_000
+        names = chance.sample(("orders", "revenue_minor", "sessions", "sessions_ordered", "refunds_minor"), 3)
+        counts = tuple(Count(name, now_ms - late_ms, "", chance.randrange(1, 9)) for name in names)
+        now_ms += chance.choice((0, 1, 1, 5, 30)) * 3_600_000
+        records.append(Facts(0, now_ms, counts))
+        messages: list[Any] = [a_message(each) for each in records]
+        batch = Batch("t.facts", 0, messages, 0)
+        batch.bind(worker.process, overlay)
+        batch.run()
+        worker.committed()
+        records = [GOING_ON] if any(each.topic == "t.facts" for each in batch.outputs or ()) else []
+        _, metrics_after = a_worker()
+        assert shown(metrics_after) == shown(metrics)
+        seen.update(shown(metrics))
+    assert len(seen) > 200
 
 
 def test_facts_that_make_the_code_raise_leave_no_trace_and_others_count() -> None:

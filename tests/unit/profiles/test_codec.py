@@ -72,6 +72,7 @@ def test_a_profile_of_version_4_is_read() -> None:
 
 
 def test_a_profile_of_version_5_is_read() -> None:
+    """No refund named its order, and a cart did not know when its articles were put in."""
     assert decode_profile(BY_VERSION_5) == a_profile_of_rules_2()
 
 
@@ -79,7 +80,7 @@ def test_a_profile_of_version_6_is_read() -> None:
     assert decode_profile(BY_VERSION_6) == a_full_profile()
 
 
-def test_a_profile_of_rules_2_is_stored_as_it_was_before_rules_3() -> None:
+def test_a_profile_of_rules_2_is_stored_as_its_release_wrote_it() -> None:
     assert encode_profile(a_profile_of_rules_2()).hex() == BY_VERSION_5.hex()
 
 

@@ -7,7 +7,6 @@ from itertools import permutations
 from schemas.limits import RUN_PRODUCTS_BYTES_MAX
 from schemas.touchpoint import Product, Touchpoint
 from streams.profiles.contents import PRODUCTS_MAX, united, with_order_content
-from streams.profiles.effects import hash_64
 from streams.profiles.profile import EMPTY, CartItem, OrderContent, Profile
 from tests.support.flows import a_bare_flow
 from tests.support.world import HOUR_MS, START_MS, World, a_touchpoint, an_order
@@ -19,7 +18,7 @@ def with_orders(*orders: Touchpoint) -> Profile:
     profile = EMPTY
     for event in orders:
         assert event.order is not None
-        profile = with_order_content(profile, event, hash_64(event.order.order_id))
+        profile = with_order_content(profile, event)
     return profile
 
 

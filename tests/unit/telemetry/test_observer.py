@@ -68,10 +68,29 @@ def test_each_effect_counts_under_its_own_labels_and_no_customer() -> None:
     assert value(metrics, "triggers_total", flow="cart") == 1
     assert value(metrics, "decisions_total", flow="cart", outcome="sent") == 1
     assert value(metrics, "segment_changes_total", segment="At Risk") == 1
-    assert value(metrics, "credited_minor_total", model="linear", channel="email") == 700
-    assert value(metrics, "reversed_minor_total", model="linear", channel="email") == 200
+    assert value(metrics, "credited_minor_total", model="linear", channel="email", currency="EUR") == 700
+    assert value(metrics, "reversed_minor_total", model="linear", channel="email", currency="EUR") == 200
     assert value(metrics, "model_info", kind="cuts", version="cuts-2011-01-03") == 1
     assert b"u:1" not in metrics.text()
+
+
+def test_credit_in_another_currency_is_no_credit_in_the_shops() -> None:
+    observer, metrics = an_observer(currency="EUR")
+    foreign, odd = a_credit(300, currency="USD"), a_credit(50, channel="email,currency=USD")
+    observer.observe_committed([a_credit(700), foreign, odd, a_credit(-20, currency="USD")])
+    shown = {
+        (channel, currency): value(metrics, "credited_minor_total", model="linear", channel=channel, currency=currency)
+        for channel in ("email", "email,currency=USD")
+        for currency in ("EUR", "USD")
+    }
+    assert shown == {
+        ("email", "EUR"): 700,
+        ("email", "USD"): 300,
+        ("email,currency=USD", "EUR"): 50,
+        ("email,currency=USD", "USD"): None,
+    }
+    assert value(metrics, "reversed_minor_total", model="linear", channel="email", currency="USD") == 20
+    assert value(metrics, "reversed_minor_total", model="linear", channel="direct", currency="EUR") == 0
 
 
 def test_collected_is_journalled_plus_what_collect_refused() -> None:
