@@ -114,7 +114,8 @@ def spoilt(lines: Sequence[bytes], chance: Random) -> Iterator[bytes]:
                     _like(like, invoice=f"C{number}", pieces=-1, price="-1"),
                     _like(like, price="cheap"),
                     b"\xff" + line,
-                    line[:20] + b"\n",
+                    # before a quoted text, which would go on to the end of the file
+                    line[:12] + b"\n",
                     line,
                 ]
             )
