@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
+_WHEN_IT_HAPPENED: Final[int | None] = 0
+"""Most events act when they happen; to read their time costs 200 instructions."""
 _replace = msgspec.structs.replace
 
 
@@ -82,10 +84,16 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         profile = _credited_again(profile, touch, at)
-    profile, acts_ms = _stepped(profile, event, at)
+    is_of_order, acts_ms = kind in KINDS, _WHEN_IT_HAPPENED
+    if is_of_order and at.rules >= RULES_OF_CHANGES:
+        profile, acts_ms = with_order_event(profile, event, at)
+    else:
+        step = _STEPS.get(kind)
+        if step is not None:
+            profile = step(profile, event, at)
     if acts_ms is not None and kind in flows.listening:
         profile = _in_flows(profile, arrival, acts_ms, at)
-    if is_worth_changed(before, profile):
+    if is_of_order and is_worth_changed(before, profile):
         profile = rescored(profile, at, ordered=_has_ordered(profile, event, acts_ms, at))
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
@@ -94,14 +102,6 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
-
-
-def _stepped(profile: Profile, event: Touchpoint, at: FoldMoment) -> tuple[Profile, int | None]:
-    """Do what events of this type do, and return when it acts on flows; None: it does not."""
-    if event.order is not None and at.rules >= RULES_OF_CHANGES and event.type in KINDS:
-        return with_order_event(profile, event, at)
-    step = _STEPS.get(event.type)
-    return (profile if step is None else step(profile, event, at)), event.time_ms
 
 
 def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: FoldMoment) -> bool:
@@ -146,7 +146,7 @@ def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Cha
 
 def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) -> Profile:
     event, received_ms, flows = arrival.event, arrival.received_ms, at.known.flows
-    if acts_ms != event.time_ms:
+    if acts_ms and acts_ms != event.time_ms:
         event = _replace(event, time_ms=acts_ms)
     if profile.pending:
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
