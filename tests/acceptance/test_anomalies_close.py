@@ -92,7 +92,10 @@ def watched(orders: Sequence[int], revenue_minor: Sequence[int], monday_ms: int 
 
 @pytest.mark.parametrize("incident", INCIDENTS)
 def test_an_incident_of_hours_or_days_is_over_soon_after_the_shop_is_normal(incident: str, seed: int) -> None:
-    """It is open while nothing is normal, and then at most for two days and a weekend."""
+    """It is open while nothing is normal, and then at most for four days and a weekend.
+
+    A day is the rule. The smallest shop, whose expectation falls in three days without orders, takes the longest.
+    """
     hours, factor = INCIDENTS[incident]
     first = FIRST_DAY * 24 + OPEN_FROM + 1
     last = first + hours - 1
@@ -106,7 +109,7 @@ def test_an_incident_of_hours_or_days_is_over_soon_after_the_shop_is_normal(inci
         for one in lasted(watched(series, revenue), len(series)):
             is_it = first <= one.begin <= last
             found[name] += is_it
-            assert one.end <= (last if is_it else one.begin) + 48 + 48, (name, number, one)
+            assert one.end <= (last if is_it else one.begin) + 96 + 48, (name, number, one)
             assert not is_it or one.end > last, (name, number, one)
     # of four shops with two KPIs each; in small ones chance may hide it
     assert found["large"] >= 4, found
