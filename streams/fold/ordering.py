@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
     from schemas.touchpoint import Touchpoint
     from streams.fold.moment import FoldMoment
+    from streams.profiles.order_change import OrderChange
     from streams.profiles.order_changes import Changes
-    from streams.profiles.profile import OrderChange, Profile
+    from streams.profiles.profile import Profile
 
 _replace = msgspec.structs.replace
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.profiles.effects import hash_64
-from streams.profiles.profile import OrderChange, PlacedOrder
+from streams.profiles.order_change import OrderChange
+from streams.profiles.profile import PlacedOrder
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

@@ -25,8 +25,8 @@ from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedO
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from streams.profiles.order_change import OrderChange
     from streams.profiles.order_changes import Changes
-    from streams.profiles.profile import OrderChange
 
 
 class WindowSums(NamedTuple):

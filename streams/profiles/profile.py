@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from schemas.outputs import Trigger
+from streams.profiles.order_change import OrderChange
 
 ORDERS_MAX: Final = 500
 TOUCHES_MAX: Final = 100
@@ -70,21 +71,6 @@ class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time_ms: int
     minor: int
     id_hash: int
-
-
-class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What happened to an order, from rules 3 on; the set of all that did gives its state, in any order of arrival."""
-
-    time_ms: int
-    id_hash: int
-    """xxh3-64 of the event id; 0 for a completion, as two at one time do no more than one."""
-    order_hash: int
-    """xxh3-64 of the order id; 0: earlier rules did not keep it."""
-    minor: int
-    kind: int
-    """SETTLED, COMPLETED, REFUNDED or CANCELLED, as `order_changes` names them."""
-    currency: str
-    """Empty: the reporting currency."""
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):

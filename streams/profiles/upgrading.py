@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from schemas.journal import RULES_3
+from streams.profiles.order_change import OrderChange
 from streams.profiles.order_changes import REFUNDED
 from streams.profiles.orders import with_changes
-from streams.profiles.profile import OrderChange, Profile
 from streams.profiles.timed_cart import timed
+
+if TYPE_CHECKING:
+    from streams.profiles.profile import Profile
 
 _UNKNOWN = 0
 

@@ -6,6 +6,7 @@ import msgspec
 
 from schemas.outputs import Trigger
 from streams.fold.partition_state import PartitionState
+from streams.profiles.order_change import OrderChange
 from streams.profiles.profile import (
     Adjustment,
     Cart,
@@ -14,7 +15,6 @@ from streams.profiles.profile import (
     ConsentState,
     Conversion,
     Entered,
-    OrderChange,
     OrderContent,
     OrderMonth,
     PendingMessage,

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from schemas.touchpoint import Order, Touchpoint
+from streams.profiles.order_change import OrderChange
 from streams.profiles.order_changes import (
     CANCELLED,
     COMPLETED,
@@ -21,7 +22,7 @@ from streams.profiles.order_changes import (
     united_changes,
     with_own,
 )
-from streams.profiles.profile import OrderChange, PlacedOrder
+from streams.profiles.profile import PlacedOrder
 
 ORDER = 7
 USD = "USD"
