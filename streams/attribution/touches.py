@@ -78,9 +78,9 @@ def add_touch(touches: tuple[Touch, ...], touch: Touch, now_ms: int) -> tuple[To
 
 
 def _repeated(touches: tuple[Touch, ...], touch: Touch) -> Touch | None:
-    session_hash = touch.session_hash
+    session_hash, channel = touch.session_hash, touch.channel
     for other in reversed(touches):
-        if other.session_hash == session_hash and is_repeat(other, touch):
+        if other.session_hash == session_hash and other.channel == channel and is_repeat(other, touch):
             return other
     return None
 

@@ -182,9 +182,10 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
     name, due_ms = timer
     now_ms = profile.clock_ms if name == CREDIT else max(profile.clock_ms, due_ms)
     effects.fires += 1
-    before = msgspec.structs.replace(profile, clock_ms=now_ms)
-    if profile.cart is not None and known.rules >= RULES_3:
-        before = msgspec.structs.replace(before, cart=current(profile.cart, now_ms))
+    cart = profile.cart
+    if cart is not None and known.rules >= RULES_3:
+        cart = current(cart, now_ms)
+    before = msgspec.structs.replace(profile, clock_ms=now_ms, cart=cart)
     try:
         own = effects.fresh(customer, name)
         at = FoldMoment(customer, now_ms, f"timer:{name}:{due_ms}", known, own)

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 _WHEN_IT_HAPPENED: Final[int | None] = 0
 """Most events act when they happen; to read their time costs 200 instructions."""
 _replace = msgspec.structs.replace
+_SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed"})
+_SHOWN_CHANGES: Final = frozenset({"first_ms", "user_id", "linked"})
+"""Without one of these, or another score, a touchpoint changes nothing that others see of a profile."""
 
 
 class Arrival:
@@ -77,10 +80,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
         changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
-    if before.cart is not None and at.rules >= RULES_3:
-        changes["cart"] = timed_cart.current(before.cart, at.now_ms)
     touch = _add_touch(before, arrival, session_hash, at, changes)
-    _note_shown(before, arrival, at, changes)
+    _note_articles(before, arrival, at, changes)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
         profile = _credited_again(profile, touch, at)
@@ -93,11 +94,13 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
             profile = step(profile, event, at)
     if acts_ms is not None and kind in flows.listening:
         profile = _in_flows(profile, arrival, acts_ms, at)
-    if is_of_order and is_worth_changed(before, profile):
-        profile = rescored(profile, at, ordered=_has_ordered(profile, event, acts_ms, at))
-    elif is_score_stale(profile, at):
-        profile = rescored(profile, at)
-    publish_changes(before, profile, at)
+    is_worth_other = is_of_order and is_worth_changed(before, profile)
+    if is_worth_other or is_score_stale(profile, at):
+        has_ordered = is_worth_other and _has_ordered(profile, event, acts_ms, at)
+        profile = rescored(profile, at, ordered=has_ordered)
+        publish_changes(before, profile, at)
+    elif kind in _SHOWN_KINDS or not _SHOWN_CHANGES.isdisjoint(changes):
+        publish_changes(before, profile, at)
     if profile.score is not before.score:
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
@@ -130,25 +133,27 @@ def _credited_again(profile: Profile, touch: Touch, at: FoldMoment) -> Profile:
     return with_credit_due(profile, with_late_touch(profile, touch, at), at)
 
 
-def _note_shown(profile: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
-    """Note what published flows ask about the articles that the customer was shown."""
-    event, flows = arrival.event, at.known.flows
+def _note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
+    """Note what published flows ask about the articles that the customer was shown, and that their cart has ended."""
+    event, flows, filled = arrival.event, at.known.flows, before.cart
+    if filled is not None and at.rules >= RULES_3 and timed_cart.current(filled, at.now_ms) is None:
+        changes["cart"] = None
     if flows.compares_prices:
-        if at.rules < RULES_3 or event.type != "order_completed":
-            changes["prices"] = prices.after(profile.prices, event)
-        elif not is_repeat(profile, event):
-            changes["prices"] = prices.without_ordered(profile.prices, event)
+        if event.type != "order_completed" or at.rules < RULES_3:
+            changes["prices"] = prices.after(before.prices, event)
+        elif not is_repeat(before, event):
+            changes["prices"] = prices.without_ordered(before.prices, event)
     if flows.categories:
         id_hash = signed_64(arrival.digest)
-        seen = views.after(profile.views, event, id_hash, flows.categories)
-        changes["views"] = seen if at.rules == 1 or seen is profile.views else bounded_views(seen)
+        seen = views.after(before.views, event, id_hash, flows.categories)
+        changes["views"] = seen if at.rules == 1 or seen is before.views else bounded_views(seen)
 
 
 def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) -> Profile:
     event, received_ms, flows = arrival.event, arrival.received_ms, at.known.flows
     if acts_ms and acts_ms != event.time_ms:
         event = _replace(event, time_ms=acts_ms)
-    if profile.pending:
+    if profile.pending and (at.rules < RULES_3 or flows.listening[event.type].exits):
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
 

@@ -52,8 +52,9 @@ def united(one: Iterable[ShownPrice], other: Iterable[ShownPrice]) -> tuple[Show
 
 def _with_newest(prices: tuple[ShownPrice, ...], shown: ShownPrice) -> tuple[ShownPrice, ...]:
     """Do as `united` for a price that was shown after all others, as most are."""
+    sku = shown.sku
     for index, before in enumerate(prices):
-        if before.sku == shown.sku:
+        if before.sku == sku:
             if before.price_minor > shown.price_minor and shown.time_ms - before.time_ms <= KEPT_MS:
                 return prices
             return (*prices[:index], *prices[index + 1 :], shown)

@@ -148,9 +148,14 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
 
     An event from before the customer entered the flow ends nothing.
     """
+    listening = flow_set.listening.get(ending.event_type)
+    exits = listening.exits if listening is not None else ()
 
     def is_taken_back(message: PendingMessage) -> bool:
-        run, plan = message.run, flow_set.plan_of(message.run, at.customer)
+        run = message.run
+        if run.flow_id not in exits:
+            return False
+        plan = flow_set.plan_of(run, at.customer)
         is_exit = plan is not None and ending.event_type in plan.flow.exit_events
         entry_ms = run.last_entry_ms or run.entered_ms
         # as for candidates, an event of the same time ends the flow; rules 1 and 2 compared otherwise here

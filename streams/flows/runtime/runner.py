@@ -62,7 +62,7 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
     # an address is no customer: it has no clock of its own and no one to send to
     if listening.entries and not is_address(at.customer):
         is_old = received_ms - event.time_ms > at.settings.entry_age_max_ms
-        endings = _endings_since(profile, event)
+        endings = _endings_since(profile, event) if profile.orders or profile.changes else None
         for plan in listening.entries:
             if plan.is_shared and not flow_set.may_enter(plan, at.customer):
                 continue
