@@ -12,7 +12,7 @@ from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
-from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
+from streams.flows.runtime.pending import Ending, without_ended, without_unmet, without_withdrawn
 from streams.flows.runtime.runner import on_event
 from streams.fold.crediting import with_credit_due
 from streams.fold.earlier_orders import ordered, taken_back
@@ -78,7 +78,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         at.effects.count("sessions", event.time_ms)
         changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
     if before.cart is not None and at.rules >= RULES_3:
-        changes["cart"] = timed_cart.current(before.cart, at.now_ms)
+        # an import ends no cart by the time at which it comes in
+        changes["cart"] = timed_cart.current(before.cart, min(event.time_ms, at.now_ms))
     touch = _add_touch(before, arrival, session_hash, at, changes)
     _note_shown(before, arrival, at, changes)
     profile = _replace(before, **changes)
@@ -93,6 +94,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
             profile = step(profile, event, at)
     if acts_ms is not None and kind in flows.listening:
         profile = _in_flows(profile, arrival, acts_ms, at)
+    if is_of_order and profile.pending and at.rules >= RULES_3:
+        profile = without_unmet(profile, arrival.received_ms, flows, at)
     if is_of_order and is_worth_changed(before, profile):
         profile = rescored(profile, at, ordered=_has_ordered(profile, event, acts_ms, at))
     elif is_score_stale(profile, at):
