@@ -100,10 +100,10 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         profile = _replace(profile, linked=link_address(profile.linked, profile.email_hash, profile.consents, at))
     if profile.pending:
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
-        if at.rules >= RULES_3:
-            profile = without_unmet(profile, at.now_ms, at.known.flows, at)
         profile = bounded(profile, at)
     profile = rescored(profile, at)
+    if profile.pending and at.rules >= RULES_3:
+        profile = without_unmet(profile, at.now_ms, at.known.flows, at)
     publish_changes(before, profile, at)
     return profile
 

@@ -94,10 +94,9 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
             profile = step(profile, event, at)
     if acts_ms is not None and kind in flows.listening:
         profile = _in_flows(profile, arrival, acts_ms, at)
-    if is_of_order and profile.pending and at.rules >= RULES_3:
-        profile = without_unmet(profile, arrival.received_ms, flows, at)
     if is_of_order and is_worth_changed(before, profile):
         profile = rescored(profile, at, ordered=_has_ordered(profile, event, acts_ms, at))
+        profile = _without_unmet(profile, arrival, at)
     elif is_score_stale(profile, at):
         profile = rescored(profile, at)
     publish_changes(before, profile, at)
@@ -154,6 +153,12 @@ def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) 
     if profile.pending:
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
+
+
+def _without_unmet(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
+    if not profile.pending or at.rules < RULES_3:
+        return profile
+    return without_unmet(profile, arrival.received_ms, at.known.flows, at)
 
 
 def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
