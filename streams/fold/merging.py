@@ -9,7 +9,14 @@ import msgspec
 from schemas.journal import RULES_3, Absorbed, AddressConsent
 from streams.attribution.ledger import merged
 from streams.attribution.slices import with_fitting_conversions, with_merged
-from streams.flows.runtime.pending import Ending, bounded, without_dispatched, without_ended, without_withdrawn
+from streams.flows.runtime.pending import (
+    Ending,
+    bounded,
+    without_dispatched,
+    without_ended,
+    without_unmet,
+    without_withdrawn,
+)
 from streams.flows.runtime.rooms import with_runs_that_fit
 from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by
 from streams.fold.crediting import with_credit_due
@@ -24,7 +31,7 @@ from streams.profiles.keys import USER, is_user
 from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
-from streams.profiles.timed_cart import current
+from streams.profiles.timed_cart import current, first_add_ms, has_ended
 from streams.profiles.upgrading import upgraded
 
 if TYPE_CHECKING:
@@ -95,6 +102,8 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
         profile = bounded(profile, at)
     profile = rescored(profile, at)
+    if profile.pending and at.rules >= RULES_3:
+        profile = without_unmet(profile, at.now_ms, at.known.flows, at)
     publish_changes(before, profile, at)
     return profile
 
@@ -132,6 +141,10 @@ def _after_orders(profile: Profile, other: Profile, at: FoldMoment) -> Profile:
     A customer who logs in on the way to the checkout fills the cart as a device and orders as a user.
     """
     orders, flows = other.orders, at.known.flows
+    if at.rules >= RULES_3:
+        known = {order.id_hash for order in profile.orders}
+        orders = tuple([order for order in orders if order.id_hash not in known])
+        profile = _without_ended_cart(profile, other)
     if orders:
         profile = _without_ordered_cart(profile, orders, at)
     endings = [(_ORDERED, order.time_ms) for order in orders]
@@ -142,6 +155,12 @@ def _after_orders(profile: Profile, other: Profile, at: FoldMoment) -> Profile:
     for event_type, time_ms in endings if profile.pending else ():
         profile = without_ended(profile, Ending(event_type, time_ms, time_ms), flows, at)
     return profile if runs is profile.runs else _replace(profile, runs=runs)
+
+
+def _without_ended_cart(profile: Profile, other: Profile) -> Profile:
+    if profile.cart is None or other.cart is None or not has_ended(profile.cart, first_add_ms(other.cart)):
+        return profile
+    return _replace(profile, cart=None)
 
 
 def _without_ordered_cart(profile: Profile, orders: tuple[PlacedOrder, ...], at: FoldMoment) -> Profile:

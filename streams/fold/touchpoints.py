@@ -12,7 +12,7 @@ from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
 from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
-from streams.flows.runtime.pending import Ending, without_ended, without_withdrawn
+from streams.flows.runtime.pending import Ending, without_ended, without_unmet, without_withdrawn
 from streams.flows.runtime.runner import on_event
 from streams.fold.crediting import with_credit_due
 from streams.fold.earlier_orders import ordered, taken_back
@@ -96,8 +96,7 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         profile = _in_flows(profile, arrival, acts_ms, at)
     is_worth_other = is_of_order and is_worth_changed(before, profile)
     if is_worth_other or is_score_stale(profile, at):
-        has_ordered = is_worth_other and _has_ordered(profile, event, acts_ms, at)
-        profile = rescored(profile, at, ordered=has_ordered)
+        profile = _scored_by(profile, arrival, acts_ms, at) if is_worth_other else rescored(profile, at)
         publish_changes(before, profile, at)
     elif kind in _SHOWN_KINDS or not _SHOWN_CHANGES.isdisjoint(changes):
         publish_changes(before, profile, at)
@@ -105,6 +104,12 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms
         profile = segment_entered(before, profile, at, is_old=is_old)
     return profile
+
+
+def _scored_by(profile: Profile, arrival: Arrival, acts_ms: int | None, at: FoldMoment) -> Profile:
+    """Return the profile scored again after an event of an order, without messages that are no longer true."""
+    profile = rescored(profile, at, ordered=_has_ordered(profile, arrival.event, acts_ms, at))
+    return _without_unmet(profile, arrival, at)
 
 
 def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: FoldMoment) -> bool:
@@ -136,8 +141,11 @@ def _credited_again(profile: Profile, touch: Touch, at: FoldMoment) -> Profile:
 def _note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
     """Note what published flows ask about the articles that the customer was shown, and that their cart has ended."""
     event, flows, filled = arrival.event, at.known.flows, before.cart
-    if filled is not None and at.rules >= RULES_3 and timed_cart.current(filled, at.now_ms) is None:
-        changes["cart"] = None
+    if filled is not None and at.rules >= RULES_3:
+        # an import ends no cart by the time at which it comes in
+        filled = timed_cart.current(filled, min(event.time_ms, at.now_ms))
+        if filled is None:
+            changes["cart"] = None
     if flows.compares_prices:
         if event.type != "order_completed" or at.rules < RULES_3:
             changes["prices"] = prices.after(before.prices, event)
@@ -156,6 +164,12 @@ def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) 
     if profile.pending and (at.rules < RULES_3 or flows.listening[event.type].exits):
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
+
+
+def _without_unmet(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
+    if not profile.pending or at.rules < RULES_3:
+        return profile
+    return without_unmet(profile, arrival.received_ms, at.known.flows, at)
 
 
 def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:

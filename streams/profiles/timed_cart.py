@@ -24,7 +24,12 @@ KEPT_MS: Final = 30 * DAY_MS
 
 
 def added(cart: Cart | None, products: tuple[Product, ...], time_ms: int, now_ms: int) -> Cart | None:
-    """Return the cart with products added at time_ms; None: it stays empty. Beyond CART_ITEMS_MAX the oldest go."""
+    """Return the cart with products added at time_ms; None: it stays empty. Beyond CART_ITEMS_MAX the oldest go.
+
+    What comes in so late that its cart had ended before this one began is left out.
+    """
+    if cart is not None and first_add_ms(cart) - KEPT_MS >= time_ms:
+        return cart
     lines = _lines(cart)
     for product in products:
         before = lines.pop(product.sku, None)
@@ -70,12 +75,20 @@ def after_order(cart: Cart | None, order_ms: int) -> Cart | None:
 
 
 def current(cart: Cart | None, now_ms: int) -> Cart | None:
-    """Return the cart; None: it has ended, because nothing was put in for KEPT_MS."""
-    since_ms = now_ms - KEPT_MS
+    """Return the cart; None: it has ended by now."""
+    return None if cart is None or has_ended(cart, now_ms) else cart
+
+
+def has_ended(cart: Cart, at_ms: int) -> bool:
+    """Return whether a cart had ended by a time, because nothing was put in for KEPT_MS."""
+    since_ms = at_ms - KEPT_MS
     # nearly always the last article says it
-    if cart is None or cart.adds[-1][-1][0] > since_ms or any(adds[-1][0] > since_ms for adds in cart.adds):
-        return cart
-    return None
+    return cart.adds[-1][-1][0] <= since_ms and all(adds[-1][0] <= since_ms for adds in cart.adds)
+
+
+def first_add_ms(cart: Cart) -> int:
+    """Return when the first of what is in the cart was put in; `Cart.opened_ms` is of what came in first."""
+    return min([adds[0][0] for adds in cart.adds])
 
 
 def timed(cart: Cart | None) -> Cart | None:

@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 ABSENT = [plan for plan in compile_flows(TEN).plans.values() if plan.floor_ms]
 """The flows about absence."""
+LEAST_DAYS = {"post_purchase": 14, "replenishment": 2, "second_order": 30}
+"""How long ago the last order must be for flows that count from it: nobody who has just ordered is written to."""
 JOURNEY_END = pd.Timestamp("2017-07-01", tz="America/New_York")
 
 
@@ -72,6 +74,8 @@ def assert_right_people(shop: LivedShop) -> dict[str, int]:
             assert message.days * DAY_MS >= plan.floor_ms, message
             assert message.trigger.decided_ms - shop.first_ms >= plan.history_ms, message
         assert missed(shop, plan) == []
+    for flow_id, least_days in LEAST_DAYS.items():
+        assert all(each.days is not None and each.days >= least_days for each in messages.get(flow_id, [])), flow_id
     return {flow_id: len(sent) for flow_id, sent in messages.items()}
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from streams.flows.language.conditions import CONDITIONS
 from streams.flows.language.documents import listed, shown
 from streams.flows.language.flow import Flow
-from streams.flows.language.steps import STEPS
+from streams.flows.language.steps import NAME_PATTERN, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +64,8 @@ def _explain(item: ErrorDetails, document: Any, kind: type[BaseModel]) -> str:  
         place = f"{_path(location, document, is_missing=False)}.do"
         given = f"is {shown(item['ctx']['tag'])}" if "tag" in item.get("ctx", {}) else "is missing"
         return f"{place} {given}: use one of {', '.join(STEPS)}"
+    if item.get("ctx", {}).get("pattern") == NAME_PATTERN:
+        message = "use at most 60 lower-case letters, digits and _, with a letter first"
     path = _path(location, document, is_missing=item["type"] == "missing")
     if not path:
         return message

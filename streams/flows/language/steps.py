@@ -14,7 +14,8 @@ from streams.flows.language.fields import PAST_DATES, DateField
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,59}$"
+Name: TypeAlias = Annotated[str, Field(pattern=NAME_PATTERN)]
 END = "end"
 """The name of a next step that means: the customer leaves the flow."""
 _RESERVED_ARMS = (TREATMENT, HOLDOUT, SHADOW, UNASSIGNED)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streams.flows.language.flow_set import FlowSet
     from streams.flows.runtime.candidate import Candidate
     from streams.profiles.moment import Moment
-    from streams.profiles.profile import ConsentState, Profile
+    from streams.profiles.profile import ConsentState, Profile, Sent
 
 _PAUSED = "The flow was paused before the message went out, so it was taken back."
 LOOK_MS: Final = HOUR_MS
@@ -165,6 +165,28 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
     reason = f"{ending.event_type} had ended the flow before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, evidence, at)
+
+
+def without_unmet(profile: Profile, after_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
+    """Take back messages that were to go out after a time and whose flow's needs an order has ended.
+
+    An order is no exit of a flow that it lets customers enter, so only the needs say that another one ends it.
+    """
+
+    def is_taken_back(message: PendingMessage) -> bool:
+        plan = flow_set.plan_of(message.run, at.customer)
+        if plan is None or plan.needs is None or message.goes_ms <= after_ms:
+            return False
+        others = tuple([sent for sent in profile.messages if not _is_of(sent, message)])
+        return not plan.needs(_replace(profile, messages=others), None, at.now_ms)
+
+    reason = "The customer no longer met what the flow needs before the message was to go out, so it was taken back."
+    return _without(profile, is_taken_back, reason, {}, at)
+
+
+def _is_of(sent: Sent, message: PendingMessage) -> bool:
+    trigger = message.trigger
+    return (sent.time_ms, sent.channel, sent.flow_id) == (message.goes_ms, trigger.channel, trigger.flow_id)
 
 
 def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:

@@ -173,3 +173,29 @@ def test_an_order_on_device_and_user_is_one_order_of_one_new_customer() -> None:
         a_touchpoint("page_viewed", START_MS + 2, user="1", anonymous_id="d"),
     )
     assert (world.total("orders"), world.total("revenue_minor"), world.total("new_customers")) == (1, 4_200, 1)
+
+
+def test_a_reload_of_a_users_order_on_their_device_leaves_the_cart_filled_since(
+    flows: tuple[dict[str, object], ...],
+) -> None:
+    world = World(flows=flows)
+    world.send(an_order(START_MS, order_id="o"), an_add(START_MS + 20 * HOUR_MS))
+    world.send(an_order(START_MS + 20 * HOUR_MS + 1, user=None, order_id="o", anonymous_id="phone"))
+    world.send(a_touchpoint("page_viewed", START_MS + 20 * HOUR_MS + 2, anonymous_id="phone"))
+    world.pass_time(START_MS + DAY_MS)
+    assert [(trigger.customer, len(trigger.products)) for trigger in world.emitted(Trigger)] == [("u:1", 1)]
+    assert (world.total("orders"), world.total("carts_opened"), world.total("carts_ordered")) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("older", "newer"), [("phone", None), (None, "phone")])
+def test_a_cart_that_had_ended_before_the_other_one_began_is_not_reminded_of(
+    older: str | None, newer: str | None, flows: tuple[dict[str, object], ...]
+) -> None:
+    world = World(flows=flows)
+    now_ms = START_MS + 40 * DAY_MS
+    for device, sku, time_ms in ((older, "coat", START_MS), (newer, "sandals", now_ms)):
+        world.send(an_add(time_ms, sku, user=None if device else "1", anonymous_id=device))
+    world.send(a_touchpoint("page_viewed", now_ms + 1, anonymous_id="phone"))
+    world.pass_time(now_ms + DAY_MS)
+    assert [item.sku for item in world.emitted(Trigger)[-1].products] == ["sandals"]
+    assert world.total("carts_opened") == 2

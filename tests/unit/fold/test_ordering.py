@@ -203,3 +203,32 @@ def test_the_first_order_of_a_customer_is_the_earliest_whenever_it_comes_in() ->
     world.send(an_order(START_MS + DAY_MS), an_order(START_MS), an_order(START_MS + 2 * DAY_MS))
     new = {hour_ms: value for (name, hour_ms, _), value in world.counts.items() if name == "new_customers" and value}
     assert new == {START_MS: 1}
+
+
+def test_an_imported_order_of_last_year_buys_the_cart_of_last_year() -> None:
+    world = world_of("abandoned_cart")
+    now_ms = START_MS + 400 * DAY_MS
+    for event in (an_add(START_MS, "mug"), an_add(START_MS + 1, "cup"), an_order(START_MS + 2)):
+        world.send(event, received_ms=now_ms)
+    assert cart_of(world) == []
+    assert (world.total("carts_opened"), world.total("carts_ordered")) == (1, 1)
+
+
+def test_an_article_of_last_year_that_is_imported_is_not_in_the_cart_of_today() -> None:
+    world = world_of("abandoned_cart")
+    now_ms = START_MS + 400 * DAY_MS
+    world.send(an_add(now_ms, "sandals"))
+    world.send(an_add(START_MS, "coat"), received_ms=now_ms + 1)
+    assert cart_of(world) == ["sandals"]
+    world.send(an_order(now_ms + 2))
+    world.send(an_add(START_MS + 1, "coat"), received_ms=now_ms + 3)
+    world.send(an_add(now_ms + 4, "sandals"))
+    assert cart_of(world) == ["sandals"]
+
+
+def test_who_has_ordered_before_they_sign_up_gets_no_help_with_the_first_order() -> None:
+    world = world_of("welcome")
+    world.send(a_touchpoint("signed_up", START_MS + 9 * HOUR_MS))
+    world.send(an_order(START_MS + 8 * HOUR_MS), received_ms=START_MS + 10 * HOUR_MS)
+    world.pass_time(START_MS + 10 * DAY_MS)
+    assert [each.step for each in world.emitted(Trigger)] == ["hello"]

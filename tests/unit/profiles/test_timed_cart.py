@@ -100,3 +100,9 @@ def test_all_of_a_cart_of_earlier_rules_was_put_in_with_the_last_article() -> No
     assert (after_order(cart, 4), after_order(cart, 5)) == (cart, None)
     assert timed(cart) is cart
     assert timed(None) is None
+
+
+def test_what_comes_in_after_its_cart_had_ended_is_not_in_the_cart_of_today() -> None:
+    cart = filled((40 * DAY_MS, "sandals", 1))
+    assert added(cart, an_article("coat"), 10 * DAY_MS, 41 * DAY_MS) is cart
+    assert held(added(cart, an_article("coat"), 10 * DAY_MS + 1, 41 * DAY_MS)) == {"sandals": 1, "coat": 1}

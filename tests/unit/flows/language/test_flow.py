@@ -39,6 +39,11 @@ def test_a_flow_that_lacks_what_people_need_to_know_is_refused(missing: str) -> 
         ({"wait": {"for": "2 hours"}}, r"wait\.for is '2 hours': write a whole number and a unit \(s, m, h or d\), .*"),
         ({"wait": {"for": 7200}}, r"wait\.for is 7200: write a whole number .*"),
         ({"wait": {"fore": "2h"}}, r"wait\.fore is '2h': there is no such field; the fields here are for, restarts"),
+        ({"id": "My flow"}, "id is 'My flow': use at most 60 lower-case letters, digits and _, with a letter first"),
+        (
+            {"steps": [{"name": "reminder", "do": "trigger", "offer": "10 %"}]},
+            r"steps\[0\]\.offer is '10 %': use at most 60 lower-case letters, digits and _, with a letter first",
+        ),
         ({"channel": "fax"}, r"channel is 'fax': Input should be 'email', 'sms' or 'push'"),
         ({"steps": []}, r"steps is \[\]: Tuple should have at least 1 item .*"),
         ({"steps": [{"name": "a", "do": "dance"}]}, r"steps\[0\]\.do is 'dance': use one of trigger, wait, .*"),

@@ -7,15 +7,21 @@ from typing import Any
 
 import pytest
 
-from schemas.journal import AddressConsent
+from schemas.journal import RULES, AddressConsent
 from schemas.outputs import Decision, Revocation, Trigger
-from schemas.touchpoint import Consent
+from schemas.touchpoint import Consent, Touchpoint
 from streams.flows.language.mistakes import FlowError, parse_flow
-from tests.support.flows import a_bare_flow
-from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_order
+from tests.support.flows import TEN, a_bare_flow
+from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_refund, a_touchpoint, an_order
 
 VIEWED_MS = START_MS + 12 * HOUR_MS
 """At noon in UTC."""
+
+ORDERED_MS = START_MS + 12 * HOUR_MS
+SECOND_ORDER: dict[str, Any] = {
+    **next(each for each in TEN if each["id"] == "second_order"),
+    "holdout_percent": 0,
+}
 
 
 def a_flow(**changes: Any) -> dict[str, Any]:
@@ -89,6 +95,51 @@ def test_a_device_that_turns_out_to_be_a_users_is_not_written_to() -> None:
     world = seen(user=None, channel="push")
     world.send(a_touchpoint("signed_up", VIEWED_MS + 2 * HOUR_MS, anonymous_id="phone"))
     taken_back(world, "a:phone", "push")
+
+
+def invited(rules: int = RULES) -> World:
+    """A customer who ordered once is to be invited to a second order at ten in the morning of the 31st day."""
+    world = World(rules=rules, flows=(SECOND_ORDER,))
+    world.send(an_order(ORDERED_MS, order_id="first"))
+    world.pass_time(ORDERED_MS + 30 * DAY_MS + HOUR_MS)
+    (trigger,) = world.emitted(Trigger)
+    assert clock(trigger.due_ms) == "01 10:00"
+    return world
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_order(ORDERED_MS + 30 * DAY_MS + 2 * HOUR_MS),
+        a_refund(ORDERED_MS + 30 * DAY_MS + 2 * HOUR_MS, "first", 4_200),
+        an_order(ORDERED_MS - DAY_MS),
+    ],
+    ids=["another order", "refund of the only one", "late order of before"],
+)
+def test_an_order_event_after_which_the_flow_is_not_for_the_customer_takes_it_back(event: Touchpoint) -> None:
+    received_ms = ORDERED_MS + 30 * DAY_MS + 2 * HOUR_MS
+    world = invited()
+    world.send(event, received_ms=received_ms)
+    assert [item.outcome for item in world.emitted(Decision)] == ["entered", "sent", "revoked"]
+    assert len(world.emitted(Revocation)) == 1
+    before = invited(rules=2)
+    before.send(event, received_ms=received_ms)
+    assert before.emitted(Revocation) == []
+
+
+def test_an_order_of_a_device_that_turns_out_to_be_theirs_takes_it_back_too() -> None:
+    world, now_ms = invited(), ORDERED_MS + 30 * DAY_MS + 2 * HOUR_MS
+    world.send(an_order(now_ms, user=None, anonymous_id="phone"), a_touchpoint("page_viewed", now_ms, "2"))
+    assert world.emitted(Revocation) == []
+    world.send(a_touchpoint("page_viewed", now_ms + 1, anonymous_id="phone"))
+    assert len(world.emitted(Revocation, "u:1")) == 1
+
+
+def test_a_message_does_not_stand_in_its_own_way() -> None:
+    needs = {"condition": {"field": "messages", "within": "7d", "at_most": 0}}
+    world = seen(needs=needs, exits=["email_unsubscribed"])
+    world.send(an_order(VIEWED_MS + 2 * HOUR_MS))
+    assert world.emitted(Revocation) == []
 
 
 def test_what_happens_once_it_was_due_takes_nothing_back() -> None:
