@@ -125,8 +125,8 @@ def test_two_carts_that_turn_out_to_be_one_customers_were_opened_once_at_the_ear
 
 def test_a_user_whose_rules_are_not_raised_yet_absorbs_a_device_of_newer_rules() -> None:
     newer, earlier = World(), World(rules=2)
-    who = {"user": None, "anonymous_id": "phone"}
-    newer.send(an_add(START_MS, **who), a_refund(START_MS + 1, "gone", 700, **who))
+    newer.send(an_add(START_MS, user=None, anonymous_id="phone"))
+    newer.send(a_refund(START_MS + 1, "gone", 700, user=None, anonymous_id="phone"))
     device = newer.profile("a:phone")
     assert device is not None
     earlier.append("u:1", Absorbed("a:phone", encode_profile(device), device.clock_ms))
