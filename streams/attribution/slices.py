@@ -129,9 +129,20 @@ def with_slice(profile: Profile, at: Moment) -> Profile:
     return profile
 
 
-def has_two_written(profile: Profile) -> bool:
-    """Return whether an order from two profiles still has the rows of both."""
-    return any(len(item.written) > 1 for item in profile.uncredited)
+def has_wrong_worth(profile: Profile) -> bool:
+    """Return whether the rows of an order do not sum to its value, as after a merge until they are written."""
+    if not profile.uncredited:
+        return False
+    by_order = {each.order_id: each for each in profile.conversions}
+    return any(_is_wrong(item.written, by_order[item.order_id]) for item in profile.uncredited)
+
+
+def _is_wrong(written: tuple[Conversion, ...], conversion: Conversion) -> bool:
+    """Return whether an order has the rows of two profiles, or of one that did not know what was taken back."""
+    if len(written) != 1:
+        return len(written) > 1
+    (one,) = written
+    return one.value_minor != conversion.value_minor or one.currency != conversion.currency
 
 
 def _with_written(profile: Profile, place: int, new: Conversion) -> Profile:
@@ -181,8 +192,8 @@ def with_fitting_conversions(profile: Profile, at: Moment) -> Profile:
 def with_open(profile: Profile, conversions: Iterable[Conversion], written: Written, at: Moment) -> Profile:
     """Keep the newest CONVERSIONS_MAX that are no older than OPEN_MS and fit, in order.
 
-    One that is left out keeps the rows that it has, which sum to its value. So one that has the rows of two profiles
-    stays until they are written.
+    One that is left out keeps the rows that it has, which sum to its value. So one whose rows do not stays until they
+    are written.
     """
     oldest_ms = at.now_ms - OPEN_MS
     ordered = sorted(
@@ -190,7 +201,11 @@ def with_open(profile: Profile, conversions: Iterable[Conversion], written: Writ
     )
     first = len(ordered) - fitting(tuple(ordered[-CONVERSIONS_MAX:]), written)
     kept = tuple(
-        [each for index, each in enumerate(ordered) if index >= first or len(written.get(each.order_id, ())) > 1]
+        [
+            each
+            for index, each in enumerate(ordered)
+            if index >= first or _is_wrong(written.get(each.order_id, ()), each)
+        ]
     )
     uncredited = tuple([Uncredited(each.order_id, written[each.order_id]) for each in kept if each.order_id in written])
     return _replace(profile, conversions=kept, uncredited=uncredited)

@@ -11,7 +11,7 @@ from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress
 from schemas.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.touchpoint import Touchpoint
 from schemas.units import WEEK_MS
-from streams.attribution.slices import has_two_written
+from streams.attribution.slices import has_wrong_worth
 from streams.flows.runtime.receipts import check_receipts
 from streams.fold.appending import NEVER_MS, bounded_in_time
 from streams.fold.crediting import is_credit_due
@@ -236,9 +236,9 @@ class Fold(Customers):
         now_ms = max(profile.clock_ms, absorbed.time_ms)
         if 0 < profile.wake_ms <= now_ms:
             profile = self._caught_up(record.key, profile, now_ms, known, effects)
-        if has_two_written(profile):
+        if has_wrong_worth(profile):
             profile = with_credit(record.key, profile, known, effects)
-        is_waiting = is_behind(profile, now_ms, effects) or (has_two_written(profile) and is_credit_due(profile))
+        is_waiting = is_behind(profile, now_ms, effects) or (has_wrong_worth(profile) and is_credit_due(profile))
         if known.rules > 1 and is_waiting:
             self._keep(record.key, profile, known)
             effects.append(record.key, absorbed, waiting_headers(record))

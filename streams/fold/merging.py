@@ -32,7 +32,7 @@ from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
 from streams.profiles.timed_cart import current, first_add_ms, has_ended
-from streams.profiles.upgrading import upgraded
+from streams.profiles.upgrading import lowered, upgraded
 
 if TYPE_CHECKING:
     from schemas.journal import Link
@@ -71,6 +71,7 @@ def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
 
 def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
     """Return the user's profile united with the device's; what both had counted leaves the facts once."""
+    device = lowered(device, at.rules)
     if at.rules > 1:
         device = with_fitting_conversions(upgraded(within_limits(device, at.rules), at.rules), at)
     before = profile

@@ -9,7 +9,10 @@ import msgspec
 
 from schemas.journal import RULES_3
 from schemas.limits import as_long
+from streams.profiles.effects import hash_64
+from streams.profiles.order_change import OrderChange
 from streams.profiles.order_changes import (
+    COMPLETED,
     TAKING_BACK,
     acting,
     beyond,
@@ -25,7 +28,6 @@ from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedO
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.profiles.order_change import OrderChange
     from streams.profiles.order_changes import Changes
 
 
@@ -94,7 +96,20 @@ def history_of(profile: Profile, id_hash: int) -> Changes:
     changes = profile.changes
     if changes:
         changes = tuple([change for change in changes if change.order_hash == id_hash])
-    return with_own(find_order(profile, id_hash), changes)
+    return _with_own(profile, find_order(profile, id_hash), changes)
+
+
+def _with_own(profile: Profile, order: PlacedOrder | None, changes: Changes) -> Changes:
+    """Return the changes of an order with its completion.
+
+    Of one in another currency, whose completion earlier rules did not keep, an open conversion knows what is left.
+    """
+    if order is not None and not order.total_minor and not any(change.kind == COMPLETED for change in changes):
+        time_ms, id_hash = order.time_ms, order.id_hash
+        for each in profile.conversions:
+            if each.time_ms == time_ms and each.value_minor and hash_64(each.order_id) == id_hash:
+                return (OrderChange(time_ms, 0, id_hash, each.value_minor, COMPLETED, each.currency), *changes)
+    return with_own(order, changes)
 
 
 def with_history(profile: Profile, id_hash: int, history: Changes) -> Profile:
@@ -136,7 +151,7 @@ def histories_of(profile: Profile, id_hashes: Iterable[int]) -> dict[int, Change
     for change in profile.changes:
         changes.setdefault(change.order_hash, []).append(change)
     orders = {order.id_hash: order for order in profile.orders}
-    return {each: with_own(orders.get(each), tuple(changes.get(each, ()))) for each in id_hashes}
+    return {each: _with_own(profile, orders.get(each), tuple(changes.get(each, ()))) for each in id_hashes}
 
 
 def acting_of(profile: Profile) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What earlier rules kept of a profile, in the form of those that hold."""
+"""What other rules kept of a profile, in the form of those that hold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import msgspec
 
 from schemas.journal import RULES_3
 from streams.profiles.order_change import OrderChange
-from streams.profiles.order_changes import REFUNDED
+from streams.profiles.order_changes import REFUNDED, unmatched_minor
 from streams.profiles.orders import with_changes
+from streams.profiles.profile import Adjustment
 from streams.profiles.timed_cart import timed
 
 if TYPE_CHECKING:
@@ -28,3 +29,28 @@ def upgraded(profile: Profile, rules: int) -> Profile:
     if refunds:
         profile = with_changes(msgspec.structs.replace(profile, adjustments=()), (*profile.changes, *refunds))
     return msgspec.structs.replace(profile, cart=timed(profile.cart))
+
+
+def lowered(profile: Profile, rules: int) -> Profile:
+    """Return a profile of rules 3 as earlier rules keep it.
+
+    A device is absorbed so if the rules of its partition were raised before those of its user's. What earlier rules do
+    not store must not be in memory either, or a restart would change the state.
+    """
+    if profile.rules < RULES_3 or rules >= RULES_3:
+        return profile
+    hashes, cart = {order.id_hash for order in profile.orders}, profile.cart
+    refunds = [
+        Adjustment(each.time_ms, each.minor, each.id_hash)
+        for each in profile.changes
+        if each.order_hash not in hashes and unmatched_minor(each)
+    ]
+    return msgspec.structs.replace(
+        profile,
+        adjustments=tuple(refunds),
+        cart=None if cart is None else msgspec.structs.replace(cart, adds=()),
+        changes=(),
+        order_content=None,
+        unanswered=(0, 0),
+        rules=rules,
+    )

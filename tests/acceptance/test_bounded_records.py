@@ -30,7 +30,7 @@ from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.offline.refold import refold
 from streams.profiles.codec import BEFORE_RULES, decode_profile, encode_profile
-from streams.profiles.profile import ORDERS_MAX
+from streams.profiles.profile import ADDS_MAX, CART_ITEMS_MAX, ORDERS_MAX
 from tests.support.hostile import Hostile, hostile_flows, sending_flows, wide
 from tests.support.kept import KeptWorld
 from tests.support.world import START_MS, a_touchpoint, an_order
@@ -107,10 +107,14 @@ def test_a_profile_with_the_longest_texts_stays_within_its_limit_also_when_two_b
         for event in sender.everything():
             world.send(event)
         credit_much(world, sender)
+        world.send(*sender.full_cart())
     for key in (user.key, device.key):
         profile = a_profile(world, key)
         full = (profile.orders, profile.months, profile.changes, profile.runs, profile.entry_timers)
         assert [len(each) for each in full] == [ORDERS_MAX, MONTHS_MAX, ORDERS_MAX, RUNS_MAX, ENTRY_TIMERS_MAX]
+        assert profile.cart is not None
+        assert [len(adds) for adds in profile.cart.adds] == [ADDS_MAX] * CART_ITEMS_MAX
+        assert profile.order_content is not None
     world.send(user.event("page_viewed", anonymous_id=wide("device", 0)))
     world.pass_time(max(user.now_ms, device.now_ms) + DAY_MS)
     assert a_profile(world, device.key).orders == ()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.limits import MINOR_MAX, MONTHS_MAX, QUANTITY_MAX, RUNS_MAX, TEXT_BYTES_MAX
+from schemas.limits import CART_BYTES_MAX, MINOR_MAX, MONTHS_MAX, QUANTITY_MAX, RUNS_MAX, TEXT_BYTES_MAX
 from schemas.touchpoint import Consent, Marketing, Order, Product, Touchpoint
 from schemas.units import DAY_MS, HOUR_MS
+from streams.profiles.contents import PRODUCTS_MAX
 from streams.profiles.keys import DEVICE, USER
+from streams.profiles.profile import ADDS_MAX, CART_ITEMS_MAX
 from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.world import START_MS
 
@@ -18,6 +20,11 @@ WIDE = "\N{DRAGON}"
 CATEGORIES = 60
 FLOWS = 60
 DATES = 110
+_WIDTH = CART_BYTES_MAX // CART_ITEMS_MAX - 24
+ARTICLES = tuple(
+    [Product(f"sku{number:02}".ljust(_WIDTH, "x"), MINOR_MAX, QUANTITY_MAX) for number in range(CART_ITEMS_MAX)]
+)
+"""As many as fill a cart, also in bytes."""
 
 
 def wide(name: str, number: int) -> str:
@@ -43,7 +50,8 @@ def hostile_flows() -> list[dict[str, Any]]:
     ]
     dropped = {"field": "event.products.price_drop_percent", "at_least": 10}
     priced = _a_flow("priced", 0, "", entry={"event": "product_viewed", "condition": dropped})
-    return [*waiting, *counting, *dated, priced]
+    shown = _a_flow("shown", 0, "order_completed", products="order", wait={"for": "300d"}, exits=[])
+    return [*waiting, *counting, *dated, priced, shown]
 
 
 def sending_flows() -> list[dict[str, Any]]:
@@ -100,6 +108,11 @@ class Hostile:
         for number in range(3):
             yield self.event("product_added", products=tuple(self._lines(number * 100, 200)))
 
+    def full_cart(self) -> Iterator[Touchpoint]:
+        """As many articles as fit, each put in again and again."""
+        for _ in range(ADDS_MAX + 2):
+            yield self.event("product_added", products=ARTICLES)
+
     def checkouts(self) -> Iterator[Touchpoint]:
         """A full cart, and what starts `sending_flows`, day by day."""
         yield self.event("consent_changed", consent=Consent("email", granted=True))
@@ -111,7 +124,7 @@ class Hostile:
     def order(self, number: int, kind: str = "order_completed") -> Touchpoint:
         """The largest order, or what becomes of it."""
         order = Order(wide("order" + self._name, number), "EUR", MINOR_MAX)
-        return self.event(kind, order=order)
+        return self.event(kind, order=order, products=ARTICLES[:PRODUCTS_MAX])
 
     def click(self, number: int, time_ms: int | None = None) -> Touchpoint:
         """A click by a channel and a campaign of its own."""

@@ -7,6 +7,7 @@ from collections import Counter
 from schemas.limits import DATES_MAX
 from schemas.outputs import Credit
 from schemas.touchpoint import Order
+from streams.profiles.profile import CONVERSIONS_MAX
 from tests.support.world import DAY_MS, START_MS, World, a_refund, a_touchpoint, an_order
 
 
@@ -71,6 +72,21 @@ def test_an_order_after_very_many_refunds_writes_few_rows_with_the_same_sum() ->
     world.send(an_order(START_MS - 1, order_id="o"))
     assert len(world.emitted(Credit)) - rows <= 4
     assert balance(world) == {"direct": 4_200 - 10 * (DATES_MAX + 50)}
+
+
+def test_a_refund_of_the_oldest_order_reaches_its_credit_when_a_merge_opens_more_than_a_profile_keeps() -> None:
+    world = World()
+    world.send(an_order(START_MS, order_id="o", channel="cpc"))
+    phone = {"anonymous_id": "phone"}
+    world.send(*(an_order(START_MS + DAY_MS + number, 10, user=None, **phone) for number in range(CONVERSIONS_MAX)))
+    world.send(a_refund(START_MS + 2 * DAY_MS, "o", 1_200, user=None, **phone))
+    world.send(a_touchpoint("page_viewed", START_MS + 3 * DAY_MS, **phone))
+    world.pass_time(START_MS + 4 * DAY_MS)
+    assert balance(world) == {"cpc": 3_000 + 10 * CONVERSIONS_MAX}
+    world.send(an_order(START_MS + 5 * DAY_MS, 10))
+    profile = world.profile("u:1")
+    assert profile is not None
+    assert len(profile.conversions) == CONVERSIONS_MAX
 
 
 def test_no_two_rows_have_the_same_id() -> None:

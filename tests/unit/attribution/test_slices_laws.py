@@ -54,7 +54,7 @@ class SlicedShop(Shop):
         return slices.with_late_touch(profile, touch, at)
 
     def _merged(self, user: Profile, device: Profile, at: Moment) -> Profile:
-        while slices.has_two_written(user):
+        while slices.has_wrong_worth(user):
             user = slices.with_slice(user, at)
         return slices.with_merged(user, user, device, at)
 
@@ -104,7 +104,7 @@ def test_an_order_in_three_profiles_is_credited_once_when_all_is_written() -> No
             shop.fold(key, Placed(order_id, START_MS + 60_000, 999))
     for device in KEYS[1:]:
         shop.fold("u:1", Absorbs(device))
-        assert slices.has_two_written(shop.profiles["u:1"])
+        assert slices.has_wrong_worth(shop.profiles["u:1"])
     shop.drain()
     for order_id in ("one", "two"):
         linear = {

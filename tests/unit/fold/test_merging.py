@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.journal import Link
-from schemas.outputs import Decision, Trigger
+from schemas.journal import RULES, Absorbed, Configured, Link
+from schemas.outputs import Decision, ProfileView, Trigger
 from schemas.touchpoint import Consent
 from streams.fold.moment import Rejected
+from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.orders import window_sums
 from streams.profiles.profile import Entered
 from tests.support.flows import a_flow
-from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
 
 
 def test_a_device_brings_its_zone_and_its_earlier_entries_to_its_user() -> None:
@@ -119,6 +121,24 @@ def test_two_carts_that_turn_out_to_be_one_customers_were_opened_once_at_the_ear
     assert opened == {START_MS: 1, START_MS + HOUR_MS: 0}
     world.send(an_order(START_MS + 4 * HOUR_MS))
     assert (world.total("carts_opened"), world.total("carts_ordered")) == (1, 1)
+
+
+def test_a_user_whose_rules_are_not_raised_yet_absorbs_a_device_of_newer_rules() -> None:
+    newer, earlier = World(), World(rules=2)
+    newer.send(an_add(START_MS, user=None, anonymous_id="phone"))
+    newer.send(a_refund(START_MS + 1, "gone", 700, user=None, anonymous_id="phone"))
+    device = newer.profile("a:phone")
+    assert device is not None
+    earlier.append("u:1", Absorbed("a:phone", encode_profile(device), device.clock_ms))
+    user = earlier.profile("u:1")
+    assert user is not None
+    assert decode_profile(encode_profile(user)) == user
+    assert (user.cart is not None, window_sums(user, START_MS + 2, DAY_MS).minor) == (True, -700)
+    earlier.append("", Configured(earlier.settings.model_dump_json(), 0, RULES))
+    earlier.send(an_order(START_MS + HOUR_MS))
+    user = earlier.profile("u:1")
+    assert user is not None
+    assert (user.cart, earlier.emitted(ProfileView, "u:1")[-1].monetary_minor) == (None, 3_500)
 
 
 def test_a_cart_filled_as_a_device_after_the_order_is_left_to_the_reminder(

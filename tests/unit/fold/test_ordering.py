@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
-from schemas.outputs import Decision, ProfileView, Trigger
+from schemas.journal import RULES, Configured
+from schemas.outputs import Credit, Decision, ProfileView, Trigger
 from schemas.touchpoint import Order, Touchpoint
 from tests.support.flows import TEN, a_flow
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
@@ -196,6 +198,25 @@ def test_a_refund_that_a_user_and_an_order_that_a_device_knows_meet_when_they_be
     assert (profile.runs, shown(world).orders, shown(world).monetary_minor) == ((), 0, 0)
     credited = [value for (name, _, _), value in world.counts.items() if name == "credited_minor"]
     assert set(credited) == {0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "minor", "left"),
+    [("order_refunded", 2_000, 3_000), ("order_completed", 5_000, 5_000), ("order_cancelled", 0, 0)],
+)
+def test_an_order_in_another_currency_that_earlier_rules_credited_keeps_its_credit(
+    kind: str, minor: int, left: int
+) -> None:
+    world = World(rules=2)
+    dollars = Order("o", "USD", 5_000)
+    world.send(a_touchpoint("order_completed", START_MS, order=dollars))
+    world.append("", Configured(world.settings.model_dump_json(), 0, RULES))
+    world.send(a_touchpoint(kind, START_MS + HOUR_MS, order=replace(dollars, total_minor=minor)))
+    for model in ("linear", "last"):
+        rows = [each for each in world.emitted(Credit) if each.model == model]
+        assert {each.currency for each in rows} == {"USD"}
+        assert sum(each.amount_minor for each in rows) == left
+    assert world.total("revenue_minor", "currency=USD") - world.total("refunds_minor", "currency=USD") == left
 
 
 def test_the_first_order_of_a_customer_is_the_earliest_whenever_it_comes_in() -> None:
