@@ -254,11 +254,13 @@ def test_each_candidate_gets_one_answer_with_its_true_reason(trade: Trade) -> No
         len({each.candidate_id for each in final}) == len(final) == len(entered) - trade.facts()["decisions_open", ""]
     )
     assert {each.candidate_id for each in final} < set(entered)
-    assert {each.outcome for each in final} == {"sent", "held_out", "no_consent", "capped", "exited"}
+    assert {each.outcome for each in final} == {"sent", "held_out", "no_consent", "no_address", "capped", "exited"}
     for each in final:
         consented = past.consented(each.customer, each.time_ms)
         if each.outcome == "no_consent":
             assert not consented, each
+        if each.outcome == "no_address":
+            assert each.customer.startswith("a:"), each  # nobody has logged in there
         if each.outcome == "held_out":
             assert each.arm == "holdout", each
         if each.outcome == "capped":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.shop.truth import AbandonedCart, Truth
 
-DECIDED = {"sent", "held_out", "capped", "no_consent"}
+DECIDED = {"sent", "held_out", "capped", "no_consent", "no_address"}
 FIRST = "reminder"
 """The first message about a cart; others follow a day and three days after the last add."""
 
