@@ -29,8 +29,6 @@ def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Prof
     The same object if nothing changes.
     """
     known = at.known
-    if known.flows.dates:
-        profile = with_entry_timers(profile, known.flows, at)
     fresh = score(profile, at.now_ms, known.settings, known.cuts)
     if fresh is not None and profile.score is not None:
         unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)
@@ -39,9 +37,9 @@ def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Prof
     slot_ms = profile.slot_ms
     if fresh is not None and not slot_ms and is_customer(at.customer):
         slot_ms = next_slot_ms(at.customer, at.now_ms)
-    if fresh is profile.score and stage == profile.lifecycle and slot_ms == profile.slot_ms:
-        return profile
-    return msgspec.structs.replace(profile, score=fresh, lifecycle=stage, slot_ms=slot_ms)
+    if fresh is not profile.score or stage != profile.lifecycle or slot_ms != profile.slot_ms:
+        profile = msgspec.structs.replace(profile, score=fresh, lifecycle=stage, slot_ms=slot_ms)
+    return with_entry_timers(profile, known.flows, at) if known.flows.dates else profile
 
 
 def is_score_stale(profile: Profile, at: FoldMoment) -> bool:

@@ -52,8 +52,6 @@ _WHEN_IT_HAPPENED: Final[int | None] = 0
 """Most events act when they happen; to read their time costs 200 instructions."""
 _replace = msgspec.structs.replace
 _SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed"})
-_SHOWN_CHANGES: Final = frozenset({"first_ms", "user_id", "linked"})
-"""Without one of these, or another score, a touchpoint changes nothing that others see of a profile."""
 
 
 class Arrival:
@@ -98,7 +96,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     if is_worth_other or is_score_stale(profile, at):
         profile = _scored_by(profile, arrival, acts_ms, at) if is_worth_other else rescored(profile, at)
         publish_changes(before, profile, at)
-    elif kind in _SHOWN_KINDS or not _SHOWN_CHANGES.isdisjoint(changes):
+    elif kind in _SHOWN_KINDS or "first_ms" in changes or "linked" in changes or "user_id" in changes:
+        # without one of these, or another score, a touchpoint changes nothing that others see of a profile
         publish_changes(before, profile, at)
     if profile.score is not before.score:
         is_old = arrival.received_ms - event.time_ms > at.settings.entry_age_max_ms

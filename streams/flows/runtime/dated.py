@@ -32,7 +32,8 @@ def with_entry_timers(profile: Profile, flow_set: FlowSet, at: Moment) -> Profil
     last_ms = last_order_ms(profile) if at.rules >= RULES_3 else None
     for plan in flow_set.dates:
         due_ms = None if plan.floor_ms else _date_ms(profile, plan)
-        if plan.floor_ms and last_ms is not None:
+        # who comes into a segment after the floor enters then
+        if plan.floor_ms and last_ms is not None and _is_in_segment(profile, plan):
             due_ms = last_ms + plan.floor_ms
         if due_ms is None or (plan.is_shared and not flow_set.may_enter(plan, at.customer)):
             continue
@@ -61,12 +62,15 @@ def on_date(profile: Profile, key: str, due_ms: int, flow_set: FlowSet, at: Mome
         if plan.entry is not None and not plan.entry(profile, None, at.now_ms):
             continue
         if plan.floor_ms:
-            segment = segment_of(profile.score)
-            if segment in (plan.flow.entry.segment or ()) and at.rules >= RULES_3:
-                profile = entered_by_segment(profile, plan, segment, at, is_old=is_old)
+            if at.rules >= RULES_3 and _is_in_segment(profile, plan):
+                profile = entered_by_segment(profile, plan, segment_of(profile.score), at, is_old=is_old)
         elif _date_ms(profile, plan) == due_ms:
             profile = entered_by_date(profile, plan, due_ms, at, is_old=is_old)
     return profile
+
+
+def _is_in_segment(profile: Profile, plan: CompiledFlow) -> bool:
+    return segment_of(profile.score) in (plan.flow.entry.segment or ())
 
 
 def _date_ms(profile: Profile, plan: CompiledFlow) -> int | None:

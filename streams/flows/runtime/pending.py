@@ -68,7 +68,8 @@ def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermar
 def bounded(profile: Profile, at: Moment) -> Profile:
     """Return the profile with at most PENDING_MAX pending messages that fit; of more, the first go out now."""
     beyond = len(profile.pending) - PENDING_MAX
-    if at.rules > 1 and profile.pending:
+    # one alone always fits: with a full cart it has less than 20,000 bytes
+    if at.rules > 1 and len(profile.pending) > 1:
         fitting = newest(profile.pending, message_bytes, PENDING_BYTES_MAX)
         beyond = max(beyond, len(profile.pending) - len(fitting))
     if beyond <= 0:
