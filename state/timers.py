@@ -47,25 +47,29 @@ class Timers:
         valid_near: list[Entry] = []
         valid_fresh: list[Entry] = []
         found: list[Entry] = []
-        while len(found) < limit:
-            if not near and self._beyond_ms <= (min(until_ms, fresh[0][0]) if fresh else until_ms):
-                self._load()
-            from_near = bool(near) and (not fresh or near[0] <= fresh[0])
-            source = near if from_near else fresh
-            if not source or source[0][0] > until_ms:
-                break
-            entry = heappop(source)
-            if found and found[-1] == entry:
-                continue
-            if is_valid(*entry):
-                found.append(entry)
-                (valid_near if from_near else valid_fresh).append(entry)
-            elif from_near:
-                self._passed.append(entry)
-        for entry in valid_near:
-            heappush(near, entry)
-        for entry in valid_fresh:
-            heappush(fresh, entry)
+        try:
+            while len(found) < limit:
+                if not near and self._beyond_ms <= (min(until_ms, fresh[0][0]) if fresh else until_ms):
+                    self._load()
+                from_near = bool(near) and (not fresh or near[0] <= fresh[0])
+                source = near if from_near else fresh
+                if not source or source[0][0] > until_ms:
+                    break
+                entry = source[0]
+                # the store may raise, so that an entry leaves only after it was looked at
+                is_repeat = bool(found) and found[-1] == entry
+                stays = not is_repeat and is_valid(*entry)
+                heappop(source)
+                if stays:
+                    found.append(entry)
+                    (valid_near if from_near else valid_fresh).append(entry)
+                elif from_near and not is_repeat:
+                    self._passed.append(entry)
+        finally:
+            for entry in valid_near:
+                heappush(near, entry)
+            for entry in valid_fresh:
+                heappush(fresh, entry)
         return found
 
     def _load(self) -> None:

@@ -204,6 +204,33 @@ def test_many_timers_due_at_once_are_each_given_once(store: Store) -> None:
     assert list(store.due()) == []
 
 
+@pytest.mark.parametrize("reads", range(5))
+def test_timers_are_still_due_after_a_look_at_them_has_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    overlay = Overlay(store, TextCodec())
+    for number in range(5):
+        put(overlay, b"key %d" % number, f"{number}", number + 1)
+    commit(overlay)
+    due = overlay.due(10, 10)
+    assert len(due) == 5
+    read, left = store.get, reads
+
+    def failing(key: bytes) -> bytes | None:
+        nonlocal left
+        if not left:
+            raise OSError("the disk is gone")
+        left -= 1
+        return read(key)
+
+    monkeypatch.setattr(store, "get", failing)
+    with pytest.raises(OSError, match="gone"):
+        overlay.due(10, 10)
+    monkeypatch.setattr(store, "get", read)
+    overlay.drop()
+    assert overlay.due(10, 10) == due
+
+
 def test_a_value_that_is_due_is_read_from_the_store_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Overlay(store, TextCodec())
     put(first, b"anna", "cart", 10)
