@@ -41,7 +41,7 @@ MANY = 160
 NIGHT_MS, OPEN_MS = 2 * HOUR_MS, 18 * HOUR_MS
 OVERNIGHT_MS = 6 * HOUR_MS
 """After its last cart a day closes, and the next has not opened."""
-FLOW = a_bare_flow("cart_help", "product_added", wait={"for": "1h"}, expires_after="3d")
+FLOW = a_bare_flow("cart_help", "product_added", products="entry", wait={"for": "1h"}, expires_after="3d")
 PAST, AS_BEFORE, AFTERWARDS = range(10), range(10, 15), range(16, 18)
 
 

@@ -59,9 +59,9 @@ THANKS = a_bare_flow(
     expires_after="3d",
     caps=UNCAPPED,
     steps=[
-        {"name": "thanks", "do": "trigger"},
+        {"name": "thanks", "do": "trigger", "offer": "thanks"},
         {"name": "weeks", "do": "wait", "for": "18d"},
-        {"name": "idea", "do": "trigger"},
+        {"name": "idea", "do": "trigger", "offer": "idea"},
     ],
 )
 SECOND = THANKS | {"version": 2, "channel": "sms", "running_customers": "finish"}
@@ -215,7 +215,8 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
     sent: list[str] = []
     is_over = threading.Event()
     with a_worker(place):
-        steadily = threading.Thread(target=_add_steadily, args=(place, sent, is_over))
+        # a test that fails leaves it behind, which must not keep the others' process alive
+        steadily = threading.Thread(target=_add_steadily, args=(place, sent, is_over), daemon=True)
         steadily.start()
         # until time has come in each partition messages are held, and those a pause takes back
         until(lambda: len(sent) > FIRST and _reached(place) >= {*sent[:FIRST]}, "every partition sends", 30)
