@@ -9,11 +9,10 @@ import msgspec
 from streams.attribution.ledger import converted, refunded
 from streams.attribution.slices import with_order as with_credited_order
 from streams.attribution.slices import with_refund
-from streams.profiles.bounds import bounded_months
+from streams.fold.ordering import with_visit_ordered, within_months
 from streams.profiles.effects import hash_64
 from streams.profiles.orders import adjust, find_order, place_order, refund_order
 from streams.profiles.profile import Adjustment, PlacedOrder, Profile
-from streams.profiles.sessions import with_order
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -34,21 +33,14 @@ def ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     count_order(event, at)
     if not profile.orders and not profile.months:
         at.effects.count("new_customers", event.time_ms)
-    if event.session_id is not None:
-        sessions = with_order(profile.sessions, hash_64(event.session_id), event.time_ms)
-        if sessions is not profile.sessions:
-            at.effects.count("sessions_ordered", event.time_ms)
-            profile = _replace(profile, sessions=sessions)
+    profile = with_visit_ordered(profile, event, at)
     if profile.cart is not None:
         at.effects.count("carts_ordered", event.time_ms)
         profile = _replace(profile, cart=None)
     reporting = order.currency == at.settings.reporting_currency
     profile = place_order(profile, PlacedOrder(event.time_ms, order.total_minor if reporting else 0, 0, id_hash))
     if at.rules > 1:
-        months = bounded_months(profile.months)
-        if months is not profile.months:
-            profile = _replace(profile, months=months)
-        return with_credited_order(profile, event, at)
+        return with_credited_order(within_months(profile), event, at)
     return _replace(profile, conversions=converted(profile, event, at))
 
 

@@ -34,7 +34,7 @@ from state.codec import NewerState
 from streams.collect.sizes import check_sizes
 from streams.flows.language.published import fault_of
 from streams.fold.moment import Rejected
-from streams.fold.partition_state import model_bodies, with_tick
+from streams.fold.partition_state import WHOLE_PPM, model_bodies, with_tick
 from streams.profiles.answered import CONSENT_CHANNELS
 from streams.profiles.codec import decode_profile
 from streams.profiles.features import CLUSTERS_KIND, FEATURES, ClusterModel
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 _KINDS: Final[tuple[str, ...]] = (USER, DEVICE, ADDRESS, ORDER, SPEND)
 _SHORT: Final = KEY_BYTES_MAX // 4
-_WHOLE_PPM = 1_000_000
 _AMOUNT_MAX = 1 << 53
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
 
@@ -156,7 +155,7 @@ def _check_chunk(chunk: ModelChunk, _: PartitionState) -> None:
 
 
 def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
-    if not 0 <= tick.panel_share_ppm <= _WHOLE_PPM:
+    if not 0 <= tick.panel_share_ppm <= WHOLE_PPM:
         raise Rejected("bad_model", f"the share of the panel is {tick.panel_share_ppm} millionths")
     if partition.rules >= RULES_3 and tick.first_event_ms and not _is_time(tick.first_event_ms):
         raise Rejected("bad_model", f"the first event is of {tick.first_event_ms}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas import wire
 from schemas.journal import RULES, Configured, ModelTick, PartitionProgress, Progress
@@ -13,7 +13,7 @@ from state.overlay import Overlay
 from streams.collect.keys import key_of
 from streams.fold.attempt import Folded, as_it_is, attempt
 from streams.fold.fold import Fold
-from streams.fold.partition_state import JournalCodec
+from streams.fold.partition_state import WHOLE_PPM, JournalCodec
 from streams.fold.record import AGAIN, Record
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from streams.settings import DomainSettings
 
 
-_WHOLE_PPM: Final = 1_000_000
 Outcome: TypeAlias = "Folded[Record, Effects] | Refused"
 
 
@@ -45,7 +44,7 @@ class Partition:
 
     def begin(self, first_event_ms: int) -> Iterator[Outcome]:
         """Append a tick without models that says where the shop's history begins."""
-        tick = ModelTick(0, _WHOLE_PPM, first_event_ms=max(first_event_ms, TIME_MS_MIN))
+        tick = ModelTick(0, WHOLE_PPM, first_event_ms=max(first_event_ms, TIME_MS_MIN))
         return self.append("", tick)
 
     def send(self, touchpoint: Touchpoint, received_ms: int | None = None) -> Iterator[Outcome]:

@@ -103,8 +103,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
         profile = bounded(profile, at)
     profile = rescored(profile, at)
-    if profile.pending and at.rules >= RULES_3:
-        profile = without_unmet(profile, at.now_ms, at.known.flows, at)
+    profile = without_unmet(profile, at.now_ms, at.known.flows, at)
     publish_changes(before, profile, at)
     return profile
 

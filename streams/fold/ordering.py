@@ -62,7 +62,7 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     if change.kind == COMPLETED and not is_new:
         at.effects.count("orders_repeated")
     count_difference((before,), after, at)
-    changed = _within_months(with_history(profile, change.order_hash, after))
+    changed = within_months(with_history(profile, change.order_hash, after))
     count_first_order(profile, changed, at)
     if is_new:
         changed = _bought(changed, event, at)
@@ -77,12 +77,13 @@ def _newly_ordered(profile: Profile, event: Touchpoint, change: OrderChange, at:
     time_ms, minor = event.time_ms, change.minor
     at.effects.count("orders", time_ms)
     at.effects.count("revenue_minor", time_ms, minor)
-    changed = _within_months(place_order(profile, PlacedOrder(time_ms, minor, 0, change.order_hash)))
+    changed = within_months(place_order(profile, PlacedOrder(time_ms, minor, 0, change.order_hash)))
     count_first_order(profile, changed, at)
     return with_order_credit_alone(_bought(changed, event, at), event, at)
 
 
-def _within_months(profile: Profile) -> Profile:
+def within_months(profile: Profile) -> Profile:
+    """Return the profile with as many months of older orders as it may have."""
     months = bounded_months(profile.months)
     return profile if months is profile.months else _replace(profile, months=months)
 
@@ -141,15 +142,21 @@ def count_first_order(before: Profile, after: Profile, at: FoldMoment) -> None:
 
 def _bought(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     """Return the profile after a new order has ended what was in the cart until then."""
-    order_ms = event.time_ms
-    if event.session_id is not None:
-        sessions = with_order(profile.sessions, hash_64(event.session_id), order_ms)
-        if sessions is not profile.sessions:
-            at.effects.count("sessions_ordered", order_ms)
-            profile = _replace(profile, sessions=sessions)
+    profile = with_visit_ordered(profile, event, at)
     if at.known.flows.shows_orders:
         profile = with_order_content(profile, event)
-    return with_cart_ordered(profile, order_ms, at)
+    return with_cart_ordered(profile, event.time_ms, at)
+
+
+def with_visit_ordered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    """Return the profile after a new order of a visit, which counts as one with an order once."""
+    if event.session_id is None:
+        return profile
+    sessions = with_order(profile.sessions, hash_64(event.session_id), event.time_ms)
+    if sessions is profile.sessions:
+        return profile
+    at.effects.count("sessions_ordered", event.time_ms)
+    return _replace(profile, sessions=sessions)
 
 
 def with_cart_ordered(profile: Profile, order_ms: int, at: FoldMoment) -> Profile:

@@ -28,7 +28,7 @@ PARTITION_KEY = b"\x00partition"
 VERSION = 4
 _FIELDS = {1: (2, 8), 2: (3, 10)}
 """By earlier rules: the version in which they write state, so that their releases still read it, and its fields."""
-_WHOLE_PPM = 1_000_000
+WHOLE_PPM = 1_000_000
 _ITEM_BYTES = 10
 """More than what is stored beside a text or a number."""
 
@@ -48,7 +48,7 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """(kind, version, body) as of the last tick."""
     chunks: tuple[tuple[str, str, int, bytes], ...] = ()
     """(kind, version, index, piece) of models whose tick has not come yet."""
-    panel_share_ppm: int = _WHOLE_PPM
+    panel_share_ppm: int = WHOLE_PPM
     tick_ms: int = 0
     collected: Times = ()
     """What will be progress once all of it is folded. State of version 1 has none."""

@@ -21,20 +21,12 @@ from streams.fold.ordering import is_repeat, with_order_event
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.profiles import cart, prices, timed_cart, views
 from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answered
-from streams.profiles.bounds import (
-    bounded_cart,
-    bounded_touches,
-    bounded_views,
-)
+from streams.profiles.bounds import bounded_cart, bounded_touches, bounded_views
 from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.hours import with_hour
 from streams.profiles.keys import ADDRESS, is_address
 from streams.profiles.order_changes import KINDS
-from streams.profiles.orders import (
-    is_worth_changed,
-    last_order_ms,
-    was_ordered_since,
-)
+from streams.profiles.orders import is_worth_changed, last_order_ms, was_ordered_since
 from streams.profiles.profile import ConsentState, Profile
 from streams.profiles.sessions import has_session, with_session
 from streams.profiles.slots import with_answer
@@ -108,7 +100,7 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
 def _scored_by(profile: Profile, arrival: Arrival, acts_ms: int | None, at: FoldMoment) -> Profile:
     """Return the profile scored again after an event of an order, without messages that are no longer true."""
     profile = rescored(profile, at, ordered=_has_ordered(profile, arrival.event, acts_ms, at))
-    return _without_unmet(profile, arrival, at)
+    return without_unmet(profile, arrival.received_ms, at.known.flows, at)
 
 
 def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: FoldMoment) -> bool:
@@ -163,12 +155,6 @@ def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) 
     if profile.pending and (at.rules < RULES_3 or flows.listening[event.type].exits):
         profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
-
-
-def _without_unmet(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
-    if not profile.pending or at.rules < RULES_3:
-        return profile
-    return without_unmet(profile, arrival.received_ms, at.known.flows, at)
 
 
 def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
+from schemas.journal import RULES_3
 from schemas.units import HOUR_MS
 from streams.insights import pot, season
 from streams.insights.detector import Detector, Incident, Season, Tail
@@ -27,8 +28,6 @@ QUIET_SCORE = 0.5
 # so many times what raises an alarm has to be expected of these hours, or chance hides that half of it is lacking
 QUIET_EXPECTED = 1.5
 REFRACTORY_MS = 6 * HOUR_MS
-CALM_RULES = 3
-"""From these rules on hours are in range one by one and together; before, one by one and only busy ones."""
 # after this long an incident counts as normal
 INCIDENT_HOURS_MAX = 14 * 24
 
@@ -111,7 +110,8 @@ def _within(
     detector: Detector, incident: Incident, warm: Warm, now: Observation, rules: int
 ) -> tuple[Detector, Anomaly | None]:
     fitted = season.tolerated(warm.season, now.time_ms, now.seen.residual)
-    if rules >= CALM_RULES:
+    # by earlier rules hours are in range one by one, and only busy ones
+    if rules >= RULES_3:
         now = _unwhitened(warm, now)
         incident, is_over = _calmed(incident, warm, now)
     else:

@@ -190,18 +190,20 @@ def unmatched(profile: Profile) -> list[tuple[int, int]]:
     found = [(adjustment.time_ms, adjustment.minor) for adjustment in profile.adjustments]
     if not profile.changes:
         return found
+    found += [(change.time_ms, change.minor) for change in refunds_of_none(profile)]
     hashes = {order.id_hash for order in profile.orders}
-    found += [
-        (change.time_ms, change.minor)
-        for change in profile.changes
-        if change.order_hash not in hashes and unmatched_minor(change)
-    ]
     known = dict.fromkeys([change.order_hash for change in profile.changes if change.order_hash in hashes])
     for history in histories_of(profile, known).values():
         state = state_of(history)
         if state is not None and not state.first.currency:
             found += [(change.time_ms, minor) for change, minor in beyond(state).items()]
     return found
+
+
+def refunds_of_none(profile: Profile) -> list[OrderChange]:
+    """Return what lowers the spend while its order is not known."""
+    hashes = {order.id_hash for order in profile.orders}
+    return [change for change in profile.changes if change.order_hash not in hashes and unmatched_minor(change)]
 
 
 def orders_that_count(profile: Profile) -> int:

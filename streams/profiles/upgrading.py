@@ -8,8 +8,8 @@ import msgspec
 
 from schemas.journal import RULES_3
 from streams.profiles.order_change import OrderChange
-from streams.profiles.order_changes import REFUNDED, unmatched_minor
-from streams.profiles.orders import with_changes
+from streams.profiles.order_changes import REFUNDED
+from streams.profiles.orders import refunds_of_none, with_changes
 from streams.profiles.profile import Adjustment
 from streams.profiles.timed_cart import timed
 
@@ -39,12 +39,8 @@ def lowered(profile: Profile, rules: int) -> Profile:
     """
     if profile.rules < RULES_3 or rules >= RULES_3:
         return profile
-    hashes, cart = {order.id_hash for order in profile.orders}, profile.cart
-    refunds = [
-        Adjustment(each.time_ms, each.minor, each.id_hash)
-        for each in profile.changes
-        if each.order_hash not in hashes and unmatched_minor(each)
-    ]
+    cart = profile.cart
+    refunds = [Adjustment(each.time_ms, each.minor, each.id_hash) for each in refunds_of_none(profile)]
     return msgspec.structs.replace(
         profile,
         adjustments=tuple(refunds),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -86,11 +85,8 @@ class Measured(KeptWorld):
     def rows(self) -> int:
         return len(self.emitted(Credit))
 
-    def balance(self) -> Counter[tuple[str, str, str | None]]:
-        sums: Counter[tuple[str, str, str | None]] = Counter()
-        for row in self.emitted(Credit):
-            sums[row.order_id, row.model, row.touch_id] += row.amount_minor
-        return Counter({key: minor for key, minor in sums.items() if minor})
+    def balance(self) -> dict[tuple[str, str, str | None], int]:
+        return self.credit("order_id", "model", "touch_id")
 
 
 def a_profile(world: KeptWorld, key: str) -> Profile:

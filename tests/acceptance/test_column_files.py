@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import Accounting, MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from tests.support.files import real_file
@@ -24,7 +24,7 @@ def test_every_line_of_online_retail_is_accounted_for_and_revenue_is_the_files()
     refunds: Counter[str] = Counter()
     by_customer: dict[str | None, int] = defaultdict(int)
     last_ms = 0
-    for mapped in map_file(path, load_mapping("online_retail")):
+    for mapped in map_files([path], load_mapping("online_retail")):
         accounting.add(mapped)
         if not isinstance(mapped, MappedTouchpoint):
             continue
@@ -59,7 +59,7 @@ def test_every_line_of_rees46_is_accounted_for() -> None:
     path = real_file("rees46/2019-10-01_first_hours.csv.gz")
     accounting = Accounting()
     revenue = 0
-    for mapped in map_file(path, load_mapping("rees46")):
+    for mapped in map_files([path], load_mapping("rees46")):
         accounting.add(mapped)
         if isinstance(mapped, MappedTouchpoint) and mapped.touchpoint.type == "order_completed":
             assert mapped.touchpoint.order is not None
@@ -77,7 +77,7 @@ def test_every_purchase_of_the_complete_journey_is_accounted_for() -> None:
     path = Path(package.__file__).parent / "data" / "transactions.parquet"
     accounting = Accounting()
     revenue = 0
-    for mapped in map_file(path, load_mapping("completejourney")):
+    for mapped in map_files([path], load_mapping("completejourney")):
         accounting.add(mapped)
         if isinstance(mapped, MappedTouchpoint):
             assert mapped.touchpoint.order is not None

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.flows.language.files import library_documents
 from streams.kafka.config import reader_config
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from streams.replay.replayer import ReplayOptions, Source, replay
@@ -148,7 +148,7 @@ def test_three_kills_during_two_weeks_of_a_shop_leave_no_trace(kafka: str, prefi
 @pytest.mark.slow
 def test_three_kills_during_the_hours_of_rees46_leave_no_trace(kafka: str, prefix: str, tmp_path: Path) -> None:
     path = real_file("rees46/2019-10-01_first_hours.csv.gz")
-    mapped = [each for each in map_file(path, load_mapping("rees46")) if isinstance(each, MappedTouchpoint)]
+    mapped = [each for each in map_files([path], load_mapping("rees46")) if isinstance(each, MappedTouchpoint)]
     calm, killed, place = run_calm_and_killed(kafka, prefix, tmp_path, mapped, reporting_currency="USD")
     assert_equal(calm, killed)
     assert_nothing_twice(killed)

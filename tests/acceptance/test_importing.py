@@ -14,7 +14,7 @@ import pytest
 from schemas.outputs import DeadLetter, Decision, ProfileView, Trigger
 from schemas.touchpoint import Touchpoint
 from schemas.units import DAY_MS
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from tests.support.flows import TEN
@@ -84,7 +84,7 @@ def assert_right(profiles: dict[str, ProfileView], year: Path) -> None:
 
 def up_to_two_days_ago(path: Path) -> list[Touchpoint]:
     """The file's orders, all later by the same time."""
-    mapped = map_file(path, load_mapping("completejourney"))
+    mapped = map_files([path], load_mapping("completejourney"))
     orders = [each.touchpoint for each in mapped if isinstance(each, MappedTouchpoint)]
     later_ms = now_ms() - 2 * DAY_MS - max(order.time_ms for order in orders)
     moved = (msgspec.structs.replace(order, time_ms=order.time_ms + later_ms) for order in orders)

@@ -12,7 +12,6 @@ that was sent before a late order came in stays sent.
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +19,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from schemas.outputs import Credit
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
 from streams.profiles.order_changes import change_of, state_of
 from streams.profiles.orders import mean_gap_ms, window_sums
@@ -170,9 +168,6 @@ def orders_of(world: World) -> dict[str, Any]:
     """What the customer's orders are worth: the public profile, what segments are made of, and the ledger."""
     profile = profile_of(world)
     shown = msgspec.structs.asdict(view("u:1", profile))
-    credit: Counter[tuple[object, ...]] = Counter()
-    for row in world.emitted(Credit):
-        credit[row.order_id, row.model, row.channel, row.touch_id, row.currency] += row.amount_minor
     return {
         **{name: value for name, value in shown.items() if name not in {"scored_ms", "devices"}},
         "orders": profile.orders,
@@ -180,7 +175,7 @@ def orders_of(world: World) -> dict[str, Any]:
         "sums": window_sums(profile, profile.clock_ms, 730 * DAY_MS),
         "gap": mean_gap_ms(profile),
         "facts": {key: value for key, value in world.counts.items() if key[0] in FACTS and value},
-        "credit": {key: minor for key, minor in credit.items() if minor},
+        "credit": world.credit("order_id", "model", "channel", "touch_id", "currency"),
     }
 
 

@@ -16,7 +16,7 @@ import pytest
 from schemas.units import DAY_MS
 from streams.flows.language.flow_set import compile_flows
 from streams.profiles.rfm import segment_of
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from tests.support.contents import is_empty
@@ -51,7 +51,7 @@ def journey() -> list[Touchpoint]:
 
 
 def read(path: Path, mapping: str) -> list[Touchpoint]:
-    mapped = map_file(path, load_mapping(mapping))
+    mapped = map_files([path], load_mapping(mapping))
     return [each.touchpoint for each in mapped if isinstance(each, MappedTouchpoint)]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from schemas.touchpoint import Marketing, Order, Product, Touchpoint
 from schemas.units import HOUR_MS
 from streams.demo.servers.places import data_dir
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 
@@ -56,7 +56,7 @@ def clickstream_file() -> Path:
 
 def clickstream(count: int) -> Iterator[Touchpoint]:
     """`count` touchpoints of the real file, again and again three hours later, with other customers each time."""
-    mapped_file = map_file(clickstream_file(), load_mapping("rees46"))
+    mapped_file = map_files([clickstream_file()], load_mapping("rees46"))
     recorded = [mapped.touchpoint for mapped in mapped_file if isinstance(mapped, MappedTouchpoint)]
     for number in range(count):
         round_, place = divmod(number, len(recorded))

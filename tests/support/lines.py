@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.replay.files.columns import map_file
+from streams.replay.files.columns import map_files
 from streams.replay.files.mapped import Accounting, Mapped, MappedTouchpoint, RefusedLines
 from streams.replay.files.mapping import Mapping, load_mapping, parse_mapping
 
@@ -49,7 +49,7 @@ def a_line(  # noqa: PLR0917 - a column each
 def mapped(tmp_path: Path, *lines: str | bytes, mapping: Mapping = RETAIL, header: str = HEADER) -> list[Mapped]:
     path = tmp_path / "shop.csv"
     path.write_bytes(b"\n".join(line.encode() if isinstance(line, str) else line for line in (header, *lines)) + b"\n")
-    return list(map_file(path, mapping))
+    return list(map_files([path], mapping))
 
 
 def touchpoints(outcomes: list[Mapped]) -> list[Touchpoint]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.journal import RULES
+from schemas.outputs import Credit
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.fold.attempt import RAISED, Refused
 from streams.fold.memory import Partition
@@ -98,6 +99,14 @@ class World:
     def emitted(self, kind: type[T], customer: str | None = None) -> list[T]:
         """Records of one type, in order."""
         return [r for who, r in self.outputs if isinstance(r, kind) and customer in {None, who}]
+
+    def credit(self, *by: str, model: str | None = None) -> dict[tuple[Any, ...], int]:
+        """The ledger's balance by these fields of its rows, of one model or of all; what is not 0."""
+        sums: Counter[tuple[Any, ...]] = Counter()
+        for row in self.emitted(Credit):
+            if model in {None, row.model}:
+                sums[tuple([getattr(row, name) for name in by])] += row.amount_minor
+        return {key: minor for key, minor in sums.items() if minor}
 
     def total(self, name: str, by: str = "") -> int:
         """A fact over all hours."""

@@ -78,7 +78,7 @@ def _why_left(candidate: Candidate, at: Moment) -> str | None:
         return "The cart is empty, so the customer left the flow."
     if plan.needs is not None and not plan.needs(profile, None, now_ms):
         return "The customer no longer meets what the flow needs, so they left it."
-    young = too_young(plan, at) if plan.history_ms else None
+    young = too_young(plan, at)
     if young is not None:
         return young
     if at.rules >= RULES_3 and is_empty(candidate):

@@ -94,7 +94,7 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
         return profile
     run = _run(plan, entry, due_ms, at)
     evidence = {"event": entry.evidence, "event_time_ms": str(time_ms)}
-    young = too_young(plan, at) if plan.history_ms else None
+    young = too_young(plan, at)
     if entry.is_old:
         verdict = Verdict("too_old", f"{entry.words} came in too late to start the flow.", evidence)
     elif young is not None:

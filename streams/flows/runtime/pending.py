@@ -171,23 +171,27 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
 def without_unmet(profile: Profile, after_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     """Take back messages that were to go out after a time and whose flow's needs an order has ended.
 
-    An order is no exit of a flow that it lets customers enter, so only the needs say that another one ends it.
+    An order is no exit of a flow that it lets customers enter, so only the needs say that another one ends it. Before
+    rules 3 they are asked only when the message is decided.
     """
+    if not profile.pending or at.rules < RULES_3:
+        return profile
 
     def is_taken_back(message: PendingMessage) -> bool:
         plan = flow_set.plan_of(message.run, at.customer)
         if plan is None or plan.needs is None or message.goes_ms <= after_ms:
             return False
-        others = tuple([sent for sent in profile.messages if not _is_of(sent, message)])
-        return not plan.needs(_replace(profile, messages=others), None, at.now_ms)
+        unsent = _replace(profile, messages=_logged_without(profile, (message,)))
+        return not plan.needs(unsent, None, at.now_ms)
 
     reason = "The customer no longer met what the flow needs before the message was to go out, so it was taken back."
     return _without(profile, is_taken_back, reason, {}, at)
 
 
-def _is_of(sent: Sent, message: PendingMessage) -> bool:
-    trigger = message.trigger
-    return (sent.time_ms, sent.channel, sent.flow_id) == (message.goes_ms, trigger.channel, trigger.flow_id)
+def _logged_without(profile: Profile, messages: Iterable[PendingMessage]) -> tuple[Sent, ...]:
+    """Return the log without messages that do not go out."""
+    unsent = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in messages}
+    return tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in unsent])
 
 
 def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:
@@ -233,8 +237,6 @@ def _without(
                 time_ms=at.now_ms,
             )
             at.effects.emit(at.customer, revocation)
-    unsent = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in revoked}
-    # the customer never got them, so they count for no cap
-    messages = tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in unsent])
     pending = tuple([message for message in open_ if message not in revoked])
-    return _replace(profile, messages=messages, pending=pending)
+    # the customer never got them, so they count for no cap
+    return _replace(profile, messages=_logged_without(profile, revoked), pending=pending)

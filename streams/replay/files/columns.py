@@ -10,7 +10,7 @@ from schemas.limits import LINES_MAX
 from streams.replay.files.container import read_container
 from streams.replay.files.lines import LineReader, Single
 from streams.replay.files.mapped import Mapped, MappedTouchpoint, Reason, RefusedLines
-from streams.replay.files.orders import Group, OrderBook, OrderLine, origins
+from streams.replay.files.orders import Group, OrderBook, OrderLine
 from streams.replay.files.rows import read_rows
 from streams.replay.files.sold import Sold
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from streams.replay.files.mapping import Mapping
 
 _TOO_MANY = f"its order has more than the {LINES_MAX} lines that are allowed"
-
-
-def map_file(path: Path, mapping: Mapping) -> Iterator[Mapped]:
-    """Yield what `map_files` yields of one file."""
-    return map_files([path], mapping)
 
 
 def map_files(paths: Iterable[Path], mapping: Mapping) -> Iterator[Mapped]:
@@ -86,7 +81,7 @@ class _Desk:
         if time_ms < self._newest_ms - self._open_ms:
             yield row.refused(Reason.OUT_OF_ORDER, self._too_old())
         else:
-            self._wait(time_ms, MappedTouchpoint(single.touchpoint, row.lines, origins([row])))
+            self._wait(time_ms, MappedTouchpoint(single.touchpoint, row.lines, (row.origin,)))
 
     def _order_line(self, line: OrderLine) -> Iterator[RefusedLines]:
         assert line.common.order is not None  # noqa: S101 - the reader gives every order line its order id

@@ -57,7 +57,7 @@ class Group:
 
     def refused(self, reason: Reason, detail: str) -> list[RefusedLines]:
         """Return the whole group, refused: its lines of each file."""
-        return [each.refused(reason, detail) for each in origins(line.row for line in self.lines)]
+        return [each.refused(reason, detail) for each in _origins(line.row for line in self.lines)]
 
 
 class OrderBook:
@@ -144,7 +144,7 @@ class OrderBook:
         return _refused(refund) or [refund]
 
 
-def origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
+def _origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
     """Return the lines of rows, by file; rows are in the order in which they were read."""
     found = []
     for file, group in groupby(rows, key=lambda row: row.file):
@@ -207,4 +207,4 @@ def _touchpoint(
         properties={**common.properties, **(properties or {}), **left_out},
     )
     rows = [line.row for line in lines]
-    return MappedTouchpoint(touchpoint, sum(row.lines for row in rows), origins(rows))
+    return MappedTouchpoint(touchpoint, sum(row.lines for row in rows), _origins(rows))

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from streams.replay.files.mapped import Reason, RefusedLines
+from streams.replay.files.mapped import Origin, Reason, RefusedLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +34,12 @@ class Row:
     lines: int = 1
     file: str = ""
 
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.file, self.number, self.raw, self.lines)
+
     def refused(self, reason: Reason, detail: str) -> RefusedLines:
-        return RefusedLines(reason, detail, self.number, self.raw, self.lines, self.file)
+        return self.origin.refused(reason, detail)
 
 
 def read_rows(path: Path, mapping: Mapping) -> Iterator[Row | RefusedLines]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from schemas.limits import DATES_MAX
 from schemas.outputs import Credit
 from schemas.touchpoint import Order
@@ -13,11 +11,7 @@ from tests.support.world import DAY_MS, START_MS, World, a_refund, a_touchpoint,
 
 def balance(world: World, model: str = "linear") -> dict[str, int]:
     """Minor units by channel, those that are not 0."""
-    sums: Counter[str] = Counter()
-    for row in world.emitted(Credit):
-        if row.model == model:
-            sums[row.channel] += row.amount_minor
-    return {channel: minor for channel, minor in sums.items() if minor}
+    return {channel: minor for (channel,), minor in world.credit("channel", model=model).items()}
 
 
 def test_a_refund_is_unattributed_until_its_order_comes_in() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,11 +62,8 @@ def progress(time_ms: int) -> Progress:
     return Progress((PartitionProgress(0, time_ms),))
 
 
-def by_touch(world: World) -> Counter[tuple[str, str, str | None]]:
-    sums: Counter[tuple[str, str, str | None]] = Counter()
-    for row in world.emitted(Credit):
-        sums[row.order_id, row.model, row.touch_id] += row.amount_minor
-    return Counter({key: minor for key, minor in sums.items() if minor})
+def by_touch(world: World) -> dict[tuple[str, str, str | None], int]:
+    return world.credit("order_id", "model", "touch_id")
 
 
 def test_what_is_complete_waits_until_all_credit_is_written(world: World) -> None:

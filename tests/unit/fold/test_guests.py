@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.outputs import Credit, ProfileView
+from schemas.outputs import ProfileView
 from schemas.touchpoint import Order
 from streams.fold.guests import GUEST_KEPT_MS
 from tests.support.world import DAY_MS, START_MS, World, a_touchpoint
@@ -25,11 +24,7 @@ def an_event(
 
 def ledger(world: World, model: str = "last") -> dict[tuple[str, str], int]:
     """By currency and channel."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for row in world.emitted(Credit):
-        if row.model == model:
-            sums[row.currency, row.channel] += row.amount_minor
-    return {key: minor for key, minor in sums.items() if minor}
+    return world.credit("currency", "channel", model=model)
 
 
 def test_a_guests_order_is_credited_to_its_own_touch() -> None:

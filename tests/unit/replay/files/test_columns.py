@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.touchpoint import Order
-from streams.replay.files.columns import map_file, map_files
+from streams.replay.files.columns import map_files
 from streams.replay.files.container import write_container
 from streams.replay.files.mapped import Mapped, MappedTouchpoint, Origin, Reason
 from streams.replay.files.mapping import load_mapping, parse_mapping
@@ -138,7 +138,7 @@ def test_an_empty_file_is_named_with_the_columns_it_should_have(tmp_path: Path) 
     with pytest.raises(
         ColumnFileError, match=r"empty\.csv: it is empty; it needs a header with the columns InvoiceDate"
     ):
-        list(map_file(path, RETAIL))
+        list(map_files([path], RETAIL))
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -148,14 +148,14 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_damaged_archive_are_named(tmp_path: Path) -> None:
     with pytest.raises(ColumnFileError, match=r"none\.csv: cannot be read"):
-        list(map_file(tmp_path / "none.csv", RETAIL))
+        list(map_files([tmp_path / "none.csv"], RETAIL))
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress("\n".join([HEADER, *[a_line(str(number)) for number in range(999)]]).encode())[:-20])
     with pytest.raises(ColumnFileError, match=r"cut\.csv\.gz: cannot be read: EOFError"):
-        list(map_file(path, RETAIL))
+        list(map_files([path], RETAIL))
     path.write_bytes(b"no archive")
     with pytest.raises(ColumnFileError, match=r"cut\.csv\.gz: cannot be read: BadGzipFile"):
-        list(map_file(path, RETAIL))
+        list(map_files([path], RETAIL))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
