@@ -20,7 +20,9 @@ def a_producer(brokers: str, **config: str | int) -> Iterator[Producer]:
     `config` are settings of librdkafka, with underscores for dots.
     """
     settings = {name.replace("_", "."): value for name, value in config.items()}
-    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", **settings})
+    # without idempotence a batch that is sent again may come twice, or after the next one
+    fixed = {"bootstrap.servers": brokers, "partitioner": "murmur2_random", "enable.idempotence": True}
+    producer = Producer({**fixed, **settings})
     yield producer
     assert producer.flush(_SECONDS) == 0
 
