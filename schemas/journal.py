@@ -6,14 +6,17 @@ from typing import Final
 
 import msgspec
 
-RULES: Final = 3
+RULES: Final = 4
 """The newest number of the rules by which a journal is folded.
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
+4: consent belongs to addresses and has purposes, and who is who is said and taken back.
 """
 RULES_3: Final = 3
 """What holds from rules 3 on asks for at least this number."""
+RULES_4: Final = 4
+"""What holds from rules 4 on asks for at least this number."""
 
 
 class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
