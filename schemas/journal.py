@@ -52,6 +52,15 @@ class TimeReset(msgspec.Struct, frozen=True, gc=False):
     after_key: bytes = b""
 
 
+class Recall(msgspec.Struct, frozen=True, gc=False):
+    """Flows were paused: take back what is out of the customers with timers behind one and up to another."""
+
+    after_ms: int
+    after_key: bytes
+    to_ms: int
+    to_key: bytes
+
+
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A device or an address belongs to a user."""
 
