@@ -22,6 +22,7 @@ RECORDS: dict[str, type] = {
     "progress": journal.Progress,
     "wake": journal.Wake,
     "time_reset": journal.TimeReset,
+    "recall": journal.Recall,
     "link": journal.Link,
     "absorbed": journal.Absorbed,
     "address_consent": journal.AddressConsent,

@@ -6,14 +6,17 @@ from typing import Final
 
 import msgspec
 
-RULES: Final = 3
+RULES: Final = 4
 """The newest number of the rules by which a journal is folded.
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
+4: consent belongs to addresses and has purposes, and who is who is said and taken back.
 """
 RULES_3: Final = 3
 """What holds from rules 3 on asks for at least this number."""
+RULES_4: Final = 4
+"""What holds from rules 4 on asks for at least this number."""
 
 
 class PartitionProgress(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +50,15 @@ class TimeReset(msgspec.Struct, frozen=True, gc=False):
     reason: str
     after_ms: int = 0
     after_key: bytes = b""
+
+
+class Recall(msgspec.Struct, frozen=True, gc=False):
+    """Flows were paused: take back what is out of the customers with timers behind one and up to another."""
+
+    after_ms: int
+    after_key: bytes
+    to_ms: int
+    to_key: bytes
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):

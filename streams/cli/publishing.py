@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from streams.settings import DomainSettings
 
-FlowId = Annotated[str, typer.Argument(help="Id of a published flow.", show_default=False)]
+FlowId = Annotated[str | None, typer.Argument(help="Id of a published flow.", show_default=False)]
+AllFlows = Annotated[bool, typer.Option("--all", help="All flows, also those published later.")]
 
 
 def publish(
@@ -69,18 +70,37 @@ def publish(
     _change(brokers, prefix, [flow.id for _, flow in found], changed)
 
 
-def pause(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Pause a flow: its customers keep their place, and its messages wait until they expire."""
+def pause(flow_id: FlowId = None, all_flows: AllFlows = False, brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Pause a flow, or all: customers keep their place, and messages wait until they expire.
+
+    Messages that are out and not due yet are taken back. They are not sent again.
+    """
     from streams.flows.language.publishing import paused
 
-    _change(brokers, prefix, [flow_id], lambda domain, now_ms: paused(domain, flow_id, now_ms))
+    chosen = _chosen(flow_id, all_flows=all_flows)
+    _change(brokers, prefix, [chosen], lambda domain, now_ms: paused(domain, chosen, now_ms))
 
 
-def resume(flow_id: FlowId, brokers: Brokers = None, prefix: Prefix = None) -> None:
-    """Resume a paused flow. Each waiting message goes out within 15 minutes, or sooner if it waited less than that."""
+def resume(flow_id: FlowId = None, all_flows: AllFlows = False, brokers: Brokers = None, prefix: Prefix = None) -> None:
+    """Resume a paused flow. Each waiting message goes out within 15 minutes, or sooner if it waited less than that.
+
+    With --all, flows that were paused one by one stay paused.
+    """
     from streams.flows.language.publishing import resumed
 
-    _change(brokers, prefix, [flow_id], lambda domain, _: resumed(domain, flow_id))
+    chosen = _chosen(flow_id, all_flows=all_flows)
+    _change(brokers, prefix, [chosen], lambda domain, _: resumed(domain, chosen))
+
+
+def _chosen(flow_id: str | None, *, all_flows: bool) -> str:
+    """Return the id of the flow, or ALL_FLOWS; fail if the command names neither or both."""
+    from streams.flows.language.flow_set import ALL_FLOWS
+
+    if all_flows and flow_id is not None:
+        fail(f"{flow_id} and --all are both given: name one flow, or use --all")
+    if flow_id is None and not all_flows:
+        fail("no flow is given: name one (`touchstream flows list` shows them), or use --all")
+    return flow_id or ALL_FLOWS
 
 
 def list_published(brokers: Brokers = None, prefix: Prefix = None) -> None:
@@ -115,10 +135,16 @@ def _change(
 def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Iterator[str]:
     from schemas.units import shown_time
     from streams.flows.language.durations import duration_text
+    from streams.flows.language.flow_set import ALL_FLOWS
     from streams.flows.language.mistakes import parse_flow
     from streams.insights.inputs import relied_on
     from streams.settings import FlowState
 
+    everyone_ms = domain.flow_states.get(ALL_FLOWS, FlowState()).paused_ms
+    if everyone_ms is not None:
+        yield f"all flows: paused since {shown_time(everyone_ms)}; `touchstream flows resume --all` ends that"
+    elif flow_ids == [ALL_FLOWS]:
+        yield "all flows: not paused together"
     live = {str(flow["id"]): flow for flow in domain.flows}
     canaries = {name for name, state in domain.flow_states.items() if state.canary is not None}
     for flow_id in sorted(live.keys() | canaries):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3
-from streams.flows.runtime.pending import released, without_paused
+from schemas.journal import RULES_3, RULES_4, Recall
+from schemas.limits import WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from state.store import BEFORE_ALL
+from streams.flows.runtime.pending import LOOK_MS, released, without_paused
 from streams.fold.appending import NEVER_MS
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL
@@ -28,6 +30,7 @@ from streams.fold.timers import (
 from streams.profiles.profile import EMPTY
 
 if TYPE_CHECKING:
+    from state.store import Entry
     from streams.fold.record import Record
     from streams.fold.state import State
     from streams.profiles.effects import Effects
@@ -47,6 +50,8 @@ class Customers:
         """By how many more candidates profiles hold because of the record."""
         self._latest_ms = NEVER_MS
         """The latest time at which a customer's clock may be, by the broker that appended the record."""
+        self._recalled_ms = 0
+        """When flows were paused, by the broker that appended the record; 0: the record takes nothing back."""
 
     def __call__(self, record: Record) -> Effects:
         """Fold one record; `Fold` does it.
@@ -94,12 +99,48 @@ class Customers:
 
         As with a timer, that is as of when the customer was to be woken, however far time has gone on at once.
         """
-        now_ms, wake_ms = known.watermark_ms or 0, profile.wake_ms
+        now_ms, wake_ms = max(known.watermark_ms or 0, self._recalled_ms), profile.wake_ms
         as_of_ms = max(profile.clock_ms, wake_ms if 0 < wake_ms <= now_ms else now_ms)
         after = without_paused(profile, known.flows, FoldMoment(customer, as_of_ms, "paused", known, effects))
         if after is not profile:
             self._keep(customer, after, known)
         return after
+
+    def _recall_first(self, effects: Effects) -> None:
+        """Begin to take back what is out, if a flow is paused; before rules 4 that waits until customers are woken."""
+        known = self.known()
+        if known.rules >= RULES_4 and known.flows.has_paused:
+            self._recall_behind(BEFORE_ALL, known, effects)
+
+    def _recall(self, record: Record, effects: Effects) -> None:
+        """Take back what is out of the next customers, and go on behind them in a record of its own."""
+        known, recall = self.known(), record.value
+        if known.rules < RULES_4 or not known.flows.has_paused:
+            return
+        if known.bounds_times:
+            self._recalled_ms = record.appended_ms
+        last = (recall.to_ms, recall.to_key)
+        found = self._state.later((recall.after_ms, recall.after_key), WOKEN_MAX)
+        for number, entry in enumerate(found, 1):
+            if entry > last:
+                break
+            profile = self._state.get(entry[1])
+            if profile is not None and profile.pending:
+                self._profile(entry[1].decode(), known, effects)
+            if len(effects.outputs) >= WOKEN_OUTPUTS_MAX or number == WOKEN_MAX:
+                last = entry
+                break
+        self._recall_behind(last, known, effects)
+
+    def _recall_behind(self, after: Entry, known: Knowledge, effects: Effects) -> None:
+        """Send the record that takes back what is out of the next customers, if there may be any.
+
+        Customers with a message that is out are woken within LOOK_MS of their clock, which is close to the partition's.
+        """
+        until_ms = (known.watermark_ms or 0) + 2 * LOOK_MS
+        found = [entry for entry in self._state.later(after, WOKEN_MAX) if entry[0] <= until_ms]
+        if found:
+            effects.append(None, Recall(*after, *found[-1]))
 
     def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
         """Keep and return a profile of earlier rules within the limits of those that hold."""
@@ -159,3 +200,13 @@ class Customers:
         if known.rules == 1 and 0 < due_ms <= now_ms:
             raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
+
+    def _unparked(self, record: Record, effects: Effects) -> None:
+        profile = self._profile(record.key, self.known(), effects)
+        if record.value.timer not in profile.parked:
+            return  # for example, a user has absorbed the device that had it
+        parked = tuple(name for name in profile.parked if name != record.value.timer)
+        # what was due then is decided as of now: a message may have expired meanwhile
+        now_ms = max(profile.clock_ms, self._read().now_ms or 0)
+        profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
+        self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from schemas import wire
-from schemas.journal import Absorbed, AddressConsent, Configured, Link, Progress, SetAside, TimeReset, Unparked, Wake
+from schemas.journal import (
+    Absorbed,
+    AddressConsent,
+    Configured,
+    Link,
+    Progress,
+    Recall,
+    SetAside,
+    TimeReset,
+    Unparked,
+    Wake,
+)
 from schemas.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.touchpoint import Touchpoint
 from schemas.units import WEEK_MS
@@ -65,6 +76,7 @@ class Fold(Customers):
             Absorbed: self._absorbed,
             AddressConsent: self._address_consent,
             Unparked: self._unparked,
+            Recall: self._recall,
             **dict.fromkeys(LEARNT, self._learn),
         }
 
@@ -78,7 +90,7 @@ class Fold(Customers):
         effects = self._effects(self._encode)
         effects.guard = record.guard
         self._candidates = 0  # by how many more profiles hold them after this record
-        self._latest_ms = NEVER_MS
+        self._latest_ms, self._recalled_ms = NEVER_MS, 0
         event = record.value
         if type(event) is Touchpoint:
             # by far the most records are touchpoints
@@ -262,18 +274,10 @@ class Fold(Customers):
             publish_changes(profile, after, at)
             self._keep(record.key, after, known)
 
-    def _unparked(self, record: Record, effects: Effects) -> None:
-        profile = self._profile(record.key, self.known(), effects)
-        if record.value.timer not in profile.parked:
-            return  # for example, a user has absorbed the device that had it
-        parked = tuple(name for name in profile.parked if name != record.value.timer)
-        # what was due then is decided as of now: a message may have expired meanwhile
-        now_ms = max(profile.clock_ms, self._read().now_ms or 0)
-        profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
-        self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
-
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
+        if type(record.value) is Configured:
+            self._recall_first(effects)
 
 
 def _pass_over(_record: Record, _effects: Effects) -> None:

@@ -20,6 +20,7 @@ from schemas.journal import (
     ModelChunk,
     ModelTick,
     Progress,
+    Recall,
 )
 from schemas.limits import (
     CAUSE_BYTES_MAX,
@@ -139,6 +140,11 @@ def _check_consent(consent: AddressConsent, _: PartitionState) -> None:
         raise Rejected("no_consent", f"the channel is {consent.channel[:40]!r}: allowed is {sorted(CONSENT_CHANNELS)}")
 
 
+def _check_recall(recall: Recall, _: PartitionState) -> None:
+    if max(len(recall.after_key), len(recall.to_key)) > KEY_BYTES_MAX:
+        raise Rejected("bad_key", f"a customer's key has at most {KEY_BYTES_MAX} bytes")
+
+
 def _check_absorbed(absorbed: Absorbed, _: PartitionState) -> None:
     if not is_key(absorbed.source):
         raise bad_key(absorbed.source)
@@ -199,4 +205,5 @@ _CHECKS: dict[type, Callable[[Any, PartitionState], None]] = {
     Absorbed: _check_absorbed,
     ModelChunk: _check_chunk,
     ModelTick: _check_tick,
+    Recall: _check_recall,
 }

@@ -108,7 +108,7 @@ def next_wake_ms(profile: Profile, after_ms: int) -> int:
         for message in profile.pending:
             message_ms = message.trigger.decided_ms
             if not message.is_held:
-                message_ms = next_look_ms(message, after_ms) if profile.rules >= RULES_3 else 0
+                message_ms = next_look_ms(message, after_ms, profile.rules) if profile.rules >= RULES_3 else 0
             if message_ms and (message_ms < due_ms or not due_ms):
                 due_ms = message_ms
     return due_ms

@@ -11,6 +11,7 @@ from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.flows.language.flow_set import ALL_FLOWS
 from streams.fold.attempt import RAISED, Refused, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec
@@ -62,8 +63,10 @@ class Trial(NamedTuple):
         domain = parse_domain(published)
         tried = {flow["id"] for flow in self.flows}
         others = () if self.is_alone else tuple(flow for flow in domain.flows if flow["id"] not in tried)
-        # other flows keep their state; a flow to try is live for everybody
-        states = {} if self.is_alone else {name: each for name, each in domain.flow_states.items() if name not in tried}
+        # other flows keep their state; a flow to try is live for everybody, also where all are paused
+        not_kept = {*tried, ALL_FLOWS}
+        kept = {} if self.is_alone else domain.flow_states
+        states = {name: each for name, each in kept.items() if name not in not_kept}
         return domain.model_copy(update={"flows": (*others, *self.flows), "flow_states": states}).model_dump_json()
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.journal import Configured
+from schemas.journal import RULES, RULES_3, Configured
+from schemas.limits import WOKEN_MAX
 from schemas.outputs import Decision, Revocation, Trigger
 from schemas.touchpoint import Touchpoint
 from streams.collect.keys import key_of
+from streams.flows.language.flow_set import ALL_FLOWS
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import load_mapping
 from streams.replay.files.sources import open_source
@@ -309,9 +311,9 @@ def publish(world: World, **states: FlowState) -> None:
     world.append("", Configured(settings.model_dump_json(), 0))
 
 
-def out(customers: int = 1) -> World:
+def out(customers: int = 1, rules: int = RULES) -> World:
     """Messages are out, and due the next morning."""
-    world = World(flows=(BEST,))
+    world = World(flows=(BEST,), rules=rules)
     world.pass_time(VIEWED_MS - 1)
     world.send(*(a_view(VIEWED_MS, str(number)) for number in range(customers)))
     world.pass_time(VIEWED_MS + HOUR_MS)
@@ -321,8 +323,9 @@ def out(customers: int = 1) -> World:
 
 @pytest.mark.parametrize("step_ms", [MINUTE_MS, HOUR_MS, 7 * HOUR_MS, 20 * DAY_MS])
 @pytest.mark.parametrize("paused_ms", [VIEWED_MS + HOUR_MS, VIEWED_MS + 9 * HOUR_MS, DUE_MS - 2 * MINUTE_MS])
-def test_a_pause_takes_back_what_is_out_before_it_is_due(paused_ms: int, step_ms: int) -> None:
-    world = out()
+@pytest.mark.parametrize("rules", [RULES_3, RULES])
+def test_a_pause_takes_back_what_is_out_before_it_is_due(rules: int, paused_ms: int, step_ms: int) -> None:
+    world = out(rules=rules)
     world.pass_time(paused_ms)
     publish(world, browse=FlowState(paused_ms=1))
     for time_ms in range(paused_ms + step_ms, DUE_MS + 2 * step_ms, step_ms):
@@ -337,8 +340,37 @@ def test_a_pause_takes_back_what_is_out_before_it_is_due(paused_ms: int, step_ms
     assert (profile.messages, profile.pending) == ((), ())
 
 
+@pytest.mark.parametrize("paused", ["browse", ALL_FLOWS])
+@pytest.mark.parametrize("before_ms", [19 * HOUR_MS, HOUR_MS, 1])
+def test_a_pause_takes_back_at_once_what_idle_customers_are_to_get(before_ms: int, paused: str) -> None:
+    world = out(customers=2 * WOKEN_MAX + 1)
+    for time_ms in range(VIEWED_MS + 2 * HOUR_MS, DUE_MS - before_ms, HOUR_MS):
+        world.pass_time(time_ms)
+    world.pass_time(DUE_MS - before_ms)
+    publish(world, **{paused: FlowState(paused_ms=1)})
+    revocations = world.emitted(Revocation)
+    assert {each.trigger_id for each in revocations} == {each.trigger_id for each in world.emitted(Trigger)}
+    assert {each.time_ms for each in revocations} == {DUE_MS - before_ms}
+    assert len(revocations) == 2 * WOKEN_MAX + 1
+    world.pass_time(DUE_MS + DAY_MS)
+    assert len(world.emitted(Revocation)) == len(revocations)
+
+
+def test_flows_that_are_published_while_all_are_paused_send_nothing_until_all_go_on() -> None:
+    world = World(flows=(), flow_states={ALL_FLOWS: FlowState(paused_ms=1)})
+    told = world.settings.model_copy(update={"flows": (BEST,)})
+    world.append("", Configured(told.model_dump_json(), 0))
+    world.pass_time(VIEWED_MS - 1)
+    world.send(a_view(VIEWED_MS))
+    world.pass_time(VIEWED_MS + 2 * HOUR_MS)
+    assert [each.outcome for each in world.emitted(Decision)] == ["entered", "deferred"]
+    world.append("", Configured(told.model_copy(update={"flow_states": {}}).model_dump_json(), 0))
+    world.pass_time(VIEWED_MS + 3 * HOUR_MS)
+    assert [each.outcome for each in world.emitted(Decision)] == ["entered", "deferred", "sent"]
+
+
 def test_a_customer_who_comes_back_during_the_pause_is_looked_at_at_once() -> None:
-    world = out()
+    world = out(rules=RULES_3)
     publish(world, browse=FlowState(paused_ms=1))
     world.send(a_touchpoint("page_viewed", VIEWED_MS + HOUR_MS + 1, "0"))
     assert len(world.emitted(Revocation)) == 1
@@ -346,9 +378,13 @@ def test_a_customer_who_comes_back_during_the_pause_is_looked_at_at_once() -> No
     assert len(world.emitted(Revocation)) == 1
 
 
-def test_a_pause_of_another_flow_or_one_that_is_over_takes_nothing_back() -> None:
-    world = out()
+def test_a_pause_of_another_flow_takes_nothing_back_and_before_rules_4_none_does_that_is_over() -> None:
+    world = out(rules=RULES_3)
     publish(world, browse=FlowState(paused_ms=1))
+    publish(world, browse=FlowState(), other=FlowState(paused_ms=1))
+    world.pass_time(DUE_MS - 1)
+    assert world.emitted(Revocation) == []
+    world = out()
     publish(world, browse=FlowState(), other=FlowState(paused_ms=1))
     world.pass_time(DUE_MS - 1)
     assert world.emitted(Revocation) == []
@@ -365,7 +401,7 @@ def test_a_pause_after_a_message_was_due_takes_nothing_back() -> None:
 
 
 def test_nothing_goes_out_while_a_flow_is_paused_and_no_record_takes_back_more_than_its_share() -> None:
-    world = out(customers=700)
+    world = out(customers=700, rules=RULES_3)
     publish(world, browse=FlowState(paused_ms=1))
     world.send(a_view(VIEWED_MS + HOUR_MS + 1, "late"))
     before = len(world.outputs)

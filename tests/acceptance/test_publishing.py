@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from schemas.journal import Configured
-from schemas.outputs import Decision, Trigger
+from schemas.outputs import Decision, Revocation, Trigger
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.collect.keys import key_of
 from streams.flows.language.arms import SHADOW
@@ -30,7 +30,7 @@ from tests.support.flows import UNCAPPED, a_bare_flow
 from tests.support.producing import a_producer
 from tests.support.retail import CURRENCY, ZONE
 from tests.support.retail_run import first_weeks
-from tests.support.running import Place, a_worker, make_place, play
+from tests.support.running import Place, a_worker, make_place, play, send
 from tests.support.watching import until
 from tests.support.world import an_add
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.heavy, pytest.mark.timeout(600)]
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 PUBLISHED, PAUSED, RESUMED, REPLACED = (
     round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
     for day in ("2010-12-06", "2010-12-13", "2010-12-20", "2011-01-03")
@@ -50,6 +50,8 @@ PUBLISHED, PAUSED, RESUMED, REPLACED = (
 """Mondays: the replay halts there until the workers have folded all that was before."""
 FIRST = 40
 """Customers; enough to be in every partition."""
+IDLE = 1_000
+"""Customers; more than one record takes messages back from."""
 SHARE = 40.0
 THANKS = a_bare_flow(
     "thanks",
@@ -234,6 +236,36 @@ def test_a_pause_stops_sends_within_two_seconds_and_resume_goes_on_where_it_was(
         until(lambda: len(place.records("triggers", Trigger)) == len(sent), "nobody is left out", 30)
     assert {trigger.customer for trigger in place.records("triggers", Trigger)} == set(sent)
     assert held <= {item.candidate_id for item in place.records("decisions", Decision) if item.outcome == "sent"}
+
+
+def test_a_pause_of_all_flows_takes_back_within_two_seconds_what_idle_customers_are_to_get(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    """Their messages are out, and due at an hour that is still to come."""
+    flow = THANKS | {
+        "entry": {"event": "product_added"},
+        "wait": {"for": "0s"},
+        "send_time": "best",
+        "steps": THANKS["steps"][:1],
+    }
+    send_hour = (time.gmtime().tm_hour + 5) % 24
+    place = make_place(kafka, prefix, tmp_path, clock="wall", flows=[flow], send_hour=send_hour)
+    run = Commands(place, tmp_path)
+    with a_worker(place):
+        begun_ms = _now_ms()
+        send(place, [an_add(begun_ms, user=str(number)) for number in range(IDLE)])
+        until(lambda: len(_reached(place)) == IDLE, "every message is out", 60)
+        assert min(trigger.due_ms for trigger in place.records("triggers", Trigger)) > begun_ms + HOUR_MS
+        run("pause", "--all")
+        paused_ms = _now_ms()
+        until(lambda: len(place.records("triggers", Revocation)) == IDLE, "every message is taken back", 30)
+    taken_back = [
+        message.timestamp()[1]
+        for message in place.messages("triggers")
+        if isinstance(SINGLE_OBJECT.decode(message.value() or b""), Revocation)
+    ]
+    assert max(taken_back) - paused_ms < 2_000
+    assert verify_prefix(open_prefix(place.settings)).differences == ()
 
 
 def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> None:

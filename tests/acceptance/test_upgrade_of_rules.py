@@ -14,7 +14,7 @@ from streams.operations.create import create_prefix, read_published
 from tests.support.claims import assert_verified
 from tests.support.earlier_rules import a_place_of
 from tests.support.running import a_worker, send, wait_worked_off
-from tests.support.same_bytes import JOURNAL, JOURNAL_OF_RULES_2
+from tests.support.same_bytes import JOURNAL, JOURNAL_OF_RULES_2, JOURNAL_OF_RULES_3
 from tests.support.world import an_order
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def some_days(place: Place, begin_ms: int, user: str) -> None:
     wait_worked_off(place, 120)
 
 
-@pytest.mark.parametrize(("journal", "rules"), [(JOURNAL, 1), (JOURNAL_OF_RULES_2, 2)], ids=["1", "2"])
+@pytest.mark.parametrize(
+    ("journal", "rules"), [(JOURNAL, 1), (JOURNAL_OF_RULES_2, 2), (JOURNAL_OF_RULES_3, 3)], ids=["1", "2", "3"]
+)
 def test_a_journal_and_a_state_of_earlier_rules_go_on_by_them_and_then_by_the_newest(
     kafka: str, prefix: str, tmp_path: Path, journal: Path, rules: int
 ) -> None:

@@ -222,6 +222,12 @@ def test_flows_are_published_paused_resumed_and_listed(run: Run, tmp_path: Path)
     assert "abandoned_cart: paused since 20" in run("flows", "pause", "abandoned_cart", *prefix).stdout
     assert "unchanged" in run("flows", "pause", "abandoned_cart", *prefix).stdout
     assert "paused" not in run("flows", "resume", "abandoned_cart", *prefix).stdout
+    assert "all flows: paused since 20" in run("flows", "pause", "--all", *prefix).stdout
+    assert "all flows: paused since 20" in run("flows", "list", *prefix).stdout
+    assert run("flows", "resume", "--all", *prefix).stdout.splitlines()[1:] == ["all flows: not paused together"]
+    for wrong in (("pause",), ("resume",), ("pause", "abandoned_cart", "--all")):
+        refused = run("flows", *wrong, *prefix)
+        assert (refused.exit_code, "--all" in refused.stderr) == (2, True)
     assert run("flows", "publish", str(file), *prefix).exit_code == 0
     assert run("topics", "create", *prefix).stdout.endswith("settings unchanged, flows: abandoned_cart\n")
     listed = run("flows", "list", *prefix).stdout.splitlines()

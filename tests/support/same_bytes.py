@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from schemas.journal import Absorbed
 from schemas.outputs import Decision, Revocation, Trigger
+from schemas.touchpoint import Consent
 from schemas.units import DAY_MS, HOUR_MS
 from schemas.wire import SINGLE_OBJECT
 from streams.fold.partition_state import PARTITION_KEY
@@ -52,7 +53,9 @@ JOURNAL = FIXTURES / "journal_of_0.1.avro"
 """What `write_journal_of_a_shop` wrote at commit 4f0494e, by rules 1."""
 JOURNAL_OF_RULES_2 = FIXTURES / "journal_of_rules_2.avro"
 """What it wrote with odd orders by rules 2, before there were others."""
-JOURNALS = {path.stem: path for path in (JOURNAL, JOURNAL_OF_RULES_2)}
+JOURNAL_OF_RULES_3 = FIXTURES / "journal_of_rules_3.avro"
+"""What it wrote with odd orders and odd people by rules 3, before there were others."""
+JOURNALS = {path.stem: path for path in (JOURNAL, JOURNAL_OF_RULES_2, JOURNAL_OF_RULES_3)}
 MIXES: dict[str, Callable[[int], Iterable[Touchpoint]]] = {"clickstream": clickstream, "made shop": touchpoints}
 EVENTS = 5_000
 _COMMIT_EVERY = 500
@@ -161,12 +164,11 @@ def expected() -> Expected:
     return msgspec.json.decode(EXPECTED.read_bytes(), type=Expected)
 
 
-def write_journal_of_a_shop(path: Path, *, is_odd: bool) -> None:
+def write_journal_of_a_shop(path: Path) -> None:
     """Writes the journal of a shop with ten flows in two partitions, and five weeks in which time alone passes.
 
     In these weeks customers unsubscribe when a message to them is out but not due yet: it is taken back. At the end is
-    another day of the shop, during which no time passes, so that messages are held back. Odd orders are those of
-    `with_odd_orders`.
+    another day of the shop, during which no time passes, so that messages are held back.
     """
     worker = MemoryWorker(
         configured(
@@ -178,9 +180,9 @@ def write_journal_of_a_shop(path: Path, *, is_odd: bool) -> None:
             flows=TEN,
         )
     )
-    first, last = _a_shop(date(2025, 9, 1), days=2), _a_shop(date(2025, 10, 8), days=1)
+    first, last = _a_shop(date(2025, 9, 1), days=4), _a_shop(date(2025, 10, 8), days=1)
     calm = [(event.time_ms, event) for event in Shop(first).touchpoints()]
-    events = deque(with_odd_orders(calm) if is_odd else calm)
+    events = deque(with_odd_people(with_odd_orders(calm)))
     for time_ms in range(first.start_ms, last.start_ms, 3 * HOUR_MS):
         while events and events[0][0] < time_ms:
             received_ms, event = events.popleft()
@@ -219,6 +221,33 @@ def with_odd_orders(events: Iterable[tuple[int, Touchpoint]]) -> list[tuple[int,
             foreign = replace(order, currency="USD")
             arriving[-1] = (later_ms, replace(event, order=foreign))
             arriving.append((later_ms, replace(follow_up, type="order_refunded", order=foreign)))
+    return sorted(arriving, key=itemgetter(0))
+
+
+def with_odd_people(events: Iterable[tuple[int, Touchpoint]]) -> list[tuple[int, Touchpoint]]:
+    """Touchpoints with the times of their arrival, where some customers share addresses and devices, and say things.
+
+    They grant and withdraw by channel, some of it late; some order as guests with an address that others have; messages
+    to some addresses are refused or unsubscribed from, without another id.
+    """
+    arriving: list[tuple[int, Touchpoint]] = []
+    for number, (time_ms, event) in enumerate(events):
+        address = sha256(f"household {number % 12}".encode()).hexdigest()
+        changed, said = event, a_touchpoint("consent_changed", time_ms, event.user_id, event_id=f"says {number}")
+        if event.user_id and sum(event.user_id.encode()) % 4 == 1:
+            changed = replace(event, email_hash=address)
+        elif number % 40 == 2 and event.user_id:
+            changed = replace(event, anonymous_id=f"kiosk {number % 3}")
+        elif number % 90 == 3 and event.order and event.type == "order_completed":
+            changed = replace(event, user_id=None, anonymous_id=None, email_hash=address)
+        arriving.append((time_ms, changed))
+        if number % 15 == 4 and event.user_id:
+            channel = ("email", "sms", "push", "all")[number // 15 % 4]
+            granted, late_ms = number // 15 % 7 > 0, number // 15 % 5 * HOUR_MS
+            arriving.append((time_ms + late_ms, replace(said, consent=Consent(channel=channel, granted=granted))))
+        elif number % 100 == 5:
+            kind = ("email_bounced", "email_bounced", "email_unsubscribed")[number // 100 % 3]
+            arriving.append((time_ms, replace(said, type=kind, user_id=None, email_hash=address)))
     return sorted(arriving, key=itemgetter(0))
 
 

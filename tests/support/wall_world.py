@@ -12,7 +12,7 @@ class WallWorld(World):
     """A partition on wall time, to which a broker appends at `at_ms`."""
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(clock="wall", flows=[a_flow()], **given)
+        super().__init__(**{"clock": "wall", "flows": [a_flow()], **given})
         self.at_ms = START_MS
 
     @property

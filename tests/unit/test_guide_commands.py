@@ -128,7 +128,7 @@ def test_every_option_of_a_backtest_is_in_the_guide_of_flows(command: str) -> No
         ["flows", "lists"],
         ["flows", "publish", "file.yaml", "--percents", "1"],
         ["flows", "publish", "file.yaml", "--percent", "some"],
-        ["flows", "pause"],
+        ["flows", "pause", "one", "two"],
     ],
 )
 def test_a_command_that_is_none_is_found(words: list[str]) -> None:

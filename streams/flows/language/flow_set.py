@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from streams.flows.language.steps import Step
     from streams.profiles.profile import Run
 
+ALL_FLOWS = "*"
+"""Key of the state of all flows together, beside those of each; no flow has such an id."""
+
 
 class StepNode(NamedTuple):
     """A step and the steps after it."""
@@ -153,6 +156,8 @@ def compile_flows(
 ) -> FlowSet:
     """Compile the flows of these documents, by id, each as its state says; without a state it is live.
 
+    The state of ALL_FLOWS pauses each.
+
     Raises:
         FlowError: a document is not a flow, or two have the same id.
     """
@@ -163,12 +168,14 @@ def compile_flows(
             raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; give each flow its own id")
         flows[flow.id] = flow
     states = states or {}
+    everyone = states.get(ALL_FLOWS)
+    are_paused = everyone is not None and everyone.paused_ms is not None
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
     plans: dict[str, CompiledFlow] = {}
     versions: dict[str, Versions] = {}
     listening: list[CompiledFlow] = []
     for flow_id in sorted(flows.keys() | canaries):
-        known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()))
+        known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()), are_paused=are_paused)
         listening += known.all
         if known.canary is not None and known.canary.is_shadow:
             plans[known.canary.key] = known.canary
@@ -194,9 +201,9 @@ def compile_flows(
     )
 
 
-def _versions(flow_id: str, live: Flow | None, state: FlowState) -> Versions:
+def _versions(flow_id: str, live: Flow | None, state: FlowState, *, are_paused: bool) -> Versions:
     """Return all versions of one flow; a canary with a share of 0 decides but sends nothing."""
-    canary, is_paused = state.canary, state.paused_ms is not None
+    canary, is_paused = state.canary, are_paused or state.paused_ms is not None
     is_shared = canary is not None and canary.percent > 0
     older = [parse_flow(document, f"flow_states.{flow_id}.older[{at}]") for at, document in enumerate(state.older)]
     return Versions(

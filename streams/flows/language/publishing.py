@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from streams.flows.language.conflicts import conflicts
-from streams.flows.language.flow_set import compile_flows
+from streams.flows.language.flow_set import ALL_FLOWS, compile_flows
 from streams.flows.language.mistakes import parse_flow
 from streams.settings import Canary, DomainSettings, Expected, FlowState
 
@@ -73,7 +73,7 @@ def with_flow(
 
 
 def paused(domain: DomainSettings, flow_id: str, now_ms: int) -> DomainSettings:
-    """Return the settings with this flow paused, the same if it was. NotPublishable: there is no such flow."""
+    """Return the settings with this flow, or ALL_FLOWS, paused, the same if it was. NotPublishable: no such flow."""
     live, state = _situation(domain, flow_id)
     _check_known(domain, flow_id)
     return domain if state.paused_ms is not None else _with(domain, flow_id, live, _paused(state, now_ms))
@@ -89,9 +89,11 @@ def resumed(domain: DomainSettings, flow_id: str) -> DomainSettings:
 def standing_as(published: DomainSettings | None, domain: DomainSettings, now_ms: int) -> DomainSettings:
     """Return the settings with exactly the flows of `domain`, each for everybody; an unchanged flow keeps its state.
 
-    A changed flow stays paused, because a person paused it.
+    A changed flow stays paused, because a person paused it; and so do all, if all are.
     """
     states = {}
+    if published is not None and ALL_FLOWS in published.flow_states:
+        states[ALL_FLOWS] = published.flow_states[ALL_FLOWS]
     for flow in domain.flows:
         flow_id = str(flow["id"])
         live, state = (None, FlowState()) if published is None else _situation(published, flow_id)
@@ -140,6 +142,8 @@ def _check_version(flow_id: str, version: int, live: Document | None, state: Flo
 
 
 def _check_known(domain: DomainSettings, flow_id: str) -> None:
+    if flow_id == ALL_FLOWS:
+        return
     known = {str(flow["id"]) for flow in domain.flows} | {
         name for name, state in domain.flow_states.items() if state.canary is not None
     }

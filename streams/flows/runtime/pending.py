@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from schemas.limits import PENDING_BYTES_MAX
 from schemas.outputs import Revocation
 from schemas.units import HOUR_MS, MINUTE_MS
@@ -104,12 +104,15 @@ def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= watermark_ms
 
 
-def next_look_ms(message: PendingMessage, after_ms: int) -> int:
+def next_look_ms(message: PendingMessage, after_ms: int, rules: int) -> int:
     """Return when to look next whether the flow of a message that is out was paused; 0: it is about to go.
 
-    Idle customers are woken for it every LOOK_MS, and a last time LAST_LOOK_MS before the message goes.
+    Idle customers are woken for it every LOOK_MS, and a last time when the message goes; before rules 4, when a pause
+    did not look for them by itself, LAST_LOOK_MS earlier.
     """
-    decided_ms, last_ms = message.trigger.decided_ms, message.goes_ms - LAST_LOOK_MS
+    decided_ms, last_ms = message.trigger.decided_ms, message.goes_ms
+    if rules < RULES_4:
+        last_ms -= LAST_LOOK_MS
     if last_ms <= after_ms:
         return 0
     return min(last_ms, decided_ms + ((after_ms - decided_ms) // LOOK_MS + 1) * LOOK_MS)

@@ -11,6 +11,7 @@ from schemas.touchpoint import Consent
 from schemas.wire import SINGLE_OBJECT
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.flows.language.flow_set import ALL_FLOWS
 from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import AGAIN
@@ -119,8 +120,9 @@ def test_published_flows_of_other_ids_go_on_beside_those_tried_unless_they_are_a
     assert set(alone.flows) == {"abandoned_browse"}
 
 
-def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int) -> None:
-    paused = {flow["id"]: {"paused_ms": 1} for flow in CART}
+@pytest.mark.parametrize("names", [[flow["id"] for flow in CART], [ALL_FLOWS]])
+def test_a_flow_that_is_paused_is_tried_as_if_it_were_not(seed: int, names: list[str]) -> None:
+    paused = {name: {"paused_ms": 1} for name in names}
     world = KeptWorld(flows=CART, flow_states=paused)
     happen(world, seed)
     assert not world.emitted(Trigger)

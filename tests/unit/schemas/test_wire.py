@@ -20,7 +20,7 @@ from schemas.wire import Wire, WireError
 from tests.support.stored import TOUCHPOINT_OF_0_1
 from tests.support.world import START_MS, an_order
 
-UNRELEASED = {"time_reset", "set_aside"}
+UNRELEASED = {"time_reset", "set_aside", "recall"}
 """Types of records that no release has written yet."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streams.flows.language.flow_set import ALL_FLOWS, compile_flows
 from streams.flows.language.publishing import (
     OLDER_MAX,
     NotPublishable,
@@ -119,6 +120,25 @@ def test_a_flow_that_is_not_published_is_neither_paused_nor_resumed(
     said = "flow 'x' is not published; published flows: abandoned_cart, another"
     with pytest.raises(NotPublishable, match=f"^{re.escape(said)}$"):
         change(IN_FORCE)
+
+
+def test_a_pause_of_all_flows_stands_beside_those_of_single_ones_until_someone_resumes_all() -> None:
+    domain = paused(paused(IN_FORCE, NAME, 5), ALL_FLOWS, 6)
+    assert paused(domain, ALL_FLOWS, 7) == domain
+    domain = standing_as(domain, DomainSettings(flows=(THIRD,)), 10)
+    plans = compile_flows(domain.flows, domain.flow_states).plans
+    assert [plan.is_paused for plan in plans.values()] == [True]
+    domain = resumed(domain, NAME)
+    assert compile_flows(domain.flows, domain.flow_states).has_paused
+    domain = resumed(paused(domain, NAME, 11), ALL_FLOWS)
+    assert state(domain).paused_ms == 11
+    assert not compile_flows(domain.flows, resumed(domain, NAME).flow_states).has_paused
+
+
+def test_a_pause_of_all_flows_holds_older_versions_and_canaries_too() -> None:
+    domain = paused(with_flow(with_flow(IN_FORCE, SECOND, 9), THIRD, 10, percent=10), ALL_FLOWS, 11)
+    found = compile_flows(domain.flows, domain.flow_states)
+    assert all(plan.is_paused for versions in found.versions.values() for plan in versions.all)
 
 
 def test_a_flow_that_is_only_a_canary_may_be_paused() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.journal import AddressConsent, Configured, Link
+from schemas.journal import RULES, RULES_3, AddressConsent, Configured, Link
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.profiles.profile import PENDING_MAX
@@ -29,7 +29,11 @@ def flow() -> dict[str, Any]:
 @pytest.fixture
 def world(flow: dict[str, Any]) -> World:
     """A reminder of which nobody knows yet whether anything that came in before it speaks against it."""
-    world = World(flows=(flow,))
+    return waiting(flow)
+
+
+def waiting(flow: dict[str, Any], rules: int = RULES) -> World:
+    world = World(flows=(flow,), rules=rules)
     world.pass_time(START_MS)
     world.send(an_add(START_MS, anonymous_id="phone"), a_touchpoint("page_viewed", LATER_MS))
     assert world.emitted(Trigger) == []
@@ -116,12 +120,16 @@ def test_a_pause_of_the_flow_takes_it_back_though_it_was_decided_before(world: W
     assert (profile.messages, profile.pending) == ((), ())
 
 
-def test_a_pause_that_is_over_by_then_takes_nothing_back(world: World) -> None:
+@pytest.mark.parametrize(("rules", "messages"), [(RULES_3, 1), (RULES, 0)])
+def test_a_pause_that_is_over_by_then_takes_it_back_from_rules_4_on(
+    flow: dict[str, Any], rules: int, messages: int
+) -> None:
+    world = waiting(flow, rules)
     for paused_ms in (1, None):
         states = {"abandoned_cart": FlowState(paused_ms=paused_ms)}
         world.append("", Configured(world.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0))
     world.pass_time(LATER_MS)
-    assert len(world.emitted(Trigger)) == 1
+    assert len(world.emitted(Trigger)) == messages
 
 
 def test_an_order_on_the_users_device_that_was_on_its_way_takes_it_back(world: World) -> None:

@@ -1,0 +1,112 @@
+"""A pause takes back what is out, a bounded number of customers a record, and each partition for itself."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.journal import RULES, RULES_3, Configured, Recall
+from schemas.limits import KEY_BYTES_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.outputs import Revocation, Trigger
+from schemas.units import DAY_MS, HOUR_MS
+from streams.fold.attempt import Refused
+from streams.fold.moment import Rejected
+from streams.settings import FlowState
+from tests.support.flows import a_bare_flow
+from tests.support.wall_world import WallWorld
+from tests.support.world import START_MS, World, a_view
+
+if TYPE_CHECKING:
+    from streams.profiles.effects import Effects
+
+BEST = a_bare_flow(
+    "browse", "product_viewed", products="entry", send_time="best", wait={"for": "1h"}, expires_after="48h"
+)
+VIEWED_MS = START_MS + 12 * HOUR_MS
+CUSTOMERS = 3 * WOKEN_MAX + 7
+ALL_RECORDS = Recall(0, b"", 1 << 62, b"")
+
+
+def out(customers: int, rules: int = RULES) -> World:
+    """Messages are out, and due the next morning; as many customers have none."""
+    world = World(flows=(BEST,), rules=rules)
+    world.pass_time(VIEWED_MS - 1)
+    world.send(*(a_view(VIEWED_MS, str(number)) for number in range(customers)))
+    world.pass_time(VIEWED_MS + HOUR_MS)
+    world.send(*(a_view(VIEWED_MS + HOUR_MS, f"later {number}") for number in range(customers)))
+    return world
+
+
+def paused(world: World) -> Configured:
+    states = {"browse": FlowState(paused_ms=1)}
+    return Configured(world.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0)
+
+
+def effects_of(world: World, record: Configured) -> list[Effects]:
+    """By record: the settings' own, and of each that they lead to."""
+    outcomes = list(world.partition.append("", record))
+    return [outcome.effects for outcome in outcomes if not isinstance(outcome, Refused)]
+
+
+def test_each_record_takes_back_what_is_out_of_so_many_customers_and_the_next_one_goes_on_behind_them() -> None:
+    world = out(CUSTOMERS)
+    outcomes = effects_of(world, paused(world))
+    assert max(len(effects.outputs) for effects in outcomes) <= WOKEN_OUTPUTS_MAX + 2
+    assert sum(isinstance(record, Revocation) for one in outcomes for _, record in one.outputs) == CUSTOMERS
+    recalls = [record for effects in outcomes for _, record, _ in effects.journal]
+    assert len(recalls) >= CUSTOMERS // WOKEN_MAX
+    assert all(isinstance(record, Recall) for record in recalls)
+    for one, following in pairwise(recalls):
+        assert (one.to_ms, one.to_key) >= (following.after_ms, following.after_key)
+        assert (one.after_ms, one.after_key) < (following.after_ms, following.after_key)
+
+
+def test_without_a_pause_and_before_rules_4_nothing_is_looked_for() -> None:
+    world = out(3)
+    resumed = Configured(world.settings.model_dump_json(), 0)
+    assert [effects.journal for effects in effects_of(world, resumed)] == [[]]
+    world = out(3, rules=RULES_3)
+    assert [effects.journal for effects in effects_of(world, paused(world))] == [[]]
+
+
+@pytest.mark.parametrize("rules", [RULES_3, RULES])
+def test_a_recall_without_a_pause_or_by_earlier_rules_takes_nothing_back(rules: int) -> None:
+    world = out(3, rules)
+    world.append("", ALL_RECORDS)
+    if rules < RULES:
+        world.append("", paused(world))
+        world.append("", ALL_RECORDS)
+    assert world.emitted(Revocation) == []
+
+
+def test_a_recall_that_someone_else_writes_ends_and_takes_back_no_more() -> None:
+    world = out(2 * WOKEN_MAX)
+    world.append("", paused(world))
+    before = len(world.outputs)
+    world.append("", ALL_RECORDS)
+    assert len(world.outputs) == before
+    with pytest.raises(Rejected, match="bad_key"):
+        world.append("", Recall(0, b"k" * (KEY_BYTES_MAX + 1), 1, b""))
+
+
+def test_what_was_due_when_the_flow_was_paused_went_out_though_time_has_not_come_so_far() -> None:
+    """Time that has come is seconds behind the brokers' clock, and subscribers send by theirs."""
+    found = {}
+    for late_ms in (-1, 0, 1_000):
+        world = WallWorld(flows=(BEST,), consent_default="granted")
+        world.at_ms = VIEWED_MS
+        world.pass_time(VIEWED_MS - 1)
+        world.send(a_view(VIEWED_MS, "1"))
+        world.at_ms = VIEWED_MS + HOUR_MS
+        world.pass_time(world.at_ms)
+        (trigger,) = world.emitted(Trigger)
+        world.at_ms = trigger.due_ms - 2_000
+        world.pass_time(world.at_ms)
+        world.at_ms = trigger.due_ms + late_ms
+        world.append("", paused(world))
+        world.at_ms += DAY_MS
+        world.pass_time(world.at_ms)
+        found[late_ms] = len(world.emitted(Revocation))
+    assert found == {-1: 1, 0: 0, 1_000: 0}
