@@ -26,7 +26,7 @@ FREE_TEXTS: Final = frozenset({"utm_content", "utm_term"})
 _FULLWIDTH_AT: Final = b"\xef\xbc\xa0"
 _SMALL_AT: Final = b"\xef\xb9\xab"
 _SPACE: Final = 32
-_NUMBERS: Final = frozenset({int, float, bool, bytes})
+_NUMBERS: Final = frozenset({int, float, bool})
 
 
 class Fields(NamedTuple):

@@ -141,7 +141,8 @@ def _taken(groups: list[_Group], index: int) -> tuple[int, int]:
     count, digits = 1, len(groups[index].digits)
     for group in groups[index + 1 : index + most]:
         is_next = " " in group.before and group.digits[0] == "0" and len(group.digits) >= _NEXT_NUMBER_DIGITS
-        is_next = is_next or (len(group.before) > 1 and group.before.endswith("+"))
+        # +49+151+2345678 is one number, as a URL has it; +49 151 2345678+49 are two
+        is_next = is_next or (group.before.endswith("+") and (count == 1 or groups[index + 1].before != "+"))
         if digits + len(group.digits) > most or len(group.before) > _SEPARATOR_MAX:
             break
         if is_next and digits >= DIGITS_MIN:

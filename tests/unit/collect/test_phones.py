@@ -123,6 +123,8 @@ def test_two_numbers_are_two() -> None:
     assert without_phones("0151 2345678 0152 3456789") == f"{CUT} {CUT}"
     assert without_phones("+4915123456789 +4915123456780") == f"{CUT} {CUT}"
     assert without_phones("0151 2345678 or +49 30 123456.") == f"{CUT} or {CUT}."
+    assert without_phones("+49 151 2345678" * 3) == CUT * 3
+    assert without_phones("+4915123456789+4915123456780") == CUT * 2
 
 
 def test_a_date_beside_a_number_stays() -> None:
