@@ -11,7 +11,7 @@ import msgspec
 from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
-from streams.collect.addresses import address_hash
+from streams.collect.addresses import address_hash, alone
 from streams.collect.hiding import shown
 from streams.collect.refused import RefusedRecord
 
@@ -132,7 +132,7 @@ def _address_hash(address: Any) -> str:  # noqa: ANN401 - of a JSON document
         raise TypeError("email is not a text")
     if len(address) > TEXT_MAX:
         raise RefusedRecord("too_long", f"email has {len(address)} characters; at most {TEXT_MAX} are allowed")
-    return address_hash(address)
+    return address_hash(alone(address))
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
