@@ -48,7 +48,11 @@ PROPERTIES_MAX: Final = 100
 PROPERTY_MAX: Final = 4_096
 """Characters of a property's value, such as a URL with its query."""
 PROPERTIES_BYTES_MAX: Final = 65_536
-"""Bytes of all names and values of the properties together: at most 10,922 addresses, which are hashed one by one."""
+"""Bytes of all names and values of the properties together: at most 10,922 addresses, which are hashed one by one.
+
+A text that hashes make longer than its limit becomes one hash. So behind the door 100 values have 65,536 + 100 x 4,096
+bytes at most, their names 51,200, the texts of 200 lines 204,800 and all others 20,000: 751,000, below VALUE_BYTES_MAX.
+"""
 
 # ------------------------------------------------------------------------------------------------ a touchpoint's lines
 

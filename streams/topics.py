@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from schemas.limits import LETTERS_TOPIC_BYTES_MAX, TOPIC_BYTES_MAX
+from schemas.units import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = "max.message.bytes"
 _FOREVER = {"retention.ms": "-1"}
+LETTERS_KEPT_MS = 7 * DAY_MS
+"""How long dead letters are kept: they hold records as they came, with addresses if they had any."""
+_LETTERS = {"retention.ms": str(LETTERS_KEPT_MS), "segment.ms": str(DAY_MS)}
+"""A segment is deleted as a whole, so it is closed after a day."""
 _COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 
 
@@ -73,7 +78,7 @@ def specs(prefix: str, settings: DomainSettings) -> list[TopicSpec]:
     all_ = [
         TopicSpec(topics.touchpoints, settings.touchpoint_partitions, stamped),
         TopicSpec(topics.journal, journal, {**_FOREVER, **stamped}),
-        TopicSpec(topics.dead_letters, 1, {**_FOREVER, MESSAGE_BYTES: str(LETTERS_TOPIC_BYTES_MAX)}),
+        TopicSpec(topics.dead_letters, 1, {**_LETTERS, MESSAGE_BYTES: str(LETTERS_TOPIC_BYTES_MAX)}),
         TopicSpec(topics.retries, 1, _FOREVER),
         *(
             TopicSpec(name, journal, _FOREVER)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _KEY_SHOWN_MAX = 80
 """Characters of a key in the table, which breaks lines in more time than the length takes."""
 
+_NOTE = "addresses are hashes and phone numbers [phone]; --plain or --bytes shows them"
+"""What `show` says where it hides them."""
+
 dead_letters = typer.Typer(
     help="List records that could not be used, see why, and send them through again.", no_args_is_help=True
 )
@@ -71,12 +74,15 @@ def show(
     position: Annotated[int, typer.Argument(min=0, help="Position of the dead letter, as `list` shows it.")],
     brokers: Brokers = None,
     prefix: Prefix = None,
-    with_bytes: Annotated[
-        bool, typer.Option("--bytes", help="Show a touchpoint as it arrived, even if it may contain e-mail addresses.")
+    as_it_came: Annotated[
+        bool, typer.Option("--plain", "--bytes", help="Show it as it came, with e-mail addresses and phone numbers.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter in full: its record, where it came from, and why it could not be used."""
+    """Show one dead letter in full: its record, where it came from, and why it could not be used.
+
+    Addresses are shown as their hashes and phone numbers as [phone], unless --plain is given.
+    """
     from streams.operations.dead_letters import Wanted, read_letters
 
     with _opened(brokers, prefix) as opened:
@@ -85,7 +91,7 @@ def show(
             fail(
                 f"position {position}: prefix {opened.settings.prefix} has no such dead letter; see `dead-letters list`"
             )
-        fields = {**_row(letter), **_contents(letter, opened, with_bytes=with_bytes)}
+        fields = _fields(letter, opened, is_plain=as_it_came)
     if as_json:
         echo_json(fields)
         return
@@ -151,45 +157,68 @@ def _wanted(positions: Any, reason: str | None, stage: str | None, since: str | 
 
 
 def _row(letter: Letter) -> dict[str, Any]:
+    from streams.collect.hiding import masked
+
     return {
         "position": letter.position,
         "time_ms": letter.time_ms,
         "stage": letter.held.stage,
         "reason": letter.held.reason,
         "source": letter.source,
-        "key": _key(letter.held.key or b""),
+        "key": masked((letter.held.key or b"").decode(errors="backslashreplace")),
         "retried_ms": letter.retried_ms,
     }
 
 
-def _contents(letter: Letter, opened: OpenPrefix, *, with_bytes: bool) -> dict[str, Any]:
+def _fields(letter: Letter, opened: OpenPrefix, *, is_plain: bool) -> dict[str, Any]:
+    """Return what `show` says of a letter; without addresses and phone numbers unless it is to be plain."""
     import msgspec
 
     from schemas.wire import WireError
-    from streams.operations.dead_letters import BEHIND_THE_DOOR
 
     held = letter.held
-    fields: dict[str, Any] = {"headers": {}, "record": None, "bytes": None}
-    if with_bytes or held.stage in BEHIND_THE_DOOR:
-        fields["headers"] = {name: value.hex() for name, value in held.headers.items()}
-        try:
-            record = opened.wire.decode(held.value or b"")
-            fields["record"] = {type(record).__name__: msgspec.to_builtins(record)}
-        except WireError:
-            fields["bytes"] = _text(held.value or b"")
-    elif held.value is not None:
-        fields["bytes"] = f"{len(held.value)} bytes; --bytes shows them"
-    return {**fields, "detail": _without_addresses(held.detail)}
+    fields: dict[str, Any] = {"record": None, "bytes": None}
+    try:
+        record = opened.wire.decode(held.value or b"")
+        fields["record"] = {type(record).__name__: msgspec.to_builtins(record)}
+    except WireError:
+        if held.value is not None:
+            fields["bytes"] = _text(held.value) if is_plain else _masked_text(held.value)
+    if is_plain:
+        headers = {name: value.hex() for name, value in held.headers.items()}
+        key = (held.key or b"").decode(errors="backslashreplace")
+        return {**_row(letter), "key": key, "headers": headers, **fields, "detail": held.detail}
+    shown = {
+        **_row(letter),
+        "headers": {name: _masked_bytes(value) for name, value in held.headers.items()},
+        **fields,
+        "detail": held.detail,
+    }
+    return {**_masked(shown), "note": _NOTE}
 
 
-def _key(key: bytes) -> str:
-    return _without_addresses(key.decode(errors="backslashreplace"))
+def _masked(value: Any) -> Any:  # noqa: ANN401 - of what JSON can say
+    from streams.collect.hiding import masked
+
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {masked(str(name)): _masked(each) for name, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _without_addresses(text: str) -> str:
-    from streams.collect.addresses import without_addresses
+def _masked_text(value: bytes) -> str:
+    """Return readable text without addresses and phone numbers, or hex digits as `_masked_bytes`."""
+    text = _text(value)
+    return _masked_bytes(value) if text == value.hex() else text
 
-    return without_addresses(text)
+
+def _masked_bytes(value: bytes) -> str:
+    """Return hex digits, unless they would tell an address or a phone number to anybody who reads them."""
+    from streams.collect.hiding import masked
+
+    text = value.decode("latin-1")
+    return value.hex() if masked(text) == text else f"{len(value)} bytes; --plain or --bytes shows them"
 
 
 def _text(value: bytes) -> str:

@@ -16,7 +16,8 @@ from schemas.limits import (
 )
 from schemas.touchpoint import LINES_LEFT_OUT
 from schemas.units import DAY_MS
-from streams.collect.addresses import address_hash, is_address, without_addresses
+from streams.collect.addresses import address_hash, alone, is_address
+from streams.collect.hiding import hidden, shown
 from streams.collect.refused import RefusedRecord
 from streams.collect.sizes import check_sizes
 from streams.profiles.answered import CONSENT_CHANNELS
@@ -64,23 +65,23 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _SHOWN_MAX = 100
 
 
-def checked(event: Touchpoint, received_ms: int) -> Touchpoint:
-    """Check a touchpoint and return it with its addresses hashed, and with LINES_KEPT lines at most.
+def checked(event: Touchpoint, received_ms: int, *, may_have_address: bool = True) -> Touchpoint:
+    """Check a touchpoint and return it with nothing plain in it (hiding.py), and with LINES_KEPT lines at most.
 
-    It is the same object if nothing had to be changed.
+    It is the same object if nothing had to be changed. `may_have_address`: False where its bytes have been searched.
 
     Raises:
         RefusedRecord: it names what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
-        raise RefusedRecord("unknown_type", f"type {event.type[:_SHOWN_MAX]!r} is none of the canonical types")
+        raise RefusedRecord("unknown_type", f"type {shown(event.type, _SHOWN_MAX)} is none of the canonical types")
     check_time(event.time_ms, received_ms)
     if not event.event_id:
         raise RefusedRecord("no_event_id", "event_id is empty")
     check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
-    return _hashed(_shortened(event))
+    return hidden(_with_hash(_shortened(event)), may_have_address=may_have_address)
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
@@ -121,7 +122,7 @@ def _check_parts(event: Touchpoint) -> None:
     for part in (event.order, event.spend):
         if part is not None and not _CURRENCY.fullmatch(part.currency):
             raise RefusedRecord(
-                "bad_currency", f"currency is {part.currency[:10]!r}: allowed is an ISO 4217 code such as EUR"
+                "bad_currency", f"currency is {shown(part.currency, 10)}: allowed is an ISO 4217 code such as EUR"
             )
     if event.type == "spend_recorded" and (event.spend is None or not event.channel):
         raise RefusedRecord("no_spend", "spend_recorded needs spend and channel")
@@ -138,18 +139,14 @@ def _shortened(event: Touchpoint) -> Touchpoint:
     return msgspec.structs.replace(event, products=event.products[:LINES_KEPT], properties=properties)
 
 
-def _hashed(event: Touchpoint) -> Touchpoint:
-    changes: dict[str, object] = {}
-    address = event.email_hash
-    if address is not None and not _HASH.fullmatch(address):
-        if not is_address(address):
-            raise RefusedRecord("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
-        changes["email_hash"] = address_hash(address)
-    for name in ("user_id", "anonymous_id"):
-        text = getattr(event, name)
-        if text is not None and is_address(text):
-            changes[name] = address_hash(text)
-    hashed = {name: without_addresses(text) for name, text in event.properties.items() if "@" in text}
-    if hashed and any(event.properties[name] != text for name, text in hashed.items()):
-        changes["properties"] = event.properties | hashed
-    return msgspec.structs.replace(event, **changes) if changes else event
+def _with_hash(event: Touchpoint) -> Touchpoint:
+    """Put the hash in the place of an address, and small letters in the place of capitals of a hash."""
+    text = event.email_hash
+    if text is None or _HASH.fullmatch(text):
+        return event
+    address = alone(text)
+    if _HASH.fullmatch(address.lower()):
+        return msgspec.structs.replace(event, email_hash=address.lower())
+    if not is_address(address):
+        raise RefusedRecord("bad_email_hash", "email_hash is neither 64 hex digits nor an address")
+    return msgspec.structs.replace(event, email_hash=address_hash(address))

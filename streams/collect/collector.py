@@ -8,6 +8,7 @@ from schemas.limits import VALUE_BYTES_MAX
 from schemas.touchpoint import Mark, Touchpoint
 from schemas.wire import WireError
 from streams.collect.checks import check_time, checked
+from streams.collect.hiding import may_be_plain
 from streams.collect.keys import key_of
 from streams.collect.refused import RefusedRecord
 from streams.collect.segment import is_segment, touchpoint_of
@@ -47,13 +48,15 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
         check_time(record.time_ms, record.time_ms)
         return record
     received_ms = appended_ms if settings.clock == "wall" else record.time_ms
-    event = checked(record, received_ms)
+    header = wire.header(Touchpoint)
+    is_canonical = value.startswith(header)
+    event = checked(record, received_ms, may_have_address=not is_canonical or may_be_plain(value, header))
     key = key_of(event)
     if key is None:
         raise RefusedRecord(
             "no_customer", "the touchpoint has none of user_id, anonymous_id, order, spend with channel, email_hash"
         )
-    if event is record and value.startswith(wire.header(Touchpoint)):
+    if event is record and is_canonical:
         return Collected(key, value, received_ms)
     written = wire.encode(event)
     if len(written) > VALUE_BYTES_MAX:

@@ -11,7 +11,8 @@ import msgspec
 from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
-from streams.collect.addresses import address_hash
+from streams.collect.addresses import address_hash, alone
+from streams.collect.hiding import shown
 from streams.collect.refused import RefusedRecord
 
 SOURCE = "segment"
@@ -62,7 +63,7 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RefusedRecord(
-            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {str(error)[:_SHOWN_MAX]}"
+            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {shown(error, _SHOWN_MAX)}"
         ) from None
 
 
@@ -101,10 +102,12 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise RefusedRecord("unknown_type", f"the call's type is {_shown(kind)}: allowed are track, page and identify")
+        raise RefusedRecord(
+            "unknown_type", f"the call's type is {shown(kind, _SHOWN_MAX)}: allowed are track, page and identify"
+        )
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
-        raise RefusedRecord("unknown_type", f"event {_shown(name)} has no canonical type")
+        raise RefusedRecord("unknown_type", f"event {shown(name, _SHOWN_MAX)} has no canonical type")
     return _EVENTS[name]
 
 
@@ -114,7 +117,7 @@ def _time_ms(call: dict[str, Any]) -> int:
         raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {_shown(text)} has no time zone")
+        raise RefusedRecord("malformed", f"timestamp {shown(text, _SHOWN_MAX)} has no time zone")
     return round(time.timestamp() * 1000)
 
 
@@ -124,16 +127,12 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
     return str(value) if value not in {None, ""} else None
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - of a JSON document
-    return repr(str(value)[:_SHOWN_MAX])
-
-
 def _address_hash(address: Any) -> str:  # noqa: ANN401 - of a JSON document
     if not isinstance(address, str):
         raise TypeError("email is not a text")
     if len(address) > TEXT_MAX:
         raise RefusedRecord("too_long", f"email has {len(address)} characters; at most {TEXT_MAX} are allowed")
-    return address_hash(address)
+    return address_hash(alone(address))
 
 
 def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
@@ -145,7 +144,9 @@ def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON docume
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
     # checked before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord("amount_out_of_range", f"the number is {_shown(value)}: at most {most} is allowed")
+        raise RefusedRecord(
+            "amount_out_of_range", f"the number is {shown(value, _SHOWN_MAX)}: at most {most} is allowed"
+        )
     return int(value)
 
 

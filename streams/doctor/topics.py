@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from streams.doctor.finding import fail, ok, warn
 from streams.engine.settings import STATE_AGE_MS_MAX
 from streams.kafka.topics import ALTERED
-from streams.topics import specs
+from streams.topics import LETTERS_KEPT_MS, specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -80,6 +80,8 @@ def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Fin
                     yield fail("topics", f"{seen}: the journal loses its oldest records", f"{_ALTER} to -1")
                 else:
                     yield warn("topics", f"{seen}: old records are deleted", f"{_ALTER} to -1, unless you want that")
+    if spec.name.endswith(".dead-letters"):
+        yield from _judge_letters(spec, int(config.get("retention.ms", LETTERS_KEPT_MS)))
     # a local state of that age continues from the changelog, and must still see the deletions since then
     tombstones_ms = int(config.get("delete.retention.ms", STATE_AGE_MS_MAX))
     if spec.name.endswith("-changelog") and tombstones_ms < STATE_AGE_MS_MAX:
@@ -87,6 +89,15 @@ def _judge_retention(spec: TopicSpec, config: Mapping[str, str]) -> Iterator[Fin
             "topics",
             f"{spec.name} has delete.retention.ms={tombstones_ms}: deleted state can come back",
             f"{_ALTER} to 86400000",
+        )
+
+
+def _judge_letters(spec: TopicSpec, kept_ms: int) -> Iterator[Finding]:
+    if not 0 <= kept_ms <= LETTERS_KEPT_MS:
+        yield warn(
+            "topics",
+            f"{spec.name} has retention.ms={kept_ms}: addresses in refused records are kept in clear",
+            f"{_ALTER} to {LETTERS_KEPT_MS}, which is 7 days, unless you want that",
         )
 
 

@@ -32,6 +32,7 @@ from schemas.limits import (
     TIME_MS_MIN,
 )
 from state.codec import NewerState
+from streams.collect.hiding import shown
 from streams.collect.sizes import check_sizes
 from streams.flows.language.published import fault_of
 from streams.fold.moment import Rejected
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 _KINDS: Final[tuple[str, ...]] = (USER, DEVICE, ADDRESS, ORDER, SPEND)
 _SHORT: Final = KEY_BYTES_MAX // 4
+_SHOWN_MAX: Final = 40
+"""Characters of a value that a dead letter's detail shows."""
 _AMOUNT_MAX = 1 << 53
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
 
@@ -108,7 +111,7 @@ def check_record(record: Record, partition: PartitionState) -> None:
 
 
 def bad_key(key: str) -> Rejected:
-    return Rejected("bad_key", f"the key {key[:40]!r} is of no customer, address, order or channel")
+    return Rejected("bad_key", f"the key {_shown(key)} is of no customer, address, order or channel")
 
 
 def absorbed_profile(absorbed: Absorbed) -> Profile:
@@ -120,7 +123,7 @@ def absorbed_profile(absorbed: Absorbed) -> Profile:
     try:
         return decode_profile(absorbed.profile)
     except (NewerState, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise Rejected("bad_profile", f"the profile of {absorbed.source[:40]!r} cannot be read: {error}") from None
+        raise Rejected("bad_profile", f"the profile of {_shown(absorbed.source)} cannot be read: {error}") from None
 
 
 def _check_times(value: Progress | CollectedTo, partition: PartitionState) -> None:
@@ -132,12 +135,12 @@ def _check_times(value: Progress | CollectedTo, partition: PartitionState) -> No
 
 def _check_link(link: Link, _: PartitionState) -> None:
     if not is_key(link.target) or len(link.cause.encode()) > CAUSE_BYTES_MAX:
-        raise Rejected("bad_link", f"it links to {link.target[:40]!r}")
+        raise Rejected("bad_link", f"it links to {_shown(link.target)}")
 
 
 def _check_consent(consent: AddressConsent, _: PartitionState) -> None:
     if consent.channel not in CONSENT_CHANNELS or len(consent.cause.encode()) > CAUSE_BYTES_MAX:
-        raise Rejected("no_consent", f"the channel is {consent.channel[:40]!r}: allowed is {sorted(CONSENT_CHANNELS)}")
+        raise Rejected("no_consent", f"the channel is {_shown(consent.channel)}: allowed is {sorted(CONSENT_CHANNELS)}")
 
 
 def _check_recall(recall: Recall, _: PartitionState) -> None:
@@ -156,7 +159,7 @@ def _check_chunk(chunk: ModelChunk, _: PartitionState) -> None:
         or len(chunk.version.encode()) > TEXT_BYTES_MAX
         or len(chunk.body) > MODEL_BYTES_MAX
     ):
-        what = f"piece {chunk.index} of {chunk.count} of a model {chunk.kind[:40]!r} with {len(chunk.body)} bytes"
+        what = f"piece {chunk.index} of {chunk.count} of a model {_shown(chunk.kind)} with {len(chunk.body)} bytes"
         raise Rejected("bad_model", what)
 
 
@@ -171,7 +174,11 @@ def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
         except (KeyError, ValueError, msgspec.MsgspecError):
             is_usable = False
         if not is_usable:
-            raise Rejected("bad_model", f"the model {kind[:40]!r} cannot be used")
+            raise Rejected("bad_model", f"the model {_shown(kind)} cannot be used")
+
+
+def _shown(text: str) -> str:
+    return shown(text, _SHOWN_MAX)
 
 
 def _is_time(time_ms: int) -> bool:

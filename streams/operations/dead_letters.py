@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from streams.operations.prefix import Prefix
 
-BEHIND_THE_DOOR = frozenset({"fold", "insights"})
-"""Stages whose records no longer contain plain e-mail addresses; records of other stages are as they arrived."""
-
 
 class Letter(NamedTuple):
     """A dead letter and its place in the topic."""

@@ -10,6 +10,10 @@ import msgspec
 from schemas.journal import Unparked
 from schemas.limits import OUTPUT_BYTES_MAX
 from schemas.outputs import NOT_WHOLE, Retried
+from schemas.touchpoint import Touchpoint
+from schemas.wire import WireError
+from streams.collect.addresses import without_addresses
+from streams.collect.hiding import hidden
 from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
 from streams.kafka.partitioner import partition_of
@@ -99,7 +103,8 @@ def retry(prefix: Prefix, wanted: Wanted) -> Retries:
 def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
     """Return the record to write for a retry.
 
-    A forwarded record starts again with no hops, because the way that it counted ended with the letter.
+    A forwarded record starts again with no hops, because the way that it counted ended with the letter. What goes to
+    `touchpoints` goes as it came, for it passes the door again; what goes into the journal has nothing plain.
 
     Raises:
         CannotRetry: no record can be written, or none may be.
@@ -124,7 +129,24 @@ def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
     if size > OUTPUT_BYTES_MAX:
         raise CannotRetry(f"it has {size} bytes, and no topic takes so many: the producer must send less")
     headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
-    return Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
+    as_it_was = Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
+    return _hidden(as_it_was, prefix) if held.source_topic == topics.journal else as_it_was
+
+
+def _hidden(outgoing: Outgoing, prefix: Prefix) -> Outgoing:
+    """Return a record of the journal; a touchpoint that an earlier release let in with an address gets its hash."""
+    try:
+        event = prefix.wire.decode_as(Touchpoint, outgoing.value or b"")
+    except WireError:
+        return outgoing
+    found = hidden(event)
+    if found is event:
+        return outgoing
+    key = (outgoing.key or b"").decode()
+    kind, colon, name = key.partition(":")
+    new_key = f"{kind}{colon}{without_addresses(name)}"
+    partition = outgoing.partition if new_key == key else partition_of(new_key, prefix.domain.journal_partitions)
+    return outgoing._replace(partition=partition, key=new_key.encode(), value=prefix.wire.encode(found))
 
 
 def _bring_back(publisher: Publisher, prefix: Prefix, pending: list[tuple[int, Outgoing]]) -> None:

@@ -12,6 +12,7 @@ from schemas.limits import (
     OUTPUT_BYTES_MAX,
 )
 from schemas.outputs import NOT_WHOLE, DeadLetter
+from streams.collect.hiding import masked
 from streams.kafka.headers import readable_headers
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ CONDEMNED_BYTES_MAX = OUTPUT_BYTES_MAX // 2
 def dead_letter(
     stage: str, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX
 ) -> DeadLetter:
-    """Make the dead letter of a Kafka record, to be sent under the letter's key, which is short."""
+    """Make the dead letter of a Kafka record, to be sent under the letter's key, which is short.
+
+    Its detail has no address and no phone number, whatever a traceback or an error quotes.
+    """
     given = readable_headers(message)
     headers = {name: bytes(value or b"") for name, value in given[:LETTER_HEADERS_MAX]}
     key, value = message.key(), message.value()
@@ -38,7 +42,7 @@ def dead_letter(
         key, value, headers = (key or b"")[:LETTER_KEY_BYTES_MAX], (value or b"")[: bytes_max // 2], {}
     return DeadLetter(
         reason=reason,
-        detail=detail[-LETTER_DETAIL_MAX:].encode(errors="backslashreplace").decode(),
+        detail=masked(detail.encode(errors="backslashreplace").decode())[-LETTER_DETAIL_MAX:],
         stage=stage,
         source_topic=message.topic() or "",
         source_partition=message.partition() or 0,

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas.outputs import DeadLetter
 from schemas.touchpoint import Mark
+from streams.collect.hiding import masked
 from streams.kafka.partitioner import partition_of_key
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Outlet:
             detail, raw = f"{detail} (the first {_RAW_BYTES_MAX} of {len(raw)} bytes)", raw[:_RAW_BYTES_MAX]
         letter = DeadLetter(
             reason=refused.reason.value,
-            detail=detail,
+            detail=masked(detail),
             stage="replay",
             source_topic=file,
             source_partition=-1,

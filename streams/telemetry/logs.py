@@ -1,4 +1,4 @@
-"""Logs of structlog and of the standard library: one JSON object a line on stderr, without secrets."""
+"""Logs of structlog and of the standard library: one JSON object a line on stderr, without secrets and addresses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 import structlog
+
+from streams.collect.hiding import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +72,10 @@ def configure(level: Literal["debug", "info", "warning", "error"], fmt: Literal[
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace values under a secret's name by `(hidden)`, at any depth, and also after such a name in a text."""
+    """Replace values under a secret's name by `(hidden)`, at any depth, and also after such a name in a text.
+
+    Addresses become hashes and phone numbers are cut: an error may quote what a producer sent.
+    """
     for key, value in event.items():
         event[key] = HIDDEN if _SECRET_KEY.search(str(key)) else _redacted(value)
     return event
@@ -78,7 +83,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 def _redacted(value: object) -> object:
     if isinstance(value, str):
-        return _SECRET_IN_URL.sub(HIDDEN, _SECRET_IN_TEXT.sub(rf"\1{HIDDEN}", value))
+        return masked(_SECRET_IN_URL.sub(HIDDEN, _SECRET_IN_TEXT.sub(rf"\1{HIDDEN}", value)))
     if isinstance(value, dict):
         return _redacted_mapping(value)
     if isinstance(value, list | tuple):

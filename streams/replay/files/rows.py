@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from streams.collect.hiding import masked
 from streams.replay.files.mapped import Origin, Reason, RefusedLines
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _indexes(path: Path, header: list[str], mapping: Mapping) -> list[int]:
     missing = [name for name in mapping.columns if name not in header]
     if missing:
         message = (
-            f"{path}: column {', '.join(missing)} is missing; the file has {', '.join(header)}; "
+            # a file without a header has a customer in its first line
+            f"{path}: column {', '.join(missing)} is missing; the file has {', '.join(map(masked, header))}; "
             f"the mapping reads {', '.join(mapping.columns)}"
         )
         raise ColumnFileError(message)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.outputs import DeadLetter
+from schemas.touchpoint import Marketing, Product
+from schemas.wire import SINGLE_OBJECT, encode
 from streams.collect.addresses import address_hash
 from streams.operations.dead_letters import Letter
 from tests.support.commands import run
 from tests.support.linear import FACTOR_MAX, growth
+from tests.support.world import START_MS, a_touchpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,3 +90,78 @@ def test_a_key_moves_nothing_on_the_screen(listed: Callable[..., str], key: byte
     assert shown.isascii()
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
     assert len(shown.splitlines()) <= 5
+
+
+ANN = "ann@x.de"
+HASH = address_hash(ANN)
+PHONE = "+49 151 2345678"
+VALUES = {
+    "a touchpoint": encode(
+        a_touchpoint(
+            "page_viewed",
+            START_MS,
+            user="Ann <ann@x.de>",
+            marketing=Marketing(utm_term=PHONE, utm_campaign="ann%40x.de"),
+            products=(Product("4006381333931", 1, 1, ANN),),
+            properties={"ann\uff20x.de": f"call {PHONE}"},
+        )
+    ),
+    "a call": json.dumps(
+        {"type": "track", "userId": ANN, "properties": {"tel": PHONE, "sku": "4006381333931"}}
+    ).encode(),
+    "a line": b"12,ann@x.de,+49 151 2345678,4006381333931",
+    "no text": b"\x00\xff 4006381333931 ann@x.de +49 151 2345678",
+}
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Show one dead letter, without a broker."""
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Any]:
+        yield SimpleNamespace(wire=SINGLE_OBJECT)
+
+    def command(value: bytes | None, *options: str, stage: str = "collect") -> str:
+        headers = {"who": ANN.encode(), "received_at_ms": b"\x00\x01"}
+        held = DeadLetter("malformed", f"of {ANN}", stage, "shop.touchpoints", 0, 7, ANN.encode(), value, headers)
+        letter = Letter(3, 1_767_225_600_000, None, held)
+        monkeypatch.setattr("streams.cli.dead_letters._opened", opened)
+        monkeypatch.setattr("streams.operations.dead_letters.read_letters", lambda *_: iter([letter]))
+        done = run("dead-letters", "show", "3", *options)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return command
+
+
+@pytest.mark.parametrize("stage", ["collect", "fold", "replay"])
+@pytest.mark.parametrize("what", VALUES)
+def test_a_letter_is_shown_without_addresses_and_phone_numbers(
+    shown: Callable[..., str], what: str, stage: str
+) -> None:
+    for said in (shown(VALUES[what], stage=stage), shown(VALUES[what], "--json", stage=stage)):
+        assert not any(part in said for part in ("ann@", "ann%40", "ann\uff20", "2345678", ANN.encode().hex()))
+        assert HASH in said
+        assert "--plain or --bytes shows them" in said
+    if what != "no text":
+        assert "4006381333931" in said
+        assert "[phone]" in said
+    assert json.loads(said)["headers"] == {"who": "8 bytes; --plain or --bytes shows them", "received_at_ms": "0001"}
+
+
+@pytest.mark.parametrize("option", ["--plain", "--bytes"])
+def test_on_demand_it_is_shown_as_it_came(shown: Callable[..., str], option: str) -> None:
+    touchpoint = json.loads(shown(VALUES["a touchpoint"], option, "--json"))
+    assert touchpoint["key"] == ANN
+    assert touchpoint["detail"] == f"of {ANN}"
+    assert touchpoint["record"]["Touchpoint"]["user_id"] == "Ann <ann@x.de>"
+    assert touchpoint["headers"]["who"] == ANN.encode().hex()
+    assert "note" not in touchpoint
+    assert json.loads(shown(VALUES["a line"], option, "--json"))["bytes"] == VALUES["a line"].decode()
+    assert json.loads(shown(VALUES["no text"], option, "--json"))["bytes"] == VALUES["no text"].hex()
+
+
+def test_bytes_that_tell_nobody_are_shown_by_their_digits(shown: Callable[..., str]) -> None:
+    assert json.loads(shown(b"\x00\xff\x01", "--json"))["bytes"] == "00ff01"
+    assert json.loads(shown(None, "--json"))["bytes"] is None

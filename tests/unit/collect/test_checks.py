@@ -135,6 +135,26 @@ def test_addresses_in_properties_are_hashed_and_the_others_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["a@b.example", " A@B.example ", "mailto:a@b.example", "Ann <a@b.example>", "a%40b.example", "a\uff20b.example"],
+)
+def test_an_address_in_email_hash_is_hashed_without_what_is_around_it(text: str) -> None:
+    found = checked(a_touchpoint("page_viewed", START_MS, email_hash=text), START_MS)
+    assert found.email_hash == address_hash("a@b.example")
+
+
+def test_a_hash_in_capitals_is_taken_in_small_letters() -> None:
+    found = checked(a_touchpoint("page_viewed", START_MS, email_hash="AB" * 32), START_MS)
+    assert found.email_hash == "ab" * 32
+    assert checked(found, START_MS) is found
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "ab" * 31, "a@b.example and c@d.example", "g" * 64])
+def test_what_is_neither_a_hash_nor_one_address_is_refused(text: str) -> None:
+    assert reason(a_touchpoint("page_viewed", START_MS, email_hash=text)) == "bad_email_hash"
+
+
+@pytest.mark.parametrize(
     ("currency", "minor"),
     [("IDR", 100 * 16_000 * 10_000_000), ("IRR", 100 * 1_300_000 * 500_000), ("VND", 26_000 * 50_000_000)],
 )

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.catalogue import RECORDS
 from schemas.journal import Wake
-from schemas.limits import PROPERTIES_BYTES_MAX, VALUE_BYTES_MAX
+from schemas.limits import PROPERTIES_BYTES_MAX, PROPERTIES_MAX, VALUE_BYTES_MAX
 from schemas.outputs import DeadLetter
-from schemas.wire import SINGLE_OBJECT, encode
+from schemas.wire import SINGLE_OBJECT, Wire, encode
+from streams.collect.addresses import address_hash
 from streams.collect.collector import Collected, collect
 from streams.collect.refused import RefusedRecord
 from streams.settings import DomainSettings
@@ -31,12 +33,23 @@ def test_canonical_bytes_go_on_as_they_came() -> None:
 
 
 def test_a_touchpoint_full_of_addresses_fits_the_journal_when_they_are_hashed() -> None:
-    text = "a@b.c " * 680
-    properties = {f"{number:02}": text for number in range(PROPERTIES_BYTES_MAX // (len(text) + 2))}
+    text = "a@b.c " * 60
+    properties = {f"{number:02}": text for number in range(PROPERTIES_MAX)}
     found = collected(encode(a_touchpoint("page_viewed", START_MS, properties=properties)))
     assert isinstance(found, Collected)
     assert PROPERTIES_BYTES_MAX < len(found.value) <= VALUE_BYTES_MAX
     assert b"@" not in found.value
+
+
+@pytest.mark.parametrize("is_framed", [True, False])
+def test_an_address_in_any_framing_is_hashed(*, is_framed: bool) -> None:
+    event = a_touchpoint("page_viewed", START_MS, user="ann@x.de", session_id="ann%40x.de")
+    of_a_registry = Wire({name: number for number, name in enumerate(RECORDS)})
+    value = (of_a_registry if is_framed else SINGLE_OBJECT).encode(event)
+    found = collect(value, START_MS, of_a_registry, SETTINGS)
+    assert isinstance(found, Collected)
+    assert found.key == b"u:" + address_hash("ann@x.de").encode()
+    assert of_a_registry.decode(found.value).session_id == address_hash("ann@x.de")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from schemas.limits import NESTING_MAX, PROPERTY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
 from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
-from streams.collect.addresses import is_address, without_addresses
+from streams.collect.addresses import alone, is_address, without_addresses
 from streams.collect.collector import collect
+from streams.collect.decoding import decoded
+from streams.collect.phones import without_phones
 from streams.collect.refused import RefusedRecord
 from streams.settings import DomainSettings
 from tests.support.linear import FACTOR_MAX, growth
@@ -40,6 +42,22 @@ ALPHABETS = {
     "addresses without spaces": ("", "a@b.c"),
     "addresses in quotes": ("", '"a@b.c",'),
     "encoded at signs": ("", "a%40b.c"),
+    "percents of percents": ("a%", "25"),
+    "percents": ("", "%"),
+    "entities": ("", "&amp;"),
+    "entities in percents": ("a", "%26%2364%3Bb.c"),
+    "zeros of an entity": ("&#", "0"),
+    "words in quotes": ("", '"a"@b.c '),
+    "a quoted name": ('"', 'a b"@'),
+    "addresses in a row": ("a", "@b.c"),
+    "fullwidth at signs": ("a", "\uff20b.c"),
+    "phone numbers": ("", "+49 151 2345678 "),
+    "digits and spaces": ("0151 ", "1 "),
+    "digits and pluses": ("", "+1"),
+    "digits and hyphens": ("", "12-"),
+    "groups of digits": ("0", "12 345 67"),
+    "brackets before digits": ("", "+(1"),
+    "years": ("", "2026-"),
     "a URL": ("https://shop.example/?", "q=a%40b.c&r=1+2&"),
     "spaces": ("a@b", " "),
     "wide spaces": ("a@b.c", "\u2003"),
@@ -156,7 +174,7 @@ def test_a_long_text_anywhere_in_a_call_costs_no_more_than_its_bytes(alphabet: s
         assert growth(prepared(alphabet, partial(a_call, place)), SHORT) <= FACTOR_MAX, place
 
 
-@pytest.mark.parametrize("searched", [is_address, without_addresses])
+@pytest.mark.parametrize("searched", [is_address, alone, decoded, without_addresses, without_phones])
 @pytest.mark.parametrize("alphabet", ALPHABETS)
 def test_the_search_for_addresses_takes_time_in_proportion_to_the_text(
     alphabet: str, searched: Callable[[str], object]

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.limits import LINES_KEPT, LINES_MAX, NESTING_MAX
 from schemas.touchpoint import LINES_LEFT_OUT
+from streams.collect.addresses import address_hash
 from streams.collect.checks import checked
 from streams.collect.refused import RefusedRecord
 from streams.collect.segment import touchpoint_of
@@ -81,3 +82,9 @@ def test_what_is_wrong_is_said_in_few_words_whatever_was_sent(field: bytes, reas
         checked(touchpoint_of(b"{%s}" % field, "EUR"), START_MS)
     assert refused.value.reason == reason
     assert len(refused.value.detail) < 250
+
+
+@pytest.mark.parametrize("email", [b"ann@x.de", b" Ann@X.de ", b"Ann <ann@x.de>", b"mailto:ann@x.de", b"ann%40x.de"])
+def test_an_email_is_hashed_without_what_is_around_it(email: bytes) -> None:
+    call = b'{"type":"page","timestamp":"2026-03-02T10:00:00Z","traits":{"email":"%s"}}' % email
+    assert touchpoint_of(call, "EUR").email_hash == address_hash("ann@x.de")

@@ -7,7 +7,7 @@ from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetad
 from schemas.limits import LETTER_BYTES_MAX, OUTPUT_BYTES_MAX, PRODUCER_BATCH_BYTES_MAX, TOPIC_BYTES_MAX
 from streams.doctor.topics import judge_copies, judge_topic
 from streams.settings import DomainSettings
-from streams.topics import specs
+from streams.topics import LETTERS_KEPT_MS, specs
 
 
 def test_a_topic_with_one_copy_among_several_brokers_is_told() -> None:
@@ -41,3 +41,13 @@ def test_a_lower_limit_is_a_failure_and_a_higher_one_of_an_earlier_release_is_no
         assert finding.status == "fail"
         assert "a larger record stops the worker" in finding.seen
         assert list(judge_topic(spec, {**spec.config, "max.message.bytes": str(20 << 20)})) == []
+
+
+def test_dead_letters_are_made_to_be_kept_for_a_week_and_longer_is_told() -> None:
+    (spec,) = [spec for spec in specs("shop", DomainSettings()) if spec.name == "shop.dead-letters"]
+    assert spec.config["retention.ms"] == str(LETTERS_KEPT_MS) == str(7 * 86_400_000)
+    for kept_ms in (-1, LETTERS_KEPT_MS + 1):
+        (finding,) = judge_topic(spec, {**spec.config, "retention.ms": str(kept_ms)})
+        assert finding.status == "warn"
+        assert finding.seen.startswith(f"shop.dead-letters has retention.ms={kept_ms}")
+    assert list(judge_topic(spec, {**spec.config, "retention.ms": "86400000"})) == []

@@ -124,6 +124,16 @@ def test_it_is_set_aside_and_everything_else_is_as_before(key: bytes | None, rec
     assert dict(worker.overlays[0].store.items()) == dict(calm.overlays[0].store.items())
 
 
+def test_what_is_said_of_a_wrong_key_has_no_address_not_even_half_of_one() -> None:
+    worker = a_worker()
+    for key in (b"x:bob@x.de", b"x:a.very.long.name.of.somebody@x.de", b"x:" + b"a" * 35 + b" bob@x.de"):
+        worker.append(key, an_order(START_MS, user="1"), HEADERS)
+    worker.commit()
+    found = [letter.detail for letter in letters(worker)]
+    assert len(found) == 3
+    assert not any("bob" in detail or "somebody" in detail for detail in found)
+
+
 BROKEN = [
     (b"not json", "cuts"),
     (b"{}", "cuts"),
@@ -188,6 +198,11 @@ def test_a_touchpoint_without_a_receive_time_does_not_raise(headers: tuple[tuple
 
 
 def reasons(worker: MemoryWorker) -> Iterator[str]:
+    for letter in letters(worker):
+        yield letter.reason
+
+
+def letters(worker: MemoryWorker) -> Iterator[DeadLetter]:
     for output in worker.outputs:
         if output.topic.endswith("dead-letters"):
-            yield SINGLE_OBJECT.decode_as(DeadLetter, output.value or b"").reason
+            yield SINGLE_OBJECT.decode_as(DeadLetter, output.value or b"")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from schemas.limits import LETTER_BYTES_MAX, LETTER_DETAIL_MAX, LETTER_HEADERS_MAX, LETTER_KEY_BYTES_MAX
 from schemas.outputs import NOT_WHOLE
+from streams.collect.addresses import address_hash
 from streams.processors.letters import dead_letter
 from tests.support.kept import Kept
 
@@ -45,3 +46,21 @@ def test_so_does_one_with_more_headers_than_anybody_needs() -> None:
 
 def test_a_long_detail_keeps_its_end() -> None:
     assert letter_of(detail="x" * 20_000 + "cause").detail == "x" * (LETTER_DETAIL_MAX - 5) + "cause"
+
+
+def test_a_detail_has_no_address_and_no_phone_number_and_the_record_stays_as_it_came() -> None:
+    letter = letter_of(
+        b"ann@x.de", b"ann@x.de", (("who", b"ann@x.de"),), "KeyError: 'ann@x.de' or ann%40x.de, +49 30 123456"
+    )
+    found = address_hash("ann@x.de")
+    assert letter.detail == f"KeyError: '{found}' or {found}, [phone]"
+    assert (letter.key, letter.value, letter.headers) == (b"ann@x.de", b"ann@x.de", {"who": b"ann@x.de"})
+
+
+def test_an_address_at_the_edge_of_what_is_kept_of_a_detail_is_none() -> None:
+    for room in range(LETTER_DETAIL_MAX - 20, LETTER_DETAIL_MAX + 1):
+        assert "@" not in letter_of(detail="ann@example.org" + " " * room).detail
+
+
+def test_half_a_character_in_a_detail_is_shown_by_its_number() -> None:
+    assert letter_of(detail="\ud800 why").detail == "\\ud800 why"

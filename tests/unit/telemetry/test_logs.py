@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from streams.collect.addresses import address_hash
 from streams.telemetry.logs import HIDDEN, redact
 
 WRITER = """
@@ -25,6 +26,10 @@ try:
     raise ValueError("password=hush")
 except ValueError:
     log.exception("failed")
+try:
+    raise KeyError("Jane <jane@x.de>")
+except KeyError:
+    log.exception("failed with jane%40x.de")
 """
 
 
@@ -36,7 +41,13 @@ def written(fmt: str) -> str:
 
 def test_structlog_and_the_standard_library_write_one_json_object_a_line() -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in written("json").splitlines()]
-    assert [line["event"] for line in lines] == ["restored", "broker b:9092", "joined", "failed"]
+    assert [line["event"] for line in lines] == [
+        "restored",
+        "broker b:9092",
+        "joined",
+        "failed",
+        f"failed with {address_hash('jane@x.de')}",
+    ]
     assert lines[0]["partition"] == 3
     assert lines[0]["client"] == {"sasl.password": HIDDEN, "bootstrap.servers": "b:9092"}
     assert lines[0]["logger"] == "streams.test"
@@ -62,3 +73,21 @@ def test_no_secret_is_written_in_any_format(fmt: str) -> None:
 def test_what_follows_a_secrets_name_in_a_text_is_hidden(text: str) -> None:
     event = redact(None, "info", {"event": text, "web_token": "hush", "nested": [{"ssl.key.password": "hush"}]})
     assert "hush" not in str(event)
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_no_address_that_an_error_quotes_is_written_in_any_format(fmt: str) -> None:
+    lines = written(fmt)
+    assert "jane" not in lines
+    assert "failed with" in lines
+
+
+def test_addresses_and_phone_numbers_are_hidden_at_any_depth_and_times_stay() -> None:
+    given = {
+        "event": "call +49 30 123456",
+        "who": ["ann@x.de"],
+        "timestamp": "2026-11-30T14:00:09.123456Z",
+        "at": "10.0.0.1:9092",
+    }
+    event = redact(None, "info", dict(given))
+    assert event == {**given, "event": "call [phone]", "who": [address_hash("ann@x.de")]}

@@ -146,6 +146,14 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         mapped(tmp_path, header=HEADER.replace("UnitPrice", "Price"))
 
 
+def test_a_customer_in_the_first_line_of_a_file_without_a_header_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ColumnFileError) as failed:
+        mapped(tmp_path, header="12,ann@x.de,+49 30 123456")
+    assert "ann" not in str(failed.value)
+    assert "the file has 12, " in str(failed.value)
+    assert "[phone]" in str(failed.value)
+
+
 def test_a_missing_file_and_a_damaged_archive_are_named(tmp_path: Path) -> None:
     with pytest.raises(ColumnFileError, match=r"none\.csv: cannot be read"):
         list(map_files([tmp_path / "none.csv"], RETAIL))
