@@ -11,7 +11,7 @@ RULES: Final = 4
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
-4: consent belongs to addresses and has purposes, and who is who is said and taken back.
+4: a pause takes back at once what is out.
 """
 RULES_3: Final = 3
 """What holds from rules 3 on asks for at least this number."""
@@ -59,6 +59,8 @@ class Recall(msgspec.Struct, frozen=True, gc=False):
     after_key: bytes
     to_ms: int
     to_key: bytes
+    until_ms: int
+    """Timers due later are nobody's who may have a message out."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):

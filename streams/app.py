@@ -69,6 +69,7 @@ REASONS = {
         "too_long",
         "bad_settings",
         "bad_key",
+        "bad_recall",
         "bad_profile",
         "bad_link",
         "bad_model",

@@ -16,7 +16,7 @@ _ENTITY = re.compile(
     r"&(?:amp;?)*(?:#0*([0-9]{1,7});?|#[xX]0*([0-9a-fA-F]{1,6});?|(commat|period|plus|amp|lt|gt|quot|lowbar|equals);)"
 )
 # the lookbehind keeps a long row of backslashes from being searched again and again
-_BACKSLASH = re.compile(r"(?<!\\)\\+u00([2-7][0-9a-fA-F])")
+_BACKSLASH = re.compile(r"(?<!\\)\\+(?:u00|x)([2-7][0-9a-fA-F])")
 _NAMED: Final = {
     "commat": "@",
     "period": ".",

@@ -51,7 +51,7 @@ class Customers:
         self._latest_ms = NEVER_MS
         """The latest time at which a customer's clock may be, by the broker that appended the record."""
         self._recalled_ms = 0
-        """When flows were paused, by the broker that appended the record; 0: the record takes nothing back."""
+        """Of a record that takes back what is out: when, by the broker's clock or the watermark; 0: it does not."""
 
     def __call__(self, record: Record) -> Effects:
         """Fold one record; `Fold` does it.
@@ -97,28 +97,32 @@ class Customers:
     def _without_paused(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
         """Keep and return a profile without what paused flows have on the way.
 
-        As with a timer, that is as of when the customer was to be woken, however far time has gone on at once.
+        As with a timer, that is as of when the customer was to be woken, however far time has gone on at once. What
+        settings take back, they take back as of now: what was due by then has gone.
         """
-        now_ms, wake_ms = max(known.watermark_ms or 0, self._recalled_ms), profile.wake_ms
-        as_of_ms = max(profile.clock_ms, wake_ms if 0 < wake_ms <= now_ms else now_ms)
+        now_ms, wake_ms = known.watermark_ms or 0, profile.wake_ms
+        if self._recalled_ms:
+            as_of_ms = max(profile.clock_ms, self._recalled_ms)
+        else:
+            as_of_ms = max(profile.clock_ms, wake_ms if 0 < wake_ms <= now_ms else now_ms)
         after = without_paused(profile, known.flows, FoldMoment(customer, as_of_ms, "paused", known, effects))
         if after is not profile:
             self._keep(customer, after, known)
         return after
 
-    def _recall_first(self, effects: Effects) -> None:
+    def _recall_first(self, record: Record, effects: Effects) -> None:
         """Begin to take back what is out, if a flow is paused; before rules 4 that waits until customers are woken."""
         known = self.known()
         if known.rules >= RULES_4 and known.flows.has_paused:
-            self._recall_behind(BEFORE_ALL, known, effects)
+            until_ms = _now_ms(record, known) + 2 * LOOK_MS
+            self._recall_behind(BEFORE_ALL, until_ms, effects)
 
     def _recall(self, record: Record, effects: Effects) -> None:
         """Take back what is out of the next customers, and go on behind them in a record of its own."""
         known, recall = self.known(), record.value
         if known.rules < RULES_4 or not known.flows.has_paused:
             return
-        if known.bounds_times:
-            self._recalled_ms = record.appended_ms
+        self._recalled_ms = _now_ms(record, known)
         last = (recall.to_ms, recall.to_key)
         found = self._state.later((recall.after_ms, recall.after_key), WOKEN_MAX)
         for number, entry in enumerate(found, 1):
@@ -130,17 +134,17 @@ class Customers:
             if len(effects.outputs) >= WOKEN_OUTPUTS_MAX or number == WOKEN_MAX:
                 last = entry
                 break
-        self._recall_behind(last, known, effects)
+        self._recall_behind(last, recall.until_ms, effects)
 
-    def _recall_behind(self, after: Entry, known: Knowledge, effects: Effects) -> None:
+    def _recall_behind(self, after: Entry, until_ms: int, effects: Effects) -> None:
         """Send the record that takes back what is out of the next customers, if there may be any.
 
         Customers with a message that is out are woken within LOOK_MS of their clock, which is close to the partition's.
         """
-        until_ms = (known.watermark_ms or 0) + 2 * LOOK_MS
-        found = [entry for entry in self._state.later(after, WOKEN_MAX) if entry[0] <= until_ms]
-        if found:
-            effects.append(None, Recall(*after, *found[-1]))
+        found, end = self._state.later(after, WOKEN_MAX), (until_ms + 1, b"")
+        if found and found[0] < end:
+            to = min(found[-1], end) if len(found) == WOKEN_MAX else end
+            effects.append(None, Recall(*after, *to, until_ms))
 
     def _raised(self, customer: str, profile: Profile, known: Knowledge, effects: Effects) -> Profile:
         """Keep and return a profile of earlier rules within the limits of those that hold."""
@@ -210,3 +214,8 @@ class Customers:
         now_ms = max(profile.clock_ms, self._read().now_ms or 0)
         profile = indexed(_replace(profile, parked=parked, clock_ms=now_ms))
         self._fire_idle(record.key.encode(), profile, now_ms, self.known(), effects)
+
+
+def _now_ms(record: Record, known: Knowledge) -> int:
+    """Return how far time has come with a record: on wall time by the broker, else by the watermark."""
+    return max(known.watermark_ms or 0, record.appended_ms if known.bounds_times else 0)

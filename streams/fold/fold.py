@@ -277,7 +277,7 @@ class Fold(Customers):
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
         if type(record.value) is Configured:
-            self._recall_first(effects)
+            self._recall_first(record, effects)
 
 
 def _pass_over(_record: Record, _effects: Effects) -> None:

@@ -146,6 +146,8 @@ def _check_consent(consent: AddressConsent, _: PartitionState) -> None:
 def _check_recall(recall: Recall, _: PartitionState) -> None:
     if max(len(recall.after_key), len(recall.to_key)) > KEY_BYTES_MAX:
         raise Rejected("bad_key", f"a customer's key has at most {KEY_BYTES_MAX} bytes")
+    if not all(0 <= time_ms <= TIME_MS_MAX for time_ms in (recall.after_ms, recall.to_ms, recall.until_ms)):
+        raise Rejected("bad_recall", f"it goes from {recall.after_ms} to {recall.to_ms}")
 
 
 def _check_absorbed(absorbed: Absorbed, _: PartitionState) -> None:

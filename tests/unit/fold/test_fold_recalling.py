@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.journal import RULES, RULES_3, Configured, Recall
-from schemas.limits import KEY_BYTES_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.limits import KEY_BYTES_MAX, TIME_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.outputs import Revocation, Trigger
-from schemas.units import DAY_MS, HOUR_MS
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.fold.attempt import Refused
 from streams.fold.moment import Rejected
 from streams.settings import FlowState
@@ -26,7 +26,7 @@ BEST = a_bare_flow(
 )
 VIEWED_MS = START_MS + 12 * HOUR_MS
 CUSTOMERS = 3 * WOKEN_MAX + 7
-ALL_RECORDS = Recall(0, b"", 1 << 62, b"")
+ALL_RECORDS = Recall(0, b"", TIME_MS_MAX, b"", TIME_MS_MAX)
 
 
 def out(customers: int, rules: int = RULES) -> World:
@@ -88,7 +88,41 @@ def test_a_recall_that_someone_else_writes_ends_and_takes_back_no_more() -> None
     world.append("", ALL_RECORDS)
     assert len(world.outputs) == before
     with pytest.raises(Rejected, match="bad_key"):
-        world.append("", Recall(0, b"k" * (KEY_BYTES_MAX + 1), 1, b""))
+        world.append("", Recall(0, b"k" * (KEY_BYTES_MAX + 1), 1, b"", 1))
+    for wrong in (Recall(-1, b"", 1, b"", 1), Recall(0, b"", 1 << 62, b"", 1), Recall(0, b"", 1, b"", 1 << 62)):
+        with pytest.raises(Rejected, match="bad_recall"):
+            world.append("", wrong)
+
+
+def test_a_search_ends_however_often_others_are_woken_meanwhile() -> None:
+    world = out(3)
+    records = 0
+    for _ in world.partition.append("", paused(world)):
+        records += 1
+        now_ms = VIEWED_MS + HOUR_MS + records * 1_000
+        world.pass_time(now_ms)
+        world.send(a_view(now_ms, f"new {records}"))
+        assert records < 10
+    assert records == 2
+
+
+def test_a_message_that_went_while_time_did_not_come_on_is_not_taken_back() -> None:
+    world = WallWorld(flows=(BEST,), consent_default="granted")
+    world.at_ms = VIEWED_MS
+    world.pass_time(VIEWED_MS - 1)
+    world.send(a_view(VIEWED_MS, "1"))
+    world.at_ms = VIEWED_MS + HOUR_MS
+    world.pass_time(world.at_ms)
+    (trigger,) = world.emitted(Trigger)
+    for time_ms in range(world.at_ms, trigger.due_ms - 90 * MINUTE_MS, 10 * MINUTE_MS):
+        world.at_ms = time_ms
+        world.pass_time(time_ms)
+    world.at_ms = trigger.due_ms + 20 * MINUTE_MS
+    world.append("", paused(world))
+    assert world.emitted(Revocation) == []
+    profile = world.profile("u:1")
+    assert profile is not None
+    assert len(profile.messages) == 1
 
 
 def test_what_was_due_when_the_flow_was_paused_went_out_though_time_has_not_come_so_far() -> None:
