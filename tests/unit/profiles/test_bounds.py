@@ -9,14 +9,22 @@ from hypothesis import strategies as st
 
 from schemas.limits import (
     CART_BYTES_MAX,
+    ENTRY_TIMERS_MAX,
     INT_MAX,
     MINOR_MAX,
     MONTHS_MAX,
     NAMES_BYTES_MAX,
+    PARKED_MAX,
+    PATH_MAX,
+    PENDING_BYTES_MAX,
+    PRICES_BYTES_MAX,
+    PROFILE_BYTES_MAX,
     RUN_PRODUCTS_BYTES_MAX,
+    RUNS_MAX,
     TEXT_BYTES_MAX,
     TRAIL_BYTES_MAX,
     TRAIL_MAX,
+    VIEWS_BYTES_MAX,
 )
 from streams.profiles.bounds import (
     bounded_cart,
@@ -27,8 +35,33 @@ from streams.profiles.bounds import (
     newest,
     within_limits,
 )
-from streams.profiles.profile import ORDERS_MAX, Cart, CartItem, ConsentState, Conversion, OrderMonth, Profile, Touch
+from streams.profiles.identity import LINKED_MAX
+from streams.profiles.profile import (
+    ENTRIES_MAX,
+    MESSAGES_MAX,
+    ORDERS_MAX,
+    Cart,
+    CartItem,
+    ConsentState,
+    Conversion,
+    OrderMonth,
+    Profile,
+    Touch,
+)
 from tests.support.world import DAY_MS, START_MS
+
+
+def test_the_parts_of_a_profile_add_up_to_less_than_a_profile_may_have() -> None:
+    """The sum in PROFILE_BYTES_MAX: what is left out there has a limit of its own in bytes."""
+    lists = LINKED_MAX * 518 + ORDERS_MAX * (37 + 44) + MONTHS_MAX * 28 + MESSAGES_MAX * 84 + ENTRIES_MAX * 79
+    timers = RUNS_MAX * 1_300 + ENTRY_TIMERS_MAX * 80 + PARKED_MAX * 73
+    texts = CART_BYTES_MAX + 50 * 8 * 15 + PENDING_BYTES_MAX + PRICES_BYTES_MAX + VIEWS_BYTES_MAX + 1_100
+    small = 2_500 + 1_000 * 8 + 100 + 92 * 19 + 4 * 19
+    credit = 2 * 100 * (36 + 203) + (TRAIL_MAX + PATH_MAX) * 36
+    credit += NAMES_BYTES_MAX + TRAIL_BYTES_MAX + (TRAIL_MAX + PATH_MAX) * 2 * 3
+    assert lists + timers + texts + small <= 271_000
+    assert credit <= 114_000
+    assert 271_000 + 2 * 114_000 <= 499_000 < PROFILE_BYTES_MAX
 
 
 def a_touch(number: int, channel: str = "ads", campaign: str | None = None) -> Touch:
