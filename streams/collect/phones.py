@@ -19,8 +19,10 @@ CUT: Final = "[phone]"
 DIGITS_MIN: Final = 7
 DIGITS_MAX: Final = 15
 """Of a number with its country (E.164)."""
-_RUN = re.compile(r"(?:(?<!\w)(?<!\w[-_])(?<!\d:)[+(]{0,2}|\+\(?)[0-9][0-9 ./()+\u00a0-]{6,}")
-"""Digits and what may stand between those of one number.
+_RUN = re.compile(r"(?:(?<!\w)(?<!\w[-_])(?<!\d:)[+(]{0,2}|\+\(?)[0-9][0-9 ./()+\u00a0-]{6,4096}")
+"""Digits and what may stand between those of one number: not more at once than the longest property has.
+
+What is found in longer texts, such as tracebacks, would else be held in memory together.
 
 Without a `+` it is not within a word, an id with hyphens or a time of day.
 """
