@@ -165,7 +165,7 @@ def _row(letter: Letter) -> dict[str, Any]:
         "stage": letter.held.stage,
         "reason": letter.held.reason,
         "source": letter.source,
-        "key": masked((letter.held.key or b"").decode(errors="backslashreplace")),
+        "key": masked(_key(letter)),
         "retried_ms": letter.retried_ms,
     }
 
@@ -177,24 +177,26 @@ def _fields(letter: Letter, opened: OpenPrefix, *, is_plain: bool) -> dict[str, 
     from schemas.wire import WireError
 
     held = letter.held
-    fields: dict[str, Any] = {"record": None, "bytes": None}
+    read, hexed = (_text, bytes.hex) if is_plain else (_masked_text, _masked_bytes)
+    fields: dict[str, Any] = {
+        **_row(letter),
+        "key": _key(letter),
+        "headers": {name: hexed(value) for name, value in held.headers.items()},
+        "record": None,
+        "bytes": None,
+        "detail": held.detail,
+    }
     try:
         record = opened.wire.decode(held.value or b"")
         fields["record"] = {type(record).__name__: msgspec.to_builtins(record)}
     except WireError:
         if held.value is not None:
-            fields["bytes"] = _text(held.value) if is_plain else _masked_text(held.value)
-    if is_plain:
-        headers = {name: value.hex() for name, value in held.headers.items()}
-        key = (held.key or b"").decode(errors="backslashreplace")
-        return {**_row(letter), "key": key, "headers": headers, **fields, "detail": held.detail}
-    shown = {
-        **_row(letter),
-        "headers": {name: _masked_bytes(value) for name, value in held.headers.items()},
-        **fields,
-        "detail": held.detail,
-    }
-    return {**_masked(shown), "note": _NOTE}
+            fields["bytes"] = read(held.value)
+    return fields if is_plain else {**_masked(fields), "note": _NOTE}
+
+
+def _key(letter: Letter) -> str:
+    return (letter.held.key or b"").decode(errors="backslashreplace")
 
 
 def _masked(value: Any) -> Any:  # noqa: ANN401 - of what JSON can say

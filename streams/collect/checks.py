@@ -62,7 +62,6 @@ TYPES = frozenset(
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_SHOWN_MAX = 100
 
 
 def checked(event: Touchpoint, received_ms: int, *, may_have_address: bool = True) -> Touchpoint:
@@ -74,7 +73,7 @@ def checked(event: Touchpoint, received_ms: int, *, may_have_address: bool = Tru
         RefusedRecord: it names what is wrong, the value and what is allowed.
     """
     if event.type not in TYPES:
-        raise RefusedRecord("unknown_type", f"type {shown(event.type, _SHOWN_MAX)} is none of the canonical types")
+        raise RefusedRecord("unknown_type", f"type {shown(event.type)} is none of the canonical types")
     check_time(event.time_ms, received_ms)
     if not event.event_id:
         raise RefusedRecord("no_event_id", "event_id is empty")

@@ -138,7 +138,7 @@ def masked(text: str) -> str:
     return without_phones(without_addresses(text))
 
 
-def shown(value: object, characters_max: int) -> str:
+def shown(value: object, characters_max: int = 100) -> str:
     """Return the beginning of a value that a producer filled, in quotes, without addresses and phone numbers."""
     # an address that is cut off at the end of what is looked at is beyond what is shown
     return repr(masked(str(value)[: characters_max + TEXT_MAX])[:characters_max])

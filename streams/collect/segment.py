@@ -38,8 +38,6 @@ _EVENTS = {
 }
 _MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 _DEFAULT_DIGITS = 2
-_SHOWN_MAX = 100
-"""Characters of a value that a dead letter's detail shows."""
 
 
 def is_segment(value: bytes) -> bool:
@@ -63,7 +61,7 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
         return _mapped(call, default_currency)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RefusedRecord(
-            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {shown(error, _SHOWN_MAX)}"
+            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {shown(error)}"
         ) from None
 
 
@@ -102,12 +100,10 @@ def _type(call: dict[str, Any]) -> str:
     if kind == "identify":
         return "identity_linked"
     if kind != "track":
-        raise RefusedRecord(
-            "unknown_type", f"the call's type is {shown(kind, _SHOWN_MAX)}: allowed are track, page and identify"
-        )
+        raise RefusedRecord("unknown_type", f"the call's type is {shown(kind)}: allowed are track, page and identify")
     name = str(call.get("event", "")).lower()
     if name not in _EVENTS:
-        raise RefusedRecord("unknown_type", f"event {shown(name, _SHOWN_MAX)} has no canonical type")
+        raise RefusedRecord("unknown_type", f"event {shown(name)} has no canonical type")
     return _EVENTS[name]
 
 
@@ -117,7 +113,7 @@ def _time_ms(call: dict[str, Any]) -> int:
         raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {shown(text, _SHOWN_MAX)} has no time zone")
+        raise RefusedRecord("malformed", f"timestamp {shown(text)} has no time zone")
     return round(time.timestamp() * 1000)
 
 
@@ -144,9 +140,7 @@ def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON docume
 def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
     # checked before it becomes an int: 1e999999 would have a million digits
     if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord(
-            "amount_out_of_range", f"the number is {shown(value, _SHOWN_MAX)}: at most {most} is allowed"
-        )
+        raise RefusedRecord("amount_out_of_range", f"the number is {shown(value)}: at most {most} is allowed")
     return int(value)
 
 

@@ -22,6 +22,7 @@ from streams.shop.generator import Shop, ShopParameters
 from tests.support.contents import carried, is_empty
 from tests.support.files import real_file
 from tests.support.flows import TEN, a_bare_flow
+from tests.support.out import BEST, DUE_MS, VIEWED_MS, out
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_touchpoint, a_view, an_add, an_order
 
 if TYPE_CHECKING:
@@ -325,36 +326,13 @@ def test_a_guests_order_starts_nothing() -> None:
 # ------------------------------------------------------------------------------------------------------------ pause
 
 
-BEST = a_bare_flow(
-    "browse", "product_viewed", products="entry", send_time="best", wait={"for": "1h"}, expires_after="48h"
-)
-VIEWED_MS = START_MS + 12 * HOUR_MS
-DUE_MS = START_MS + DAY_MS + 10 * HOUR_MS
-"""It is decided at 13:00, when the next best hour is ten of the day after."""
-
-
-def publish(world: World, **states: FlowState) -> None:
-    settings = world.settings.model_copy(update={"flow_states": states})
-    world.append("", Configured(settings.model_dump_json(), 0))
-
-
-def out(customers: int = 1, rules: int = RULES) -> World:
-    """Messages are out, and due the next morning."""
-    world = World(flows=(BEST,), rules=rules)
-    world.pass_time(VIEWED_MS - 1)
-    world.send(*(a_view(VIEWED_MS, str(number)) for number in range(customers)))
-    world.pass_time(VIEWED_MS + HOUR_MS)
-    assert [trigger.due_ms for trigger in world.emitted(Trigger)] == [DUE_MS] * customers
-    return world
-
-
 @pytest.mark.parametrize("step_ms", [MINUTE_MS, HOUR_MS, 7 * HOUR_MS, 20 * DAY_MS])
 @pytest.mark.parametrize("paused_ms", [VIEWED_MS + HOUR_MS, VIEWED_MS + 9 * HOUR_MS, DUE_MS - 2 * MINUTE_MS])
 @pytest.mark.parametrize("rules", [RULES_3, RULES])
 def test_a_pause_takes_back_what_is_out_before_it_is_due(rules: int, paused_ms: int, step_ms: int) -> None:
     world = out(rules=rules)
     world.pass_time(paused_ms)
-    publish(world, browse=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(paused_ms=1)))
     for time_ms in range(paused_ms + step_ms, DUE_MS + 2 * step_ms, step_ms):
         world.pass_time(time_ms)
     (trigger,), (revocation,) = world.emitted(Trigger), world.emitted(Revocation)
@@ -374,7 +352,7 @@ def test_a_pause_takes_back_at_once_what_idle_customers_are_to_get(before_ms: in
     for time_ms in range(VIEWED_MS + 2 * HOUR_MS, DUE_MS - before_ms, HOUR_MS):
         world.pass_time(time_ms)
     world.pass_time(DUE_MS - before_ms)
-    publish(world, **{paused: FlowState(paused_ms=1)})
+    world.append("", world.restated(**{paused: FlowState(paused_ms=1)}))
     revocations = world.emitted(Revocation)
     assert {each.trigger_id for each in revocations} == {each.trigger_id for each in world.emitted(Trigger)}
     assert {each.time_ms for each in revocations} == {DUE_MS - before_ms}
@@ -398,7 +376,7 @@ def test_flows_that_are_published_while_all_are_paused_send_nothing_until_all_go
 
 def test_a_customer_who_comes_back_during_the_pause_is_looked_at_at_once() -> None:
     world = out(rules=RULES_3)
-    publish(world, browse=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(paused_ms=1)))
     world.send(a_touchpoint("page_viewed", VIEWED_MS + HOUR_MS + 1, "0"))
     assert len(world.emitted(Revocation)) == 1
     world.pass_time(DUE_MS + DAY_MS)
@@ -407,12 +385,12 @@ def test_a_customer_who_comes_back_during_the_pause_is_looked_at_at_once() -> No
 
 def test_a_pause_of_another_flow_takes_nothing_back_and_before_rules_4_none_does_that_is_over() -> None:
     world = out(rules=RULES_3)
-    publish(world, browse=FlowState(paused_ms=1))
-    publish(world, browse=FlowState(), other=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(paused_ms=1)))
+    world.append("", world.restated(browse=FlowState(), other=FlowState(paused_ms=1)))
     world.pass_time(DUE_MS - 1)
     assert world.emitted(Revocation) == []
     world = out()
-    publish(world, browse=FlowState(), other=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(), other=FlowState(paused_ms=1)))
     world.pass_time(DUE_MS - 1)
     assert world.emitted(Revocation) == []
 
@@ -421,7 +399,7 @@ def test_a_pause_after_a_message_was_due_takes_nothing_back() -> None:
     world = out()
     for minutes in range(0, 30 * 60, 10):
         world.pass_time(VIEWED_MS + HOUR_MS + minutes * MINUTE_MS)
-    publish(world, browse=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(paused_ms=1)))
     world.send(a_touchpoint("page_viewed", DUE_MS + DAY_MS, "0"))
     world.pass_time(DUE_MS + 9 * DAY_MS)
     assert world.emitted(Revocation) == []
@@ -429,7 +407,7 @@ def test_a_pause_after_a_message_was_due_takes_nothing_back() -> None:
 
 def test_nothing_goes_out_while_a_flow_is_paused_and_no_record_takes_back_more_than_its_share() -> None:
     world = out(customers=700, rules=RULES_3)
-    publish(world, browse=FlowState(paused_ms=1))
+    world.append("", world.restated(browse=FlowState(paused_ms=1)))
     world.send(a_view(VIEWED_MS + HOUR_MS + 1, "late"))
     before = len(world.outputs)
     world.pass_time(VIEWED_MS + 2 * HOUR_MS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from schemas.journal import RULES
+from schemas.journal import RULES, Configured
 from schemas.outputs import Credit
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.fold.attempt import RAISED, Refused
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.fold.fold import Fold
     from streams.fold.memory import Outcome
     from streams.profiles.profile import Profile
+    from streams.settings import FlowState
 
 T = TypeVar("T")
 
@@ -80,6 +81,10 @@ class World:
     def pass_time(self, until_ms: int) -> None:
         """Announces to the partition that time has come to until_ms."""
         self._take(self.partition.pass_time(until_ms))
+
+    def restated(self, **states: FlowState) -> Configured:
+        """The settings with these states of flows, as a command publishes them."""
+        return Configured(self.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0)
 
     def begin(self, first_event_ms: int) -> None:
         """A tick says where the shop's history begins."""

@@ -14,34 +14,38 @@ from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.fold.attempt import Refused
 from streams.fold.moment import Rejected
 from streams.settings import FlowState
-from tests.support.flows import a_bare_flow
+from tests.support.out import BEST, VIEWED_MS, out
 from tests.support.wall_world import WallWorld
-from tests.support.world import START_MS, World, a_view
+from tests.support.world import World, a_view
 
 if TYPE_CHECKING:
     from streams.profiles.effects import Effects
 
-BEST = a_bare_flow(
-    "browse", "product_viewed", products="entry", send_time="best", wait={"for": "1h"}, expires_after="48h"
-)
-VIEWED_MS = START_MS + 12 * HOUR_MS
 CUSTOMERS = 3 * WOKEN_MAX + 7
 ALL_RECORDS = Recall(0, b"", TIME_MS_MAX, b"", TIME_MS_MAX)
 
 
-def out(customers: int, rules: int = RULES) -> World:
+def some_out(customers: int, rules: int = RULES) -> World:
     """Messages are out, and due the next morning; as many customers have none."""
-    world = World(flows=(BEST,), rules=rules)
-    world.pass_time(VIEWED_MS - 1)
-    world.send(*(a_view(VIEWED_MS, str(number)) for number in range(customers)))
-    world.pass_time(VIEWED_MS + HOUR_MS)
+    world = out(customers, rules)
     world.send(*(a_view(VIEWED_MS + HOUR_MS, f"later {number}") for number in range(customers)))
     return world
 
 
+def one_out() -> tuple[WallWorld, Trigger]:
+    """A message is out on wall time, and due the next morning."""
+    world = WallWorld(flows=(BEST,), consent_default="granted")
+    world.at_ms = VIEWED_MS
+    world.pass_time(VIEWED_MS - 1)
+    world.send(a_view(VIEWED_MS, "1"))
+    world.at_ms = VIEWED_MS + HOUR_MS
+    world.pass_time(world.at_ms)
+    (trigger,) = world.emitted(Trigger)
+    return world, trigger
+
+
 def paused(world: World) -> Configured:
-    states = {"browse": FlowState(paused_ms=1)}
-    return Configured(world.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0)
+    return world.restated(browse=FlowState(paused_ms=1))
 
 
 def effects_of(world: World, record: Configured) -> list[Effects]:
@@ -51,7 +55,7 @@ def effects_of(world: World, record: Configured) -> list[Effects]:
 
 
 def test_each_record_takes_back_what_is_out_of_so_many_customers_and_the_next_one_goes_on_behind_them() -> None:
-    world = out(CUSTOMERS)
+    world = some_out(CUSTOMERS)
     outcomes = effects_of(world, paused(world))
     assert max(len(effects.outputs) for effects in outcomes) <= WOKEN_OUTPUTS_MAX + 2
     assert sum(isinstance(record, Revocation) for one in outcomes for _, record in one.outputs) == CUSTOMERS
@@ -64,16 +68,16 @@ def test_each_record_takes_back_what_is_out_of_so_many_customers_and_the_next_on
 
 
 def test_without_a_pause_and_before_rules_4_nothing_is_looked_for() -> None:
-    world = out(3)
+    world = some_out(3)
     resumed = Configured(world.settings.model_dump_json(), 0)
     assert [effects.journal for effects in effects_of(world, resumed)] == [[]]
-    world = out(3, rules=RULES_3)
+    world = some_out(3, rules=RULES_3)
     assert [effects.journal for effects in effects_of(world, paused(world))] == [[]]
 
 
 @pytest.mark.parametrize("rules", [RULES_3, RULES])
 def test_a_recall_without_a_pause_or_by_earlier_rules_takes_nothing_back(rules: int) -> None:
-    world = out(3, rules)
+    world = some_out(3, rules)
     world.append("", ALL_RECORDS)
     if rules < RULES:
         world.append("", paused(world))
@@ -82,7 +86,7 @@ def test_a_recall_without_a_pause_or_by_earlier_rules_takes_nothing_back(rules: 
 
 
 def test_a_recall_that_someone_else_writes_ends_and_takes_back_no_more() -> None:
-    world = out(2 * WOKEN_MAX)
+    world = some_out(2 * WOKEN_MAX)
     world.append("", paused(world))
     before = len(world.outputs)
     world.append("", ALL_RECORDS)
@@ -95,7 +99,7 @@ def test_a_recall_that_someone_else_writes_ends_and_takes_back_no_more() -> None
 
 
 def test_a_search_ends_however_often_others_are_woken_meanwhile() -> None:
-    world = out(3)
+    world = some_out(3)
     records = 0
     for _ in world.partition.append("", paused(world)):
         records += 1
@@ -107,13 +111,7 @@ def test_a_search_ends_however_often_others_are_woken_meanwhile() -> None:
 
 
 def test_a_message_that_went_while_time_did_not_come_on_is_not_taken_back() -> None:
-    world = WallWorld(flows=(BEST,), consent_default="granted")
-    world.at_ms = VIEWED_MS
-    world.pass_time(VIEWED_MS - 1)
-    world.send(a_view(VIEWED_MS, "1"))
-    world.at_ms = VIEWED_MS + HOUR_MS
-    world.pass_time(world.at_ms)
-    (trigger,) = world.emitted(Trigger)
+    world, trigger = one_out()
     for time_ms in range(world.at_ms, trigger.due_ms - 90 * MINUTE_MS, 10 * MINUTE_MS):
         world.at_ms = time_ms
         world.pass_time(time_ms)
@@ -129,13 +127,7 @@ def test_what_was_due_when_the_flow_was_paused_went_out_though_time_has_not_come
     """Time that has come is seconds behind the brokers' clock, and subscribers send by theirs."""
     found = {}
     for late_ms in (-1, 0, 1_000):
-        world = WallWorld(flows=(BEST,), consent_default="granted")
-        world.at_ms = VIEWED_MS
-        world.pass_time(VIEWED_MS - 1)
-        world.send(a_view(VIEWED_MS, "1"))
-        world.at_ms = VIEWED_MS + HOUR_MS
-        world.pass_time(world.at_ms)
-        (trigger,) = world.emitted(Trigger)
+        world, trigger = one_out()
         world.at_ms = trigger.due_ms - 2_000
         world.pass_time(world.at_ms)
         world.at_ms = trigger.due_ms + late_ms

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.journal import RULES, RULES_3, AddressConsent, Configured, Link
+from schemas.journal import RULES, RULES_3, AddressConsent, Link
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
 from streams.profiles.profile import PENDING_MAX
@@ -110,8 +110,7 @@ def test_what_a_customer_says_after_it_was_due_is_too_late_as_it_would_have_been
 
 
 def test_a_pause_of_the_flow_takes_it_back_though_it_was_decided_before(world: World) -> None:
-    paused = {"abandoned_cart": FlowState(paused_ms=1)}
-    world.append("", Configured(world.settings.model_copy(update={"flow_states": paused}).model_dump_json(), 0))
+    world.append("", world.restated(abandoned_cart=FlowState(paused_ms=1)))
     world.pass_time(LATER_MS)
     assert world.emitted(Trigger) == []
     assert outcomes(world) == ["entered", "sent", "revoked"]
@@ -126,8 +125,7 @@ def test_a_pause_that_is_over_by_then_takes_it_back_from_rules_4_on(
 ) -> None:
     world = waiting(flow, rules)
     for paused_ms in (1, None):
-        states = {"abandoned_cart": FlowState(paused_ms=paused_ms)}
-        world.append("", Configured(world.settings.model_copy(update={"flow_states": states}).model_dump_json(), 0))
+        world.append("", world.restated(abandoned_cart=FlowState(paused_ms=paused_ms)))
     world.pass_time(LATER_MS)
     assert len(world.emitted(Trigger)) == messages
 
