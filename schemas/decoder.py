@@ -157,6 +157,10 @@ class _Writer:
         held = {field["name"]: self.value(field["type"], depth) for field in schema["fields"]}
         # by position: a struct of eighteen fields takes twelve times as long by name
         fields = [field.name for field in msgspec.structs.fields(kind)]
+        if fields[: len(held)] != [name for name in fields if name in held]:
+            message = f"{schema['name']} lacks a field before others of its type"
+            raise TypeError(message)
+        fields = fields[: len(held)]  # an earlier schema lacks the last ones, which have defaults
         self.line(depth, f"{name} = {schema['name']}({', '.join(held[field] for field in fields)})")
 
     def _blocks(self, schema: dict[str, Any], name: str, depth: int) -> None:

@@ -11,7 +11,8 @@ RULES: Final = 4
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
-4: a pause takes back at once what is out.
+4: people log out and users are merged, consent and caps belong to addresses, a pause takes back, and an order has one
+owner.
 """
 RULES_3: Final = 3
 """What holds from rules 3 on asks for at least this number."""
@@ -64,20 +65,46 @@ class Recall(msgspec.Struct, frozen=True, gc=False):
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """A device or an address belongs to a user."""
+    """A device or an address belongs to a user, or two users are one person."""
 
     target: str
     time_ms: int
     cause: str
+    users: int = 0
+    """Between two users: how many user ids come with the greater one, asked and answered.
+
+    0: not asked yet. -1: it waited, and had to go for a later one.
+    """
+
+
+class Unlink(msgspec.Struct, frozen=True, gc=False):
+    """A link is over. With a survivor, that user takes the place of the target, who was merged into them."""
+
+    target: str
+    time_ms: int
+    cause: str
+    survivor: str = ""
+    is_undone: bool = False
+    """Whether the merge of the survivor into the target was undone, so that a mark moves back to a greater id."""
 
 
 class Absorbed(msgspec.Struct, frozen=True, gc=False):
-    """A device's profile, sent whole to the user that it turned out to be."""
+    """The profile of a device, or of a user, sent whole to the user that it turned out to be."""
 
     source: str
     profile: bytes
     time_ms: int
     hops: int = 0
+
+
+class UndoMerge(msgspec.Struct, frozen=True, gc=False):
+    """A person undoes the merge of a user. Without a source it asks for it; else a profile is on its way."""
+
+    why: str
+    by: str
+    source: str = ""
+    profile: bytes = b""
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class AddressConsent(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +114,101 @@ class AddressConsent(msgspec.Struct, frozen=True, gc=False):
     granted: bool
     time_ms: int
     cause: str
+
+
+class AddressNotice(msgspec.Struct, frozen=True, gc=False):
+    """What happened to an address, on its way between the address and the profiles that have it."""
+
+    kind: str
+    address: str
+    time_ms: int
+    received_ms: int
+    cause: str
+    purpose: str = ""
+    source: str = ""
+    is_server: bool = False
+    at_most: int = 0
+    only_flow: str = ""
+    why: str = ""
+
+
+class ToldChange(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened to an order."""
+
+    time_ms: int
+    id_hash: int
+    minor: int
+    kind: int
+    currency: str
+    is_browser: bool = False
+    is_new: bool = False
+
+
+class OrderTold(msgspec.Struct, frozen=True, gc=False):
+    """The part of an order that one profile knows, on its way to the order's entry."""
+
+    order_id: str
+    customer: str
+    moved_from: str
+    event_id: str
+    is_completion: bool
+    is_server: bool
+    has_address: bool
+    time_ms: int
+    changes: tuple[ToldChange, ...] = ()
+    hops: int = 0
+    order_hash: int = 0
+
+
+class OrderOwned(msgspec.Struct, frozen=True, gc=False):
+    """The owner of an order, on its way from the order's entry to a profile that knows the order."""
+
+    order_id: str
+    owner: str
+    cause: str
+    changes: tuple[ToldChange, ...] = ()
+    hops: int = 0
+
+
+class Slot(msgspec.Struct, frozen=True, gc=False):
+    """A promotional message to an address."""
+
+    candidate_id: str
+    time_ms: int
+
+
+class SlotLimit(msgspec.Struct, frozen=True, gc=False):
+    """A limit in a rolling window."""
+
+    messages: int
+    within_ms: int
+
+
+class SlotAsked(msgspec.Struct, frozen=True, gc=False):
+    """What a profile has to say to its address of promotional messages, where others have the address too."""
+
+    kind: str
+    customer: str
+    decided_ms: int
+    slots: tuple[Slot, ...]
+    limits: tuple[SlotLimit, ...] = ()
+
+
+class SlotAnswered(msgspec.Struct, frozen=True, gc=False):
+    """Whether a promotional message may go to an address that several profiles have."""
+
+    candidate_id: str
+    is_granted: bool
+    messages: int = 0
+    within_ms: int = 0
+    found: int = 0
+
+
+class SlotsDue(msgspec.Struct, frozen=True, gc=False):
+    """An address is about to answer what it was asked."""
+
+    time_ms: int
+    turn: int
 
 
 class Unparked(msgspec.Struct, frozen=True, gc=False):

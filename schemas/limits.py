@@ -38,6 +38,8 @@ TEXT_MAX: Final = 512
 """Characters of any text but those below."""
 CAMPAIGN_MAX: Final = 256
 """Characters of a text of `marketing`."""
+CONSENT_MAX: Final = 128
+"""Characters of a text of `consent`: a channel, a purpose, or a flow's name, which has 64 at most."""
 TEXT_BYTES_MAX: Final = 512
 """Bytes of any text but a property's value, because profiles, ledger rows, triggers and facts copy them.
 
@@ -73,6 +75,8 @@ MINOR_MAX: Final = 10**14
 An Avro long ends at 9.22 x 10^18, which is 92,233 such amounts; an hour may bring more, at 10,000 touchpoints a second
 36,000,000. No limit for one order that lets honest ones through makes their sum safe, so sums are checked as well.
 """
+AT_MOST_MAX: Final = 100
+"""Messages a week to which a customer may limit promotions."""
 QUANTITY_MAX: Final = 10**7
 """Pieces of one line: 214 of them fit into an Avro int."""
 
@@ -93,16 +97,23 @@ PROFILE_BYTES_MAX: Final = 512_000
 """Bytes of a stored profile. `Absorbed` carries one whole, and Kafka's default for a batch is 1,048,588.
 
 The sum of what follows, where an integer takes 9 bytes at most, a text 3 more than its own and a structure 1 or 3:
-scalars 2,500; seen events 1,000 x 8 + 100; links 50 x 518 (an address has LINKED_BYTES_MAX, and neither orders nor a
-cart); orders 500 x 37; months 480 x 28; changes of orders 500 x 44; cart 16,000 and 50 x 8 x 15 for its adds;
-messages 200 x 84; entries 200 x 79; answers 92 x 19; consents 4 x 19; runs 32 x 1,300; pending messages 40,000; entry
-timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000; the content of an order 1,100. Together 271,000.
+scalars 2,500; seen events 1,000 x 8 + 100; links 11,400 (an address has LINKED_BYTES_MAX, and no orders); orders
+500 x 38; months 480 x 28; changes of orders 500 x 44; cart 16,000 and 50 x 8 x 15 for its adds; messages 200 x 128;
+entries 200 x 79; answers 92 x 19; statements of consent 12,800; addresses 8 x 640; runs 32 x 1,300; pending messages
+40,000; entry timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000; the content of an order 1,100;
+ids of orders not known 2,000; what was asked 600. Together 285,500. Before rules 4 links have 14,600 more, others less.
 Conversions 100 x (36 + 203), and as much again while their credit waits; touches 700 x 36; names and order ids
-36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written: 228,000.
-All together 499,000. A test adds them up.
+36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written. A test adds all up.
+The entry of an order has 13,800 and, of the above, what a guest's order has: neither links nor a cart.
 """
+STATEMENTS_BYTES_MAX: Final = 12_800
+"""Bytes of the statements of consent that a profile keeps: 80 of 160, or 32 with the longest texts."""
+SOURCE_CHARS_MAX: Final = 32
+"""Characters of the source of a statement that are kept."""
 LINKED_BYTES_MAX: Final = 48_000
 """Bytes of the keys that a profile is linked to: 1,000 keys with a UUID of an address, or 50 devices of 515 bytes."""
+OWN_LINKS_BYTES_MAX: Final = 11_400
+"""Bytes of the keys that a user or a device is linked to, from rules 4 on: 50 of 225 bytes, or 22 of the longest."""
 MONTHS_MAX: Final = 480
 """Calendar months of orders beyond the newest 500: 40 years."""
 MONTH_MINOR_MAX: Final = 10**16
@@ -121,6 +132,12 @@ PENDING_BYTES_MAX: Final = 40_000
 """Bytes of the messages that a profile may still take back: 20 of 2,000, or 2 that show a full cart."""
 ENTRY_TIMERS_MAX: Final = 100
 """Flows of which a profile knows when a date starts them."""
+UNMATCHED_BYTES_MAX: Final = 2_000
+"""Bytes of the ids of orders of which a profile knows only refunds: 46 of 40 bytes."""
+CLAIMS_MAX: Final = 8
+"""Profiles whose claims of an order are kept: each a key of 514 bytes, two event ids of 512 and 20 more: 12,500."""
+CHANGES_OF_AN_ORDER_MAX: Final = 32
+"""What happened to an order, as its entry keeps and sends it: 32 of 41 bytes are 1,312, with an id of 512."""
 PARKED_MAX: Final = 136
 """Timers that are parked: of 32 runs, 100 entries, score, slot, expiry and credit."""
 
@@ -140,10 +157,7 @@ ROWS_MAX = 200  # not Final: tests of slices make it 1
 A row has texts of 5 x 512 bytes at most, so a slice has 1.8 MB at most and 120 kB as a rule.
 """
 DATES_MAX: Final = 100
-"""Dates of the rows that one record writes for refunds whose order comes in after them: 200 rows by two models.
-
-A merge may add 2 rows for each of 200 orders.
-"""
+"""Dates of the rows that one record writes for refunds whose order comes in after them; a merge may add 400 rows."""
 
 # ------------------------------------------------------------------------------------------------------ woken customers
 
@@ -237,9 +251,7 @@ PRODUCER_BATCH_BYTES_MAX: Final = 1_000_000
 """Of the batches that we send: below what topics take, with room for what the protocol adds."""
 SETTINGS_BYTES_MAX: Final = 400_000
 """Bytes of the settings with all published flows; 100 flows in three versions have about 200,000.
-
-A journal partition's own state holds them beside the models, and insights hold them too.
-"""
+A journal partition's own state holds them beside the models, and insights hold them too."""
 MODELS_BYTES_MAX: Final = 400_000
 """Bytes of the pieces of models that wait for their tick, and of the models in force; ours have below 10,000."""
 OUTPUT_HEADERS_BYTES_MAX: Final = 64
@@ -261,9 +273,7 @@ WEB_REQUEST_BYTES_MAX: Final = 65_536
 
 DOCUMENT_BYTES_MAX: Final = 262_144
 """Bytes of a flow file, a file of stories, of settings or of a mapping, which have hundreds or thousands.
-
-PyYAML reads about 500,000 a second.
-"""
+PyYAML reads about 500,000 a second."""
 DOCUMENT_VALUES_MAX: Final = 20_000
 """Values in it, and names. A flow has about 50; a value that is used again counts again."""
 DOCUMENT_LEVELS_MAX: Final = 60

@@ -120,6 +120,28 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
     devices: tuple[str, ...] = ()
 
 
+class ProfileMerged(msgspec.Struct, frozen=True, gc=False):
+    """A user's profile is gone into another one's."""
+
+    customer: str
+    survivor: str
+    cause: str
+    time_ms: int
+    undo_until_ms: int = 0
+
+
+class ProfileDivided(msgspec.Struct, frozen=True, gc=False):
+    """The merge of a user into another one was undone."""
+
+    customer: str
+    survivor: str
+    why: str
+    by: str
+    time_ms: int
+    divided: dict[str, int] = msgspec.field(default_factory=dict)
+    not_divided: dict[str, int] = msgspec.field(default_factory=dict)
+
+
 NOT_WHOLE = "not kept whole"
 """Part of the detail of a dead letter whose record was too large to be kept."""
 

@@ -9,6 +9,20 @@ ITEMS_MAX = 10_000
 LINES_LEFT_OUT = "lines_left_out"
 """The property that says how many lines were left out of a touchpoint with too many; the total of an order is whole."""
 
+BOUNCE_TYPE = "bounce_type"
+"""The property of email_bounced that says how it came back: one of SOFT_BOUNCES for now, anything else for good."""
+SOFT_BOUNCES = frozenset({"soft", "transient", "temporary", "deferred"})
+COMPLAINT = "complaint"
+"""The property that makes an email_unsubscribed a report of spam, whatever its value is."""
+
+
+IDENTITY_LINKED = "identity_linked"
+IDENTITY_UNLINKED = "identity_unlinked"
+ERASURE_REQUESTED = "erasure_requested"
+"""The types of touchpoints that say who is who: a link, and a logout, after which a device is nobody's."""
+PREVIOUS_ID = "previous_id"
+"""The property of identity_linked that names a second user id of the same person, as an alias call of Segment does."""
+
 
 class Marketing(msgspec.Struct, frozen=True, gc=False):
     """Where the visit came from."""
@@ -53,6 +67,9 @@ class Consent(msgspec.Struct, frozen=True, gc=False):
 
     channel: str
     granted: bool
+    purpose: str | None = None
+    at_most: int | None = None
+    only_flow: str | None = None
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):

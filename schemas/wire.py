@@ -55,24 +55,27 @@ class RegistryUnusable(Exception):
 
 
 class _Type:
-    """One type of record under one header; `read` is `general`, or the decoder written for our own schema."""
+    """One type of record under one header; `read` is `general`, or the decoder written for a schema of ours."""
 
-    __slots__ = ("_header_bytes", "_writer", "name", "read", "struct")
+    __slots__ = ("_header_bytes", "_is_current", "_schema", "_writer", "name", "read", "struct")
 
-    def __init__(self, name: str, header: bytes, writer_schema: dict[str, Any]) -> None:
+    def __init__(self, name: str, framing: bytes, writer_schema: dict[str, Any]) -> None:
         self.name = name
-        self._header_bytes = len(header)
+        self._header_bytes = len(framing)
         self.struct = RECORDS[name]
         self._writer = fastavro.parse_schema(writer_schema)
-        same = single_object_header(writer_schema) == single_object_header(raw_schema(name))
-        self.read: Callable[[bytes], Any] = self._first if same else self.general
+        header = single_object_header(writer_schema)
+        ours = [raw_schema(name), *released_schemas(name)]
+        self._schema = next((schema for schema in ours if single_object_header(schema) == header), None)
+        self._is_current = self._schema is ours[0]
+        self.read: Callable[[bytes], Any] = self.general if self._schema is None else self._first
 
     def _first(self, value: bytes) -> Any:  # noqa: ANN401 - one of RECORDS
-        ours = getattr(written, f"decode_{self.struct.__name__}", None)
+        ours = getattr(written, f"decode_{self.struct.__name__}", None) if self._is_current else None
         # written when it is first needed, so that a worker's start does not wait for all of them
         if ours is None:
-            items_max = ITEMS_MAX.get(self.name)
-            self.read = compile_decoder(raw_schema(self.name), STRUCTS, self._header_bytes, items_max)
+            schema = self._schema or raw_schema(self.name)
+            self.read = compile_decoder(schema, STRUCTS, self._header_bytes, ITEMS_MAX.get(self.name))
         else:
             self.read = ours if self._header_bytes == _SINGLE_OBJECT_BYTES else partial(ours, p=self._header_bytes)
         return self.read(value)

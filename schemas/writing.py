@@ -6,8 +6,18 @@ from schemas.catalogue import ITEMS_MAX, STRUCTS, raw_schema, single_object_head
 from schemas.decoder import written_decoder
 from schemas.encoder import written_encoder
 
-OFTEN = ("touchpoint", "trigger", "decision", "credit", "segment_changed", "profile", "facts")
-"""Records that are read or written for every event; the others are rare, and a C compiler is slow."""
+OFTEN = (
+    "touchpoint",
+    "trigger",
+    "decision",
+    "credit",
+    "segment_changed",
+    "profile",
+    "facts",
+    "order_told",
+    "order_owned",
+)
+"""Records that are read or written for every event or order; the others are rare, and a C compiler is slow."""
 
 
 def written_codecs() -> str:

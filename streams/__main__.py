@@ -7,17 +7,20 @@ from typing import Annotated
 import typer
 
 from streams.cli.backtest import backtest
+from streams.cli.consent import consent
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
 from streams.cli.explain import explain
 from streams.cli.flows import flows
 from streams.cli.generate import generate
+from streams.cli.identity import identity
 from streams.cli.journal import journal
 from streams.cli.rebuild import rebuild
 from streams.cli.repartition import repartition
 from streams.cli.replay import replay
 from streams.cli.settings import settings
+from streams.cli.suppress import suppress
 from streams.cli.time import time
 from streams.cli.topics import topics
 from streams.cli.verify import verify
@@ -54,9 +57,11 @@ app.command(hidden=True)(try_records)
 app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
 app.add_typer(journal, name="journal")
+app.add_typer(identity, name="identity")
 app.add_typer(time, name="time")
 app.add_typer(dead_letters, name="dead-letters")
-for _command in (replay, generate, demo, explain, verify, backtest, repartition, rebuild, settings, doctor):
+app.add_typer(suppress, name="suppress")
+for _command in (replay, generate, demo, explain, consent, verify, backtest, repartition, rebuild, settings, doctor):
     app.command()(_command)
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from state.overlay import Overlay
     from streams.engine.driver import App
     from streams.operations.prefix import Prefix
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 _OF_ANY_RECORD = (
     "malformed",
@@ -56,6 +57,7 @@ REASONS = {
         "amount_out_of_range",
         "bad_currency",
         "bad_email_hash",
+        "may_not_link",
         "too_long",
         "mark_in_wall_prefix",
     ),
@@ -63,6 +65,8 @@ REASONS = {
         *_OF_ANY_RECORD,
         "not_configured",
         "identity_loop",
+        "too_many_ids",
+        "not_undone",
         "ahead_of_time",
         "no_append_time",
         "timer_failed",
@@ -72,8 +76,11 @@ REASONS = {
         "bad_recall",
         "bad_profile",
         "bad_link",
+        "bad_order",
         "bad_model",
         "no_consent",
+        "bad_slot",
+        "no_notice",
         "unknown_partition",
     ),
     "insights": (*_OF_ANY_RECORD, "not_configured", "unknown_partition", "bad_settings", "other_prefix"),

@@ -1,15 +1,15 @@
-"""Settings: those that decide (in the journal, one set for each prefix) and those of a worker (from variables)."""
+"""Settings that decide: they are in the journal, one set for each prefix."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from schemas.countries import CountryCode
 from schemas.units import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
@@ -17,62 +17,52 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX = "TOUCHSTREAM_"
 DOMAIN_PREFIX = f"{ENVIRONMENT_PREFIX}DOMAIN_"
-_KAFKA = "kafka_"
-_FILE = "_file"
-# settings of librdkafka whose own names end like that
-_NAME_FILES_THEMSELVES = frozenset(
-    f"{_KAFKA}sasl_oauthbearer_assertion_{name}" for name in ("private_key_file", "jwt_template_file")
-)
 
 
 class SettingsError(ValueError):
     """A setting is wrong; the message names it, its value and what is allowed."""
 
 
-_zones = cache(available_timezones)
-"""Cached, as it walks a folder of 600 files."""
+_zones = cache(available_timezones)  # it walks a folder of 600 files
 
 
 def _known_zone(name: str) -> str:
     if name not in _zones():
-        message = f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC"
-        raise ValueError(message)
+        raise ValueError(f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC")
     return name
 
 
-class Cuts(BaseModel):
-    """Boundaries of the three scores: age of the last order in ms, orders, minor units; four ascending values each."""
+class Fixed(BaseModel):
+    """Settings that never change; the docstring of a field is what `touchstream settings` shows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Cuts(Fixed):
+    """Boundaries of the three scores: age of the last order in ms, orders, minor units; four ascending values each."""
 
     recency_ms: tuple[int, int, int, int]
     frequency: tuple[int, int, int, int]
     monetary_minor: tuple[int, int, int, int]
 
 
-class Expected(BaseModel):
+class Expected(Fixed):
     """How many messages a flow sends a day, as a backtest found: mean and standard deviation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_day: float
     deviation: float
 
 
-class Canary(BaseModel):
+class Canary(Fixed):
     """A version of a flow for a share of the customers; at 0 % it decides but sends nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     flow: dict[str, JsonValue]
     percent: float = Field(ge=0, lt=100)
     since_ms: int
 
 
-class FlowState(BaseModel):
+class FlowState(Fixed):
     """The state of a published flow, beside its document; times are by the publisher's clock, for people."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     since_ms: int = 0
     """When its version was published; 0: a release that did not keep the time published it."""
@@ -84,13 +74,8 @@ class FlowState(BaseModel):
     """Of the live version."""
 
 
-class DomainSettings(BaseModel):
-    """Settings that decide. They are a journal record, so a replay decides the same; only a new record changes them.
-
-    The docstring of a field is what `touchstream settings` shows.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class DomainSettings(Fixed):
+    """Settings that decide. They are a journal record, so a replay decides the same; only a new record changes them."""
 
     clock: Literal["wall", "marks"] = "wall"
     """Which time applies. wall: the brokers' clock; marks: the time that `touchstream replay` writes.
@@ -106,6 +91,18 @@ class DomainSettings(BaseModel):
     """Currency of all sums, an ISO 4217 code."""
     consent_default: Literal["denied", "granted"] = "denied"
     """Whether customers who never gave or refused consent get promotional messages."""
+    consent_default_by_country: dict[CountryCode, Literal["denied", "granted"]] = {}
+    """The same by the customer's country (ISO 3166), as JSON. For others consent_default holds."""
+    consent_purposes: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], ...] = Field(
+        ("transactional", "service", "promotional", "profiling"), max_length=100
+    )
+    """The purposes of consent, as JSON. A grant for another one is refused, and a withdrawal is one of promotions."""
+    suppression_days: int = Field(730, ge=1, le=36_500)
+    """How many days a bounce or a report of spam stops promotions to the address, if nothing proves it well before."""
+    soft_bounces_max: int = Field(3, ge=0, le=10)
+    """So many soft bounces within soft_bounce_days stop promotions to the address. 0: they never do."""
+    soft_bounce_days: int = Field(30, ge=1, le=365)
+    """Within how many days soft bounces of an address count together."""
     rfm_window_days: int = Field(730, ge=1)
     """For how many days an order counts for frequency and monetary value."""
     rfm_profile: Literal["grid", "classic"] = "grid"
@@ -138,10 +135,26 @@ class DomainSettings(BaseModel):
     """How long before an order a click or visit may be and still earn credit, in milliseconds."""
     view_lookback_ms: int = Field(DAY_MS, ge=0)
     """How long before an order an ad view may be and still earn credit, in milliseconds."""
+    logout_events: dict[str, tuple[str, ...]] = Field({"segment": ("Signed Out",)})
+    """By source, events that mean a logout: types, or names of track calls (source segment). They become
+    identity_unlinked. A worker reads this when it starts."""
+    shops: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]] = Field({}, max_length=1_000)
+    """By source of touchpoints, the shop of its order ids, as JSON. Others are one shop. An id counts once in each."""
+    server_sources: tuple[Annotated[str, Field(max_length=512)], ...] = Field((), max_length=1_000)
+    """Sources that are servers with right clocks, as JSON. Of an order that a browser reports too, the server's holds.
+    From others a grant after a withdrawal must also have come in later."""
+    linking_sources: tuple[Annotated[str, Field(max_length=512)], ...] | None = Field(None, max_length=1_000)
+    """Sources that may say that two user ids are one person, as JSON. Unset: those of server_sources. From others an
+    identity_linked with previous_id is a dead letter. A worker reads this when it starts."""
     flows: tuple[dict[str, JsonValue], ...] = ()
     """Published flows, as their files have them."""
     flow_states: dict[str, FlowState] = Field(default_factory=dict)
     """By flow: paused, canary, older versions. Only `touchstream flows` writes it."""
+
+    @property
+    def may_link(self) -> tuple[str, ...]:
+        """Return the sources that may say that two user ids are one person."""
+        return self.server_sources if self.linking_sources is None else self.linking_sources
 
     @property
     def zone(self) -> ZoneInfo:
@@ -149,55 +162,8 @@ class DomainSettings(BaseModel):
         return ZoneInfo(self.reporting_time_zone)
 
 
-class WorkerSettings(BaseModel):
-    """Settings of one worker, read once from TOUCHSTREAM_<NAME>, each name in upper case.
-
-    The docstring of a field is what `touchstream settings` shows.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    brokers: str = "127.0.0.1:9092"
-    """Addresses of Kafka brokers to start from, as host:port, separated by commas."""
-    prefix: str = Field("touchstream", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    """Namespace: the start of every topic's name and the name of the consumer group."""
-    instance: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,60}$")
-    """Name of this worker. It must stay the same over restarts, and no other worker may use it."""
-    state_dir: Path = Path("build/state")
-    """Folder for this worker's state, shared with no other worker. A lost one is rebuilt from Kafka."""
-    commit_interval_ms: int = Field(100, ge=10, le=60_000)
-    """Longest time between commits, in milliseconds. Higher: less load on Kafka but later results."""
-    batch_records_max: int = Field(1000, ge=1, le=100_000)
-    """Most records processed at once. Higher: faster, but more memory."""
-    guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
-    """exactly_once uses Kafka transactions. at_least_once does without them; subscribers must then drop repeats."""
-    on_lost: Literal["stop", "continue"] = "stop"
-    """stop: the worker ends if retention deleted records before it read them. continue: it goes on without them."""
-    session_timeout_ms: int = Field(10_000, ge=1_000)
-    """A worker silent for this many milliseconds loses its partitions to the others."""
-    transaction_timeout_ms: int = Field(8_000, ge=1_000)
-    """A dead worker's transaction ends after this many milliseconds. It must be below the session timeout."""
-    step_seconds_max: float = Field(30.0, ge=1, le=3_600)
-    """A worker ends if one step takes this many seconds. The next start sets the record aside if it hangs again."""
-    membership: Literal["dynamic", "static"] = "dynamic"
-    """dynamic: a stopped worker gives up its partitions at once. static: it keeps them over a quick restart."""
-    web_host: str = "127.0.0.1"
-    """Address for health, metrics and profile pages. 0.0.0.0: reachable from other machines."""
-    web_port: int = Field(6066, ge=1, le=65_535)
-    """Port for health, metrics and profile pages."""
-    web_token: str = Field("", repr=False)
-    """Bearer token that every page except /health/live asks for. Empty: pages are open to anyone."""
-    registry_url: str = Field("", repr=False)
-    """URL of a schema registry. Empty: no registry; the package's own schemas are used."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe messages to log. debug logs most, error least."""
-    log_format: Literal["json", "console"] = "json"
-    """How to write logs. json: one object a line, for machines; console: text for people."""
-    kafka: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Any setting of librdkafka, such as SASL or TLS. Write its name in upper case, with _ for each dot."""
-
-
-def _explain(error: ValidationError, prefix: str) -> str:
+def explain(error: ValidationError, prefix: str) -> str:
+    """Return which settings are wrong: their names after the prefix, their values and what is allowed."""
     lines = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
@@ -205,77 +171,6 @@ def _explain(error: ValidationError, prefix: str) -> str:
         wrong = "there is no such setting" if item["type"] == "extra_forbidden" else item["msg"]
         lines.append(f"{prefix}{name.upper() if prefix else name} is {shown}: {wrong.removeprefix('Value error, ')}")
     return "; ".join(lines)
-
-
-def _worker_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return texts by setting, with `kafka_` before those of librdkafka; read what <NAME>_FILE names. SettingsError."""
-    found: dict[str, str] = {}
-    for name, value in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-        setting = field.removesuffix(_FILE)
-        if setting != field and field not in _NAME_FILES_THEMSELVES:
-            if not value or not _is_of_worker(setting):
-                continue
-            plain = name.removesuffix(_FILE.upper())
-            if environment.get(plain):
-                raise SettingsError(f"{plain} and {name} are both set: set only one of them")
-            found[setting] = _read_value(name, Path(value))
-        elif _is_of_worker(field):
-            found.setdefault(field, value)
-    return found
-
-
-def _is_of_worker(field: str) -> bool:
-    return field in WorkerSettings.model_fields or field.startswith(_KAFKA)
-
-
-def _read_value(variable: str, path: Path) -> str:
-    try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        wrong = error.strerror
-    except UnicodeDecodeError:
-        wrong = "it is not UTF-8 text"
-    else:
-        value = text.removesuffix("\n")
-        if value:
-            return value
-        wrong = "it is empty"
-    raise SettingsError(f"{variable} is {str(path)!r}: {wrong}; name a file that holds the value")
-
-
-def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
-    """Return a worker's settings from TOUCHSTREAM_* variables; `given` (a command line's options) overrides them.
-
-    Any value may be in a file that TOUCHSTREAM_<NAME>_FILE names, as secrets are mounted. One newline at its end is
-    not part of the value.
-
-    Raises:
-        SettingsError: a value is not allowed; the message names variable, value and what is allowed.
-    """
-    values: dict[str, Any] = {}
-    kafka: dict[str, str] = {}
-    for field, value in _worker_variables(os.environ if environment is None else environment).items():
-        if field.startswith(_KAFKA):
-            kafka[field.removeprefix(_KAFKA).replace("_", ".")] = value
-        else:
-            values[field] = value
-    values |= {name: value for name, value in given.items() if value is not None}
-    if kafka:
-        values["kafka"] = {**kafka, **values.get("kafka", {})}
-    try:
-        settings = WorkerSettings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, ENVIRONMENT_PREFIX)) from None
-    if settings.transaction_timeout_ms >= settings.session_timeout_ms:
-        message = (
-            f"TOUCHSTREAM_TRANSACTION_TIMEOUT_MS is {settings.transaction_timeout_ms}: it must be below "
-            f"TOUCHSTREAM_SESSION_TIMEOUT_MS ({settings.session_timeout_ms}), or a dead worker blocks every reader"
-        )
-        raise SettingsError(message)
-    return settings
 
 
 def domain_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -297,4 +192,4 @@ def parse_domain(text: str | bytes) -> DomainSettings:
     try:
         return DomainSettings.model_validate_json(text)
     except ValidationError as error:
-        raise SettingsError(_explain(error, "")) from None
+        raise SettingsError(explain(error, "")) from None

@@ -20,11 +20,11 @@ from streams.fold.attempt import OF_LATER
 from streams.kafka.partitioner import partition_of
 from streams.operations.prefix import open_prefix
 from streams.profiles.view import view
-from streams.settings import WorkerSettings
 from streams.telemetry import logs
 from streams.web.connections import bound_connections
 from streams.web.hosts import is_loopback
 from streams.web.pages import NotOwned, register, show_health_only
+from streams.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

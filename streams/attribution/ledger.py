@@ -81,6 +81,15 @@ def write_unattributed(order_id: str, dated: tuple[int, str], amount_minor: int,
         _write(model, ((None, amount_minor),), conversion, written, at)
 
 
+def write_direct(order_id: str, dated: tuple[int, str], amount_minor: int, at: Moment) -> None:
+    """Credit an order of no open conversion, (time, currency), as DIRECT, or below 0 take it out again."""
+    time_ms, currency = dated
+    conversion = Conversion(order_id, time_ms, amount_minor, currency, (), 0)
+    written = _Written("credit" if amount_minor > 0 else "reversal", "", at.cause)
+    for model in MODELS if amount_minor else ():
+        _write(model, ((None, amount_minor),), conversion, written, at)
+
+
 def retouched(profile: Profile, touch: Touch, at: Moment) -> Conversions:
     """Credit again what a late touch changes, and return the open conversions; the same object if it changes none.
 

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import RULES_4
 from schemas.limits import DATES_MAX, PATH_MAX
-from streams.attribution.ledger import OPEN_MS, path_of, rewritten, write_changes, write_unattributed
-from streams.attribution.slices import bounded_path, settled, with_open, with_refund, written_of
+from streams.attribution.ledger import (
+    OPEN_MS,
+    path_of,
+    rewritten,
+    write_changes,
+    write_direct,
+    write_unattributed,
+)
+from streams.attribution.slices import bounded_path, closed_of, settled, with_open, with_refund, written_of
 from streams.profiles.effects import hash_64
-from streams.profiles.order_changes import beyond, is_foreign_refund, state_of
+from streams.profiles.order_changes import beyond, is_foreign_refund, state_of, united_changes
 from streams.profiles.profile import Conversion, Profile
 
 if TYPE_CHECKING:
@@ -40,15 +48,20 @@ def with_order_credit(
     place = _place_of(profile, order_id)
     if state is None:
         if place is not None:
+            if at.rules >= RULES_4 and not profile.conversions[place].value_minor:
+                return profile  # another profile owns the order
             # beyond the bounds of a profile its conversion outlives the order
             return with_refund(profile, event, order.total_minor, at)
         _write_difference(order_id, _unattributed(before), _unattributed(after), at)
         return profile
     if place is not None:
-        _write_difference(order_id, _unattributed(before, is_open=True), _unattributed(after, is_open=True), at)
+        was = _written(before, is_open=True, at=at)
+        _write_difference(order_id, was, _unattributed(after, is_open=True), at)
         return _resettled(profile, place, state, at)
     if known:
         _write_difference(order_id, _unattributed(before), _unattributed(after), at)
+        if at.rules >= RULES_4:
+            _write_closed(order_id, state_of(before), state, at)
         return profile
     is_open = state.first.time_ms >= at.now_ms - OPEN_MS
     if before:
@@ -61,6 +74,43 @@ def with_order_credit(
     return with_open(profile, (*profile.conversions, conversion), written_of(profile), at)
 
 
+def with_owners_credit(profile: Profile, order_id: str, histories: tuple[Changes, Changes], at: Moment) -> Profile:
+    """Bring the ledger to what an order's owner holds of it, or to nothing: then the history after is empty.
+
+    A conversion that is not its profile's stays open with a worth of 0, so that its rows keep ids of their own.
+    """
+    before, after = histories
+    known, state, place = state_of(before), state_of(after), _place_of(profile, order_id)
+    if place is not None:
+        was, now = _written(before, is_open=True, at=at), _written(after, is_open=True, at=at)
+        _write_difference(order_id, was, now, at)
+        return _resettled(profile, place, state, at)
+    is_open = state is not None and known is None and state.first.time_ms >= at.now_ms - OPEN_MS
+    _write_difference(order_id, _unattributed(before), _unattributed(after, is_open=is_open), at)
+    if state is not None and is_open:
+        path = path_of(profile.touches, state.first.time_ms, at.settings)[-PATH_MAX:]
+        conversion = settled(Conversion(order_id, 0, 0, "", path, 0), state, at)
+        write_changes((), conversion, at)
+        return with_open(profile, (*profile.conversions, conversion), written_of(profile), at)
+    _write_closed(order_id, known, state, at)
+    return profile
+
+
+def _write_closed(order_id: str, before: OrderState | None, after: OrderState | None, at: Moment) -> None:
+    """Bring the ledger from an order's amount to another where the credit is closed; None: the order is not known.
+
+    The order is so old that none of its touches is kept.
+    """
+    was, now = (None if each is None else (each.first.minor, each.first.currency) for each in (before, after))
+    if was == now:
+        return
+    for state, sign in ((before, -1), (after, 1)):
+        if state is not None:
+            first = state.first
+            dated = first.time_ms, first.currency or at.settings.reporting_currency
+            write_direct(order_id, dated, sign * first.minor, at)
+
+
 def write_matched(
     one: Profile,
     other: Profile,
@@ -68,17 +118,23 @@ def write_matched(
     states: Mapping[int, OrderState],
     at: Moment,
 ) -> None:
-    """Take out what two profiles of a merge hold as unattributed of orders whose conversion is open in either."""
-    room = DATES_MAX
-    for order_id in dict.fromkeys([each.order_id for each in (*one.conversions, *other.conversions)]):
+    """Take out what two profiles of a merge hold as unattributed of orders whose conversion is open in either.
+
+    From rules 4 on also what both hold of an order that neither knows.
+    """
+    room, closed = DATES_MAX, closed_of(one, other) if at.rules >= RULES_4 else ()
+    order_ids = [each.order_id for each in (*one.conversions, *other.conversions)]
+    for order_id in dict.fromkeys((*order_ids, *one.unmatched_ids, *other.unmatched_ids)):
         id_hash = hash_64(order_id)
-        if id_hash not in states:
+        if id_hash not in histories or (at.rules < RULES_4 and id_hash not in states):
             continue
-        before: Unattributed = Counter()
+        are_open, before = False, Counter[tuple[int, str]]()
         for profile, history in zip((one, other), histories[id_hash], strict=True):
-            before.update(_unattributed(history, is_open=_place_of(profile, order_id) is not None))
-        union = tuple(dict.fromkeys([change for history in histories[id_hash] for change in history]))
-        room -= _write_difference(order_id, before, _unattributed(union, is_open=True), at, room)
+            is_open = _place_of(profile, order_id) is not None
+            before.update(_written(history, is_open=is_open, at=at))
+            are_open = are_open or (is_open and order_id not in closed)
+        union = united_changes(*histories[id_hash])
+        room -= _write_difference(order_id, before, _written(union, is_open=are_open, at=at), at, room)
 
 
 def _place_of(profile: Profile, order_id: str) -> int | None:
@@ -88,17 +144,27 @@ def _place_of(profile: Profile, order_id: str) -> int | None:
     return None
 
 
-def _resettled(profile: Profile, place: int, state: OrderState, at: Moment) -> Profile:
-    """Return the profile with an open conversion as its order is now."""
+def _resettled(profile: Profile, place: int, state: OrderState | None, at: Moment) -> Profile:
+    """Return the profile with an open conversion as its order is now; None: it is worth nothing here."""
     conversions, written = profile.conversions, written_of(profile)
     old = conversions[place]
-    new = settled(old, state, at)
+    new = settled(old, state, at) if state is not None else _replace(old, value_minor=0)
     if new.time_ms != old.time_ms:
         new = _replace(new, path=bounded_path((profile.touches, old.path), new, at))
     if new == old:
         return profile
     new = rewritten(written.pop(old.order_id, (old,)), new, at)
     return with_open(profile, (*conversions[:place], new, *conversions[place + 1 :]), written, at)
+
+
+def _written(history: Changes, *, is_open: bool, at: Moment) -> Unattributed:
+    """Return what of an order has rows as unattributed.
+
+    From rules 4 on, what came in of an order that another profile owns has none while its conversion is open.
+    """
+    if is_open and at.rules >= RULES_4 and state_of(history) is None:
+        return Counter()
+    return _unattributed(history, is_open=is_open)
 
 
 def _unattributed(history: Changes, *, is_open: bool = False) -> Unattributed:

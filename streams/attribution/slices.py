@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import RULES_4
 from schemas.limits import PATH_MAX, ROWS_MAX
 from streams.attribution import touches as touch_rules
 from streams.attribution.ledger import OPEN_MS, by_time, path_of, refunded, rewritten, worth, write_changes
@@ -78,8 +79,10 @@ def with_merged(
     """Return the united `profile` with the touches and conversions of both as they were before the merge.
 
     Paths follow from the united touches. Of an order in both, one set of rows stays. Its value is that of its state, by
-    the hash of its id. Without one the lesser value holds, because one profile knows of a refund.
+    the hash of its id. Without one the lesser value holds, because one profile knows of a refund. Of an order whose
+    credit is closed in one of them, the rows of that one stay, as nobody knows them any more.
     """
+    closed = closed_of(one, other) if at.rules >= RULES_4 else ()
     touches = touch_rules.united(one.touches, other.touches)
     by_order: dict[str, list[Conversion]] = {}
     written: Written = {}
@@ -92,6 +95,9 @@ def with_merged(
     changed = []
     for olds in by_order.values():
         old = min(olds, key=worth)
+        if old.order_id in closed:
+            rewritten(written.pop(old.order_id), _replace(old, value_minor=0), at)
+            continue
         state = states.get(hash_64(old.order_id)) if states else None
         if state is not None:
             old = settled(old, state, at)
@@ -102,6 +108,17 @@ def with_merged(
         changed.append(new)
     bounded = bounded_touches(touch_rules.bounded(touches, at.now_ms))
     return _begun(one, with_open(_replace(profile, touches=bounded), changed, written, at), at)
+
+
+def closed_of(one: Profile, other: Profile) -> set[str]:
+    """Return the ids of orders whose credit is open in one of two profiles and closed in the other, which has them."""
+    found = set()
+    for mine, theirs in ((one, other), (other, one)):
+        are_open = {each.order_id for each in theirs.conversions}
+        hashes = {order.id_hash for order in theirs.orders}
+        ids = [each.order_id for each in mine.conversions if each.order_id not in are_open]
+        found.update([order_id for order_id in ids if hash_64(order_id) in hashes])
+    return found
 
 
 def settled(conversion: Conversion, state: OrderState, at: Moment) -> Conversion:

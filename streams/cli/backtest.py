@@ -13,15 +13,17 @@ from streams.cli.shared import Brokers, Prefix, console, errors_in_one_line, fai
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from confluent_kafka import Message
     from rich.status import Status
     from rich.table import Table
 
     from schemas.wire import Wire
-    from streams.offline.backtest import Trial
     from streams.offline.backtest_report import Report
-    from streams.offline.journal import Half, Journal
+    from streams.offline.journal import Journal
+    from streams.offline.trial import Trial
 
 _DAYS_SHOWN = 40
+_SHOWN_EVERY = 50_000
 _FIRST_MS, _LAST_MS = 0, 1 << 62
 
 
@@ -70,7 +72,7 @@ def backtest(
 
 def _trial(flows: list[Path], begin: str | None, end: str | None, *, is_alone: bool) -> Trial:
     from streams.flows.language.mistakes import FlowError
-    from streams.offline.backtest import Trial
+    from streams.offline.trial import Trial
     from streams.operations.settings_file import read_flows
 
     from_ms = _FIRST_MS if begin is None else _time_ms("--from", begin)
@@ -89,11 +91,11 @@ def _folded(
     from state.codec import NewerState
     from streams.engine.garbage import collect_rarely
     from streams.flows.language.mistakes import FlowError
-    from streams.offline.backtest import Past
     from streams.offline.backtest import backtest as fold
     from streams.offline.backtest_report import report
     from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
     from streams.offline.sendings import Sendings
+    from streams.offline.trial import Past
 
     tried = Sendings(trial.from_ms, trial.to_ms)
     published = Sendings(trial.from_ms, trial.to_ms) if compare else None
@@ -112,10 +114,11 @@ class _Watched:
         self._journal = journal
         self._status = status
 
-    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        for of_devices, partition, messages in self._journal.halves(starts):
-            self._status.update(f"reading {'devices' if of_devices else 'customers'} of partition {partition}")
-            yield of_devices, partition, messages
+    def records(self, starts: Mapping[int, int]) -> Iterator[Message]:
+        for count, message in enumerate(self._journal.records(starts)):
+            if not count % _SHOWN_EVERY:
+                self._status.update(f"reading the journal: {count:,} records")
+            yield message
 
 
 def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple[Journal, Wire]:

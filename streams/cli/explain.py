@@ -35,6 +35,7 @@ def explain(
     flow: Annotated[str | None, typer.Option(help="Show only their history in the flow with this id.")] = None,
 ) -> None:
     """Show what is known of one customer, why they are in their segment, and why each message went out or did not."""
+    from state.codec import NewerState
     from streams.operations.create import NotCreated
     from streams.operations.explain import NotACustomer, customer_key
     from streams.operations.explain import explain as read
@@ -43,7 +44,7 @@ def explain(
     with errors_in_one_line(NotACustomer):
         key = customer_key(customer)
     settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
+    with errors_in_one_line(NotCreated, NewerState, *registry_errors(settings)):
         explanation = read(open_prefix(settings), key)
     if flow is not None:
         _tell_flow(flow, explanation, settings.prefix, as_json=as_json)
@@ -75,14 +76,17 @@ def _print(explanation: Explanation, screen: Console) -> None:
 
     _print_title(explanation.customer, screen)
     if explanation.is_withdrawn:
-        screen.print("This profile has been merged into another customer's.")
+        into = f"{plain(explanation.survivor)}, see there" if explanation.survivor else "another customer's"
+        screen.print(f"This profile has been merged into {into}.", markup=False)
+    for note in explanation.notes:
+        screen.print(note, markup=False, soft_wrap=True)
     if explanation.profile is not None:
         _print_profile(explanation.profile, screen)
     _print_lines("Why this segment", explanation.why, screen)
     moves = (f"{shown_time(each.change.time_ms)}  {each.sentence}" for each in explanation.segments)
     _print_lines("Changes of segment", moves, screen)
     _print_lines("Decisions about messages", (_decision(each) for each in explanation.decisions), screen)
-    _print_lines("Messages", (_trigger(each) for each in explanation.triggers), screen)
+    _print_lines("Messages", (_trigger(each, explanation) for each in explanation.triggers), screen)
     _print_lines("Credit by order, in minor units (such as cents)", _credit_lines(explanation.credits), screen)
 
 
@@ -140,12 +144,14 @@ def _shown(name: str, value: str) -> str:
     return f"{words} {shown_time(int(value))}" if name.endswith("_ms") and value.isdecimal() else f"{words} {value}"
 
 
-def _trigger(trigger: Trigger) -> str:
+def _trigger(trigger: Trigger, explanation: Explanation) -> str:
     from schemas.units import shown_time
+    from streams.operations.consent import decision_of, rests_on
 
     articles = ", ".join(f"{item.quantity} x {item.sku}" for item in trigger.products)
     said = f"{trigger.channel} of {trigger.flow_id} v{trigger.flow_version}, until {shown_time(trigger.expires_ms)}"
-    return f"{shown_time(trigger.due_ms)}  {said}. {trigger.reason}" + (f" ({articles})" if articles else "")
+    said += f". {trigger.reason}" + (f" ({articles})" if articles else "")
+    return f"{shown_time(trigger.due_ms)}  {said} {rests_on(decision_of(trigger, explanation.decisions))}"
 
 
 def _credit_lines(rows: Iterable[Credit]) -> Iterator[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from streams.replay.replayer import ReplaySummary, Source, Step
     from streams.replay.target import Target
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 
 def replay(

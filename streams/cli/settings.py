@@ -20,7 +20,8 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """List every TOUCHSTREAM_* variable with its default and its meaning."""
-    from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
+    from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings
+    from streams.worker_settings import WorkerSettings
 
     from_files = (
         f"{ENVIRONMENT_PREFIX}<NAME>_FILE",

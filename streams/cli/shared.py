@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streams.flows.language.flow import Flow
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 USAGE = 2
 INTERRUPTED = 130
@@ -53,7 +53,7 @@ def errors_in_one_line(*expected: type[Exception]) -> Iterator[None]:
 
 def worker_settings(brokers: str | None, prefix: str | None, **given: Any) -> WorkerSettings:  # noqa: ANN401 - values of any setting
     """Return the settings of the environment, overridden by a command's options; SettingsError."""
-    from streams.settings import parse_worker
+    from streams.worker_settings import parse_worker
 
     return parse_worker(brokers=brokers, prefix=prefix, **given)
 

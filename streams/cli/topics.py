@@ -44,6 +44,10 @@ def create(
         typer.echo(f"created {name}")
     for name in created.altered:
         typer.echo(f"changed the settings of {name}")
+    for source in created.named:
+        typer.echo(
+            f"source {source} has a shop from now on: refunds and repeats of orders that it sent before match nothing"
+        )
     flow_ids = ", ".join(str(flow["id"]) for flow in created.domain.flows) or "none"
     said = "published" if created.configured else "unchanged"
     typer.echo(f"prefix {worker.prefix}: clock {domain.clock}, settings {said}, flows: {flow_ids}")

@@ -11,18 +11,22 @@ from schemas.limits import (
     LINES_KEPT,
     MINOR_MAX,
     QUANTITY_MAX,
+    TEXT_BYTES_MAX,
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
-from schemas.touchpoint import LINES_LEFT_OUT
+from schemas.touchpoint import ERASURE_REQUESTED, IDENTITY_LINKED, IDENTITY_UNLINKED, LINES_LEFT_OUT, PREVIOUS_ID
 from schemas.units import DAY_MS
 from streams.collect.addresses import address_hash, alone, is_address
 from streams.collect.hiding import hidden, shown
+from streams.collect.nobody import is_of_nobody
 from streams.collect.refused import RefusedRecord
 from streams.collect.sizes import check_sizes
-from streams.profiles.answered import CONSENT_CHANNELS
+from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from schemas.touchpoint import Touchpoint
 
 TYPES = frozenset(
@@ -51,12 +55,13 @@ TYPES = frozenset(
         "ad_clicked",
         "spend_recorded",
         "consent_changed",
-        "identity_linked",
+        IDENTITY_LINKED,
+        IDENTITY_UNLINKED,
         "ticket_opened",
         "ticket_closed",
         "loyalty_changed",
         "rate_recorded",
-        "erasure_requested",
+        ERASURE_REQUESTED,
     ]
 )
 _ORDER_TYPES = frozenset({"order_completed", "order_refunded", "order_cancelled"})
@@ -67,7 +72,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 def checked(event: Touchpoint, received_ms: int, *, may_have_address: bool = True) -> Touchpoint:
     """Check a touchpoint and return it with nothing plain in it (hiding.py), and with LINES_KEPT lines at most.
 
-    It is the same object if nothing had to be changed. `may_have_address`: False where its bytes have been searched.
+    An id that means nobody is left out, so that strangers do not become one customer. It is the same object if
+    nothing had to be changed. `may_have_address`: False where its bytes have been searched.
 
     Raises:
         RefusedRecord: it names what is wrong, the value and what is allowed.
@@ -80,7 +86,19 @@ def checked(event: Touchpoint, received_ms: int, *, may_have_address: bool = Tru
     check_sizes(event)
     _check_amounts(event)
     _check_parts(event)
-    return hidden(_with_hash(_shortened(event)), may_have_address=may_have_address)
+    return hidden(_with_hash(_shortened(_without_nobody(event))), may_have_address=may_have_address)
+
+
+def check_linking(event: Touchpoint, sources: Collection[str]) -> None:
+    """Check that it is one of these sources that says that two user ids are one person.
+
+    Raises:
+        RefusedRecord: it is not. Else any browser could take over a customer whose id it guesses.
+    """
+    previous = event.properties.get(PREVIOUS_ID)
+    if previous and previous != event.user_id and event.source not in sources:
+        which = f"source {shown(event.source)} is none of linking_sources, {sorted(sources)}"
+        raise RefusedRecord("may_not_link", f"{which}: only they may say that two user ids are one person")
 
 
 def check_time(time_ms: int, received_ms: int) -> None:
@@ -123,10 +141,33 @@ def _check_parts(event: Touchpoint) -> None:
             raise RefusedRecord(
                 "bad_currency", f"currency is {shown(part.currency, 10)}: allowed is an ISO 4217 code such as EUR"
             )
+    if event.type == IDENTITY_LINKED and event.properties:
+        _check_link(event)
     if event.type == "spend_recorded" and (event.spend is None or not event.channel):
         raise RefusedRecord("no_spend", "spend_recorded needs spend and channel")
-    if event.type == "consent_changed" and (event.consent is None or event.consent.channel not in CONSENT_CHANNELS):
-        raise RefusedRecord("no_consent", f"consent_changed needs consent.channel, one of {sorted(CONSENT_CHANNELS)}")
+    if event.type == "consent_changed" and event.consent is None:
+        raise RefusedRecord("no_consent", "consent_changed needs consent")
+
+
+def _check_link(event: Touchpoint) -> None:
+    previous = event.properties.get(PREVIOUS_ID)
+    if previous is None:
+        return
+    if utf8_bytes(previous) > TEXT_BYTES_MAX:
+        raise RefusedRecord("too_long", f"{PREVIOUS_ID} has more than {TEXT_BYTES_MAX} bytes")
+    for user_id in (previous, event.user_id or ""):
+        if is_of_nobody(user_id):
+            which = f"{IDENTITY_LINKED} links {shown(user_id)}"
+            raise RefusedRecord("no_customer", f"{which}, which is the id of nobody")
+
+
+def _without_nobody(event: Touchpoint) -> Touchpoint:
+    user, device = event.user_id, event.anonymous_id
+    if user and is_of_nobody(user):
+        event = msgspec.structs.replace(event, user_id=None)
+    if device and is_of_nobody(device):
+        event = msgspec.structs.replace(event, anonymous_id=None)
+    return event
 
 
 def _shortened(event: Touchpoint) -> Touchpoint:

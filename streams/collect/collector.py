@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from schemas.limits import VALUE_BYTES_MAX
-from schemas.touchpoint import Mark, Touchpoint
+from schemas.touchpoint import IDENTITY_LINKED, IDENTITY_UNLINKED, Mark, Touchpoint
 from schemas.wire import WireError
-from streams.collect.checks import check_time, checked
+from streams.collect.checks import check_linking, check_time, checked
+from streams.collect.consents import with_statement_read
 from streams.collect.hiding import may_be_plain
 from streams.collect.keys import key_of
 from streams.collect.refused import RefusedRecord
-from streams.collect.segment import is_segment, touchpoint_of
+from streams.collect.segment import SOURCE, is_segment, touchpoint_of
 
 if TYPE_CHECKING:
     from schemas.wire import Wire
@@ -50,7 +53,13 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
     received_ms = appended_ms if settings.clock == "wall" else record.time_ms
     header = wire.header(Touchpoint)
     is_canonical = value.startswith(header)
-    event = checked(record, received_ms, may_have_address=not is_canonical or may_be_plain(value, header))
+    may_have_address = not is_canonical or may_be_plain(value, header)
+    event = _named(record, settings)
+    if event.consent is not None:
+        event = with_statement_read(event, settings.consent_purposes)
+    event = checked(event, received_ms, may_have_address=may_have_address)
+    if event.type == IDENTITY_LINKED:
+        check_linking(event, settings.may_link)
     key = key_of(event)
     if key is None:
         raise RefusedRecord(
@@ -68,9 +77,16 @@ def collect(value: bytes | None, appended_ms: int, wire: Wire, settings: DomainS
 
 def _read(value: bytes, wire: Wire, settings: DomainSettings) -> Touchpoint | Mark:
     if is_segment(value):
-        return touchpoint_of(value, settings.reporting_currency)
+        named = settings.logout_events.get(SOURCE, ())
+        return touchpoint_of(value, settings.reporting_currency, [name.lower() for name in named])
     try:
         record: Touchpoint | Mark = wire.decode_one_of(_BELONG_HERE, value)
     except WireError as error:
         raise RefusedRecord(error.reason, error.detail) from None
     return record
+
+
+def _named(event: Touchpoint, settings: DomainSettings) -> Touchpoint:
+    """Return a logout under its canonical type, so that the journal says what the settings made of the event."""
+    logouts = settings.logout_events.get(event.source)
+    return replace(event, type=IDENTITY_UNLINKED) if logouts and event.type in logouts else event

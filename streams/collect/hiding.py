@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.limits import CAMPAIGN_MAX, PROPERTY_MAX, TEXT_BYTES_MAX, TEXT_MAX
-from schemas.touchpoint import Marketing, Touchpoint
+from schemas.limits import CAMPAIGN_MAX, CONSENT_MAX, PROPERTY_MAX, TEXT_BYTES_MAX, TEXT_MAX
+from schemas.touchpoint import PREVIOUS_ID, Consent, Marketing, Touchpoint
 from streams.collect.addresses import may_hide, text_hash, without_addresses
 from streams.collect.phones import without_phones
 from streams.profiles.bounds import utf8_bytes
@@ -77,6 +77,8 @@ def _kind(declared: Any, name: str) -> tuple[str, type | None]:  # noqa: ANN401 
     raise TypeError(f"{name} is a {declared}, and collect/hiding.py does not know where that has texts")
 
 
+_SHORTER: Final[dict[type, int]] = {Marketing: CAMPAIGN_MAX, Consent: CONSENT_MAX}
+"""Characters of texts in a part with limits of its own."""
 _FIELDS: Final = fields_of(Touchpoint)
 _WHOLE: Final = _FIELDS[Touchpoint]
 _TOP: Final = Fields(
@@ -127,7 +129,7 @@ def without_plain(properties: dict[str, str]) -> dict[str, str]:
     No two names become one: where the addresses of two differ in nothing but capitals or encoding, the second becomes
     the hash of the whole name as it came. The same dict if nothing had to be changed.
     """
-    found = {name: _value(text) for name, text in properties.items()}
+    found = {name: _value(name, text) for name, text in properties.items()}
     if any(map(may_hide, found)):
         found = _renamed(found)
     return properties if found == properties else found
@@ -144,7 +146,10 @@ def shown(value: object, characters_max: int = 100) -> str:
     return repr(masked(str(value)[: characters_max + TEXT_MAX])[:characters_max])
 
 
-def _value(text: str) -> str:
+def _value(name: str, text: str) -> str:
+    if name == PREVIOUS_ID:
+        # an id is no free text, and has to become what it becomes as a user id
+        return _text(text, TEXT_MAX)
     return _fitting(without_phones(without_addresses(text)), text, PROPERTY_MAX, 4 * PROPERTY_MAX)
 
 
@@ -189,7 +194,7 @@ def _items(items: tuple[msgspec.Struct, ...]) -> tuple[msgspec.Struct, ...]:
 
 def _part(part: msgspec.Struct) -> msgspec.Struct:
     kind = type(part)
-    changes = _changes(part, _FIELDS[kind], CAMPAIGN_MAX if kind is Marketing else TEXT_MAX)
+    changes = _changes(part, _FIELDS[kind], _SHORTER.get(kind, TEXT_MAX))
     return msgspec.structs.replace(part, **changes) if changes else part
 
 

@@ -1,21 +1,38 @@
-"""Maps Segment and RudderStack calls (track, page, identify; their e-commerce spec v2) to touchpoints."""
+"""Maps Segment and RudderStack calls (track, page, identify, alias; their e-commerce spec v2) to touchpoints."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
+from schemas.limits import AT_MOST_MAX, LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
-from schemas.touchpoint import LINES_LEFT_OUT, Consent, Marketing, Message, Order, Product, Touchpoint
+from schemas.touchpoint import (
+    BOUNCE_TYPE,
+    COMPLAINT,
+    IDENTITY_LINKED,
+    IDENTITY_UNLINKED,
+    LINES_LEFT_OUT,
+    PREVIOUS_ID,
+    Consent,
+    Marketing,
+    Message,
+    Order,
+    Product,
+    Touchpoint,
+)
 from streams.collect.addresses import address_hash, alone
 from streams.collect.hiding import shown
 from streams.collect.refused import RefusedRecord
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 SOURCE = "segment"
+_SPAM = "email marked as spam"
 _EVENTS = {
     "product viewed": "product_viewed",
     "product added": "product_added",
@@ -33,9 +50,12 @@ _EVENTS = {
     "email link clicked": "email_clicked",
     "email bounced": "email_bounced",
     "unsubscribed": "email_unsubscribed",
+    _SPAM: "email_unsubscribed",
     "push notification tapped": "push_opened",
     "consent changed": "consent_changed",
 }
+_BOUNCE_TYPES = ("bounce_type", "bounceType", "bounce_classification", "type")
+"""Properties in which mail services say what kind of bounce it was."""
 _MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 _DEFAULT_DIGITS = 2
 
@@ -45,8 +65,8 @@ def is_segment(value: bytes) -> bool:
     return value[:1] == b"{"
 
 
-def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
-    """Map one call to the canonical touchpoint.
+def touchpoint_of(value: bytes, default_currency: str, logouts: Collection[str] = ()) -> Touchpoint:
+    """Map one call to the canonical touchpoint; `logouts` are names of events by which people log out, in lower case.
 
     Raises:
         RefusedRecord: not JSON, an unknown kind of call, or a field of the wrong type; the detail names it.
@@ -58,19 +78,20 @@ def touchpoint_of(value: bytes, default_currency: str) -> Touchpoint:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
     try:
-        return _mapped(call, default_currency)
+        return _mapped(call, default_currency, logouts)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RefusedRecord(
             "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {shown(error)}"
         ) from None
 
 
-def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
-    kind = _type(call)
+def _mapped(call: dict[str, Any], default_currency: str, logouts: Collection[str]) -> Touchpoint:
+    kind = _type(call, logouts)
     properties = call.get("properties") or {}
     context = call.get("context") or {}
     currency = _text(properties.get("currency")) or default_currency
-    address = (call.get("traits") or context.get("traits") or {}).get("email") or properties.get("email")
+    # what the event itself names goes before what is known of the caller
+    address = properties.get("email") or (call.get("traits") or context.get("traits") or {}).get("email")
     lines = _lines(properties)
     return Touchpoint(
         event_id=_text(call.get("messageId")) or "",
@@ -89,19 +110,39 @@ def _mapped(call: dict[str, Any], default_currency: str) -> Touchpoint:
         products=tuple([_product(line, currency) for line in lines[:LINES_KEPT]]),
         country=_text((context.get("location") or {}).get("country")),
         time_zone=_text(context.get("timezone")),
-        properties={LINES_LEFT_OUT: str(len(lines) - LINES_KEPT)} if len(lines) > LINES_KEPT else {},
+        properties=_properties(call, properties, len(lines)),
     )
 
 
-def _type(call: dict[str, Any]) -> str:
+def _properties(call: dict[str, Any], properties: dict[str, Any], lines: int) -> dict[str, str]:
+    """Return the properties of a touchpoint: lines left out, a second id, and of what kind a bounce is."""
+    found = {LINES_LEFT_OUT: str(lines - LINES_KEPT)} if lines > LINES_KEPT else {}
+    previous = _text(call.get("previousId")) if call.get("type") == "alias" else None
+    # browsers name their device where people had no id before, which both ids link already
+    if previous is not None and previous != _text(call.get("anonymousId")):
+        found[PREVIOUS_ID] = previous
+    name = str(call.get("event", "")).lower()
+    if name == _SPAM:
+        found[COMPLAINT] = "spam"
+    elif name == "email bounced":
+        kind = next((each for each in map(properties.get, _BOUNCE_TYPES) if isinstance(each, str)), None)
+        if kind is not None:
+            found[BOUNCE_TYPE] = kind[:TEXT_MAX]
+    return found
+
+
+def _type(call: dict[str, Any], logouts: Collection[str]) -> str:
     kind = call.get("type")
     if kind == "page":
         return "page_viewed"
-    if kind == "identify":
-        return "identity_linked"
+    if kind in {"identify", "alias"}:
+        return IDENTITY_LINKED
     if kind != "track":
-        raise RefusedRecord("unknown_type", f"the call's type is {shown(kind)}: allowed are track, page and identify")
+        allowed = "track, page, identify and alias"
+        raise RefusedRecord("unknown_type", f"the call's type is {shown(kind)}: allowed are {allowed}")
     name = str(call.get("event", "")).lower()
+    if name in logouts:
+        return IDENTITY_UNLINKED
     if name not in _EVENTS:
         raise RefusedRecord("unknown_type", f"event {shown(name)} has no canonical type")
     return _EVENTS[name]
@@ -183,7 +224,17 @@ def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
     if not isinstance(granted, bool):
         # the text "false" would count as true
         raise TypeError("granted is not a boolean")
-    return Consent(channel=str(properties["channel"]), granted=granted)
+    channel = str(properties.get("channel") or "")
+    if not granted:
+        return Consent(channel, granted=False, purpose=str(properties.get("purpose") or ""))
+    at_most = properties.get("at_most")
+    return Consent(
+        channel=channel,
+        granted=True,
+        purpose=_text(properties.get("purpose")),
+        at_most=None if at_most is None else _whole(at_most, AT_MOST_MAX),
+        only_flow=_text(properties.get("only_flow")),
+    )
 
 
 def _lines(properties: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.limits import (
     CAMPAIGN_MAX,
+    CONSENT_MAX,
     LINES_KEPT,
     LINES_MAX,
     PROPERTIES_BYTES_MAX,
@@ -18,7 +19,7 @@ from streams.collect.refused import RefusedRecord
 from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
-    from schemas.touchpoint import Marketing, Message, Order, Product, Touchpoint
+    from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
 
 _TEXTS = (
     "event_id",
@@ -48,6 +49,7 @@ def check_sizes(event: Touchpoint) -> None:
     _check_texts("marketing", event.marketing, CAMPAIGN_MAX)
     _check_texts("message", event.message, TEXT_MAX)
     _check_texts("order", event.order, TEXT_MAX)
+    _check_texts("consent", event.consent, CONSENT_MAX)
     if len(event.products) > LINES_MAX:
         raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {LINES_MAX} are allowed")
     for product in event.products[:LINES_KEPT]:
@@ -74,7 +76,7 @@ def _check_properties(properties: dict[str, str]) -> None:
         )
 
 
-def _check_texts(name: str, part: Marketing | Message | Order | Product | None, characters_max: int) -> None:
+def _check_texts(name: str, part: Marketing | Message | Order | Consent | Product | None, characters_max: int) -> None:
     """Check the texts of a part, which profiles and ledger rows copy."""
     if part is None:
         return

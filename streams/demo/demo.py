@@ -34,8 +34,9 @@ from streams.replay.barrier import SilentStage
 from streams.replay.files.rows import ColumnFileError
 from streams.replay.files.sources import lines_in
 from streams.replay.outlet import Undeliverable
-from streams.settings import SettingsError, parse_worker
+from streams.settings import SettingsError
 from streams.topics import Topics
+from streams.worker_settings import parse_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.demo.report.runs import Run
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 AfterRun = Callable[[str, str, str], None]
 """(prefix, brokers, name of the run): called while the run's topics and its worker still exist."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streams.demo.report.runs import Run
     from streams.demo.worker import Worker
     from streams.replay.replayer import ReplaySummary, Step
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 RUN_SECONDS_MAX = 300.0
 

@@ -18,7 +18,8 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 STAGES = {"touchpoints": "collect", "journal": "profiles", "facts": "insights"}
 _IDLE_SECONDS = 60.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from streams.doctor.cluster import Cluster
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 CLEANUP_INTERVAL_MS_MAX = 1_000
 OFFSETS_RETENTION_MINUTES_MIN = 20_160

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import ClusterMetadata, ConsumerGroupDescription
 
     from streams.kafka.offsets import PartitionId
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.doctor.cluster import Cluster
     from streams.doctor.finding import Finding
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 _CHECKS: dict[str, Callable[[Cluster], Iterator[Finding]]] = {
     "broker settings": check_brokers,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.doctor.finding import Finding
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 _MB = 1 << 20
 FREE_BYTES_MIN = 256 * _MB

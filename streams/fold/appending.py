@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import Absorbed, AddressConsent, CollectedTo, Link, ModelTick, Progress
+from schemas.journal import (
+    Absorbed,
+    AddressConsent,
+    AddressNotice,
+    CollectedTo,
+    Link,
+    ModelTick,
+    OrderTold,
+    Progress,
+    Unlink,
+)
 from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.touchpoint import Touchpoint
 from streams.fold.moment import Rejected
@@ -34,9 +44,13 @@ def bounded_in_time(record: Record) -> tuple[Record, int]:
     if isinstance(value, Touchpoint):
         if record.received_ms > until_ms:
             record = _replace(record, received_ms=until_ms)
-    elif isinstance(value, (Link, Absorbed, AddressConsent)):
+    elif isinstance(value, (Link, Unlink, Absorbed, AddressConsent, AddressNotice, OrderTold)):
         if value.time_ms > until_ms:
-            record = _replace(record, value=_replace(value, time_ms=until_ms))
+            value = _replace(value, time_ms=until_ms)
+        if isinstance(value, AddressNotice) and value.received_ms > until_ms:
+            value = _replace(value, received_ms=until_ms)
+        if value is not record.value:
+            record = _replace(record, value=value)
     elif isinstance(value, (Progress, CollectedTo, ModelTick)):
         _check(value, until_ms)
     return record, until_ms

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3, RULES_4, Recall
-from schemas.limits import WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.journal import RULES_3, RULES_4, Recall, TimeReset
+from schemas.limits import TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.units import WEEK_MS
 from state.store import BEFORE_ALL
-from streams.flows.runtime.pending import LOOK_MS, released, without_paused
+from streams.flows.runtime.holding import LOOK_MS
+from streams.flows.runtime.pending import released, without_paused
 from streams.fold.appending import NEVER_MS
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL
+from streams.fold.granting import with_answers_begun
 from streams.fold.merging import raised
 from streams.fold.moment import FoldMoment, Rejected
-from streams.fold.partition_state import PARTITION_KEY, Knowledge, PartitionState, knowledge
+from streams.fold.partition_state import PARTITION_KEY, Knowledge, PartitionState, knowledge, with_reset
 from streams.fold.stepping import stepped_back
 from streams.fold.timers import (
     TimerFailed,
@@ -161,6 +164,25 @@ class Customers:
         profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
         self._state.put(customer.encode(), profile, profile.wake_ms)
 
+    def _reset(self, record: Record, effects: Effects) -> None:
+        """Take time back, and so many customers whose next timer is far ahead; others go back at their next record."""
+        reset, at_ms = record.value, record.appended_ms
+        if not at_ms:
+            raise Rejected(
+                "no_append_time", "no broker said when it appended the record: run `touchstream topics create`"
+            )
+        self._write(with_reset(self._read(), at_ms))
+        known = self.known()
+        after = (reset.after_ms, reset.after_key) if reset.after_key else (at_ms + TIME_AHEAD_MS_MAX + WEEK_MS, b"")
+        found = self._state.later(after, WOKEN_MAX)
+        for _, key in found:
+            customer, before = key.decode(), self._state.get(key)
+            profile = self._profile(customer, known, effects)
+            if profile is not before:
+                self._keep(customer, profile, known)
+        if len(found) == WOKEN_MAX:
+            effects.append(None, TimeReset(reset.reason, *found[-1]))
+
     def _caught_up(self, customer: str, profile: Profile, now_ms: int, known: Knowledge, effects: Effects) -> Profile:
         """Fire the timers due by now_ms, which the profile's wake_ms says there may be, and return the profile."""
         after = caught_up(customer, profile, now_ms, known, effects)
@@ -199,6 +221,8 @@ class Customers:
         if profile is EMPTY:
             self._state.delete(key)
             return
+        if profile.address_entry is not None:
+            profile = with_answers_begun(profile, FoldMoment(customer, profile.clock_ms, "answers", known, effects))
         profile = with_credit(customer, profile, known, effects)
         due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile, now_ms)
         if known.rules == 1 and 0 < due_ms <= now_ms:

@@ -11,8 +11,9 @@ from streams.attribution.slices import with_order as with_credited_order
 from streams.attribution.slices import with_refund
 from streams.fold.ordering import with_visit_ordered, within_months
 from streams.profiles.effects import hash_64
+from streams.profiles.order_change import Adjustment
 from streams.profiles.orders import adjust, find_order, place_order, refund_order
-from streams.profiles.profile import Adjustment, PlacedOrder, Profile
+from streams.profiles.profile import PlacedOrder, Profile
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

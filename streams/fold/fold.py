@@ -8,39 +8,41 @@ import msgspec
 
 from schemas import wire
 from schemas.journal import (
+    RULES_4,
     Absorbed,
-    AddressConsent,
     Configured,
     Link,
+    OrderOwned,
+    OrderTold,
     Progress,
     Recall,
     SetAside,
+    SlotAnswered,
+    SlotAsked,
+    SlotsDue,
     TimeReset,
+    UndoMerge,
+    Unlink,
     Unparked,
     Wake,
 )
-from schemas.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.limits import FIRES_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.touchpoint import Touchpoint
-from schemas.units import WEEK_MS
-from streams.attribution.slices import has_wrong_worth
 from streams.flows.runtime.receipts import check_receipts
+from streams.fold.addressing import TOLD
 from streams.fold.appending import NEVER_MS, bounded_in_time
-from streams.fold.crediting import is_credit_due
-from streams.fold.customers import Customers
-from streams.fold.foreign import absorbed_profile, check_record, check_settings, check_touchpoint
+from streams.fold.foreign import check_record, check_settings, check_touchpoint
 from streams.fold.guests import fold_entry
-from streams.fold.identifying import forward
-from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
+from streams.fold.identifying import was_seen_alone
+from streams.fold.identities import Identities, count_touchpoint
 from streams.fold.moment import FoldMoment, Rejected
-from streams.fold.partition_state import LEARNT, PartitionState, with_progress, with_reset
+from streams.fold.partition_state import LEARNT, PartitionState, with_progress
 from streams.fold.record import waiting_headers
-from streams.fold.scoring import publish_changes
-from streams.fold.timers import indexed, is_behind, with_credit
-from streams.fold.touchpoints import Arrival, fold_touchpoint, with_statement
-from streams.profiles.codec import decode_profile
+from streams.fold.timers import indexed, is_behind
+from streams.fold.touchpoints import arrival_of, fold_touchpoint
 from streams.profiles.effects import Effects
-from streams.profiles.identity import forward_target
-from streams.profiles.keys import is_device, is_entry
+from streams.profiles.keys import is_entry
+from streams.profiles.links import forward_target
 from streams.profiles.seen import event_hash, with_seen
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ WAKES_MAX = 1_000
 _replace = msgspec.structs.replace
 
 
-class Fold(Customers):
+class Fold(Identities):
     """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
 
     def __init__(
@@ -73,10 +75,17 @@ class Fold(Customers):
             SetAside: _pass_over,
             TimeReset: self._reset,
             Link: self._link,
+            Unlink: self._unlink,
             Absorbed: self._absorbed,
-            AddressConsent: self._address_consent,
+            UndoMerge: self._undo_merge,
+            OrderTold: self._order_told,
+            OrderOwned: self._order_owned,
+            SlotAsked: self._slot_asked,
+            SlotAnswered: self._slot_answered,
+            SlotsDue: self._slots_due,
             Unparked: self._unparked,
             Recall: self._recall,
+            **dict.fromkeys(TOLD, self._of_address),
             **dict.fromkeys(LEARNT, self._learn),
         }
 
@@ -146,7 +155,7 @@ class Fold(Customers):
         profile = self._profile(customer, known, effects)
         target = forward_target(customer, profile) if profile.linked else None
         if target is not None:
-            forward(record, target, effects)
+            self._forward(record, target, profile, known, effects)
             return
         now_ms = max(profile.clock_ms, received_ms)
         if 0 < profile.wake_ms <= now_ms:
@@ -157,22 +166,23 @@ class Fold(Customers):
                 return
         if record.hops:
             effects.count("forwards_received")
-        digest = event_hash(event.event_id)
+        digest = event_hash(event.event_id, event.source if rules >= RULES_4 else "")
         seen = with_seen(profile.seen, digest, now_ms)
-        if seen is None:
+        if seen is None or (profile.ids_alone_ms and was_seen_alone(profile, event, now_ms)):
             effects.count("duplicates")
             self._keep(customer, profile, known)
             return
-        _count(event, known, effects)
+        count_touchpoint(event, known, effects)
         changes: Changes = {"clock_ms": now_ms, "seen": seen}
         if profile.rules != rules:
             changes["rules"] = rules
         at = FoldMoment(customer, now_ms, event.event_id, known, effects)
+        arrival = arrival_of(event, digest, received_ms, known)
         if is_entry(customer):
-            profile = indexed(fold_entry(_replace(profile, **changes), Arrival(event, digest, received_ms), at))
+            profile = indexed(fold_entry(_replace(profile, **changes), arrival, at))
         else:
             self._candidates -= len(profile.runs)
-            profile = indexed(fold_touchpoint(profile, changes, Arrival(event, digest, received_ms), at))
+            profile = indexed(fold_touchpoint(profile, changes, arrival, at))
             self._candidates += len(profile.runs)
         wake_ms = profile.wake_ms
         if 0 < wake_ms <= now_ms:
@@ -216,64 +226,6 @@ class Fold(Customers):
             self._write(_replace(self._read(), is_waking=True, waking_ms=waking_ms))
             effects.append(None, Wake(time_ms=now_ms))
 
-    def _reset(self, record: Record, effects: Effects) -> None:
-        """Take time back, and so many customers whose next timer is far ahead; others go back at their next record."""
-        reset, at_ms = record.value, record.appended_ms
-        if not at_ms:
-            raise Rejected(
-                "no_append_time", "no broker said when it appended the record: run `touchstream topics create`"
-            )
-        self._write(with_reset(self._read(), at_ms))
-        known = self.known()
-        after = (reset.after_ms, reset.after_key) if reset.after_key else (at_ms + TIME_AHEAD_MS_MAX + WEEK_MS, b"")
-        found = self._state.later(after, WOKEN_MAX)
-        for _, key in found:
-            customer, before = key.decode(), self._state.get(key)
-            profile = self._profile(customer, known, effects)
-            if profile is not before:
-                self._keep(customer, profile, known)
-        if len(found) == WOKEN_MAX:
-            effects.append(None, TimeReset(reset.reason, *found[-1]))
-
-    def _link(self, record: Record, effects: Effects) -> None:
-        known, link = self.known(), record.value
-        profile = self._profile(record.key, known, effects)
-        at = FoldMoment(record.key, max(profile.clock_ms, link.time_ms), link.cause, known, effects)
-        fold_link = fold_device_link if is_device(record.key) else fold_address_link
-        self._keep(record.key, fold_link(profile, link, at), known)
-
-    def _absorbed(self, record: Record, effects: Effects) -> None:
-        known, absorbed = self.known(), record.value
-        profile = self._profile(record.key, known, effects)
-        now_ms = max(profile.clock_ms, absorbed.time_ms)
-        if 0 < profile.wake_ms <= now_ms:
-            profile = self._caught_up(record.key, profile, now_ms, known, effects)
-        if has_wrong_worth(profile):
-            profile = with_credit(record.key, profile, known, effects)
-        is_waiting = is_behind(profile, now_ms, effects) or (has_wrong_worth(profile) and is_credit_due(profile))
-        if known.rules > 1 and is_waiting:
-            self._keep(record.key, profile, known)
-            effects.append(record.key, absorbed, waiting_headers(record))
-            return
-        at = FoldMoment(record.key, now_ms, f"absorbed:{absorbed.source}:{absorbed.time_ms}", known, effects)
-        device = absorbed_profile(absorbed) if known.rules > 1 else decode_profile(absorbed.profile)
-        merged = fold_absorbed(profile, device, absorbed.source, at)
-        self._candidates += len(merged.runs) - len(profile.runs) - len(device.runs)
-        self._keep(record.key, merged, known)
-
-    def _address_consent(self, record: Record, effects: Effects) -> None:
-        known = self.known()
-        profile = self._profile(record.key, known, effects)
-        at = FoldMoment(record.key, profile.clock_ms, record.value.cause, known, effects)
-        target = forward_target(record.key, profile)
-        if target is not None:
-            effects.append(target, record.value)
-            return
-        after = with_statement(profile, record.value.channel, record.value.time_ms, at, granted=record.value.granted)
-        if after is not profile:
-            publish_changes(profile, after, at)
-            self._keep(record.key, after, known)
-
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
         if type(record.value) is Configured:
@@ -282,12 +234,3 @@ class Fold(Customers):
 
 def _pass_over(_record: Record, _effects: Effects) -> None:
     """Do nothing with a mark: it is for those who fold the journal again."""
-
-
-def _count(event: Touchpoint, known: Knowledge, effects: Effects) -> None:
-    """Count a touchpoint that is no duplicate."""
-    effects.count("folded")
-    effects.count("touchpoints", event.time_ms)
-    relied_on = known.flows.relied_on.get(event.type)
-    if relied_on is not None:
-        effects.count("flow_inputs", event.time_ms, by=relied_on)

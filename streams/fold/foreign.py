@@ -5,28 +5,37 @@ Only who has a grant on the journal can write one. Checks hold from rules 2 on, 
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from schemas.journal import (
-    RULES_3,
+    RULES_4,
     Absorbed,
     AddressConsent,
+    AddressNotice,
     CollectedTo,
     Configured,
     Link,
     ModelChunk,
     ModelTick,
+    OrderOwned,
+    OrderTold,
     Progress,
     Recall,
+    SlotAnswered,
+    SlotAsked,
+    SlotsDue,
+    ToldChange,
+    UndoMerge,
+    Unlink,
 )
 from schemas.limits import (
+    AT_MOST_MAX,
     CAUSE_BYTES_MAX,
+    CHANGES_OF_AN_ORDER_MAX,
     KEY_BYTES_MAX,
-    MODEL_BYTES_MAX,
-    MODEL_CHUNKS_MAX,
+    MINOR_MAX,
     TEXT_BYTES_MAX,
     TIME_MS_MAX,
     TIME_MS_MIN,
@@ -35,13 +44,17 @@ from state.codec import NewerState
 from streams.collect.hiding import shown
 from streams.collect.sizes import check_sizes
 from streams.flows.language.published import fault_of
+from streams.flows.runtime.asking import is_ours
+from streams.fold.addressing import KINDS as NOTICES
+from streams.fold.addressing import LISTINGS
+from streams.fold.foreign_models import check_chunk, check_tick
 from streams.fold.moment import Rejected
-from streams.fold.partition_state import WHOLE_PPM, model_bodies, with_tick
 from streams.profiles.answered import CONSENT_CHANNELS
 from streams.profiles.codec import decode_profile
-from streams.profiles.features import CLUSTERS_KIND, FEATURES, ClusterModel
-from streams.profiles.keys import ADDRESS, DEVICE, ORDER, SPEND, USER
-from streams.profiles.scores import CUTS_KIND, CutsModel
+from streams.profiles.joins import GONE, USERS_OF_A_PERSON_MAX
+from streams.profiles.keys import ADDRESS, DEVICE, ORDER, SPEND, USER, is_address, is_entry, is_user
+from streams.profiles.order_changes import CANCELLED, SETTLED
+from streams.profiles.statement import WHO_BYTES_MAX, WHY_BYTES_MAX
 from streams.settings import parse_domain
 
 if TYPE_CHECKING:
@@ -52,10 +65,16 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 _KINDS: Final[tuple[str, ...]] = (USER, DEVICE, ADDRESS, ORDER, SPEND)
+_CURRENCY_CHARS: Final = {0, 3}
+"""Of a currency's code; the reporting currency's is left out."""
 _SHORT: Final = KEY_BYTES_MAX // 4
 _SHOWN_MAX: Final = 40
 """Characters of a value that a dead letter's detail shows."""
-_AMOUNT_MAX = 1 << 53
+_HASH_CHARS: Final = 64
+_OF_PEOPLE = (Link, Unlink, Absorbed, UndoMerge, AddressConsent, AddressNotice, SlotAnswered)
+"""What neither an order nor a channel gets; there it would stay for ever."""
+_OF_ADDRESSES = (SlotAsked, SlotsDue)
+"""What only an address gets."""
 _FIXED_FOR_LIFE = ("clock", "touchpoint_partitions", "journal_partitions")
 
 
@@ -105,6 +124,10 @@ def check_record(record: Record, partition: PartitionState) -> None:
     """
     if record.is_of_customer and not is_key(record.key):
         raise bad_key(record.key)
+    if partition.rules >= RULES_4 and isinstance(record.value, _OF_PEOPLE) and is_entry(record.key):
+        raise bad_key(record.key)
+    if isinstance(record.value, _OF_ADDRESSES) and not is_address(record.key):
+        raise bad_key(record.key)
     check = _CHECKS.get(type(record.value))
     if check is not None:
         check(record.value, partition)
@@ -114,8 +137,8 @@ def bad_key(key: str) -> Rejected:
     return Rejected("bad_key", f"the key {_shown(key)} is of no customer, address, order or channel")
 
 
-def absorbed_profile(absorbed: Absorbed) -> Profile:
-    """Return the profile of a device that its user absorbs.
+def absorbed_profile(absorbed: Absorbed | UndoMerge) -> Profile:
+    """Return the profile of a device that its user absorbs, or that the undo of a merge divides.
 
     Raises:
         Rejected: the bytes are no profile of this release. Until the rules rise, none writes newer ones.
@@ -134,8 +157,15 @@ def _check_times(value: Progress | CollectedTo, partition: PartitionState) -> No
 
 
 def _check_link(link: Link, _: PartitionState) -> None:
-    if not is_key(link.target) or len(link.cause.encode()) > CAUSE_BYTES_MAX:
+    is_ours = is_key(link.target) and GONE <= link.users <= USERS_OF_A_PERSON_MAX
+    if not is_ours or len(link.cause.encode()) > CAUSE_BYTES_MAX:
         raise Rejected("bad_link", f"it links to {_shown(link.target)}")
+
+
+def _check_unlink(unlink: Unlink, _: PartitionState) -> None:
+    is_known = is_key(unlink.target) and (not unlink.survivor or is_user(unlink.survivor))
+    if not is_known or len(unlink.cause.encode()) > CAUSE_BYTES_MAX or len(unlink.survivor.encode()) > KEY_BYTES_MAX:
+        raise Rejected("bad_link", f"it ends the link to {_shown(unlink.target)}")
 
 
 def _check_consent(consent: AddressConsent, _: PartitionState) -> None:
@@ -150,33 +180,63 @@ def _check_recall(recall: Recall, _: PartitionState) -> None:
         raise Rejected("bad_recall", f"it goes from {recall.after_ms} to {recall.to_ms}")
 
 
+def _check_notice(notice: AddressNotice, partition: PartitionState) -> None:
+    texts = (notice.purpose, notice.source, notice.address, notice.only_flow)
+    is_ours = partition.rules >= RULES_4 and notice.kind in NOTICES and 0 <= notice.at_most <= AT_MOST_MAX
+    is_ours = is_ours and len(notice.why.encode()) <= WHY_BYTES_MAX and _may_be_listing(notice)
+    if not is_ours or len(notice.cause.encode()) > CAUSE_BYTES_MAX or max(map(len, texts)) > _HASH_CHARS:
+        raise Rejected("no_notice", f"the notice is of kind {notice.kind[:40]!r}: allowed is {sorted(NOTICES)}")
+
+
+def _may_be_listing(notice: AddressNotice) -> bool:
+    is_named = bool(notice.address) and len(notice.source.encode()) <= WHO_BYTES_MAX
+    return is_named or notice.kind not in LISTINGS
+
+
+def _check_told(told: OrderTold, _: PartitionState) -> None:
+    if not is_key(told.customer) or not (is_key(told.moved_from) or not told.moved_from):
+        raise bad_key(told.customer)
+    if len(told.event_id.encode()) > TEXT_BYTES_MAX:
+        raise Rejected("bad_order", f"the event id {told.event_id[:40]!r} is too long")
+    if bool(told.order_id) is bool(told.order_hash):
+        raise Rejected("bad_order", "an order has either an id or only its hash")
+    _check_changes(told.order_id or "-", told.changes)
+
+
+def _check_owned(owned: OrderOwned, _: PartitionState) -> None:
+    if not is_key(owned.owner) or len(owned.cause.encode()) > CAUSE_BYTES_MAX:
+        raise bad_key(owned.owner)
+    _check_changes(owned.order_id, owned.changes)
+
+
+def _check_asked(asked: SlotAsked, _: PartitionState) -> None:
+    if not is_key(asked.customer):
+        raise bad_key(asked.customer)
+    if not is_ours(asked):
+        raise Rejected("bad_slot", f"a message of kind {_shown(asked.kind)} is none of ours")
+
+
+def _check_changes(order_id: str, changes: tuple[ToldChange, ...]) -> None:
+    are_ours = len(changes) <= CHANGES_OF_AN_ORDER_MAX and all(
+        SETTLED <= each.kind <= CANCELLED
+        and 0 <= each.minor <= MINOR_MAX
+        and _is_time(each.time_ms)
+        and len(each.currency) in _CURRENCY_CHARS
+        for each in changes
+    )
+    if not are_ours or not 0 < len(order_id.encode()) <= TEXT_BYTES_MAX:
+        raise Rejected("bad_order", f"the order {order_id[:40]!r} has {len(changes)} changes that are none of ours")
+
+
 def _check_absorbed(absorbed: Absorbed, _: PartitionState) -> None:
     if not is_key(absorbed.source):
         raise bad_key(absorbed.source)
 
 
-def _check_chunk(chunk: ModelChunk, _: PartitionState) -> None:
-    if (
-        not 0 <= chunk.index < chunk.count <= MODEL_CHUNKS_MAX
-        or len(chunk.version.encode()) > TEXT_BYTES_MAX
-        or len(chunk.body) > MODEL_BYTES_MAX
-    ):
-        what = f"piece {chunk.index} of {chunk.count} of a model {_shown(chunk.kind)} with {len(chunk.body)} bytes"
-        raise Rejected("bad_model", what)
-
-
-def _check_tick(tick: ModelTick, partition: PartitionState) -> None:
-    if not 0 <= tick.panel_share_ppm <= WHOLE_PPM:
-        raise Rejected("bad_model", f"the share of the panel is {tick.panel_share_ppm} millionths")
-    if partition.rules >= RULES_3 and tick.first_event_ms and not _is_time(tick.first_event_ms):
-        raise Rejected("bad_model", f"the first event is of {tick.first_event_ms}")
-    for kind, body in model_bodies(with_tick(partition, tick)).items():
-        try:
-            is_usable = _MODELS[kind](body)
-        except (KeyError, ValueError, msgspec.MsgspecError):
-            is_usable = False
-        if not is_usable:
-            raise Rejected("bad_model", f"the model {_shown(kind)} cannot be used")
+def _check_undo(undo: UndoMerge, partition: PartitionState) -> None:
+    is_ours = is_user(undo.source) and is_key(undo.source) and bool(undo.profile) if undo.source else not undo.profile
+    if partition.rules < RULES_4 or not is_ours or max(len(undo.why), len(undo.by)) > TEXT_BYTES_MAX:
+        raise Rejected("not_undone", f"nobody undoes a merge with {_shown(undo.source)} like that")
 
 
 def _shown(text: str) -> str:
@@ -187,32 +247,19 @@ def _is_time(time_ms: int) -> bool:
     return TIME_MS_MIN <= time_ms <= TIME_MS_MAX
 
 
-def _is_of_cuts(body: bytes) -> bool:
-    cuts = msgspec.json.decode(body, type=CutsModel)
-    amounts = (*cuts.recency_ms, *cuts.frequency, *cuts.monetary_minor)
-    return len(cuts.version.encode()) <= TEXT_BYTES_MAX and all(0 <= each <= _AMOUNT_MAX for each in amounts)
-
-
-def _is_of_clusters(body: bytes) -> bool:
-    model = msgspec.json.decode(body, type=ClusterModel)
-    rows = (model.mean, model.scale, *model.centres)
-    return (
-        len(model.version.encode()) <= TEXT_BYTES_MAX
-        and len(model.centres) == len(model.numbers) > 0
-        and all(len(row) == len(FEATURES) and all(map(isfinite, row)) for row in rows)
-        and all(each > 0 for each in model.scale)
-        and all(0 <= number <= _AMOUNT_MAX for number in model.numbers)
-    )
-
-
-_MODELS: dict[str, Callable[[bytes], bool]] = {CUTS_KIND: _is_of_cuts, CLUSTERS_KIND: _is_of_clusters}
 _CHECKS: dict[type, Callable[[Any, PartitionState], None]] = {
     Progress: _check_times,
     CollectedTo: _check_times,
     Link: _check_link,
+    Unlink: _check_unlink,
     AddressConsent: _check_consent,
+    AddressNotice: _check_notice,
     Absorbed: _check_absorbed,
-    ModelChunk: _check_chunk,
-    ModelTick: _check_tick,
+    UndoMerge: _check_undo,
+    OrderTold: _check_told,
+    OrderOwned: _check_owned,
+    SlotAsked: _check_asked,
+    ModelChunk: check_chunk,
+    ModelTick: check_tick,
     Recall: _check_recall,
 }

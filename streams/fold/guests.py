@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from schemas.units import DAY_MS
 from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
+from streams.fold.addressing import tell_order
 from streams.fold.earlier_orders import count_order
 from streams.fold.ordering import with_order_event
+from streams.fold.owning import ENTRY_KEPT_MS, tell
 from streams.profiles.bounds import bounded_touches
 from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.order_changes import KINDS
@@ -33,6 +35,8 @@ def fold_entry(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
         return _by_earlier_rules(profile, event, at)
     if event.order is not None:
         profile = _with_order(profile, arrival, at)
+        if event.email_hash is not None and event.type == "order_completed" and at.rules >= RULES_4:
+            tell_order(event.email_hash, event.time_ms, arrival.received_ms, at)
     elif event.spend is not None:
         currency = event.spend.currency
         by = "" if currency == at.settings.reporting_currency else f"currency={currency},"
@@ -43,7 +47,11 @@ def fold_entry(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
 
 
 def _kept(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    return msgspec.structs.replace(profile, first_ms=event.time_ms, expires_ms=at.now_ms + GUEST_KEPT_MS)
+    kept_ms = GUEST_KEPT_MS if at.rules < RULES_4 or event.order is None else ENTRY_KEPT_MS
+    expires_ms = at.now_ms + kept_ms
+    if profile.order_entry is not None:
+        expires_ms = max(profile.expires_ms, expires_ms)
+    return msgspec.structs.replace(profile, first_ms=event.time_ms, expires_ms=expires_ms)
 
 
 def _with_order(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
@@ -59,7 +67,9 @@ def _with_order(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
         return profile
     is_known = bool(profile.orders)
     profile, _ = with_order_event(profile, event, at)
-    if profile.orders and not is_known:
+    if at.rules >= RULES_4:
+        tell(profile, event, at)
+    elif profile.orders and not is_known:
         at.effects.count("guest_orders", profile.orders[0].time_ms)
     return profile
 

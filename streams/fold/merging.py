@@ -6,28 +6,43 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3, Absorbed, AddressConsent
+from schemas.journal import RULES_3, RULES_4, Absorbed, AddressConsent, Unlink
 from streams.attribution.ledger import merged
 from streams.attribution.slices import with_fitting_conversions, with_merged
+from streams.flows.runtime.moving import decided_again, without_dispatched
 from streams.flows.runtime.pending import (
     Ending,
     bounded,
-    without_dispatched,
     without_ended,
     without_unmet,
     without_withdrawn,
 )
 from streams.flows.runtime.rooms import with_runs_that_fit
 from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by
+from streams.fold.addressing import answer_link
+from streams.fold.consenting import with_addresses_of
 from streams.fold.crediting import with_credit_due
+from streams.fold.granting import ask_who_has, with_profile
 from streams.fold.identifying import link_address, linked_to
+from streams.fold.joining import joined_again, joined_since
 from streams.fold.ordering import count_united_orders, with_cart_ordered
+from streams.fold.owning import tell_moved
 from streams.fold.scoring import publish_changes, rescored, withdraw
 from streams.profiles.bounds import within_limits
+from streams.profiles.claims import with_ids_united
 from streams.profiles.codec import encode_profile
 from streams.profiles.effects import hash_64
-from streams.profiles.identity import PROFILES_OF_AN_ADDRESS_MAX, emptied, forward_target, united
-from streams.profiles.keys import USER, is_user
+from streams.profiles.identity import emptied, united
+from streams.profiles.keys import USER, is_address, is_user
+from streams.profiles.links import (
+    PROFILES_OF_AN_ADDRESS_MAX,
+    forward_target,
+    freed_ms,
+    is_shared,
+    used_after_ms,
+    with_earlier_link,
+    with_profile_linked,
+)
 from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, Profile
 from streams.profiles.sessions import united_sessions
@@ -44,25 +59,48 @@ _replace = msgspec.structs.replace
 
 
 def fold_device_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
-    """Send a device's profile to the user that it was linked to, and return what stays: links and clock."""
-    before = profile
+    """Send a device's profile to the user that it was linked to, and return what stays: links and clock.
+
+    From rules 4 on a link from before a logout does not tie the device again. What it then holds goes to the user only
+    if nothing came in since the first logout after the link, because a profile cannot be divided. What a shared device
+    holds stays there.
+    """
+    before, freed_at_ms = profile, freed_ms(profile.linked)
+    if freed_at_ms >= 0 and link.time_ms <= freed_at_ms:
+        profile = _replace(profile, linked=with_earlier_link(profile.linked, link.target))
+        is_theirs = profile.clock_ms <= freed_at_ms and used_after_ms(profile.linked) < link.time_ms
+        if is_theirs and not is_shared(profile.linked):
+            return handed_over(profile, link.target, at)
+        publish_changes(before, profile, at)
+        return profile
     profile = _replace(profile, linked=linked_to(profile.linked, link.target, at))
     if forward_target(at.customer, profile) != link.target:
         publish_changes(before, profile, at)
         return profile
+    return handed_over(profile, link.target, at)
+
+
+def handed_over(profile: Profile, target: str, at: FoldMoment) -> Profile:
+    """Send a device's profile whole to a user, and return what stays of it: links and clock."""
+    before = profile
     if profile.pending:
         profile = without_dispatched(profile, at)
     kept = emptied(profile)
     if profile != kept:
         withdraw(before, at)
         body = encode_profile(_replace(profile, wake_ms=0, linked=()))
-        absorbed = Absorbed(source=at.customer, profile=body, time_ms=profile.clock_ms)
-        at.effects.append(link.target, absorbed)
+        at.effects.append(target, Absorbed(source=at.customer, profile=body, time_ms=profile.clock_ms))
+        for key in profile.linked if at.rules >= RULES_4 else ():
+            if is_address(key):
+                at.effects.append(key, Unlink(at.customer, at.now_ms, at.cause, target))
     return kept
 
 
 def fold_address_link(profile: Profile, link: Link, at: FoldMoment) -> Profile:
     """Link one more profile to an address, and send it the address's consents."""
+    if at.rules >= RULES_4:
+        answer_link(profile, link.target, at)
+        return with_profile(profile, with_profile_linked(profile.linked, link.target), link.target, at)
     for item in profile.consents:
         statement = AddressConsent(channel=item.channel, granted=item.granted, time_ms=item.time_ms, cause=link.cause)
         at.effects.append(link.target, statement)
@@ -74,6 +112,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     device = lowered(device, at.rules)
     if at.rules > 1:
         device = with_fitting_conversions(upgraded(within_limits(device, at.rules), at.rules), at)
+    device = decided_again(device, source, at.known.flows, at)
     before = profile
     by_user, by_device = _after_orders(profile, device, at), _after_orders(device, profile, at)
     profile, in_both, lost = united(by_user, by_device, source, at.rules)
@@ -95,17 +134,36 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     runs = with_restarted_waits(profile.runs, lost, at.known.flows, at.customer)
     sessions = _count_sessions_once(before, device, at)
     profile = _replace(profile, runs=runs, sessions=sessions)
-    if before is EMPTY and profile.user_id is None and is_user(at.customer):
+    if profile.user_id is None and is_user(at.customer) and (before is EMPTY or is_user(source)):
         profile = _replace(profile, user_id=at.customer.removeprefix(USER))
-    if profile.email_hash is not None:
-        profile = _replace(profile, linked=link_address(profile.linked, profile.email_hash, profile.consents, at))
+    if at.rules >= RULES_4:
+        profile = with_ids_united(profile)
+        tell_moved(profile, device, source, at)
+        if is_user(source):
+            profile = _replace(profile, linked=joined_again(profile.linked, at))
+    profile = _with_addresses(profile, before, device, source, at)
     if profile.pending:
-        profile = without_withdrawn(profile, (*before.consents, *device.consents), at)
         profile = bounded(profile, at)
     profile = rescored(profile, at)
     profile = without_unmet(profile, at.now_ms, at.known.flows, at)
     publish_changes(before, profile, at)
     return profile
+
+
+def _with_addresses(profile: Profile, before: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:
+    """Return the united profile with the addresses and statements of both."""
+    if at.rules >= RULES_4:
+        own = _replace(
+            profile,
+            consents=before.consents,
+            email_hash=before.email_hash,
+            email_ms=before.email_ms,
+            mailboxes=before.mailboxes,
+        )
+        return with_addresses_of(own, device, source, at)
+    if profile.email_hash is not None:
+        profile = _replace(profile, linked=link_address(profile.linked, profile.email_hash, profile.consents, at))
+    return without_withdrawn(profile, (*before.consents, *device.consents), at) if profile.pending else profile
 
 
 def _count_orders_once(user: Profile, device: Profile, in_both: tuple[PlacedOrder, ...], at: FoldMoment) -> None:
@@ -176,5 +234,9 @@ def _without_ordered_cart(profile: Profile, orders: tuple[PlacedOrder, ...], at:
 
 def raised(profile: Profile, at: FoldMoment) -> Profile:
     """Return a profile that earlier rules bounded as these do: flows and messages beyond the limits end now."""
+    if profile.rules < RULES_4 <= at.rules:
+        ask_who_has(profile, at)
+    linked = joined_since(profile.linked, profile.rules, at)
+    profile = profile if linked is profile.linked else _replace(profile, linked=linked)
     profile = with_runs_that_fit(upgraded(within_limits(profile, at.rules), at.rules), at)
     return with_fitting_conversions(bounded(profile, at), at)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import RULES_4
 from streams.attribution.settling import with_order_credit, write_matched
 from streams.attribution.slices import with_order as with_order_credit_alone
 from streams.profiles import timed_cart
 from streams.profiles.bounds import bounded_months
+from streams.profiles.claims import with_id_noted
 from streams.profiles.contents import with_order_content
-from streams.profiles.effects import hash_64
+from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.keys import is_entry
 from streams.profiles.order_changes import (
     COMPLETED,
@@ -30,6 +32,7 @@ from streams.profiles.order_changes import (
 )
 from streams.profiles.orders import history_of, place_order, united_histories, with_history
 from streams.profiles.profile import PlacedOrder
+from streams.profiles.seen import event_hash
 from streams.profiles.sessions import with_order
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     if change is None or event.order is None:
         return profile, event.time_ms
     before = history_of(profile, change.order_hash)
+    if at.rules >= RULES_4:
+        change = of_its_source(change, event, before, at)
     if not before and change.kind == COMPLETED and not change.currency:
         return _newly_ordered(profile, event, change, at), event.time_ms
     after = united_changes(before, (change,))
@@ -63,6 +68,8 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
         at.effects.count("orders_repeated")
     count_difference((before,), after, at)
     changed = within_months(with_history(profile, change.order_hash, after))
+    if at.rules >= RULES_4:
+        changed = with_id_noted(changed, event.order.order_id, after)
     count_first_order(profile, changed, at)
     if is_new:
         changed = _bought(changed, event, at)
@@ -72,12 +79,24 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     return changed, None
 
 
+def of_its_source(change: OrderChange, event: Touchpoint, known: Changes, at: FoldMoment) -> OrderChange:
+    """Return a change with the hash of its event's source and id, unless earlier rules keep it by the id alone."""
+    servers = at.settings.server_sources
+    is_browser = bool(servers) and event.source not in servers
+    if change.kind == COMPLETED:
+        return _replace(change, is_browser=True) if is_browser else change
+    if change in known:
+        return change
+    id_hash = signed_64(event_hash(event.event_id, event.source)) if event.source else change.id_hash
+    return _replace(change, id_hash=id_hash, is_browser=is_browser)
+
+
 def _newly_ordered(profile: Profile, event: Touchpoint, change: OrderChange, at: FoldMoment) -> Profile:
     """Do the same for an order of which nothing is known, as nearly all are."""
     time_ms, minor = event.time_ms, change.minor
     at.effects.count("orders", time_ms)
     at.effects.count("revenue_minor", time_ms, minor)
-    changed = within_months(place_order(profile, PlacedOrder(time_ms, minor, 0, change.order_hash)))
+    changed = within_months(place_order(profile, PlacedOrder(time_ms, minor, 0, change.order_hash, change.is_browser)))
     count_first_order(profile, changed, at)
     return with_order_credit_alone(_bought(changed, event, at), event, at)
 
@@ -113,7 +132,7 @@ def count_united_orders(user: Profile, device: Profile, at: FoldMoment) -> dict[
 
     Return by hash the states of the orders that both have, or that were not only completed.
     """
-    histories = united_histories(user, device)
+    histories = united_histories(user, device, _in_both_ledgers(user, device) if at.rules >= RULES_4 else ())
     states = {}
     for id_hash, both in histories.items():
         after = united_changes(*both)
@@ -123,28 +142,59 @@ def count_united_orders(user: Profile, device: Profile, at: FoldMoment) -> dict[
             states[id_hash] = state
     write_matched(user, device, histories, states, at)
     if user.orders and device.orders:
-        at.effects.count("new_customers", max(user.orders[0].time_ms, device.orders[0].time_ms), -1)
+        _count_first_of_both(user, device, states, at)
     return states
 
 
+def _count_first_of_both(user: Profile, device: Profile, states: dict[int, OrderState], at: FoldMoment) -> None:
+    """Count one new customer instead of two; a server's time of the first order may be later than a browser's."""
+    placed = {order.id_hash: order.time_ms for order in (*user.orders, *device.orders)}
+    placed.update({id_hash: state.first.time_ms for id_hash, state in states.items()})
+    found = Counter([min(placed.values())])
+    found.subtract([user.orders[0].time_ms, device.orders[0].time_ms])
+    for time_ms, value in found.items():
+        if value:
+            at.effects.count("new_customers", time_ms, value)
+
+
+def _in_both_ledgers(user: Profile, device: Profile) -> set[int]:
+    """Return by hash the orders that are open in both; one that is not a profile's own is worth nothing there."""
+    both = {each.order_id for each in user.conversions} & {each.order_id for each in device.conversions}
+    return {hash_64(order_id) for order_id in both}
+
+
 def count_first_order(before: Profile, after: Profile, at: FoldMoment) -> None:
-    """Count a new customer, who is no guest, at the time of the earliest order that the profile holds."""
+    """Count a new customer at the time of the earliest order that the profile holds, and a guest's orders apart."""
     if is_entry(at.customer):
+        if at.rules >= RULES_4:
+            _count_guest_orders(before, after, at)
         return
     was_ms = before.orders[0].time_ms if before.orders else None
     is_ms = after.orders[0].time_ms if after.orders else None
-    if before.months or after.months or is_ms is None or (was_ms is not None and was_ms <= is_ms):
+    if before.months or after.months or was_ms == is_ms:
         return
     if was_ms is not None:
         at.effects.count("new_customers", was_ms, -1)
-    at.effects.count("new_customers", is_ms)
+    if is_ms is not None:
+        at.effects.count("new_customers", is_ms)
+
+
+def _count_guest_orders(before: Profile, after: Profile, at: FoldMoment) -> None:
+    """Count the orders of a guest's key, which are more than one only if two shops gave them the same id."""
+    if before.orders is after.orders:
+        return
+    found = Counter([order.time_ms for order in after.orders])
+    found.subtract([order.time_ms for order in before.orders])
+    for time_ms, value in found.items():
+        if value:
+            at.effects.count("guest_orders", time_ms, value)
 
 
 def _bought(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
     """Return the profile after a new order has ended what was in the cart until then."""
     profile = with_visit_ordered(profile, event, at)
     if at.known.flows.shows_orders:
-        profile = with_order_content(profile, event)
+        profile = with_order_content(profile, event, at.settings)
     return with_cart_ordered(profile, event.time_ms, at)
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from schemas.journal import Absorbed, AddressConsent, Link, Unparked
+from schemas.journal import (
+    Absorbed,
+    AddressConsent,
+    AddressNotice,
+    Link,
+    OrderOwned,
+    OrderTold,
+    SlotAnswered,
+    SlotAsked,
+    SlotsDue,
+    UndoMerge,
+    Unlink,
+    Unparked,
+)
 from schemas.touchpoint import Touchpoint
 from streams.profiles.effects import Guard
 
@@ -18,6 +31,21 @@ FAILED_TIMERS = "failed_timers"
 AGAIN = "again"
 """Header of a record that waits: it was appended again because earlier work of its customer came first."""
 
+_OF_CUSTOMERS: Final = (
+    Touchpoint,
+    Link,
+    Unlink,
+    UndoMerge,
+    Absorbed,
+    AddressConsent,
+    AddressNotice,
+    OrderTold,
+    OrderOwned,
+    SlotAsked,
+    SlotAnswered,
+    SlotsDue,
+    Unparked,
+)
 _NEVER = (1 << 62, "")
 
 
@@ -42,7 +70,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_of_customer(self) -> bool:
         """Return whether it changes one profile only, so that it can be set aside without harm to others."""
-        return isinstance(self.value, (Touchpoint, Link, Absorbed, AddressConsent, Unparked))
+        return isinstance(self.value, _OF_CUSTOMERS)
 
 
 class TimerSetAside(Exception):

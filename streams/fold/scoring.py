@@ -101,8 +101,8 @@ def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: 
     return on_segment(after, segment, at.known.flows, at, is_old=is_old)
 
 
-def withdraw(profile: Profile, at: FoldMoment) -> None:
-    """Take a device out of stock facts and public profiles, because a user absorbs it."""
+def withdraw(profile: Profile, at: FoldMoment, *, is_gone: bool = True) -> None:
+    """Take a profile out of stock facts, because a user absorbs it, and if it is gone out of public profiles."""
     if profile.score is not None:
         at.effects.count("customers_ordered", value=-1)
         at.effects.count("customers", value=-1, by=f"segment={segment_of(profile.score)}")
@@ -110,7 +110,8 @@ def withdraw(profile: Profile, at: FoldMoment) -> None:
         at.effects.count("customers", value=-1, by=f"cluster={profile.cluster}")
     if profile.first_ms:
         at.effects.count("customers_known", value=-1)
-        at.effects.forget(at.customer)
+        if is_gone:
+            at.effects.forget(at.customer)
 
 
 def _segment_changed(old: str, new: str, profile: Profile, at: FoldMoment) -> None:

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.journal import RULES_4
 from schemas.units import DAY_MS, WEEK_MS
+from streams.flows.runtime.asking import ANSWER_MS_MAX
 from streams.fold.guests import GUEST_KEPT_MS
+from streams.fold.owning import ENTRY_KEPT_MS
 from streams.fold.timers import indexed
+from streams.profiles.address_entry import AddressEntry
+from streams.profiles.links import with_logout_by
 from streams.profiles.slots import next_slot_ms
+from streams.profiles.statement import ConsentState, Mailbox
+from streams.profiles.statements import united_statements
 
 if TYPE_CHECKING:
     from streams.profiles.profile import PendingMessage, Profile, Run, Sent
@@ -34,10 +41,12 @@ def stepped_back(customer: str, profile: Profile, to_ms: int) -> Profile:
     if slot_ms > to_ms + WEEK_MS:
         slot_ms = next_slot_ms(customer, to_ms)
     pending = tuple([_pending(message, to_ms) for message in profile.pending])
+    kept_ms = GUEST_KEPT_MS if profile.rules < RULES_4 else ENTRY_KEPT_MS
     return indexed(
         _replace(
             profile,
             clock_ms=to_ms,
+            linked=with_logout_by(profile.linked, to_ms),
             seen=_seen(profile.seen, to_ms // DAY_MS),
             cart=cart,
             score=score,
@@ -46,11 +55,64 @@ def stepped_back(customer: str, profile: Profile, to_ms: int) -> Profile:
             entries=tuple([_replace(each, time_ms=min(each.time_ms, to_ms)) for each in profile.entries]),
             messages=_messages(profile, pending, to_ms),
             pending=pending,
-            expires_ms=min(profile.expires_ms, to_ms + GUEST_KEPT_MS),
+            expires_ms=min(profile.expires_ms, to_ms + kept_ms),
             uncredited_ms=min(profile.uncredited_ms, to_ms),
+            ids_alone_ms=min(profile.ids_alone_ms, to_ms),
             unanswered=(profile.unanswered[0], min(profile.unanswered[1], to_ms)),
+            email_ms=min(profile.email_ms, to_ms),
+            mailboxes=tuple([_mailbox(box, to_ms) for box in profile.mailboxes]),
+            consents=_consents(profile, to_ms),
+            country=None if profile.country is None else (profile.country[0], min(profile.country[1], to_ms)),
+            erasure_asked=_asked(profile.erasure_asked, to_ms),
+            asked=tuple([_replace(each, until_ms=min(each.until_ms, to_ms + ANSWER_MS_MAX)) for each in profile.asked]),
+            address_entry=_address_entry(profile.address_entry, to_ms),
         )
     )
+
+
+def _consents(profile: Profile, to_ms: int) -> tuple[ConsentState, ...]:
+    """Let what was said in the time ahead be said now, so that what is said from now on can be later."""
+    if profile.rules < RULES_4:
+        return profile.consents
+    said = [
+        _replace(each, time_ms=min(each.time_ms, to_ms), received_ms=min(each.received_ms, to_ms))
+        for each in profile.consents
+    ]
+    return united_statements(said)
+
+
+def _asked(asked: tuple[int, int] | None, to_ms: int) -> tuple[int, int] | None:
+    return None if asked is None else (min(asked[0], to_ms), min(asked[1], to_ms))
+
+
+def _mailbox(box: Mailbox, to_ms: int) -> Mailbox:
+    return Mailbox(
+        box.address,
+        min(box.first_ms, to_ms),
+        min(box.last_ms, to_ms),
+        box.is_own,
+        min(box.hard_ms, to_ms),
+        tuple(sorted({min(each, to_ms) for each in box.soft_ms})),
+        min(box.complaint_ms, to_ms),
+        min(box.proof_ms, to_ms),
+        min(box.ordered_ms, to_ms),
+        min(box.linked_ms, to_ms),
+        min(box.erased_ms, to_ms),
+        tuple([_replace(each, time_ms=min(each.time_ms, to_ms)) for each in box.listed]),
+        box.is_shared,
+    )
+
+
+def _address_entry(entry: AddressEntry | None, to_ms: int) -> AddressEntry | None:
+    """Let what went out in the time ahead count as of now, and be answered what was asked then."""
+    if entry is None:
+        return None
+    granted = tuple([_replace(each, time_ms=min(each.time_ms, to_ms)) for each in entry.granted])
+    waiting = [
+        _replace(each, decided_ms=min(each.decided_ms, to_ms), goes_ms=min(each.goes_ms, to_ms))
+        for each in entry.waiting
+    ]
+    return AddressEntry(granted, tuple(waiting))
 
 
 def _run(run: Run, to_ms: int) -> Run:

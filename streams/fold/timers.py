@@ -10,11 +10,14 @@ from schemas.journal import RULES_3, SetAside
 from schemas.limits import AT_ONCE_MAX, FIRES_MAX, PARKED_MAX
 from schemas.outputs import DeadLetter
 from streams.attribution.slices import with_slice
+from streams.flows.runtime.asking import asked_of
 from streams.flows.runtime.dated import on_date
-from streams.flows.runtime.pending import next_look_ms
+from streams.flows.runtime.holding import next_look_ms, release_ms
 from streams.flows.runtime.runner import on_due as flow_due
 from streams.fold.attempt import NOT_OF_RECORDS, raised_detail
 from streams.fold.crediting import ALL, CREDIT, is_credit_due
+from streams.fold.granting import answers_due_ms
+from streams.fold.keeping import without_kept
 from streams.fold.moment import FoldMoment
 from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
 from streams.profiles.profile import EMPTY
@@ -104,14 +107,25 @@ def next_wake_ms(profile: Profile, after_ms: int) -> int:
     due_ms = next_due_ms(profile)
     if profile.uncredited and is_credit_due(profile) and (profile.uncredited_ms < due_ms or not due_ms):
         due_ms = profile.uncredited_ms
+    if profile.address_entry is not None:
+        due_ms = _sooner(due_ms, answers_due_ms(profile.address_entry))
     if profile.pending and ALL not in profile.parked:
+        asked = asked_of(profile)
         for message in profile.pending:
-            message_ms = message.trigger.decided_ms
             if not message.is_held:
                 message_ms = next_look_ms(message, after_ms, profile.rules) if profile.rules >= RULES_3 else 0
+            elif asked and message.run.candidate_id in asked:
+                message_ms = asked[message.run.candidate_id].until_ms
+            else:
+                message_ms = release_ms(profile, message)
             if message_ms and (message_ms < due_ms or not due_ms):
                 due_ms = message_ms
     return due_ms
+
+
+def _sooner(one_ms: int, other_ms: int) -> int:
+    """Return the earlier of two times, of which 0 is none."""
+    return min(one_ms or other_ms, other_ms or one_ms)
 
 
 def indexed(profile: Profile) -> Profile:
@@ -139,7 +153,11 @@ def fired(customer: str, profile: Profile, until_ms: int, known: Knowledge, effe
             return profile
         due_ms, name = _first(profile, known.flows.order)
         if name == "expire":
-            return None
+            left = without_kept(profile) if profile.kept else None
+            if left is None:
+                return None
+            profile = left
+            continue
         at_once, last_ms, total = at_once + 1 if due_ms == last_ms else 1, due_ms, total + 1
         if total > FIRES_MAX_OF_RULES_1 if known.rules == 1 else at_once > AT_ONCE_MAX:
             raise TimerFailed(name, due_ms, profile, effects.fires - effects.began + 1)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import RULES_3, AddressConsent
+from schemas.journal import RULES_3, RULES_4, AddressConsent, AddressNotice
+from schemas.touchpoint import IDENTITY_LINKED, IDENTITY_UNLINKED
 from streams.attribution.ledger import retouched
 from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
@@ -14,36 +15,46 @@ from streams.flows.runtime.consent import with_consent
 from streams.flows.runtime.hours import hour_of, zone_of
 from streams.flows.runtime.pending import Ending, without_ended, without_unmet, without_withdrawn
 from streams.flows.runtime.runner import on_event
+from streams.fold.addressing import prove, tell_order
+from streams.fold.carting import added, removed
+from streams.fold.consenting import OF_ADDRESSES, fold_of_address, fold_told
 from streams.fold.crediting import with_credit_due
 from streams.fold.earlier_orders import ordered, taken_back
-from streams.fold.identifying import ADDRESS_CHANNELS, Changes, identify
+from streams.fold.identifying import ADDRESS_CHANNELS, Changes, identify, note_country
+from streams.fold.joining import joined
+from streams.fold.moment import Rejected
 from streams.fold.ordering import is_repeat, with_order_event
+from streams.fold.owning import tell
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
-from streams.profiles import cart, prices, timed_cart, views
+from streams.fold.unlinking import logged_out
+from streams.profiles import prices, timed_cart, views
 from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answered
-from streams.profiles.bounds import bounded_cart, bounded_touches, bounded_views
+from streams.profiles.bounds import bounded_touches, bounded_views
+from streams.profiles.claims import in_its_shop
 from streams.profiles.effects import hash_64, signed_64
 from streams.profiles.hours import with_hour
 from streams.profiles.keys import ADDRESS, is_address
 from streams.profiles.order_changes import KINDS
-from streams.profiles.orders import is_worth_changed, last_order_ms, was_ordered_since
-from streams.profiles.profile import ConsentState, Profile
+from streams.profiles.orders import is_worth_changed, last_order_ms
 from streams.profiles.sessions import has_session, with_session
 from streams.profiles.slots import with_answer
+from streams.profiles.statement import EMAIL, PROMOTIONAL, ConsentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from schemas.touchpoint import Touchpoint
+    from schemas.touchpoint import Consent, Touchpoint
     from streams.fold.moment import FoldMoment
-    from streams.profiles.profile import Touch
+    from streams.fold.partition_state import Knowledge
+    from streams.profiles.profile import Profile, Touch
 
     Step = Callable[[Profile, Touchpoint, FoldMoment], Profile]
 
 _WHEN_IT_HAPPENED: Final[int | None] = 0
 """Most events act when they happen; to read their time costs 200 instructions."""
+_ORDERED: Final = "order_completed"
 _replace = msgspec.structs.replace
-_SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed"})
+_SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed", IDENTITY_UNLINKED})
 
 
 class Arrival:
@@ -55,6 +66,13 @@ class Arrival:
         self.event: Final = event
         self.digest: Final = digest
         self.received_ms: Final = received_ms
+
+
+def arrival_of(event: Touchpoint, digest: bytes, received_ms: int, known: Knowledge) -> Arrival:
+    """Return a touchpoint that is no duplicate, from rules 4 on with its order in its shop."""
+    if event.order is not None and known.rules >= RULES_4:
+        event = in_its_shop(event, known.settings)
+    return Arrival(event, digest, received_ms)
 
 
 def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: FoldMoment) -> Profile:
@@ -70,6 +88,8 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     if session_hash and is_new_visit:
         at.effects.count("sessions", event.time_ms)
         changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
+    if event.country is not None and at.rules >= RULES_4:
+        note_country(before, event, event.country, at, changes)
     touch = _add_touch(before, arrival, session_hash, at, changes)
     _note_articles(before, arrival, at, changes)
     profile = _replace(before, **changes)
@@ -77,18 +97,18 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
         profile = _credited_again(profile, touch, at)
     is_of_order, acts_ms = kind in KINDS, _WHEN_IT_HAPPENED
     if is_of_order and at.rules >= RULES_3:
-        profile, acts_ms = with_order_event(profile, event, at)
+        profile, acts_ms = _ordered(profile, event, arrival.received_ms, at)
+    elif kind in OF_ADDRESSES:
+        profile = _of_address(profile, arrival, at)
     else:
-        step = _STEPS.get(kind)
-        if step is not None:
-            profile = step(profile, event, at)
+        profile = _stepped(profile, event, before.clock_ms, at)
     if acts_ms is not None and kind in flows.listening:
         profile = _in_flows(profile, arrival, acts_ms, at)
     is_worth_other = is_of_order and is_worth_changed(before, profile)
     if is_worth_other or is_score_stale(profile, at):
         profile = _scored_by(profile, arrival, acts_ms, at) if is_worth_other else rescored(profile, at)
         publish_changes(before, profile, at)
-    elif kind in _SHOWN_KINDS or "first_ms" in changes or "linked" in changes or "user_id" in changes:
+    elif kind in _SHOWN_KINDS or "first_ms" in changes or "linked" in changes or _shows_who(changes):
         # without one of these, or another score, a touchpoint changes nothing that others see of a profile
         publish_changes(before, profile, at)
     if profile.score is not before.score:
@@ -97,16 +117,41 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     return profile
 
 
+def _stepped(profile: Profile, event: Touchpoint, came_ms: int, at: FoldMoment) -> Profile:
+    """Do what a type does that has neither an order nor an address; `came_ms` is the clock before the touchpoint."""
+    step = _STEPS.get(event.type)
+    if step is not None:
+        return step(profile, event, at)
+    return logged_out(profile, event, came_ms, at) if event.type == IDENTITY_UNLINKED else profile
+
+
 def _scored_by(profile: Profile, arrival: Arrival, acts_ms: int | None, at: FoldMoment) -> Profile:
     """Return the profile scored again after an event of an order, without messages that are no longer true."""
     profile = rescored(profile, at, ordered=_has_ordered(profile, arrival.event, acts_ms, at))
     return without_unmet(profile, arrival.received_ms, at.known.flows, at)
 
 
+def _shows_who(changes: Changes) -> bool:
+    return "user_id" in changes or "email_hash" in changes
+
+
+def _ordered(profile: Profile, event: Touchpoint, received_ms: int, at: FoldMoment) -> tuple[Profile, int | None]:
+    if profile.mailboxes and event.user_id and event.type == _ORDERED:
+        # anybody may type an address at a checkout
+        profile = prove(profile, event, at)
+    profile, acts_ms = with_order_event(profile, event, at)
+    if at.rules >= RULES_4:
+        tell(profile, event, at)
+        if acts_ms is not None and event.type == _ORDERED and event.email_hash and not event.user_id:
+            # a guest whose browser is known is one to those who have the address
+            tell_order(event.email_hash, event.time_ms, received_ms, at)
+    return profile, acts_ms
+
+
 def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: FoldMoment) -> bool:
     """Return whether the event is an order; from rules 3 on a new one, after which there is none yet."""
-    if event.type != "order_completed" or at.rules < RULES_3:
-        return event.type == "order_completed"
+    if event.type != _ORDERED or at.rules < RULES_3:
+        return event.type == _ORDERED
     return acts_ms is not None and last_order_ms(profile) == event.time_ms
 
 
@@ -138,7 +183,7 @@ def _note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: C
         if filled is None:
             changes["cart"] = None
     if flows.compares_prices:
-        if event.type != "order_completed" or at.rules < RULES_3:
+        if event.type != _ORDERED or at.rules < RULES_3:
             changes["prices"] = prices.after(before.prices, event)
         elif not is_repeat(before, event):
             changes["prices"] = prices.without_ordered(before.prices, event)
@@ -157,35 +202,29 @@ def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) 
     return on_event(profile, event, received_ms, flows, at)
 
 
-def _added(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    at.effects.count("adds", event.time_ms)
-    if was_ordered_since(profile, event.time_ms):
+def _of_address(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
+    if at.rules >= RULES_4:
+        return fold_of_address(profile, arrival.event, arrival.received_ms, at)
+    event, time_ms = arrival.event, min(arrival.event.time_ms, at.now_ms)
+    if event.type == "email_unsubscribed":
+        return with_statement(profile, "email", time_ms, at, granted=False)
+    if event.consent is None or event.type != "consent_changed" or _is_narrow(event.consent):
         return profile
-    if at.rules >= RULES_3:
-        filled = timed_cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
-    else:
-        filled = cart.added(profile.cart, event.products, event.time_ms, at.now_ms)
-        if at.rules > 1:
-            filled = bounded_cart(filled)
-    if profile.cart is None and filled is not None:
-        at.effects.count("carts_opened", event.time_ms)
-    return _replace(profile, cart=filled)
+    return with_statement(profile, event.consent.channel, time_ms, at, granted=event.consent.granted)
 
 
-def _removed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    removed = cart.removed if at.rules < RULES_3 else timed_cart.removed
-    return _replace(profile, cart=removed(profile.cart, event.products))
+def _is_narrow(said: Consent) -> bool:
+    """Return whether it is a grant for less than earlier rules can keep: they would take it for one of everything."""
+    return said.granted and (said.purpose not in {None, "", PROMOTIONAL} or bool(said.at_most or said.only_flow))
 
 
-def _consented(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    if event.consent is not None:
-        said_ms = min(event.time_ms, at.now_ms)
-        return with_statement(profile, event.consent.channel, said_ms, at, granted=event.consent.granted)
-    return profile
-
-
-def _unsubscribed(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    return with_statement(profile, "email", min(event.time_ms, at.now_ms), at, granted=False)
+def with_told(profile: Profile, told: AddressConsent | AddressNotice, at: FoldMoment) -> Profile:
+    """Return the profile after what an address or another profile sent it; the same object if it knew that."""
+    if at.rules >= RULES_4:
+        return fold_told(profile, told, at)
+    if isinstance(told, AddressNotice):
+        raise Rejected("unexpected_type", "an AddressNotice does not belong in the journal before rules 4")
+    return with_statement(profile, told.channel, told.time_ms, at, granted=told.granted)
 
 
 def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
@@ -208,6 +247,8 @@ def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment,
 
 
 def _answered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    if profile.mailboxes and CHANNEL_OF[event.type] == EMAIL:
+        profile = prove(profile, event, at)
     zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
     return _replace(
         profile,
@@ -228,13 +269,12 @@ def _counted(name: str) -> Step:
 _STEPS: dict[str, Step] = {
     "product_viewed": _counted("views"),
     "page_viewed": _counted("views"),
-    "product_added": _added,
-    "product_removed": _removed,
+    "product_added": added,
+    "product_removed": removed,
     "checkout_started": _counted("checkouts"),
     "order_completed": ordered,
     "order_refunded": taken_back,
     "order_cancelled": taken_back,
-    "consent_changed": _consented,
-    "email_unsubscribed": _unsubscribed,
+    IDENTITY_LINKED: joined,
     **dict.fromkeys(CHANNEL_OF, _answered),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 T = TypeVar("T")
 

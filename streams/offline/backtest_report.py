@@ -16,8 +16,8 @@ from schemas.units import iso_time
 from streams.flows.language.durations import duration_text
 
 if TYPE_CHECKING:
-    from streams.offline.backtest import Folded
     from streams.offline.sendings import Sendings
+    from streams.offline.trial import Folded
 
 NOTES = (
     "These messages were never sent, so no customer could react to them. Customers reacted to the messages sent then.",

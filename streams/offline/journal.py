@@ -1,32 +1,61 @@
-"""A journal as a backtest reads it: in two halves, the records of devices and all others."""
+"""A journal as a backtest reads it: all partitions side by side, by the time that they show to have come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import Message
 
-from streams.profiles.keys import DEVICE
+from schemas.journal import Progress
+from schemas.wire import WireError
 
-Half = tuple[bool, int, Iterable[Message]]
-"""(whether of devices, partition, its records in order)."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-_DEVICE = DEVICE.encode()
+    from schemas.wire import Wire
 
 
 class Journal(Protocol):
     """A journal, in Kafka or in a file."""
 
-    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """Yield each partition twice: first all partitions' records of devices, then the others.
+    def records(self, starts: Mapping[int, int]) -> Iterator[Message]:
+        """Yield the records of all partitions, each of them in order, as `side_by_side` does.
 
-        Records without a key are in both. A half begins at the offset in `starts`, if there is one. Read each half
-        before asking for the next.
+        A partition begins at the offset in `starts`, if there is one.
         """
         ...
 
 
-def is_in(key: bytes | None, *, of_devices: bool) -> bool:
-    """Return whether records with this key belong to that half."""
-    return key is None or key.startswith(_DEVICE) is of_devices
+def side_by_side(partitions: Mapping[int, Iterator[Message]], wire: Wire) -> Iterator[Message]:
+    """Yield the records of partitions in an order in which they may have been folded.
+
+    Time moves on in one of them only when each has been read up to where it moves on.
+    """
+    rest, moving = dict(partitions), dict[int, tuple[int, Message]]()
+    while rest:
+        for number in sorted(rest.keys() - moving.keys()):
+            for message in rest[number]:
+                time_ms = _watermark_ms(message, wire)
+                if time_ms is not None:
+                    moving[number] = time_ms, message
+                    break
+                yield message
+            else:
+                del rest[number]
+        first_ms = min([time_ms for time_ms, _ in moving.values()], default=0)
+        for number in sorted(moving):
+            if moving[number][0] == first_ms:
+                yield moving.pop(number)[1]
+
+
+def _watermark_ms(message: Message, wire: Wire) -> int | None:
+    """Return to where a record moves time; None: it does not."""
+    if message.key() is not None:
+        return None
+    try:
+        value = wire.decode(message.value() or b"")
+    except WireError:
+        return None
+    if not isinstance(value, Progress):
+        return None
+    return min([each.time_ms for each in value.partitions], default=0)

@@ -1,23 +1,27 @@
-"""A journal in an Avro object container file, in two halves as a backtest reads them, without Kafka."""
+"""A journal in an Avro object container file, in the order in which a backtest reads it, without Kafka."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from heapq import merge
+from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import fastavro
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 
-from schemas.container import ContainerError, read_blocks, write_blocks
+from schemas.container import read_blocks, write_blocks
 from schemas.wire import SINGLE_OBJECT, WireError
+from streams.offline.journal import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from confluent_kafka import Message
+
     from schemas.wire import Wire
-    from streams.offline.journal import Half, Journal
+    from streams.offline.journal import Journal
 
 _NAME = "touchstream.v1.JournalRecord"
 _SCHEMA = fastavro.parse_schema(
@@ -26,7 +30,7 @@ _SCHEMA = fastavro.parse_schema(
         "name": _NAME,
         "doc": "A record of the journal as in Kafka; the value is Avro in single-object encoding.",
         "fields": [
-            {"name": "is_of_devices", "type": "boolean", "doc": "The half; records without a key are in both."},
+            {"name": "is_of_devices", "type": "boolean", "doc": "Of an earlier release: the half."},
             {"name": "partition", "type": "int"},
             {"name": "offset", "type": "long"},
             {"name": "timestamp_ms", "type": "long"},
@@ -82,24 +86,45 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """Yield the halves; see Journal.
+    def records(self, starts: Mapping[int, int]) -> Iterator[Message]:
+        """Yield the records; see Journal. They are in the file in this order.
+
+        An earlier release wrote partition after partition, and of each first the records of devices. Such a file is
+        read as often as it has partitions.
 
         Raises:
-            ContainerError: the file cannot be read, is not a journal, is damaged, or has its partitions in disorder.
+            ContainerError: the file cannot be read, is not a journal, or is damaged.
         """
-        met: list[tuple[bool, int]] = []
-        for half, own in groupby(read_blocks(self._path, _SCHEMA, _NAME, _as_read), _half):
-            is_of_devices, partition = half
-            if half in met or (met and is_of_devices > met[-1][0]):
-                message = f"{self._path}: partition {partition} is out of order; export the journal again"
-                raise ContainerError(message)
-            met.append(half)
-            start = starts.get(partition, 0)
-            yield is_of_devices, partition, (FileRecord(read) for read in own if read["offset"] >= start)
+        if any(read["is_of_devices"] for read in islice(self._rows(), 1)):
+            numbers = sorted({read["partition"] for read in self._rows()})
+            whole = {number: self._united(number, starts.get(number, 0)) for number in numbers}
+            yield from side_by_side(whole, SINGLE_OBJECT)
+            return
+        for read in self._rows():
+            if read["offset"] >= starts.get(read["partition"], 0):
+                yield cast("Message", FileRecord(read))
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        return read_blocks(self._path, _SCHEMA, _NAME, _as_read)
+
+    def _united(self, partition: int, start: int) -> Iterator[Message]:
+        """Yield one partition of two halves; records without a key are in both."""
+        last = -1
+        halves = [self._half(partition, start, of_devices=of_devices) for of_devices in (True, False)]
+        for read in merge(*halves, key=_offset):
+            if read["offset"] != last:
+                last = read["offset"]
+                yield cast("Message", FileRecord(read))
+
+    def _half(self, partition: int, start: int, *, of_devices: bool) -> Iterator[dict[str, Any]]:
+        return (
+            read
+            for read in self._rows()
+            if read["partition"] == partition and read["is_of_devices"] is of_devices and read["offset"] >= start
+        )
 
 
-_half = itemgetter("is_of_devices", "partition")
+_offset = itemgetter("offset")
 
 
 def _as_read(read: Any) -> Any:  # noqa: ANN401 - as fastavro reads
@@ -115,20 +140,19 @@ def write_journal(path: Path, journal: Journal, wire: Wire = SINGLE_OBJECT) -> i
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal count
-        for is_of_devices, partition, messages in journal.halves({}):
-            for message in messages:
-                key, (kind, timestamp_ms) = message.key(), message.timestamp()
-                count += key is not None or is_of_devices
-                yield {
-                    "is_of_devices": is_of_devices,
-                    "partition": partition,
-                    "offset": message.offset(),
-                    "timestamp_ms": timestamp_ms,
-                    "key": key,
-                    "value": _plain(message.value(), wire),
-                    "headers": {name: value or b"" for name, value in message.headers() or ()},
-                    "is_append_time": kind == TIMESTAMP_LOG_APPEND_TIME,
-                }
+        for message in journal.records({}):
+            count += 1
+            kind, timestamp_ms = message.timestamp()
+            yield {
+                "is_of_devices": False,
+                "partition": message.partition(),
+                "offset": message.offset(),
+                "timestamp_ms": timestamp_ms,
+                "key": message.key(),
+                "value": _plain(message.value(), wire),
+                "headers": {name: value or b"" for name, value in message.headers() or ()},
+                "is_append_time": kind == TIMESTAMP_LOG_APPEND_TIME,
+            }
 
     write_blocks(path, _SCHEMA, _NAME, rows())
     return count

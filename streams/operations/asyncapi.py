@@ -69,9 +69,11 @@ _CHANNELS = (
     _Channel(
         "profiles",
         "send",
-        ("profile",),
+        ("profile", "profile_merged", "profile_divided"),
         _CUSTOMER,
-        "The last record of a key is the current one. A record without a value: the profile was merged into another.",
+        "The last record of a key is the current one. A record without a value: a device's profile was merged into its "
+        "user's. A ProfileMerged: a user's was merged into another user's. A "
+        "ProfileDivided: that was undone, and the user's own profile follows.",
     ),
     _Channel(
         "credits",

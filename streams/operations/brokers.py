@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import ClusterMetadata
 
-    from streams.settings import WorkerSettings
+    from streams.worker_settings import WorkerSettings
 
 # an answer that takes long fits into the later ones
 _ASKS_SECONDS = (0.5, 1.0, 2.0, 4.0, 4.0)

@@ -22,7 +22,8 @@ from streams.topics import MESSAGE_BYTES, Topics, specs
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 BROKERS_DEFAULT = -1
 """A replication factor that means the brokers' default.replication.factor."""
@@ -46,12 +47,16 @@ class PublishedMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The result: topics created and changed, whether settings were published, and the settings now valid."""
+    """The result: topics created and changed, whether settings were published, and the settings now valid.
+
+    `named` are sources that were without a shop and have one now.
+    """
 
     topics: tuple[str, ...]
     configured: bool
     domain: DomainSettings
     altered: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def create_prefix(
     With `keeps_flows` published flows stay as they are. The number of the rules becomes this release's.
 
     Raises:
-        CannotChange: the prefix has another clock or number of partitions.
+        CannotChange: the prefix has another clock, number of partitions, or shop of a source.
         WrongTopics: a topic cannot be created or changed, or exists with another number of partitions.
         PublishedMeanwhile: run it again.
         KafkaException: no broker answers, or the brokers refused the records.
@@ -91,7 +96,8 @@ def create_prefix(
     is_new = published != wanted or Topics(settings.prefix).settings in made
     if is_new:
         _publish(publisher, settings.prefix, wanted, now_ms)
-    return Created(tuple(made), is_new, domain, tuple(altered))
+    named = () if before is None else tuple(sorted(set(domain.shops) - set(before.shops)))
+    return Created(tuple(made), is_new, domain, tuple(altered), named)
 
 
 def make_topics(
@@ -189,6 +195,13 @@ def _check_fixed(prefix: str, published: DomainSettings, wanted: DomainSettings)
             raise CannotChange(
                 f"prefix {prefix}: {name} is {before!r} and cannot become {after!r}, "
                 "because it is fixed once a prefix is created; use another prefix"
+            )
+    for source, shop in published.shops.items():
+        if wanted.shops.get(source) != shop:
+            raise CannotChange(
+                f"prefix {prefix}: the shop of source {source} is {shop!r} and cannot become "
+                f"{wanted.shops.get(source)!r}, because refunds and repeats of its orders would match nothing. "
+                "Have the orders of another shop sent under another source."
             )
 
 

@@ -8,9 +8,11 @@ import msgspec
 
 from schemas.insights import Model
 from schemas.journal import ModelChunk, ModelTick
-from schemas.outputs import Credit, Decision, ProfileView, SegmentChanged, Trigger
+from schemas.outputs import Credit, Decision, ProfileMerged, ProfileView, SegmentChanged, Trigger
+from schemas.units import shown_time
 from streams.fold.partition_state import PartitionState, with_chunk, with_tick
 from streams.kafka.partitioner import partition_of
+from streams.operations.held import held_profile
 from streams.operations.wording import change_sentence, why_segment
 from streams.profiles.keys import USER, is_customer
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from streams.operations.prefix import Prefix
+    from streams.profiles.profile import Profile
 
 T = TypeVar("T")
 
@@ -40,16 +43,22 @@ class Explanation(msgspec.Struct, frozen=True):
     customer: str
     profile: ProfileView | None
     is_withdrawn: bool
+    survivor: str | None
+    """Key of the user into whom this one was merged, because a touchpoint named both ids."""
     why: tuple[str, ...]
     segments: tuple[Change, ...]
     decisions: tuple[Decision, ...]
     triggers: tuple[Trigger, ...]
     credits: tuple[Credit, ...]
+    notes: tuple[str, ...] = ()
+    """What else there is to know, in whole sentences."""
 
     @property
     def is_empty(self) -> bool:
         """Return whether the topics hold nothing about this customer."""
-        return self.profile is None and not (self.is_withdrawn or self.segments or self.decisions or self.credits)
+        return self.profile is None and not (
+            self.is_withdrawn or self.segments or self.decisions or self.credits or self.notes
+        )
 
 
 def customer_key(text: str) -> str:
@@ -70,20 +79,31 @@ def explain(prefix: Prefix, customer: str) -> Explanation:
     partition = partition_of(customer, prefix.domain.journal_partitions)
     values = list(_values(prefix, "profiles", partition, customer))
     last = values[-1] if values else None
-    profile = None if last is None else prefix.wire.decode_as(ProfileView, last)
-    changes = tuple(_records(prefix, "segments", partition, customer, SegmentChanged))
+    shown = None if last is None else prefix.wire.decode(last)
+    profile = shown if isinstance(shown, ProfileView) else None
+    changes = tuple(records_of(prefix, "segments", partition, customer, SegmentChanged))
     used = {change.cuts_version for change in changes} | ({profile.cuts_version} if profile is not None else set())
     cuts = _cuts(prefix, partition, used - {""})
     return Explanation(
         customer=customer,
         profile=profile,
-        is_withdrawn=bool(values) and last is None,
+        is_withdrawn=bool(values) and profile is None,
+        survivor=shown.survivor if isinstance(shown, ProfileMerged) else None,
         why=() if profile is None else why_segment(profile, cuts.get(profile.cuts_version), prefix.domain),
         segments=tuple(Change(each, change_sentence(each, cuts.get(each.cuts_version))) for each in changes),
-        decisions=tuple(_records(prefix, "decisions", partition, customer, Decision)),
-        triggers=tuple(_records(prefix, "triggers", partition, customer, Trigger)),
-        credits=tuple(_records(prefix, "credits", partition, customer, Credit)),
+        decisions=tuple(records_of(prefix, "decisions", partition, customer, Decision)),
+        triggers=tuple(records_of(prefix, "triggers", partition, customer, Trigger)),
+        credits=tuple(records_of(prefix, "credits", partition, customer, Credit)),
+        notes=notes_on(held_profile(prefix, customer)),
     )
+
+
+def notes_on(profile: Profile | None) -> tuple[str, ...]:
+    """Return what the state of a customer says beside the topics, in whole sentences."""
+    if profile is None or profile.erasure_asked is None:
+        return ()
+    asked = f"The customer asked to be forgotten on {shown_time(profile.erasure_asked[0])}."
+    return (f"{asked} They get no more promotions. Nothing was erased yet.",)
 
 
 def _values(prefix: Prefix, topic: str, partition: int, customer: str) -> Iterator[bytes | None]:
@@ -93,7 +113,8 @@ def _values(prefix: Prefix, topic: str, partition: int, customer: str) -> Iterat
             yield message.value()
 
 
-def _records(prefix: Prefix, topic: str, partition: int, customer: str, kind: type[T]) -> Iterator[T]:
+def records_of(prefix: Prefix, topic: str, partition: int, customer: str, kind: type[T]) -> Iterator[T]:
+    """Yield a customer's records of one type in a topic, committed, in order."""
     for value in _values(prefix, topic, partition, customer):
         record = None if value is None else prefix.wire.decode(value)
         if isinstance(record, kind):  # there are revocations among the triggers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.offline.journal import is_in
+from streams.offline.journal import side_by_side
 from streams.offline.journal_file import write_journal
 from streams.offline.marks import Letters, folded
 from streams.offline.verify import fold_hashes, verify
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.offline.checkpoints import Checkpoints
-    from streams.offline.journal import Half
     from streams.offline.marks import Aside
     from streams.offline.refold import Contents
     from streams.offline.stores import StoreReport
@@ -101,16 +100,16 @@ class PrefixJournal:
     """The journal as far as workers have folded it, without the records that they set aside."""
 
     def __init__(self, prefix: Prefix) -> None:
+        self._wire = prefix.wire
         self._folded = FoldedPrefix(prefix)
         self._letters = Letters(prefix.read("dead_letters", 0), prefix.wire)
         self._left_out: dict[int, Aside] = {}
 
-    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        """Yield the halves; see Journal."""
-        for of_devices in (True, False):
-            for partition, end in enumerate(self._folded.ends):
-                records = self._records(partition, starts.get(partition, 0), end)
-                yield of_devices, partition, _of_half(records, of_devices=of_devices)
+    def records(self, starts: Mapping[int, int]) -> Iterator[Message]:
+        """Yield the records; see Journal."""
+        ends = enumerate(self._folded.ends)
+        partitions = {number: self._records(number, starts.get(number, 0), end) for number, end in ends}
+        return side_by_side(partitions, self._wire)
 
     def _records(self, partition: int, start: int, end: int) -> Iterator[Message]:
         left_out = self._left_out.get(partition)
@@ -118,10 +117,6 @@ class PrefixJournal:
             left_out = self._letters.left_out(partition, self._folded.journal(partition, start, end))
             self._left_out[partition] = left_out
         yield from folded(self._folded.journal(partition, start, end), left_out)
-
-
-def _of_half(messages: Iterable[Message], *, of_devices: bool) -> Iterator[Message]:
-    return (message for message in messages if is_in(message.key(), of_devices=of_devices))
 
 
 def export_journal(prefix: Prefix, path: Path) -> int:

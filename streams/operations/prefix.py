@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from schemas.wire import Wire
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True)

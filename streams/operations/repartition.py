@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from streams.offline.marks import Aside
     from streams.operations.prefix import Prefix
-    from streams.settings import DomainSettings, WorkerSettings
+    from streams.settings import DomainSettings
+    from streams.worker_settings import WorkerSettings
 
 _RECORDS_MAX = 5_000
 """Records in one transaction."""

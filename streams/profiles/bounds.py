@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from schemas.journal import RULES_4
 from schemas.limits import (
     CART_BYTES_MAX,
     ENTRY_TIMERS_MAX,
@@ -24,6 +25,7 @@ from schemas.limits import (
     TEXT_BYTES_MAX,
     TRAIL_BYTES_MAX,
     TRAIL_MAX,
+    UNMATCHED_BYTES_MAX,
     VIEWS_BYTES_MAX,
 )
 from streams.profiles.answered import CONSENT_CHANNELS
@@ -33,7 +35,6 @@ from streams.profiles.profile import (
     CartItem,
     CategoryView,
     Conversion,
-    Entered,
     OrderMonth,
     Profile,
     ShownPrice,
@@ -44,7 +45,18 @@ from streams.profiles.slots import recent_answers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from streams.profiles.entered import Entered
+
 T = TypeVar("T")
+
+SLOTS_MAX: Final = 200
+"""Promotional messages of 30 days that an address remembers, each with 20 bytes: as many as a profile does."""
+SLOTS_WAITING_BYTES_MAX: Final = 100_000
+"""Bytes of what an address is asked and has not answered: 1,000 messages of profiles with short keys.
+
+One has a key of 514 bytes, 38 of an id, 18 of times, and 12 for each of 101 limits at most. Beside them an address
+has LINKED_BYTES_MAX, its statements and what is known of it, and so less than 172,000 bytes with this.
+"""
 
 _TEXT_HEAD: Final = 3
 _ARTICLE: Final = 21 + _TEXT_HEAD
@@ -109,6 +121,11 @@ def bounded_views(views: tuple[CategoryView, ...]) -> tuple[CategoryView, ...]:
 def bounded_links(linked: tuple[str, ...]) -> tuple[str, ...]:
     """Return the keys linked last that fit."""
     return newest(linked, lambda key: _TEXT_HEAD + utf8_bytes(key), LINKED_BYTES_MAX)
+
+
+def bounded_ids(order_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the last ids of unknown orders that fit."""
+    return newest(order_ids, lambda order_id: _TEXT_HEAD + utf8_bytes(order_id), UNMATCHED_BYTES_MAX)
 
 
 def bounded_months(months: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:
@@ -193,6 +210,7 @@ def within_limits(profile: Profile, rules: int) -> Profile:
         prices=bounded_prices(profile.prices),
         entry_timers=profile.entry_timers[:ENTRY_TIMERS_MAX],
         views=bounded_views(profile.views),
+        ids_alone_ms=profile.clock_ms if profile.rules < RULES_4 <= rules and profile.seen else profile.ids_alone_ms,
         rules=rules,
     )
 

@@ -6,19 +6,24 @@ from typing import Any
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from state.codec import frame, open_version
 from streams.profiles.packed import Trail
 from streams.profiles.profile import Profile
 from streams.profiles.trail import is_inline, packed, unpacked
 
-VERSION = 6
+VERSION = 7
 BEFORE_RULES = 4
 """The version in which a profile of rules 1 is written, so that release 0.1 still reads it."""
 _OF_RULES_2 = 5
-_FIELDS = {4: 33, 5: 36}
+_OF_RULES_3 = 6
+_FIELDS = {4: 33, 5: 36, 6: 39}
 """How many fields a profile has by version."""
+_CONSENTS = Profile.__struct_fields__.index("consents")
+_MESSAGES = Profile.__struct_fields__.index("messages")
 _CART = Profile.__struct_fields__.index("cart")
+_ORDERS = Profile.__struct_fields__.index("orders")
+_CHANGES = Profile.__struct_fields__.index("changes")
 _SESSION_V1 = slice(14, 16)
 """Where version 1 had session_hash and session_ordered."""
 
@@ -33,15 +38,24 @@ def encode_profile(profile: Profile) -> bytes:
     if profile.rules == 1:
         return frame(BEFORE_RULES, profile.wake_ms, _encode(_fields(profile, BEFORE_RULES)))
     rest, trail = (profile, None) if is_inline(profile) else packed(profile)
-    if profile.rules >= RULES_3:
+    if profile.rules >= RULES_4:
         return frame(VERSION, profile.wake_ms, _encode((rest, trail)))
-    return frame(_OF_RULES_2, profile.wake_ms, _encode((_fields(rest, _OF_RULES_2), trail)))
+    version = _OF_RULES_3 if profile.rules >= RULES_3 else _OF_RULES_2
+    return frame(version, profile.wake_ms, _encode((_fields(rest, version), trail)))
 
 
 def _fields(profile: Profile, version: int) -> list[Any]:
     """Return the fields that an earlier version had."""
     fields = list(msgspec.structs.astuple(profile)[: _FIELDS[version]])
-    if profile.cart is not None:
+    if profile.consents:
+        fields[_CONSENTS] = [(each.channel, each.granted, each.time_ms) for each in profile.consents]
+    if profile.messages:
+        fields[_MESSAGES] = [msgspec.structs.astuple(each)[:4] for each in profile.messages]
+    if profile.orders:
+        fields[_ORDERS] = [msgspec.structs.astuple(each)[:4] for each in profile.orders]
+    if profile.changes and version == _OF_RULES_3:
+        fields[_CHANGES] = [msgspec.structs.astuple(each)[:6] for each in profile.changes]
+    if profile.cart is not None and version < _OF_RULES_3:
         fields[_CART] = profile.cart.opened_ms, profile.cart.added_ms, profile.cart.items
     return fields
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.profiles.bounds import bounded_products
+from streams.profiles.claims import plain_id
 from streams.profiles.effects import hash_64
 from streams.profiles.profile import CartItem, OrderContent
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Product, Touchpoint
     from streams.profiles.profile import Profile
+    from streams.settings import DomainSettings
 
 PRODUCTS_MAX = 10
 """Articles of an event that are kept to show."""
@@ -23,7 +25,7 @@ def first_articles(products: tuple[Product, ...]) -> tuple[CartItem, ...]:
     return tuple([CartItem(item.sku, item.price_minor, max(item.quantity, 1)) for item in products[:PRODUCTS_MAX]])
 
 
-def with_order_content(profile: Profile, event: Touchpoint) -> Profile:
+def with_order_content(profile: Profile, event: Touchpoint, settings: DomainSettings) -> Profile:
     """Return the profile with what messages can say of an order, unless it holds that of a later one."""
     order, before = event.order, profile.order_content
     if order is None:
@@ -32,7 +34,8 @@ def with_order_content(profile: Profile, event: Touchpoint) -> Profile:
     if before is not None and (before.time_ms, before.id_hash) > (event.time_ms, id_hash):
         return profile
     articles = bounded_products(first_articles(event.products))
-    content = OrderContent(event.time_ms, id_hash, order.order_id, order.currency, order.total_minor, articles)
+    order_id = plain_id(order.order_id, settings)
+    content = OrderContent(event.time_ms, id_hash, order_id, order.currency, order.total_minor, articles)
     return msgspec.structs.replace(profile, order_content=content)
 
 

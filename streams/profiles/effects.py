@@ -11,7 +11,17 @@ from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from schemas import wire
 from schemas.limits import BY_CHARS_MAX, CHARACTER_BYTES_MAX, OUTPUT_BYTES_MAX, OUTPUT_HEADERS_BYTES_MAX
-from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, Revocation, SegmentChanged, Trigger
+from schemas.outputs import (
+    Credit,
+    DeadLetter,
+    Decision,
+    ProfileDivided,
+    ProfileMerged,
+    ProfileView,
+    Revocation,
+    SegmentChanged,
+    Trigger,
+)
 from schemas.refusal import Refusal
 from schemas.units import HOUR_MS
 
@@ -40,6 +50,8 @@ TOPIC_OF: dict[type, str] = {
     Credit: "credits",
     SegmentChanged: "segments",
     ProfileView: "profiles",
+    ProfileMerged: "profiles",
+    ProfileDivided: "profiles",
     DeadLetter: "dead_letters",
 }
 """The topic of each type of effect, as named in streams.topics."""

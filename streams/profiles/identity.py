@@ -1,4 +1,4 @@
-"""Identity: links from devices and addresses to users, and the union of two profiles."""
+"""The union of two profiles that turn out to be of one customer."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from schemas.limits import as_long
 from streams.profiles import cart, contents, prices, seen, timed_cart, views
 from streams.profiles.answered import united_answered, united_unanswered
+from streams.profiles.entered import Entered
 from streams.profiles.hours import united_hours
-from streams.profiles.keys import is_address, is_device
+from streams.profiles.joins import with_users_kept, without_asked
+from streams.profiles.keys import ASKED, is_user
+from streams.profiles.links import with_link, with_own_link
 from streams.profiles.orders import bounded, with_united_orders
 from streams.profiles.profile import (
     EMPTY,
     MESSAGES_MAX,
     ORDERS_MAX,
-    Adjustment,
-    ConsentState,
-    Entered,
     OrderMonth,
     PendingMessage,
     PlacedOrder,
@@ -31,31 +31,8 @@ from streams.profiles.profile import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HOPS_MAX = 8
-USERS_OF_A_DEVICE_MAX = 5
-LINKED_MAX = 50
-PROFILES_OF_AN_ADDRESS_MAX = 1_000
-
-
-def forward_target(customer: str, profile: Profile) -> str | None:
-    """Return the user to whom a device's records are forwarded, the last linked one; None: they stay.
-
-    A device of more than USERS_OF_A_DEVICE_MAX users is shared, and forwards to none. Before rules 3 an address that a
-    device had named counted as a user, and swallowed what the device did.
-    """
-    if not profile.linked or not is_device(customer):
-        return None
-    users = profile.linked
-    if profile.rules >= RULES_3:
-        users = tuple([key for key in users if not is_address(key)])
-    return users[-1] if 0 < len(users) <= USERS_OF_A_DEVICE_MAX else None
-
-
-def with_link(linked: tuple[str, ...], key: str, at_most: int = LINKED_MAX) -> tuple[str, ...]:
-    """Return the keys with this one last; the same object if it was the last."""
-    if linked and linked[-1] == key:
-        return linked
-    return (*(other for other in linked if other != key), key)[-at_most:]
+    from streams.profiles.order_change import Adjustment
+    from streams.profiles.statement import ConsentState
 
 
 def emptied(device: Profile) -> Profile:
@@ -76,13 +53,15 @@ def united(
     orders = of_user | {order.id_hash: _merged_order(order, of_user.get(order.id_hash)) for order in device.orders}
     runs, lost = _united_runs(user.runs, device.runs)
     united_carts = cart.united if rules < RULES_3 else timed_cart.united
+    if is_user(device_key):
+        united_carts = timed_cart.joined
     profile = msgspec.structs.replace(
         user,
         clock_ms=max(user.clock_ms, device.clock_ms),
         first_ms=min(user.first_ms or device.first_ms, device.first_ms or user.first_ms),
         seen=seen.united(user.seen, device.seen),
         email_hash=user.email_hash or device.email_hash,
-        linked=with_link(user.linked, device_key) if device_key not in user.linked else user.linked,
+        linked=_united_links(user.linked, device, device_key, rules),
         orders=tuple(sorted(orders.values(), key=lambda order: (order.time_ms, order.id_hash))),
         months=_united_months(user.months, device.months),
         adjustments=_united_adjustments(user.adjustments, device.adjustments),
@@ -90,9 +69,9 @@ def united(
         answers=_united_answers(user.answers, device.answers),
         consents=united_consents((*user.consents, *device.consents)),
         runs=runs,
-        messages=_united_messages(user.messages, device.messages),
+        messages=united_messages(user.messages, device.messages),
         time_zone=user.time_zone or device.time_zone,
-        entries=_united_entries(user.entries, device.entries),
+        entries=united_entries(user.entries, device.entries),
         prices=prices.united(user.prices, device.prices),
         views=views.united(user.views, device.views) if device.views else user.views,
         hours=united_hours(user.hours, device.hours),
@@ -100,6 +79,11 @@ def united(
         pending=tuple(sorted((*user.pending, *device.pending), key=_by_departure)),
         order_content=contents.united(user.order_content, device.order_content),
         unanswered=united_unanswered(user, device),
+        unmatched_ids=tuple(dict.fromkeys((*user.unmatched_ids, *device.unmatched_ids))),
+        ids_alone_ms=max(user.ids_alone_ms, device.ids_alone_ms),
+        erasure_asked=united_requests(user.erasure_asked, device.erasure_asked),
+        country=last_country(user.country, device.country),
+        asked=(*user.asked, *device.asked) if device.asked else user.asked,
     )
     if rules >= RULES_3:
         return with_united_orders(profile, user, device), in_both, lost
@@ -114,6 +98,32 @@ def united_consents(statements: Iterable[ConsentState]) -> tuple[ConsentState, .
         if other is None or (item.time_ms, not item.granted) > (other.time_ms, not other.granted):
             latest[item.channel] = item
     return tuple(latest[channel] for channel in sorted(latest))
+
+
+def last_country(one: tuple[str, int] | None, other: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Return the country that was named last, with that time; of one time it is the one with the greater code."""
+    if one is None or other is None:
+        return one or other
+    return one if (one[1], one[0]) >= (other[1], other[0]) else other
+
+
+def united_requests(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return the first and the last of the times at which a customer asked to be forgotten; None: they did not."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _united_links(linked: tuple[str, ...], other: Profile, other_key: str, rules: int) -> tuple[str, ...]:
+    """Return a user's links with those of the other; those of two users are sorted, so that all merges agree."""
+    if is_user(other_key):
+        # a smaller id would be a mark, as of a user who was merged; only a foreign hand may have put one there
+        others = [key for key in other.linked if not is_user(key) or key > other_key]
+        both = {*without_asked(linked, other_key), *others, other_key}
+        return with_users_kept(tuple(sorted([key for key in both if key in linked or not key.startswith(ASKED)])))
+    if other_key in linked:
+        return linked
+    return with_link(linked, other_key) if rules < RULES_4 else with_own_link(linked, other_key)
 
 
 def _by_departure(message: PendingMessage) -> tuple[int, str]:
@@ -149,14 +159,14 @@ def _united_answers(
     return tuple(sorted(days.items()))
 
 
-def _united_messages(one: tuple[Sent, ...], other: tuple[Sent, ...]) -> tuple[Sent, ...]:
-    key = [(item.time_ms, item.flow_id, item.channel, item.is_promotional) for item in (*one, *other)]
-    return tuple(Sent(time_ms, channel, flow, promo) for time_ms, flow, channel, promo in sorted(set(key)))[
-        -MESSAGES_MAX:
-    ]
+def united_messages(one: tuple[Sent, ...], other: tuple[Sent, ...]) -> tuple[Sent, ...]:
+    """Return the newest messages of both, each once."""
+    by_time = sorted({*one, *other}, key=lambda item: (item.time_ms, item.flow_id, *msgspec.structs.astuple(item)[1:]))
+    return tuple(by_time)[-MESSAGES_MAX:]
 
 
-def _united_entries(one: tuple[Entered, ...], other: tuple[Entered, ...]) -> tuple[Entered, ...]:
+def united_entries(one: tuple[Entered, ...], other: tuple[Entered, ...]) -> tuple[Entered, ...]:
+    """Return of each flow the last entry of both."""
     last: dict[str, int] = {}
     for item in (*one, *other):
         last[item.flow_id] = max(item.time_ms, last.get(item.flow_id, 0))

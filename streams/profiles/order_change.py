@@ -18,3 +18,13 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """SETTLED, COMPLETED, REFUNDED or CANCELLED, as `order_changes` names them."""
     currency: str
     """Empty: the reporting currency."""
+    is_browser: bool = False
+    """Whether its source is none of `server_sources`, if any are named; earlier rules do not ask."""
+
+
+class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A refund that matches no order of the profile, by rules 1 and 2; it lowers the spend of its window."""
+
+    time_ms: int
+    minor: int
+    id_hash: int

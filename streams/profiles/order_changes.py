@@ -2,12 +2,14 @@
 
 The first completion places the order, however late it comes in. What takes it back counts after it, by time. A
 completion gives back what was taken only if nothing was left: else it is the same order sent again, as a reload of the
-page after the checkout does.
+page after the checkout does. Once a server has completed an order, only servers say what happened to it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from streams.profiles.effects import hash_64
 from streams.profiles.order_change import OrderChange
@@ -121,18 +123,38 @@ def placed_by(state: OrderState) -> PlacedOrder:
     total_minor = 0 if first.currency else first.minor
     left_minor = 0 if first.currency else state.left_minor
     refunded_minor = total_minor - left_minor if state.counts else total_minor or 1
-    return PlacedOrder(first.time_ms, total_minor, refunded_minor, first.order_hash)
+    return PlacedOrder(first.time_ms, total_minor, refunded_minor, first.order_hash, first.is_browser)
 
 
 def with_own(order: PlacedOrder | None, changes: Changes) -> Changes:
     """Return the changes of an order with its completion, which a profile does not keep apart if it is all there is."""
     if order is None or any(change.kind == COMPLETED for change in changes):
         return changes
-    time_ms, order_hash = order.time_ms, order.id_hash
-    own = OrderChange(time_ms, 0, order_hash, order.total_minor, COMPLETED, "")
+    time_ms, order_hash, is_browser = order.time_ms, order.id_hash, order.is_browser
+    own = OrderChange(time_ms, 0, order_hash, order.total_minor, COMPLETED, "", is_browser)
     if not order.refunded_minor:
         return (own, *changes)
-    return (own, OrderChange(time_ms, 0, order_hash, order.refunded_minor, SETTLED, ""), *changes)
+    return (own, OrderChange(time_ms, 0, order_hash, order.refunded_minor, SETTLED, "", is_browser), *changes)
+
+
+def is_settled(changes: Changes) -> bool:
+    """Return whether a profile no longer keeps some of what happened to the order, only how much that took back."""
+    return any(change.kind == SETTLED for change in changes)
+
+
+def without_settled(changes: Changes) -> Changes:
+    """Return what happened to an order one by one."""
+    return tuple([change for change in changes if change.kind != SETTLED])
+
+
+def with_unsettled(changes: Changes, change: OrderChange) -> Changes:
+    """Return what happened to an order as it was before a refund or cancellation of it was settled at once."""
+    settled = next((each for each in changes if each.kind == SETTLED), None)
+    if settled is None or change.kind < REFUNDED or change in changes or (change.is_browser and not settled.is_browser):
+        return changes
+    refunded_minor = change.minor if change.kind == REFUNDED and not change.currency else 0
+    rest = msgspec.structs.replace(settled, minor=max(settled.minor - refunded_minor, 0))
+    return united_changes(without_settled(changes), (rest, change))
 
 
 def is_plain(changes: Changes) -> bool:
@@ -141,8 +163,15 @@ def is_plain(changes: Changes) -> bool:
 
 
 def united_changes(*lists: Changes) -> Changes:
-    """Return all changes in order of time, each once."""
-    return tuple(sorted({change for changes in lists for change in changes}, key=_by_time))
+    """Return all changes in order of time, each once; of an order that a server completed only those of servers.
+
+    The lists are of one order, or of several.
+    """
+    found = {change for changes in lists for change in changes}
+    if any(change.is_browser for change in found):
+        completed = {change.order_hash for change in found if change.kind == COMPLETED and not change.is_browser}
+        found = {change for change in found if not change.is_browser or change.order_hash not in completed}
+    return tuple(sorted(found, key=_by_time))
 
 
 def counts_of(changes: Changes) -> list[Count]:
@@ -185,9 +214,10 @@ def unmatched_minor(change: OrderChange) -> int:
     return change.minor if change.kind >= REFUNDED and not change.currency else 0
 
 
-def _by_time(change: OrderChange) -> tuple[int, int, int, int, int, str]:
-    return change.time_ms, change.kind, change.order_hash, change.minor, change.id_hash, change.currency
+def _by_time(change: OrderChange) -> tuple[int, int, int, int, int, str, bool]:
+    kind, minor = change.kind, change.minor
+    return change.time_ms, kind, change.order_hash, minor, change.id_hash, change.currency, change.is_browser
 
 
-def _by_turn(change: OrderChange) -> tuple[bool, int, int, int, int, int, str]:
+def _by_turn(change: OrderChange) -> tuple[bool, int, int, int, int, int, str, bool]:
     return change.kind != SETTLED, *_by_time(change)

@@ -10,7 +10,7 @@ import msgspec
 from schemas.journal import RULES_3
 from schemas.limits import as_long
 from streams.profiles.effects import hash_64
-from streams.profiles.order_change import OrderChange
+from streams.profiles.order_change import Adjustment, OrderChange
 from streams.profiles.order_changes import (
     COMPLETED,
     TAKING_BACK,
@@ -23,7 +23,7 @@ from streams.profiles.order_changes import (
     unmatched_minor,
     with_own,
 )
-from streams.profiles.profile import ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder, Profile
+from streams.profiles.profile import ORDERS_MAX, OrderMonth, PlacedOrder, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,9 +93,8 @@ def adjust(profile: Profile, adjustment: Adjustment) -> Profile:
 
 def history_of(profile: Profile, id_hash: int) -> Changes:
     """Return all that the profile knows of the order whose id has this hash."""
-    changes = profile.changes
-    if changes:
-        changes = tuple([change for change in changes if change.order_hash == id_hash])
+    known = profile.changes
+    changes = tuple([change for change in known if change.order_hash == id_hash]) if known else ()
     return _with_own(profile, find_order(profile, id_hash), changes)
 
 
@@ -105,10 +104,11 @@ def _with_own(profile: Profile, order: PlacedOrder | None, changes: Changes) -> 
     Of one in another currency, whose completion earlier rules did not keep, an open conversion knows what is left.
     """
     if order is not None and not order.total_minor and not any(change.kind == COMPLETED for change in changes):
-        time_ms, id_hash = order.time_ms, order.id_hash
+        is_browser, id_hash = order.is_browser, order.id_hash
         for each in profile.conversions:
-            if each.time_ms == time_ms and each.value_minor and hash_64(each.order_id) == id_hash:
-                return (OrderChange(time_ms, 0, id_hash, each.value_minor, COMPLETED, each.currency), *changes)
+            if each.time_ms == order.time_ms and each.value_minor and hash_64(each.order_id) == id_hash:
+                own = OrderChange(each.time_ms, 0, id_hash, each.value_minor, COMPLETED, each.currency, is_browser)
+                return own, *changes
     return with_own(order, changes)
 
 
@@ -161,10 +161,11 @@ def acting_of(profile: Profile) -> list[tuple[str, int]]:
     return [(name, each.time_ms) for name, kind in TAKING_BACK.items() for each in acted if each.kind == kind]
 
 
-def united_histories(one: Profile, other: Profile) -> dict[int, tuple[Changes, Changes]]:
-    """Return by hash what each profile knows of the orders that both have, or that were not only completed."""
+def united_histories(one: Profile, other: Profile, also: Iterable[int] = ()) -> dict[int, tuple[Changes, Changes]]:
+    """Return by hash what each profile knows of `also`, and of orders that both have or that were taken back."""
     found = {order.id_hash for order in one.orders} & {order.id_hash for order in other.orders}
     found |= {change.order_hash for change in (*one.changes, *other.changes)}
+    found.update(also)
     ordered = sorted(found)
     by_one, by_other = histories_of(one, ordered), histories_of(other, ordered)
     return {each: (by_one[each], by_other[each]) for each in ordered}

@@ -7,7 +7,11 @@ from typing import Final
 import msgspec
 
 from schemas.outputs import Trigger
-from streams.profiles.order_change import OrderChange
+from streams.profiles.address_entry import AddressEntry, Asked
+from streams.profiles.entered import Entered
+from streams.profiles.order_change import Adjustment, OrderChange
+from streams.profiles.order_entry import OrderEntry
+from streams.profiles.statement import ConsentState, Mailbox
 
 ORDERS_MAX: Final = 500
 TOUCHES_MAX: Final = 100
@@ -20,8 +24,7 @@ ENTRIES_MAX: Final = 200
 PRICES_MAX: Final = 20
 PENDING_MAX: Final = 20
 VIEWS_MAX: Final = 100
-ADDS_MAX: Final = 8
-"""Times that a cart keeps of one article."""
+ADDS_MAX: Final = 8  # times that a cart keeps of one article
 
 
 class CartItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,8 +40,8 @@ class PlacedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     total_minor: int
     refunded_minor: int
     """Above total_minor: it was taken back, though nothing of it is known in the reporting currency."""
-    id_hash: int
-    """xxh3-64 of the order id."""
+    id_hash: int  # xxh3-64 of the order id
+    is_browser: bool = False  # whether no server completed it, as in `OrderChange`
 
     @property
     def counts(self) -> bool:
@@ -63,14 +66,6 @@ class OrderContent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     currency: str
     total_minor: int
     products: tuple[CartItem, ...]
-
-
-class Adjustment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A refund that matches no order of the profile, by rules 1 and 2; it lowers the spend of its window."""
-
-    time_ms: int
-    minor: int
-    id_hash: int
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -103,7 +98,6 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A visit, and when the facts counted it, as two profiles of one customer may both have counted it."""
 
     time_ms: int
-    """Time of the touchpoint that was counted."""
     id_hash: int
     """xxh3-64 of the session id."""
     ordered_ms: int = 0
@@ -151,20 +145,16 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When its message was due before a pause or another flow put it off; 0: neither did."""
 
 
-class Entered(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The last entry into a flow that limits reentry."""
-
-    flow_id: str
-    time_ms: int
-
-
 class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message of a flow, as the caps count it."""
+    """A message of a flow, as the caps count it. Its decision and address are known from rules 4 on."""
 
     time_ms: int
     channel: str
     flow_id: str
     is_promotional: bool
+    candidate_id: str = ""
+    address_hash: int = 0
+    """xxh3-64 of the hash of the e-mail address to which it went; 0: none was known."""
 
 
 class PendingMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -182,12 +172,6 @@ class PendingMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return max(self.trigger.decided_ms, self.trigger.due_ms)
 
 
-class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    channel: str
-    granted: bool
-    time_ms: int
-
-
 class ShownPrice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The highest price of an article that the customer was shown lately, and when they were shown it last."""
 
@@ -201,7 +185,6 @@ class CategoryView(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     time_ms: int
     id_hash: int
-    """xxh3-64 of the event id."""
     category: str
 
 
@@ -250,6 +233,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     answers: tuple[tuple[int, int], ...] = ()
     """(day, number of opens and clicks) of the last 90 days."""
     consents: tuple[ConsentState, ...] = ()
+    """By valid time; before rules 4 the latest of each channel."""
     runs: tuple[Run, ...] = ()
     messages: tuple[Sent, ...] = ()
     expires_ms: int = 0
@@ -286,6 +270,26 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of the last order by (time_ms, id_hash), if a published flow shows orders; before rules 3 None."""
     unanswered: tuple[int, int] = (0, 0)
     """(promotional messages that left `messages` without an answer, time of the last of them); before rules 3 none."""
+    email_ms: int = 0
+    """Time of the last event of this key that named email_hash; 0: none did, or before rules 4."""
+    mailboxes: tuple[Mailbox, ...] = ()
+    """By address; before rules 4 empty."""
+    order_entry: OrderEntry | None = None
+    """Of an order's key: who claims it, and all that happened to it; before rules 4 None."""
+    unmatched_ids: tuple[str, ...] = ()
+    """Ids of orders of which only refunds and cancellations are known, the last that fit; before rules 4 empty."""
+    ids_alone_ms: int = 0
+    """Its clock when its rules became 4: ids of events in `seen` until then are without their source. 0: none are."""
+    erasure_asked: tuple[int, int] | None = None
+    """(first, last time at which the customer asked to be forgotten); before rules 4 None."""
+    country: tuple[str, int] | None = None
+    """(ISO 3166 code, time of the last own event that named one); before rules 4 None."""
+    kept: bytes = b""
+    """The profile to which the undo of a merge goes back, as stored, until expires_ms; before rules 4 empty."""
+    asked: tuple[Asked, ...] = ()
+    """Of pending messages, those that wait for their address; before rules 4 none."""
+    address_entry: AddressEntry | None = None
+    """Of an address that several profiles have: which promotional messages it got; before rules 4 None."""
 
 
 EMPTY = Profile()

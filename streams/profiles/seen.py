@@ -15,9 +15,9 @@ HASH_BYTES: Final = 8
 DAYS_KEPT: Final = 7
 
 
-def event_hash(event_id: str) -> bytes:
-    """Return xxh3-64 of an event id, 8 bytes."""
-    return xxh3_64_digest(event_id.encode())
+def event_hash(event_id: str, source: str = "") -> bytes:
+    """Return xxh3-64 of an event's id, 8 bytes; ids of two sources differ, and empty leaves the source out."""
+    return xxh3_64_digest((f"{source}\x1f{event_id}" if source else event_id).encode())
 
 
 def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
@@ -35,18 +35,19 @@ def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
     return _bounded(seen) if size > SEEN_MAX * HASH_BYTES else seen
 
 
+def is_seen(seen: Seen, digest: bytes) -> bool:
+    """Return whether a hash is among them."""
+    return any(digest in hashes and _is_one_of(hashes, digest) for _, hashes in seen)
+
+
 def united(one: Seen, other: Seen) -> Seen:
     """Unite both, each hash once, bounded."""
     days: dict[int, bytes] = dict(one)
     for day, hashes in other:
         before = days.get(day, b"")
         fresh = (hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES))
-        days[day] = before + b"".join(digest for digest in fresh if not _is_seen(one, digest))
+        days[day] = before + b"".join(digest for digest in fresh if not is_seen(one, digest))
     return _bounded(tuple(sorted((day, hashes) for day, hashes in days.items() if hashes)))
-
-
-def _is_seen(seen: Seen, digest: bytes) -> bool:
-    return any(digest in hashes and _is_one_of(hashes, digest) for _, hashes in seen)
 
 
 def _is_one_of(hashes: bytes, digest: bytes) -> bool:

@@ -30,20 +30,20 @@ def added(cart: Cart | None, products: tuple[Product, ...], time_ms: int, now_ms
     """
     if cart is not None and first_add_ms(cart) - KEPT_MS >= time_ms:
         return cart
-    lines = _lines(cart)
+    lines = lines_of(cart)
     for product in products:
         before = lines.pop(product.sku, None)
         adds = _with_add(before[1] if before is not None else (), (time_ms, max(product.quantity, 1)))
         lines[product.sku] = _line(CartItem(product.sku, product.price_minor, 0), adds)
     opened_ms = time_ms if cart is None else cart.opened_ms
-    return _cart(list(lines.values())[-CART_ITEMS_MAX:], opened_ms, now_ms)
+    return cart_of(list(lines.values())[-CART_ITEMS_MAX:], opened_ms, now_ms)
 
 
 def removed(cart: Cart | None, products: tuple[Product, ...]) -> Cart | None:
     """Return the cart with products taken out, those first that were put in last; None: it is empty now."""
     if cart is None:
         return None
-    lines = _lines(cart)
+    lines = lines_of(cart)
     for product in products:
         before = lines.get(product.sku)
         if before is None:
@@ -56,7 +56,7 @@ def removed(cart: Cart | None, products: tuple[Product, ...]) -> Cart | None:
             lines[product.sku] = _line(before[0], (*adds[:-1], (adds[-1][0], adds[-1][1] - left)))
         else:
             del lines[product.sku]
-    return _cart(list(lines.values()), cart.opened_ms, cart.added_ms)
+    return cart_of(list(lines.values()), cart.opened_ms, cart.added_ms)
 
 
 def after_order(cart: Cart | None, order_ms: int) -> Cart | None:
@@ -71,7 +71,7 @@ def after_order(cart: Cart | None, order_ms: int) -> Cart | None:
         later = tuple([add for add in adds if add[0] > order_ms])
         if later:
             lines.append(_line(item, later))
-    return _cart(lines, min([adds[0][0] for _, adds in lines], default=0), cart.added_ms)
+    return cart_of(lines, min([adds[0][0] for _, adds in lines], default=0), cart.added_ms)
 
 
 def current(cart: Cart | None, now_ms: int) -> Cart | None:
@@ -103,14 +103,34 @@ def united(one: Cart | None, other: Cart | None) -> Cart | None:
     if one is None or other is None:
         return one or other
     older, newer = sorted((one, other), key=_age)
-    lines = _lines(older)
-    for sku, (item, adds) in _lines(newer).items():
+    lines = lines_of(older)
+    for sku, (item, adds) in lines_of(newer).items():
         same = lines.pop(sku, None)
         lines[sku] = _line(item, adds if same is None else _united_adds(same[1], adds))
-    return _cart(list(lines.values())[-CART_ITEMS_MAX:], min(one.opened_ms, other.opened_ms), newer.added_ms)
+    return cart_of(list(lines.values())[-CART_ITEMS_MAX:], min(one.opened_ms, other.opened_ms), newer.added_ms)
 
 
-def _lines(cart: Cart | None) -> dict[str, Line]:
+def joined(one: Cart | None, other: Cart | None) -> Cart | None:
+    """Unite the carts of two users, as `united`, but so that it does not matter in which order more of them are."""
+    if one is None or other is None:
+        return one or other
+    lines = lines_of(one)
+    for sku, (item, adds) in lines_of(other).items():
+        same = lines.get(sku)
+        lines[sku] = (item, adds) if same is None else _joined(same, (item, adds))
+    ordered = sorted(lines.values(), key=lambda line: (line[1][-1][0], line[0].sku))[-CART_ITEMS_MAX:]
+    return cart_of(ordered, min(one.opened_ms, other.opened_ms), max(one.added_ms, other.added_ms))
+
+
+def _joined(one: Line, other: Line) -> Line:
+    """Return an article with the price of the later add, and the adds with the greater quantity until that time."""
+    last_ms, price = max([(adds[-1][0], item.price_minor) for item, adds in (one, other)])
+    more = max((one[1], other[1]), key=lambda adds: (_quantity(adds), adds[:-1], adds[-1][1]))
+    return _line(CartItem(one[0].sku, price, 0), (*more[:-1], (last_ms, more[-1][1])))
+
+
+def lines_of(cart: Cart | None) -> dict[str, Line]:
+    """Return by name each article of a cart, with its adds."""
     if cart is None:
         return {}
     return {item.sku: (item, adds) for item, adds in zip(cart.items, cart.adds, strict=True)}
@@ -139,7 +159,7 @@ def _with_add(adds: Adds, add: tuple[int, int]) -> Adds:
     return ((time_ms, first + second), *ordered[2:])
 
 
-def _cart(lines: list[Line], opened_ms: int, added_ms: int) -> Cart | None:
+def cart_of(lines: list[Line], opened_ms: int, added_ms: int) -> Cart | None:
     """Return the cart of these lines within its limits; None: it is empty."""
     if not lines:
         return None

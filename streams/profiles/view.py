@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.journal import RULES_4
 from schemas.outputs import ProfileView
 from streams.profiles.keys import is_device
 from streams.profiles.orders import first_order_ms, last_order_ms
 from streams.profiles.profile import Score
 from streams.profiles.rfm import segment_of
+from streams.profiles.standing import promotional_consent
 
 if TYPE_CHECKING:
     from streams.profiles.profile import Profile
@@ -27,6 +29,7 @@ def may_differ(before: Profile, after: Profile) -> bool:
         or before.consents is not after.consents
         or before.linked is not after.linked
         or before.user_id != after.user_id
+        or before.email_hash != after.email_hash
         or not before.first_ms
     )
 
@@ -51,6 +54,12 @@ def view(customer: str, profile: Profile) -> ProfileView:
         profile.user_id,
         first_order_ms(profile),
         last_order_ms(profile),
-        {item.channel: item.granted for item in profile.consents} if profile.consents else {},
+        _consent(profile) if profile.consents else {},
         tuple([key for key in profile.linked if is_device(key)]) if profile.linked else (),
     )
+
+
+def _consent(profile: Profile) -> dict[str, bool]:
+    if profile.rules >= RULES_4:
+        return promotional_consent(profile)
+    return {item.channel: item.granted for item in profile.consents}

@@ -171,6 +171,8 @@ class Metrics:
         self.decisions_open = self._gauge("decisions_open", "Possible messages of flows without a final decision")
         # Records on their way from a device's profile to its user's. Above 0 for minutes: a worker is missing.
         self.forwards_open = self._gauge("forwards_open", "Records forwarded to another profile and not yet received")
+        # Mostly the second id never came as a user's: a source may send ids of devices. They stay until it comes.
+        self.links_waiting = self._gauge("links_waiting", "Links of two users that wait until both are known")
         # 1 for the current version of each kind. A version older than a week: a weekly tick did not come.
         self.model = self._gauge("model_info", "Current version of each model", "kind", "version")
 
@@ -204,7 +206,7 @@ class Metrics:
         self.anomaly_active.withdraw()
         for gauge in (self.customers, self.cluster_customers, self.kpi, self.kpi_window, self.model):
             gauge.clear()
-        for alone in (self.decisions_open, self.forwards_open):
+        for alone in (self.decisions_open, self.forwards_open, self.links_waiting):
             alone.set(0)
 
     def text(self) -> bytes:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+NOTHING_ERASED = "customers asked to be forgotten: they get no more promotions, and nothing was erased yet"
+REQUESTS = "erasure_requests"
 GRAINS = ("hour", "day")
 STAGE_COLLECT = "collect"
 NONE = "none"
@@ -184,6 +186,7 @@ class Observer:
         metrics.decisions_open.set(stock.get(("decisions_open", ""), 0))
         sent, received = stock.get(("forwards_sent", ""), 0), stock.get(("forwards_received", ""), 0)
         metrics.forwards_open.set(sent - received)
+        metrics.links_waiting.set(stock.get(("links_waiting", ""), 0))
 
     def withdraw_insights(self) -> None:
         """Withdraw what facts show, because another worker owns them now."""
@@ -247,6 +250,8 @@ class Observer:
             # a counter only rises; negative facts (a merge found a duplicate) show in the KPIs
             if counter is not None and not count.by and count.value > 0:
                 counter.inc(count.value)
+            elif count.name == REQUESTS:
+                _log.warning(NOTHING_ERASED, requests=count.value, partition=facts.partition)
 
     def _kpi_closed(self, kpi: Kpi) -> None:
         window = (kpi.name, kpi.grain)

@@ -11,7 +11,7 @@ import pytest
 from streams.demo.demo import run_demo
 from streams.operations.folded_journal import verify_prefix
 from streams.operations.prefix import open_prefix
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 from tests.support.files import real_file
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from streams.demo.servers.server import LOCALHOST
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
 from streams.kafka.topics import create_topics
-from streams.settings import WorkerSettings
 from streams.topics import TopicSpec
+from streams.worker_settings import WorkerSettings
 from tests.late_requests.lab import COPIES, Unguarded, Worker, a_lab, check, harm
 from tests.support.late_requests import ENDS, STEPS
 

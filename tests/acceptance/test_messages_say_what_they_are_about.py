@@ -265,6 +265,7 @@ def test_who_cannot_be_reached_by_the_channel_gets_no_message(
     world = World(flows=(a_bare_flow("looks", "product_viewed", **changes),))
     world.pass_time(START_MS - 1)
     world.send(a_view(START_MS, **who))
+    world.pass_time(START_MS + 1)  # a promotion to a new address waits until then
     (customer,) = {each.customer for each in world.emitted(Decision)}
     assert reached(world, customer) == [(outcome, channel if outcome == "sent" else "")]
     assert world.total("decisions", f"outcome={outcome}") == 1
@@ -283,6 +284,7 @@ def test_a_message_goes_by_the_first_channel_with_consent_and_an_address() -> No
     phone, tablet = {"anonymous_id": "phone"}, {"anonymous_id": "tablet", **ADDRESS}
     world.send(a_view(START_MS), *(a_touchpoint("page_viewed", START_MS, None, **who) for who in (phone, tablet)))
     world.send(a_view(START_MS, None, anonymous_id="phone"), a_view(START_MS, None, anonymous_id="tablet"))
+    world.pass_time(START_MS + 1)
     assert [reached(world, who) for who in ("u:1", "a:phone", "a:tablet")] == [
         [("sent", "sms")],
         [("sent", "push")],

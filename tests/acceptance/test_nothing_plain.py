@@ -156,8 +156,8 @@ def sent_in_each_type(pipeline: Pipeline, place: str, texts: tuple[str, ...]) ->
     for number, (kind, who) in enumerate(others):
         event = an_event(kind, START_MS + number * MINUTE_MS, f"who {who} of {place}")
         refused += pipeline.send(kind, encode(planted(event, place, texts[number % len(texts)])), event.time_ms).refused
-    # a consent for the channel of an address is none
-    assert refused == (place == "consent.channel")
+    # a consent for the channel or the purpose of an address is none
+    assert refused == (place in {"consent.channel", "consent.purpose"})
     return len(kinds) + len(others) - refused
 
 
@@ -250,7 +250,10 @@ def refusals(text: str) -> list[bytes]:
         json.dumps({**call, "properties": {"order_id": "o", "total": text}}).encode(),
         json.dumps({**call, "event": "x" * 95 + " " + text}).encode(),
         *[encode(planted(event, place, text)) for place in ("type", "order.currency")],
-        encode(planted(an_event("consent_changed", START_MS, "1"), "consent.channel", text)),
+        *[
+            encode(planted(an_event("consent_changed", START_MS, "1"), place, text))
+            for place in ("consent.channel", "consent.purpose")
+        ],
         encode(planted(event, "email_hash", f"{text} and {text}")),
         encode(planted(event, "session_id", text * 100)),
         text.encode(),

@@ -14,7 +14,7 @@ from streams.demo.servers.server import DidNotStart
 from streams.demo.worker import wait_until_idle
 from streams.operations.acls import acls
 from streams.operations.prefix import open_prefix
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 from tests.support.running import AWorker, Place
 from tests.support.secured import secured
 from tests.support.tokens import Tokens

@@ -13,7 +13,8 @@ from schemas.outputs import DeadLetter, Trigger
 from schemas.touchpoint import Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT
 from streams.operations.create import Published, create_prefix, make_topics, publish
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import DomainSettings
+from streams.worker_settings import WorkerSettings
 from tests.support.commands import run
 from tests.support.flows import a_flow
 from tests.support.producing import a_producer

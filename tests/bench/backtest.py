@@ -39,7 +39,8 @@ from pathlib import Path
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
 from streams.engine.garbage import collect_rarely
-from streams.offline.backtest import Past, Trial, backtest
+from streams.offline.backtest import backtest
+from streams.offline.trial import Past, Trial
 from streams.offline.journal_file import JournalFile
 from streams.offline.sendings import Sendings
 collect_rarely()

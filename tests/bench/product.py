@@ -21,8 +21,9 @@ from streams.demo.servers.server import free_port
 from streams.fold.record import journal_headers
 from streams.kafka.reader import read_committed
 from streams.operations.create import create_prefix
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import DomainSettings
 from streams.topics import Topics
+from streams.worker_settings import WorkerSettings
 from tests.bench.flow_sets import ONE
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+WORKER = (
+    "from streams.worker import run_worker; "
+    "from streams.worker_settings import parse_worker; run_worker(parse_worker())"
+)
 PATIENCE_SECONDS = 180.0
 
 

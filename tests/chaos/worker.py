@@ -18,8 +18,8 @@ from streams import agents
 from streams.processors.collecting import Collecting
 from streams.processors.insighting import Insighting
 from streams.processors.profiling import Profiling
-from streams.settings import parse_worker
 from streams.worker import run_worker
+from streams.worker_settings import parse_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator

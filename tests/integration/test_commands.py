@@ -15,7 +15,7 @@ from streams.__main__ import app
 from streams.demo.worker import Worker, wait_until_idle
 from streams.flows.language.files import LIBRARY, flow_files, load_flow
 from streams.operations.prefix import Prefix, open_prefix
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 from tests.support.producing import produce
 
 if TYPE_CHECKING:

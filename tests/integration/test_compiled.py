@@ -24,7 +24,10 @@ pytestmark = [
 # a compiled function calls another directly: what a test puts in the other's place is never called
 CHOSEN = "not heavy and not slow and not interpreted"
 
-LAWS = ("tests/acceptance/test_flow_laws.py", "tests/acceptance/test_same_bytes.py")
+LAWS = tuple(
+    f"tests/acceptance/test_{name}.py"
+    for name in ("flow_laws", "same_bytes", "consent_by_purpose", "identity", "one_order_one_owner")
+)
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,9 @@ from streams.operations.create import (
     read_domain,
 )
 from streams.operations.prefix import open_prefix
-from streams.settings import DomainSettings, WorkerSettings, parse_worker
+from streams.settings import DomainSettings
 from streams.topics import Topics, TopicSpec
+from streams.worker_settings import WorkerSettings, parse_worker
 from tests.support.flows import a_flow
 from tests.support.producing import a_producer, produce
 
@@ -116,6 +117,17 @@ def test_what_is_fixed_for_life_is_refused(settings: WorkerSettings, name: str, 
     with pytest.raises(CannotChange, match=f"{name} is .* and cannot become {value!r}"):
         create_prefix(settings, DOMAIN.model_copy(update={name: value}))
     assert read_domain(settings) == DOMAIN
+
+
+def test_a_source_gets_a_shop_once(settings: WorkerSettings) -> None:
+    create_prefix(settings, DOMAIN)
+    berlin = DOMAIN.model_copy(update={"shops": {"till": "berlin"}})
+    assert create_prefix(settings, berlin).named == ("till",)
+    assert create_prefix(settings, berlin).named == ()
+    for shops in ({"till": "oslo"}, {}):
+        with pytest.raises(CannotChange, match="the shop of source till is 'berlin' and cannot become"):
+            create_prefix(settings, DOMAIN.model_copy(update={"shops": shops}))
+    assert read_domain(settings) == berlin
 
 
 def test_a_topic_of_another_size_is_refused_before_anything_is_published(settings: WorkerSettings) -> None:

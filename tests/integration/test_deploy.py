@@ -25,13 +25,12 @@ from streams.settings import (
     DOMAIN_PREFIX,
     ENVIRONMENT_PREFIX,
     DomainSettings,
-    WorkerSettings,
     parse_domain,
-    parse_worker,
 )
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.observer import InsightSnapshot, Observer, known_labels
 from streams.web.pages import authorised
+from streams.worker_settings import WorkerSettings, parse_worker
 from tests.support.dashboard import DASHBOARD, dashboard, metric_names, queries, without_data
 from tests.support.files import dashboard_schema
 from tests.support.monitoring import Service, compose, point_prometheus

@@ -26,8 +26,9 @@ from streams.kafka.reader import read_committed
 from streams.kafka.registry import registry_wire
 from streams.operations.brokers import ask_brokers
 from streams.operations.create import create_prefix
-from streams.settings import DomainSettings, WorkerSettings, parse_worker
+from streams.settings import DomainSettings
 from streams.topics import Topics
+from streams.worker_settings import WorkerSettings, parse_worker
 from tests.support.producing import produce
 from tests.support.running import a_worker, make_place
 

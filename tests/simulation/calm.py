@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from schemas.journal import PartitionProgress, Progress
@@ -79,7 +80,7 @@ def refolded(broker: ModelBroker, settings: DomainSettings) -> Outcome:
 def calm_run(sent: Iterable[Sent]) -> Outcome:
     """Work off what was sent, a record at a time, time told at once: collect and profiles, without insights.
 
-    For histories in which nothing crosses from one partition to another.
+    For histories in which nothing crosses from one partition to another, but for what is said of an order's owner.
     """
     outcome = Outcome()
     collecting, profiling, _ = (Calm(source, outcome) for source in inputs(domain()))
@@ -91,8 +92,7 @@ def calm_run(sent: Iterable[Sent]) -> Outcome:
         offset = offsets[each.partition] = offsets.get(each.partition, -1) + 1
         for output in collecting.work_off(each.partition, [(offset, Entry(each.key, each.value))]):
             if output.topic == TOPICS.journal:
-                number = partition_of(output.key or b"", JOURNAL_PARTITIONS)
-                profiling.work_off(number, [(0, Entry(output.key, output.value, tuple(output.headers or ())))])
+                _fold(profiling, output)
         if each.value.startswith(_MARK):
             come[each.partition] = SINGLE_OBJECT.decode_as(Mark, each.value).time_ms
             value = SINGLE_OBJECT.encode(_told(come))
@@ -100,6 +100,16 @@ def calm_run(sent: Iterable[Sent]) -> Outcome:
                 profiling.work_off(number, [(0, Entry(None, value))])
     profiling.end()
     return outcome.summed()
+
+
+def _fold(profiling: Calm, collected: Output) -> None:
+    """Work off a record of the journal, and at once what an order's entry and its profiles send each other then."""
+    waiting = deque([collected])
+    while waiting:
+        key, value, headers = waiting[0].key or b"", waiting[0].value, waiting.popleft().headers
+        number = partition_of(key, JOURNAL_PARTITIONS)
+        outputs = profiling.work_off(number, [(0, Entry(key, value, tuple(headers or ())))])
+        waiting += [each for each in outputs if each.topic == TOPICS.journal and each.key is not None]
 
 
 def _told(come: dict[int, int]) -> Progress:

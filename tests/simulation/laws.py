@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from schemas.journal import CollectedTo
-from schemas.outputs import DeadLetter
+from schemas.journal import CollectedTo, SlotAnswered, SlotAsked
+from schemas.outputs import DeadLetter, Revocation
 from schemas.touchpoint import Mark, Touchpoint
+from schemas.units import HOUR_MS
 from schemas.wire import SINGLE_OBJECT
 from state.codec import due_of
+from streams.fold.granting import SETTLED_MS
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
 from streams.kafka.journal import read_record
 from tests.simulation.history import JOURNAL_PARTITIONS, TOUCHPOINT_PARTITIONS, last_marks
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from tests.simulation.outcome import Outcome
     from tests.simulation.world import World
 
+CAP_MS = 20 * HOUR_MS
+"""Between two promotions by one channel, as the flow of the histories has it."""
 _MARK = SINGLE_OBJECT.header(Mark)
 _EVENT = SINGLE_OBJECT.header(Touchpoint)
 
@@ -38,14 +43,53 @@ def laws(world: World, there: Outcome) -> Iterator[str]:
        brokers' time decides, nothing does: a record's time is their stamp.
     4. What was to go wrong went wrong when its moment came.
     5. Where the brokers' time decides, no time was told before it had come, whatever a worker's own clock says.
+    6. No mailbox got two reminders within the hours of the flow's cap, and no question to an address is lost.
     """
     yield from _come_in(world, world.case.sent or world.sent)
     yield from _on_time(world, there)
+    yield from _too_often(world)
+    yield from _unanswered(world)
     if world.is_wall:
         yield from _told_too_soon(world)
     if world.is_wall or not world.case.has_late:
         yield from _announced_too_soon(world)
     yield from (f"{fault} did not happen" for fault in world.faults.missed)
+
+
+def _too_often(world: World) -> Iterator[str]:
+    gone: dict[str, dict[str, int]] = {}
+    revoked = set()
+    for log in world.broker.topics[TOPICS.triggers]:
+        for _, entry in log.committed():
+            record = SINGLE_OBJECT.decode(entry.value or b"")
+            if isinstance(record, Revocation):
+                revoked.add(record.trigger_id)
+            elif record.email_hash is not None:
+                goes_ms = max(record.decided_ms, record.due_ms)
+                gone.setdefault(record.email_hash, {})[record.trigger_id] = goes_ms
+    for address, triggers in gone.items():
+        times = sorted([goes_ms for trigger_id, goes_ms in triggers.items() if trigger_id not in revoked])
+        for first, last in pairwise(times):
+            if last - first < CAP_MS:
+                yield f"{address} was reminded at {first} and at {last}"
+
+
+def _unanswered(world: World) -> Iterator[str]:
+    """Look for messages for which an address was asked, and which it neither answered nor got back."""
+    asked, done = set(), set()
+    for log in world.broker.topics[TOPICS.journal]:
+        for _, entry in log.committed():
+            record = read_record(ModelMessage("", 0, 0, entry.key, entry.value, entry.headers), SINGLE_OBJECT).value
+            if isinstance(record, SlotAnswered):
+                done.add(record.candidate_id)
+            elif isinstance(record, SlotAsked):
+                # at the end of all, the last ones have not had the time to settle
+                is_settled = record.decided_ms + SETTLED_MS <= min(last_marks(world.sent).values(), default=0)
+                if record.kind == "asked" and is_settled:
+                    asked |= {slot.candidate_id for slot in record.slots}
+                elif record.kind == "freed":
+                    done |= {slot.candidate_id for slot in record.slots}
+    yield from (f"the address never answered for {candidate_id}" for candidate_id in sorted(asked - done))
 
 
 def _come_in(world: World, sent: Iterable[Sent]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from schemas.wire import SINGLE_OBJECT
 from streams.kafka.config import reader_config
 from streams.offline.refold import refold
 from streams.operations.create import make_topics
-from streams.settings import WorkerSettings, parse_domain
+from streams.settings import parse_domain
+from streams.worker_settings import WorkerSettings
 from tests.support.producing import a_producer
 from tests.support.running import Place
 from tests.support.same_bytes import read_partitions

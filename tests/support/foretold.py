@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.outputs import Decision, Trigger
 from schemas.wire import SINGLE_OBJECT
-from streams.offline.backtest import Past, Trial, backtest
+from streams.offline.backtest import backtest
 from streams.offline.sendings import Sendings
+from streams.offline.trial import Past, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,8 +15,9 @@ import yaml
 from confluent_kafka import Consumer, KafkaException
 
 from streams.demo.servers.places import PROJECT
-from streams.settings import DomainSettings, WorkerSettings, parse_worker
+from streams.settings import DomainSettings
 from streams.web import pages
+from streams.worker_settings import WorkerSettings, parse_worker
 from tests.support.command_line import PROGRAM, check_command
 
 if TYPE_CHECKING:

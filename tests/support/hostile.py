@@ -101,6 +101,9 @@ class Hostile:
             yield self.order(2_000 + number, "order_refunded")
         for channel in ("email", "sms", "push", "all"):
             yield self.event("consent_changed", consent=Consent(channel, granted=True))
+        for number in range(200):
+            said = Consent("email", granted=number % 2 == 0, purpose="p" * 32)
+            yield self.event("consent_changed", consent=said, email_hash=f"{number:064x}", source=wide("crm", number))
         for day in range(95):
             yield self.event("email_opened", self.now_ms - day * DAY_MS)
         for number in range(40):

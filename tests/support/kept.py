@@ -10,8 +10,9 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME
 from schemas import wire
 from schemas.insights import Count, Facts
 from schemas.journal import RULES, Configured
+from schemas.wire import SINGLE_OBJECT
 from streams.fold.record import AGAIN, journal_headers
-from streams.offline.journal import is_in
+from streams.offline.journal import side_by_side
 from streams.offline.refold import COMPARED
 from streams.profiles.effects import TOPIC_OF
 from tests.support.world import START_MS, World
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from streams.fold.record import Record
-    from streams.offline.journal import Half
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,14 @@ class Kept:
 class KeptJournal:
     """What a backtest reads."""
 
-    records: list[Kept]
+    kept: list[Kept]
 
-    def halves(self, starts: Mapping[int, int]) -> Iterator[Half]:
-        for of_devices in (True, False):
-            for partition in sorted({record.partition() for record in self.records}):
-                yield of_devices, partition, self._half(partition, starts.get(partition, 0), of_devices=of_devices)
+    def records(self, starts: Mapping[int, int]) -> Iterator[Any]:
+        numbers = sorted({record.partition() for record in self.kept})
+        return side_by_side({number: self._own(number, starts.get(number, 0)) for number in numbers}, SINGLE_OBJECT)
 
-    def _half(self, partition: int, start: int, *, of_devices: bool) -> Iterator[Any]:
-        return (
-            record
-            for record in self.records
-            if record.partition() == partition
-            and record.offset() >= start
-            and is_in(record.key(), of_devices=of_devices)
-        )
+    def _own(self, partition: int, start: int) -> Iterator[Any]:
+        return (record for record in self.kept if record.partition() == partition and record.offset() >= start)
 
 
 class KeptWorld(World):

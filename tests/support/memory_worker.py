@@ -72,6 +72,10 @@ class MemoryWorker:
         (_,) = self.journal
         self._append(0, key, record if isinstance(record, bytes) else SINGLE_OBJECT.encode(record), headers)
 
+    def write(self, partition: int, key: bytes | None, value: bytes | None) -> None:
+        """Writes a record to a journal partition as a command does; `commit` folds it."""
+        self._append(partition, key, value)
+
     def topics(self) -> dict[str, list[Kept]]:
         """What was sent, by topic, and the only journal partition."""
         (journal,) = self.journal

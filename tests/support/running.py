@@ -20,8 +20,9 @@ from streams.kafka.reader import read_committed
 from streams.operations.create import create_prefix
 from streams.replay.replayer import ReplayOptions, ReplaySummary, Source, replay
 from streams.replay.target import Target
-from streams.settings import ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
+from streams.settings import ENVIRONMENT_PREFIX, DomainSettings
 from streams.topics import Topics
+from streams.worker_settings import WorkerSettings
 from tests.support.producing import a_producer
 from tests.support.world import START_MS, an_order
 
@@ -34,7 +35,10 @@ T = TypeVar("T")
 CUSTOMERS = 30
 NEEDS_PERSON = 2
 """The exit code by which a worker says that no restart helps."""
-WORKER = "from streams.worker import run_worker; from streams.settings import parse_worker; run_worker(parse_worker())"
+WORKER = (
+    "from streams.worker import run_worker; "
+    "from streams.worker_settings import parse_worker; run_worker(parse_worker())"
+)
 _ASK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 

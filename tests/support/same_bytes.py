@@ -16,7 +16,7 @@ from hashlib import sha256
 from itertools import chain, count
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -280,11 +280,11 @@ def _configured_in(path: Path) -> bytes:
 
 
 def read_partitions(path: Path) -> dict[int, list[Message]]:
-    """Each partition of a journal in a file, its two halves put together."""
-    partitions: dict[int, dict[int, Any]] = {}
-    for _, number, half in JournalFile(path).halves({}):
-        partitions.setdefault(number, {}).update((message.offset(), message) for message in half)
-    return {number: [by_offset[offset] for offset in sorted(by_offset)] for number, by_offset in partitions.items()}
+    """Each partition of a journal in a file."""
+    partitions: dict[int, list[Message]] = {}
+    for message in JournalFile(path).records({}):
+        partitions.setdefault(message.partition() or 0, []).append(message)
+    return partitions
 
 
 def _of_sums(sums: dict[int, Sums]) -> Hashed:

@@ -18,7 +18,7 @@ from streams.demo.servers.places import PROJECT
 from streams.demo.servers.server import free_port
 from streams.demo.worker import wait_until_idle
 from streams.operations.create import read_domain
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

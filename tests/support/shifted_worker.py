@@ -35,7 +35,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         runpy.run_module(sys.argv[2], run_name="__main__")
     else:
-        from streams.settings import parse_worker
         from streams.worker import run_worker
+        from streams.worker_settings import parse_worker
 
         run_worker(parse_worker())

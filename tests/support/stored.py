@@ -6,15 +6,15 @@ import msgspec
 
 from schemas.outputs import Trigger
 from streams.fold.partition_state import PartitionState
-from streams.profiles.order_change import OrderChange
+from streams.profiles.address_entry import AddressEntry, Asked, Granted, Waiting
+from streams.profiles.entered import Entered
+from streams.profiles.order_change import Adjustment, OrderChange
+from streams.profiles.order_entry import Claim, OrderEntry
 from streams.profiles.profile import (
-    Adjustment,
     Cart,
     CartItem,
     CategoryView,
-    ConsentState,
     Conversion,
-    Entered,
     OrderContent,
     OrderMonth,
     PendingMessage,
@@ -28,6 +28,7 @@ from streams.profiles.profile import (
     Touch,
     Uncredited,
 )
+from streams.profiles.statement import ConsentState, Listing, Mailbox
 from tests.support.world import START_MS
 
 BY_VERSION_1 = bytes.fromhex(
@@ -145,6 +146,40 @@ BY_VERSION_6 = bytes.fromhex(
     "c296cf0000019b76daa8011000ff00c3c40200009196a36f2d31cf0000019b76daa800cd1068a3455552c4020000019192a36f2d"
     "319196a36f2d31cf0000019b76daa800cd1068a3455552c4040000000100"
 )
+"""As `a_profile_of_rules_3`."""
+
+BY_VERSION_7 = bytes.fromhex(
+    "070000019b76daa80592dc0031cf0000019b76daa809cf0000019b76daa8009192cd4fe6c4083132333435363738a137d9406162"
+    "61626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162"
+    "6162616261626162616291a7613a70686f6e659195cf0000019b76daa800cd1068ccc80dc39193cf0000019b76daa80003cd0384"
+    "9193cf0000019b76daa800320e99a54c6f79616c040503a6637574732d31cf0000019b76daa80004cd1324cf0000019b76daa807"
+    "cf0000019b76daa808a661637469766502aa636c7573746572732d319193cf0000019b76daa8000ccf0000019b76daa80194cf00"
+    "00019b76daa800cf0000019b76daa8019193a36d7567cd038402919192cf0000019b76daa8000290909192cd4fe602919ba5656d"
+    "61696cc3cf0000019b76daa800a773657276696365d9406162616261626162616261626162616261626162616261626162616261"
+    "6261626162616261626162616261626162616261626162616261626162616261626162cf0000019b76daa801c3a473686f7002a7"
+    "77656c636f6d65c3919bae6162616e646f6e65645f6361727401a963616e646964617465a56576656e74cf0000019b76daa800cf"
+    "0000019b76daa805a872656d696e646572cf0000019b76daa803cf0000019b76daa8049193a3637570cd02bc01cf0000019b76da"
+    "a8029196cf0000019b76daa800a5656d61696cae6162616e646f6e65645f63617274c3ab63616e6469646174652d3313cf000001"
+    "9b76daa806cf0000019b76daa80591a4736c6f74ab4575726f70652f4f736c6f9192a777656c636f6d65cf0000019b76daa80091"
+    "93a36d7567cd0384cf0000019b76daa80091938faa747269676765725f6964a774726967676572a8637573746f6d6572a3753a37"
+    "a76368616e6e656ca5656d61696ca7666c6f775f6964a777656c636f6d65ac666c6f775f76657273696f6e01a361726da9747265"
+    "61746d656e74a473746570a568656c6c6faa646563696465645f6d73cf0000019b76daa800a66475655f6d73cf0000019b76daa8"
+    "00aa657870697265735f6d73cf0000019b76daa806a6726561736f6ea648656c6c6f2ea7757365725f6964c0aa656d61696c5f68"
+    "617368c0a870726f647563747390a56661637473809ba777656c636f6d6501ab63616e6469646174652d32a76576656e742d32cf"
+    "0000019b76daa800cf0000019b76daa800a568656c6c6f00009000c3dc0018000000000000000000000000000000000000000000"
+    "0000019192a5656d61696ccf0000019b76daa8009192ad7265706c656e6973686d656e74cf0000019b76daa8099193cf0000019b"
+    "76daa8000fa4727567730490cf0000019b76daa80a9197cf0000019b76daa80011123202a3555344c396cf0000019b76daa8000d"
+    "a36f2d31a3455552cd10689193a36d7567cd0384029203cf0000019b76daa800cf0000019b76daa80b919dd94061626162616261"
+    "62616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261"
+    "6261626162cf0000019b76daa800cf0000019b76daa80bc3cf0000019b76daa80c91cf0000019b76daa80dcf0000019b76daa80e"
+    "cf0000019b76daa80fcf0000019b76daa810cf0000019b76daa811cf0000019b76daa8129195c3c3cf0000019b76daa816a36164"
+    "61a561736b6564c3939197c302c3a76576656e742d33a7613a70686f6e6592c3a76576656e742d32c39197cf0000019b76daa800"
+    "11123202a3555344c3a36f2d3391a36f2d32cf0000019b76daa80892cf0000019b76daa813cf0000019b76daa81492a24445cf00"
+    "00019b76daa815c40770726f66696c65919314cf0000019b76daa80902939192cf0000019b76daa800139195cf0000019b76daa8"
+    "00cf0000019b76daa801a3753a37ab63616e6469646174652d3491920114cf0000019b76daa8029592a5656d61696ca673707269"
+    "6e679296cf0000019b76daa8000b00010cc296cf0000019b76daa8011000ff00c3c40200009196a36f2d31cf0000019b76daa800"
+    "cd1068a3455552c4020000019192a36f2d319196a36f2d31cf0000019b76daa800cd1068a3455552c4040000000100"
+)
 """As `a_full_profile`."""
 
 PARTITION_BY_VERSION_1 = bytes.fromhex(
@@ -174,7 +209,7 @@ TOUCHPOINT_OF_0_1 = bytes.fromhex(
 
 
 def a_full_profile() -> Profile:
-    """No field is empty, under rules 3."""
+    """No field is empty, under rules 4."""
     touch = Touch(START_MS, 11, "email", "spring", 12, is_view=False)
     later = Touch(START_MS + 1, 16, "email", None, 0, is_view=True)
     return Profile(
@@ -184,7 +219,7 @@ def a_full_profile() -> Profile:
         user_id="7",
         email_hash="ab" * 32,
         linked=("a:phone",),
-        orders=(PlacedOrder(START_MS, 4_200, 200, 13),),
+        orders=(PlacedOrder(START_MS, 4_200, 200, 13, is_browser=True),),
         months=(OrderMonth(START_MS, 3, 900),),
         adjustments=(Adjustment(START_MS, 50, 14),),
         score=Score("Loyal", 4, 5, 3, "cuts-1", START_MS, 4, 4_900, START_MS + 7),
@@ -197,7 +232,21 @@ def a_full_profile() -> Profile:
         touches=(touch,),
         conversions=(Conversion("o-1", START_MS, 4_200, "EUR", (touch,), 1),),
         answers=((20_454, 2),),
-        consents=(ConsentState("email", granted=True, time_ms=START_MS),),
+        consents=(
+            ConsentState(
+                "email",
+                granted=True,
+                time_ms=START_MS,
+                purpose="service",
+                address="ab" * 32,
+                received_ms=START_MS + 1,
+                is_server=True,
+                source="shop",
+                at_most=2,
+                only_flow="welcome",
+                is_of_other=True,
+            ),
+        ),
         runs=(
             Run(
                 "abandoned_cart",
@@ -213,7 +262,16 @@ def a_full_profile() -> Profile:
                 START_MS + 2,
             ),
         ),
-        messages=(Sent(START_MS, "email", "abandoned_cart", is_promotional=True),),
+        messages=(
+            Sent(
+                START_MS,
+                "email",
+                "abandoned_cart",
+                is_promotional=True,
+                candidate_id="candidate-3",
+                address_hash=19,
+            ),
+        ),
         expires_ms=START_MS + 6,
         wake_ms=START_MS + 5,
         parked=("slot",),
@@ -224,12 +282,56 @@ def a_full_profile() -> Profile:
         answered=(("email", START_MS),),
         entry_timers=(("replenishment", START_MS + 9),),
         views=(CategoryView(START_MS, 15, "rugs"),),
-        rules=3,
-        changes=(OrderChange(START_MS, 17, 18, 50, 2, "USD"),),
+        rules=4,
+        changes=(OrderChange(START_MS, 17, 18, 50, 2, "USD", is_browser=True),),
         uncredited=(Uncredited("o-1", (Conversion("o-1", START_MS, 4_200, "EUR", (touch, later), 0),)),),
         uncredited_ms=START_MS + 10,
         order_content=OrderContent(START_MS, 13, "o-1", "EUR", 4_200, (CartItem("mug", 900, 2),)),
         unanswered=(3, START_MS),
+        email_ms=START_MS + 11,
+        mailboxes=(
+            Mailbox(
+                "ab" * 32,
+                START_MS,
+                START_MS + 11,
+                is_own=True,
+                hard_ms=START_MS + 12,
+                soft_ms=(START_MS + 13,),
+                complaint_ms=START_MS + 14,
+                proof_ms=START_MS + 15,
+                ordered_ms=START_MS + 16,
+                linked_ms=START_MS + 17,
+                erased_ms=START_MS + 18,
+                listed=(Listing(is_all=True, is_on=True, time_ms=START_MS + 22, who="ada", why="asked"),),
+                is_shared=True,
+            ),
+        ),
+        asked=(Asked(20, START_MS + 9, 2),),
+        address_entry=AddressEntry(
+            (Granted(START_MS, 19),),
+            (Waiting(START_MS, START_MS + 1, "u:7", "candidate-4", ((1, 20),)),),
+            START_MS + 2,
+        ),
+        order_entry=OrderEntry(
+            (
+                Claim(
+                    is_refund=True,
+                    named=2,
+                    is_browser=True,
+                    event_id="event-3",
+                    customer="a:phone",
+                    as_user=(True, "event-2"),
+                    was_refused=True,
+                ),
+            ),
+            (OrderChange(START_MS, 17, 18, 50, 2, "USD", is_browser=True),),
+            "o-3",
+        ),
+        unmatched_ids=("o-2",),
+        ids_alone_ms=START_MS + 8,
+        erasure_asked=(START_MS + 19, START_MS + 20),
+        country=("DE", START_MS + 21),
+        kept=b"profile",
         pending=(
             PendingMessage(
                 Trigger(
@@ -252,11 +354,35 @@ def a_full_profile() -> Profile:
     )
 
 
+def a_profile_of_rules_3() -> Profile:
+    """`a_full_profile` as rules 3 left it."""
+    full = a_full_profile()
+    (sent,) = full.messages
+    return msgspec.structs.replace(
+        full,
+        rules=3,
+        consents=(ConsentState("email", granted=True, time_ms=START_MS),),
+        messages=(msgspec.structs.replace(sent, candidate_id="", address_hash=0),),
+        orders=tuple([msgspec.structs.replace(each, is_browser=False) for each in full.orders]),
+        changes=tuple([msgspec.structs.replace(each, is_browser=False) for each in full.changes]),
+        email_ms=0,
+        mailboxes=(),
+        order_entry=None,
+        asked=(),
+        address_entry=None,
+        unmatched_ids=(),
+        ids_alone_ms=0,
+        erasure_asked=None,
+        country=None,
+        kept=b"",
+    )
+
+
 def a_profile_of_rules_2() -> Profile:
     """`a_full_profile` as rules 2 left it."""
     cart = Cart(START_MS, START_MS + 1, (CartItem("mug", 900, 2),))
     return msgspec.structs.replace(
-        a_full_profile(), rules=2, cart=cart, changes=(), order_content=None, unanswered=(0, 0)
+        a_profile_of_rules_3(), rules=2, cart=cart, changes=(), order_content=None, unanswered=(0, 0)
     )
 
 

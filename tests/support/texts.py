@@ -18,8 +18,9 @@ from streams.demo.servers.places import PROJECT
 from streams.flows.language.files import LIBRARY
 from streams.offline.stories import read_stories, story_files
 from streams.operations.asyncapi import document
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import DomainSettings
 from streams.telemetry.metrics import Metrics
+from streams.worker_settings import WorkerSettings
 from tests.support.dashboard import dashboard
 
 if TYPE_CHECKING:

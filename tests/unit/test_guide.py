@@ -12,9 +12,10 @@ from schemas.catalogue import raw_schema
 from streams.collect.checks import TYPES
 from streams.demo.servers.places import PROJECT
 from streams.operations.asyncapi import document
-from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings, WorkerSettings
+from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings
 from streams.telemetry.metrics import Metrics
 from streams.topics import NAMES
+from streams.worker_settings import WorkerSettings
 from tests.support.guide import GUIDE, PAGES, anchor_of, read_page
 
 if TYPE_CHECKING:

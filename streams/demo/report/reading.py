@@ -102,7 +102,11 @@ def _note_profile(records: Records, message: Message, wire: Wire) -> None:
     if value is None:
         records.profiles.pop(customer, None)
     else:
-        records.profiles[customer] = wire.decode_as(ProfileView, value)
+        shown = wire.decode(value)
+        if isinstance(shown, ProfileView):
+            records.profiles[customer] = shown
+        else:
+            records.profiles.pop(customer, None)  # merged into another user's
 
 
 def _note_letter(records: Records, letter: DeadLetter, *, is_retried: bool) -> None:

@@ -21,6 +21,7 @@ OUTCOMES = {
     "shadow": "test version",
     "outranked": "another message came first",
     "revoked": "withdrawn",
+    "late_withdrawal": "sent before a late withdrawal",
 }
 KPIS = {
     "orders": "orders",

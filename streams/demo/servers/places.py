@@ -1,4 +1,4 @@
-"""Folders of this machine; only this module and `streams.settings` read the environment."""
+"""Folders of this machine; only this module and the settings read the environment."""
 
 import os
 from pathlib import Path

@@ -155,6 +155,8 @@ class Flow(Part):
     """If messages of two flows are due together, the flow with the higher number goes first."""
     message_class: Literal["transactional", "promotional"] = Field(alias="class")
     """Promotional messages need consent and obey caps and quiet hours. Transactional messages do not."""
+    purpose: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    """The purpose for which the customer has to consent. Without it, the name of the class."""
     entry: Entry
     """The way into the flow."""
     reentry_ms: Reentry = Field(default=0, alias="reentry")
@@ -204,12 +206,8 @@ class Flow(Part):
             raise ValueError("a flow needs either channel or channels")
         if self.channels is not None and len(set(self.channels)) < len(self.channels):
             raise ValueError("channels names one channel twice")
-        if not self.is_promotional and self.quiet_hours is not None:
-            raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
-        if not self.is_promotional and self.send_time == "best":
-            raise ValueError("send_time is for promotional flows: a transactional message goes out at once")
-        if not self.is_promotional and "when_outranked" in self.model_fields_set:
-            raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
+        if not self.is_promotional:
+            self._is_transactional()
         if self.products == "entry" and self.entry.event is None:
             raise ValueError("products: entry needs an entry by an event, which has articles to show")
         unnamed = sorted(self.relied_on.difference(self.relies_on))
@@ -221,6 +219,16 @@ class Flow(Part):
             )
         return self
 
+    def _is_transactional(self) -> None:
+        if self.quiet_hours is not None:
+            raise ValueError("quiet_hours are for promotional flows: a transactional message goes out at any hour")
+        if self.send_time == "best":
+            raise ValueError("send_time is for promotional flows: a transactional message goes out at once")
+        if "when_outranked" in self.model_fields_set:
+            raise ValueError("when_outranked is for promotional flows: a transactional message waits for no other")
+        if self.purpose == "promotional":
+            raise ValueError("purpose: promotional is for promotional flows: a transactional message needs no grant")
+
     @cached_property
     def relied_on(self) -> frozenset[str]:
         """Return the types of touchpoints without which the flow goes wrong."""
@@ -230,6 +238,11 @@ class Flow(Part):
     def is_promotional(self) -> bool:
         """Return whether caps, quiet hours and the need for consent apply."""
         return self.message_class == "promotional"
+
+    @cached_property
+    def consent_purpose(self) -> str:
+        """Return the purpose of the statements of consent that decide about its messages."""
+        return self.purpose or self.message_class
 
     @cached_property
     def ordered_channels(self) -> tuple[Channel, ...]:

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
 from streams.flows.language.flow import LOG_MS, NEVER_MS
 from streams.profiles.answered import last_answer_ms
+from streams.profiles.effects import hash_64
 from streams.profiles.profile import MESSAGES_MAX, Sent
+from streams.profiles.statement import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streams.flows.language.flow import Caps, Flow
+    from streams.flows.runtime.candidate import Candidate
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile
     from streams.settings import DomainSettings
@@ -110,11 +113,18 @@ def unanswered(profile: Profile, at: Moment) -> int:
     return logged + (left if last_ms > answered_ms else 0)
 
 
-def with_message(profile: Profile, flow: Flow, channel: str, goes_ms: int, at: Moment) -> Profile:
+def with_message(candidate: Candidate, channel: str, goes_ms: int, at: Moment) -> Profile:
     """Return the profile with one more message in the log, without those older than LOG_MS or beyond MESSAGES_MAX."""
+    profile, flow = candidate.profile, candidate.plan.flow
+    candidate_id, address_hash = "", 0
+    if at.rules >= RULES_4:
+        candidate_id = candidate.run.candidate_id
+        if channel == EMAIL and profile.email_hash is not None:
+            address_hash = hash_64(profile.email_hash)
     before = profile.messages
     recent = [message for message in before if message.time_ms > goes_ms - LOG_MS]
-    messages = (*recent, Sent(goes_ms, channel, flow.id, flow.is_promotional))[-MESSAGES_MAX:]
+    sent = Sent(goes_ms, channel, flow.id, flow.is_promotional, candidate_id, address_hash)
+    messages = (*recent, sent)[-MESSAGES_MAX:]
     left = profile.unanswered
     if at.rules >= RULES_3 and len(messages) <= len(before):
         left = _left(profile, frozenset(messages))

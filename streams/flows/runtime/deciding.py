@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
 from schemas.limits import INT_MAX, LONG_MAX
 from schemas.outputs import Trigger, TriggerProduct
 from schemas.units import HOUR_MS
@@ -15,7 +15,7 @@ from streams.flows.language.flow import NEVER_MS
 from streams.flows.runtime.addresses import has_address
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
-from streams.flows.runtime.consent import allowed
+from streams.flows.runtime.consent import Way, allowed, over_limit, way_of
 from streams.flows.runtime.contents import articles, is_empty, template_facts
 from streams.flows.runtime.history import too_young
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
@@ -57,17 +57,17 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
         return Verdict("expired", "The message expired before it could be sent.", evidence)
-    channel, evidence["consent"], objection = _channel(candidate, at)
-    if objection is not None:
-        channels = " or ".join(flow.ordered_channels)
-        return Verdict(objection, f"{_OBJECTIONS[objection]} by {channels}, so none was sent.", evidence)
+    way = _way(candidate, at)
+    evidence |= way.evidence
+    if way.objection is not None:
+        return Verdict(way.objection, way.reason, evidence)
     if candidate.arm == HOLDOUT:
         share = f"the {flow.holdout_percent:g} % who get nothing"
         reason = f"This customer is in {share}, so that the flow's effect can be measured."
         return Verdict("held_out", reason, evidence)
     if flow.is_promotional:
-        return _promotional(candidate, channel, evidence, flow_set, at)
-    return Verdict("sent", _why_sent(run, plan, cart, at), evidence, channel)
+        return _promotional(candidate, way.channel, evidence, flow_set, at)
+    return Verdict("sent", _why_sent(run, plan, cart, at), evidence, way.channel)
 
 
 def _why_left(candidate: Candidate, at: Moment) -> str | None:
@@ -136,6 +136,8 @@ def _promotional(  # noqa: PLR0911 - as decide
     count = counted(promotional, caps, channel, goes_ms)
     evidence |= {"messages_channel": str(count.channel), "messages_week": str(count.week)}
     reached = cap_reached(promotional, count, caps, channel, goes_ms)
+    if reached is None and at.rules >= RULES_4:
+        reached = over_limit(profile, flow, channel, goes_ms, at)
     winner = message_ahead(profile.messages, plan, now_ms, flow_set, settings.arbitration_ms)
     if winner is not None and (reached is not None or flow.when_outranked == "drop"):
         until_ms = NEVER_MS if flow.when_outranked == "drop" else free_ms(promotional, caps, channel, now_ms)
@@ -200,29 +202,33 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
     )
 
 
-def _channel(candidate: Candidate, at: Moment) -> tuple[str, str, Outcome | None]:
-    """Return the channel to use, the evidence of consent, and what is missing if there is no channel.
+def _way(candidate: Candidate, at: Moment) -> Way:
+    """Return the channel to use: of those by which the customer answered last, or else the flow's order."""
+    profile, channels = candidate.profile, candidate.plan.flow.ordered_channels
+    if profile.answered:
+        last = dict(profile.answered)
+        channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
+    if at.rules >= RULES_4:
+        return way_of(candidate, channels, at)
+    return _way_of_earlier_rules(candidate, channels, at)
 
-    It is the channel with consent and an address by which the customer answered last, or else the flow's first.
-    """
+
+def _way_of_earlier_rules(candidate: Candidate, channels: tuple[str, ...], at: Moment) -> Way:
     profile, flow = candidate.profile, candidate.plan.flow
     # what was bought has to be confirmed: only a withdrawal stops a transactional message
     default = at.settings.consent_default if flow.is_promotional else "granted"
     evidence = ""
     objection: Outcome = "no_consent"
-    channels = flow.ordered_channels
-    if profile.answered:
-        last = dict(profile.answered)
-        channels = tuple(sorted(channels, key=lambda channel: -last.get(channel, 0)))
     for channel in channels:
         is_allowed, said = allowed(profile.consents, channel, default)
         if is_allowed:
             if at.rules < RULES_3 or has_address(profile, channel, at.customer):
-                return channel, said, None
+                return Way(channel, {"consent": said})
             evidence, objection = said, "no_address"
         elif objection == "no_consent":
             evidence = said
-    return "", evidence, objection
+    reason = f"{_OBJECTIONS[objection]} by {' or '.join(flow.ordered_channels)}, so none was sent."
+    return Way("", {"consent": evidence}, objection, reason)
 
 
 def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:

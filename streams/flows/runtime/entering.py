@@ -15,7 +15,8 @@ from streams.flows.runtime.rooms import has_room, too_many_reason
 from streams.profiles.bounds import bounded_products
 from streams.profiles.contents import first_articles
 from streams.profiles.effects import derived_id
-from streams.profiles.profile import ENTRIES_MAX, CartItem, Entered, Profile, Run
+from streams.profiles.entered import Entered
+from streams.profiles.profile import ENTRIES_MAX, CartItem, Profile, Run
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint

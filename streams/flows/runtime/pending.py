@@ -8,21 +8,24 @@ the due time of a message that is out already takes it back too: a Revocation un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from schemas.journal import RULES_3, RULES_4
+from schemas.journal import RULES_3
 from schemas.limits import PENDING_BYTES_MAX
 from schemas.outputs import Revocation
-from schemas.units import HOUR_MS, MINUTE_MS
+from streams.flows.runtime.asking import ask, asked_again, asked_of, free, is_shared
 from streams.flows.runtime.caps import with_message
-from streams.flows.runtime.consent import ALL, latest_statement
+from streams.flows.runtime.consent import latest_statement
+from streams.flows.runtime.holding import is_asked
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import message_bytes
 from streams.profiles.bounds import newest
+from streams.profiles.effects import hash_64
 from streams.profiles.keys import USER, is_user
 from streams.profiles.profile import PENDING_MAX, PendingMessage
+from streams.profiles.statement import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,11 +34,12 @@ if TYPE_CHECKING:
     from streams.flows.language.flow_set import FlowSet
     from streams.flows.runtime.candidate import Candidate
     from streams.profiles.moment import Moment
-    from streams.profiles.profile import ConsentState, Profile, Sent
+    from streams.profiles.profile import Profile, Sent
+    from streams.profiles.statement import ConsentState
 
+_TOO_MANY = "Too many messages to this customer wait, so this one was taken back before its address had answered."
+_UNANSWERED = "The e-mail address, which other profiles have too, does not answer, so the message was taken back."
 _PAUSED = "The flow was paused before the message went out, so it was taken back."
-LOOK_MS: Final = HOUR_MS
-LAST_LOOK_MS: Final = MINUTE_MS
 LAG_MS_MAX = 10_000
 """Without a backlog the watermark is a second or two behind: up to this lag no message is held."""
 _replace = msgspec.structs.replace
@@ -52,21 +56,32 @@ class Ending(NamedTuple):
 def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermark_ms: int | None) -> Profile:
     """Emit or hold a message, and return the profile with it: in the log, and pending until it is due."""
     flow, goes_ms = candidate.plan.flow, max(trigger.decided_ms, trigger.due_ms)
-    profile = candidate.profile
-    profile = with_message(profile, flow, trigger.channel, goes_ms, at)
+    has_others = flow.is_promotional and is_shared(candidate.profile, trigger.channel, trigger.email_hash)
+    profile = with_message(candidate, trigger.channel, goes_ms, at)
     is_current = watermark_ms is not None and trigger.decided_ms - watermark_ms <= LAG_MS_MAX
     # messages go out in the order in which they were decided
-    is_held = flow.is_promotional and (not is_current or any(other.is_held for other in profile.pending))
+    is_held = flow.is_promotional and (
+        not is_current
+        or has_others
+        or any(other.is_held for other in profile.pending)
+        or is_asked(profile, trigger, watermark_ms)
+    )
     if not is_held:
         _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
             return profile
     message = PendingMessage(trigger, _replace(candidate.run, products=()), is_held)
-    return bounded(_replace(profile, pending=(*profile.pending, message)), at)
+    profile = _replace(profile, pending=(*profile.pending, message))
+    if has_others:
+        profile = ask(profile, message, flow, at, watermark_ms=watermark_ms)
+    return bounded(profile, at)
 
 
 def bounded(profile: Profile, at: Moment) -> Profile:
-    """Return the profile with at most PENDING_MAX pending messages that fit; of more, the first go out now."""
+    """Return the profile with at most PENDING_MAX pending messages that fit; of more, the first go out now.
+
+    Those that wait for their address are taken back.
+    """
     beyond = len(profile.pending) - PENDING_MAX
     # one alone always fits: with a full cart it has less than 20,000 bytes
     if at.rules > 1 and len(profile.pending) > 1:
@@ -74,7 +89,11 @@ def bounded(profile: Profile, at: Moment) -> Profile:
         beyond = max(beyond, len(profile.pending) - len(fitting))
     if beyond <= 0:
         return profile
-    for message in profile.pending[:beyond]:
+    gone, asked = profile.pending[:beyond], asked_of(profile)
+    waiting = [message for message in gone if message.run.candidate_id in asked]
+    if waiting:
+        return bounded(taken_back(profile, lambda message: message in waiting, _TOO_MANY, {}, at), at)
+    for message in gone:
         if message.is_held:
             _emit(message.trigger, at)
     return _replace(profile, pending=profile.pending[beyond:])
@@ -90,9 +109,14 @@ def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: i
     if at.rules < RULES_3:
         profile = _without_paused(profile, watermark_ms, flow_set, at)
     now_ms = max(profile.clock_ms, watermark_ms)
+    if profile.asked:
+        profile = _without_unanswered(profile, watermark_ms, flow_set, at)
+    asked = asked_of(profile)
     kept = []
     for message in profile.pending:
         is_released = _is_to_release(message, watermark_ms)
+        if is_released and (message.run.candidate_id in asked or is_asked(profile, message.trigger, watermark_ms)):
+            is_released = False
         if is_released:
             _emit(message.trigger, at)
         if message.goes_ms > now_ms or (message.is_held and not is_released):
@@ -100,34 +124,26 @@ def released(profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: i
     return _replace(profile, pending=tuple(kept))
 
 
+def _without_unanswered(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
+    """Ask addresses again that do not answer, and take the messages back in the end."""
+    profile, given_up = asked_again(profile, flow_set, at, watermark_ms=watermark_ms)
+    return taken_back(profile, lambda message: message.run.candidate_id in given_up, _UNANSWERED, {}, at)
+
+
 def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
     return message.is_held and message.trigger.decided_ms <= watermark_ms
 
 
-def next_look_ms(message: PendingMessage, after_ms: int, rules: int) -> int:
-    """Return when to look next whether the flow of a message that is out was paused; 0: it is about to go.
-
-    Idle customers are woken for it every LOOK_MS, and a last time when the message goes; before rules 4, when a pause
-    did not look for them by itself, LAST_LOOK_MS earlier.
-    """
-    decided_ms, last_ms = message.trigger.decided_ms, message.goes_ms
-    if rules < RULES_4:
-        last_ms -= LAST_LOOK_MS
-    if last_ms <= after_ms:
-        return 0
-    return min(last_ms, decided_ms + ((after_ms - decided_ms) // LOOK_MS + 1) * LOOK_MS)
-
-
 def without_paused(profile: Profile, flow_set: FlowSet, at: Moment) -> Profile:
     """Take back the messages of paused flows, those that are held and those that are out and not due yet."""
-    return _without(profile, lambda message: _is_paused(message, flow_set, at), _PAUSED, {}, at)
+    return taken_back(profile, lambda message: _is_paused(message, flow_set, at), _PAUSED, {}, at)
 
 
 def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
     def is_taken_back(message: PendingMessage) -> bool:
         return _is_to_release(message, watermark_ms) and _is_paused(message, flow_set, at)
 
-    return _without(profile, is_taken_back, _PAUSED, {}, at)
+    return taken_back(profile, is_taken_back, _PAUSED, {}, at)
 
 
 def _is_paused(message: PendingMessage, flow_set: FlowSet, at: Moment) -> bool:
@@ -168,7 +184,7 @@ def without_ended(profile: Profile, ending: Ending, flow_set: FlowSet, at: Momen
 
     evidence = {"event": ending.event_type, "event_time_ms": str(ending.time_ms)}
     reason = f"{ending.event_type} had ended the flow before the message was to go out, so it was taken back."
-    return _without(profile, is_taken_back, reason, evidence, at)
+    return taken_back(profile, is_taken_back, reason, evidence, at)
 
 
 def without_unmet(profile: Profile, after_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
@@ -188,7 +204,7 @@ def without_unmet(profile: Profile, after_ms: int, flow_set: FlowSet, at: Moment
         return not plan.needs(unsent, None, at.now_ms)
 
     reason = "The customer no longer met what the flow needs before the message was to go out, so it was taken back."
-    return _without(profile, is_taken_back, reason, {}, at)
+    return taken_back(profile, is_taken_back, reason, {}, at)
 
 
 def _logged_without(profile: Profile, messages: Iterable[PendingMessage]) -> tuple[Sent, ...]:
@@ -210,22 +226,29 @@ def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: 
         )
 
     reason = "Consent was withdrawn before the message was to go out, so it was taken back."
-    return _without(profile, is_taken_back, reason, {}, at)
+    return taken_back(profile, is_taken_back, reason, {}, at)
 
 
-def without_dispatched(profile: Profile, at: Moment) -> Profile:
-    """Take back the messages to a device that are out and not due yet, before a user absorbs its profile."""
-    reason = "This device turned out to belong to a known customer, so the message was taken back."
-    return _without(profile, lambda message: not message.is_held, reason, {}, at)
-
-
-def _without(
+def taken_back(
     profile: Profile, is_taken_back: Callable[[PendingMessage], bool], reason: str, evidence: dict[str, str], at: Moment
 ) -> Profile:
+    """Return the profile without the messages that are on the way and taken back, each with its receipt.
+
+    Slots that addresses keep for them are given back.
+    """
+    after, revoked = revoked_of(profile, is_taken_back, reason, evidence, at)
+    if revoked:
+        free(revoked, profile, at)
+    return after
+
+
+def revoked_of(
+    profile: Profile, is_taken_back: Callable[[PendingMessage], bool], reason: str, evidence: dict[str, str], at: Moment
+) -> tuple[Profile, list[PendingMessage]]:
     open_ = [message for message in profile.pending if message.is_held or message.goes_ms > at.now_ms]
     revoked = [message for message in open_ if is_taken_back(message)]
     if len(open_) == len(profile.pending) and not revoked:
-        return profile
+        return profile, revoked
     for message in revoked:
         trigger = message.trigger
         verdict = Verdict("revoked", reason, {"trigger_id": trigger.trigger_id, **evidence})
@@ -242,4 +265,8 @@ def _without(
             at.effects.emit(at.customer, revocation)
     pending = tuple([message for message in open_ if message not in revoked])
     # the customer never got them, so they count for no cap
-    return _replace(profile, messages=_logged_without(profile, revoked), pending=pending)
+    after = _replace(profile, messages=_logged_without(profile, revoked), pending=pending)
+    if profile.asked:
+        gone = {hash_64(message.run.candidate_id) for message in revoked}
+        after = _replace(after, asked=tuple([each for each in profile.asked if each.id_hash not in gone]))
+    return after, revoked

@@ -33,12 +33,13 @@ Outcome = Literal[
     "shadow",
     "outranked",
     "revoked",
+    "late_withdrawal",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OPEN: Final = "decisions_open"
 """Fact: candidates without a final decision."""
-_NOT_FINAL = {"entered", "deferred", "revoked"}
-_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "cold": 0, "revoked": 0}
+_NOT_FINAL = {"entered", "deferred", "revoked", "late_withdrawal"}
+_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "cold": 0, "revoked": 0, "late_withdrawal": 0}
 
 
 class Verdict(NamedTuple):
@@ -59,8 +60,8 @@ class Verdict(NamedTuple):
 def give_receipt(verdict: Verdict, run: Run, arm: str, at: Moment, profile: Profile | None = None) -> None:
     """Emit the decision about a run; candidates = final + open, where too_old and cold open and close one at once.
 
-    A revoked message has had its outcome, so it counts for neither. With the profile on which it rests, the decision
-    names the models by which that was scored.
+    A message that is revoked, or was out when a withdrawal came in, has had its outcome, so it counts for neither.
+    With the profile on which it rests, the decision names the models by which that was scored.
     """
     outcome, flow_id = verdict.outcome, run.flow_id
     if flow_id.startswith(SHADOW_KEY):

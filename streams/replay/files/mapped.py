@@ -43,6 +43,7 @@ class Reason(StrEnum):
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     BAD_CURRENCY = "bad_currency"
     BAD_EMAIL_HASH = "bad_email_hash"
+    MAY_NOT_LINK = "may_not_link"
 
 
 @dataclass(frozen=True, slots=True)

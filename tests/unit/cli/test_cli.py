@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import DomainSettings
+from streams.worker_settings import WorkerSettings
 from tests.support.commands import refused, run
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def test_a_worker_starts_without_loading_what_it_learns_with_once_a_week() -> No
         "generate",
         "demo",
         "explain",
+        "consent",
+        "suppress",
         "verify",
         "settings",
         "dead-letters",

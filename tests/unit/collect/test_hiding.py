@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.limits import CAMPAIGN_MAX, PROPERTIES_BYTES_MAX, PROPERTY_MAX, TEXT_BYTES_MAX, TEXT_MAX, VALUE_BYTES_MAX
-from schemas.touchpoint import Consent, Marketing, Product, Touchpoint
+from schemas.limits import (
+    CAMPAIGN_MAX,
+    CONSENT_MAX,
+    PROPERTIES_BYTES_MAX,
+    PROPERTY_MAX,
+    TEXT_BYTES_MAX,
+    TEXT_MAX,
+    VALUE_BYTES_MAX,
+)
+from schemas.touchpoint import PREVIOUS_ID, Consent, Marketing, Product, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.collect.addresses import address_hash, text_hash
 from streams.collect.checks import checked
@@ -54,6 +62,23 @@ class Outer(msgspec.Struct):
 
 class Odd(msgspec.Struct):
     names: list[str]
+
+
+def test_the_id_that_a_link_names_is_no_free_text() -> None:
+    """Cut to the same text, phone numbers that are ids would make one customer of many."""
+    event = a_touchpoint("identity_linked", START_MS, "7", properties={PREVIOUS_ID: "+49 171 2345678"})
+    assert hidden(event) is event
+    event = a_touchpoint("identity_linked", START_MS, "7", properties={PREVIOUS_ID: "Ann@x.de"})
+    assert hidden(event).properties == {PREVIOUS_ID: address_hash("ann@x.de")}
+
+
+@pytest.mark.parametrize(
+    "text", [ANN, f"Ann <{ANN}>", *[" ".join(f"a{n}@x.de" for n in range(many)) for many in (7, 9)]]
+)
+def test_the_id_that_a_link_names_becomes_what_it_becomes_as_a_user_id(text: str) -> None:
+    """Else the link would go to a key that the user never has."""
+    link = hidden(a_touchpoint("identity_linked", START_MS, text, properties={PREVIOUS_ID: text}))
+    assert link.properties[PREVIOUS_ID] == link.user_id
 
 
 def test_the_places_are_all_there() -> None:
@@ -102,11 +127,12 @@ def test_a_touchpoint_without_either_stays_the_same_object() -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_what_hashes_make_too_long_becomes_one_hash(place: str) -> None:
-    most = PROPERTY_MAX if place == VALUE else CAMPAIGN_MAX if place.startswith("marketing.") else TEXT_MAX
+    of_parts = {VALUE: PROPERTY_MAX, "marketing": CAMPAIGN_MAX, "consent": CONSENT_MAX}
+    most = of_parts.get(place, of_parts.get(place.partition(".")[0], TEXT_MAX))
     text = ("a@b.c," * most)[:most]
     found = checked(planted(an_order(START_MS), place, text), START_MS)
     assert held(found, place) == text_hash(text)
-    wide = "\N{GRINNING FACE}" * (TEXT_BYTES_MAX // 4 - 2) + " a@b.c"
+    wide = "\N{GRINNING FACE}" * (TEXT_BYTES_MAX // 4 - 6) + " a@b.c"
     short = checked(planted(an_order(START_MS), place, wide), START_MS)
     assert "@" not in held(short, place)
     assert checked(short, START_MS) is short

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from schemas.limits import LINES_KEPT, LINES_MAX, NESTING_MAX
-from schemas.touchpoint import LINES_LEFT_OUT
+from schemas.touchpoint import (
+    BOUNCE_TYPE,
+    COMPLAINT,
+    IDENTITY_LINKED,
+    IDENTITY_UNLINKED,
+    LINES_LEFT_OUT,
+    PREVIOUS_ID,
+    Consent,
+)
 from streams.collect.addresses import address_hash
 from streams.collect.checks import checked
 from streams.collect.refused import RefusedRecord
@@ -88,3 +99,87 @@ def test_what_is_wrong_is_said_in_few_words_whatever_was_sent(field: bytes, reas
 def test_an_email_is_hashed_without_what_is_around_it(email: bytes) -> None:
     call = b'{"type":"page","timestamp":"2026-03-02T10:00:00Z","traits":{"email":"%s"}}' % email
     assert touchpoint_of(call, "EUR").email_hash == address_hash("ann@x.de")
+
+
+def a_call(kind: str, fields: str) -> bytes:
+    return f'{{"type":"{kind}","messageId":"m-1","timestamp":"2026-03-02T10:00:00Z",{fields}}}'.encode()
+
+
+def test_an_alias_call_names_two_user_ids() -> None:
+    found = touchpoint_of(a_call("alias", '"userId":"7","previousId":"8"'), "EUR")
+    assert (found.type, found.user_id, found.properties) == (IDENTITY_LINKED, "7", {PREVIOUS_ID: "8"})
+
+
+def test_an_alias_call_whose_previous_id_is_its_device_links_the_device() -> None:
+    found = touchpoint_of(a_call("alias", '"userId":"7","anonymousId":"phone","previousId":"phone"'), "EUR")
+    assert (found.type, found.user_id, found.anonymous_id, found.properties) == (IDENTITY_LINKED, "7", "phone", {})
+
+
+def test_only_an_event_that_the_settings_name_is_a_logout() -> None:
+    call = a_call("track", '"event":"Signed OUT","userId":"7","anonymousId":"tablet"')
+    assert touchpoint_of(call, "EUR", ["signed out"]).type == IDENTITY_UNLINKED
+    with pytest.raises(RefusedRecord):
+        touchpoint_of(call, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("user", "previous"),
+    [("7", "undefined"), ("7", " NULL "), ("guest", "7"), ("", "7"), ("7", ""), ("7", "Unknown"), ("{{user_id}}", "7")],
+)
+def test_an_alias_with_the_id_of_nobody_is_refused(user: str, previous: str) -> None:
+    """Else it would make one customer of all who were linked to it."""
+    event = touchpoint_of(a_call("alias", f'"userId":"{user}","anonymousId":"phone","previousId":"{previous}"'), "EUR")
+    if not previous:
+        assert event.properties == {}
+        return
+    with pytest.raises(RefusedRecord, match="nobody"):
+        checked(event, event.time_ms)
+
+
+def test_an_alias_with_a_longer_id_than_others_may_have_is_refused() -> None:
+    event = touchpoint_of(a_call("alias", '"userId":"7","previousId":"%s"' % ("é" * 257)), "EUR")
+    with pytest.raises(RefusedRecord, match="previous_id has more than 512 bytes"):
+        checked(event, event.time_ms)
+
+
+def a_track(event: str, **properties: object) -> bytes:
+    call = {"type": "track", "event": event, "messageId": "m-1", "userId": "7", "timestamp": "2026-03-02T10:00:00Z"}
+    return json.dumps({**call, "properties": properties}).encode()
+
+
+def test_a_report_of_spam_is_an_unsubscribe_that_says_so() -> None:
+    event = touchpoint_of(a_track("Email Marked as Spam", email_id="x"), "EUR")
+    assert (event.type, event.properties) == ("email_unsubscribed", {COMPLAINT: "spam"})
+    assert touchpoint_of(a_track("Unsubscribed"), "EUR").properties == {}
+
+
+@pytest.mark.parametrize("name", ["bounce_type", "bounceType", "bounce_classification", "type"])
+def test_a_bounce_says_of_what_kind_it_is(name: str) -> None:
+    event = touchpoint_of(a_track("Email Bounced", **{name: "soft"}), "EUR")
+    assert (event.type, event.properties) == ("email_bounced", {BOUNCE_TYPE: "soft"})
+    assert touchpoint_of(a_track("Email Bounced", **{name: 5}), "EUR").properties == {}
+
+
+def test_a_statement_of_consent_has_its_purpose_and_its_limits() -> None:
+    given = {"channel": "email", "granted": True}
+    assert touchpoint_of(a_track("Consent Changed", **given), "EUR").consent == Consent("email", granted=True)
+    limited = touchpoint_of(
+        a_track("Consent Changed", **given, purpose="service", at_most=1, only_flow="welcome"), "EUR"
+    )
+    assert limited.consent == Consent("email", granted=True, purpose="service", at_most=1, only_flow="welcome")
+
+
+@pytest.mark.parametrize("given", [{"at_most": "never"}, {"channel": None}, {"purpose": 7}])
+def test_a_withdrawal_is_read_however_its_fields_are_filled(given: dict[str, Any]) -> None:
+    said = {"channel": "email", "granted": False, **given}
+    consent = touchpoint_of(a_track("Consent Changed", **said), "EUR").consent
+    assert consent is not None
+    assert not consent.granted
+
+
+def test_the_address_that_an_event_names_itself_goes_before_that_of_the_caller() -> None:
+    call = json.loads(a_track("Unsubscribed", email="old@x.org"))
+    call["context"] = {"traits": {"email": "new@x.org"}}
+    assert touchpoint_of(json.dumps(call).encode(), "EUR").email_hash == address_hash("old@x.org")
+    del call["properties"]["email"]
+    assert touchpoint_of(json.dumps(call).encode(), "EUR").email_hash == address_hash("new@x.org")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.doctor.brokers import broker_version, judge_broker, judge_brokers
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 
 if TYPE_CHECKING:
     from streams.doctor.finding import Status

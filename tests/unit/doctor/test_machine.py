@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streams.doctor.machine import check_disk, check_settings, judge_room
-from streams.settings import parse_worker
+from streams.worker_settings import parse_worker
 
 if TYPE_CHECKING:
     from streams.doctor.finding import Finding

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from schemas.journal import AddressConsent, CollectedTo, Link, ModelTick, PartitionProgress, Progress
+from schemas.journal import (
+    AddressConsent,
+    AddressNotice,
+    CollectedTo,
+    Link,
+    ModelTick,
+    PartitionProgress,
+    Progress,
+    Unlink,
+)
 from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.outputs import Trigger
 from streams.fold.moment import Rejected
@@ -78,7 +87,13 @@ def test_a_touchpoint_of_a_time_to_come_is_kept_and_moves_its_customer_five_seco
 
 @pytest.mark.parametrize(
     "record",
-    [Link("u:1", START_MS + DAY_MS, "c"), AddressConsent("email", time_ms=START_MS + DAY_MS, cause="c", granted=False)],
+    [
+        Link("u:1", START_MS + DAY_MS, "c"),
+        Unlink("u:1", START_MS + DAY_MS, "c"),
+        AddressConsent("email", time_ms=START_MS + DAY_MS, cause="c", granted=False),
+        AddressNotice("withdrawn", "a" * 64, START_MS + DAY_MS, START_MS + DAY_MS, "c"),
+        AddressNotice("withdrawn", "a" * 64, START_MS, START_MS + DAY_MS, "c"),
+    ],
 )
 def test_no_record_of_a_customer_moves_them_into_the_future(record: msgspec.Struct) -> None:
     world = WallWorld()
@@ -88,4 +103,4 @@ def test_no_record_of_a_customer_moves_them_into_the_future(record: msgspec.Stru
         profile = world.profile(key)
         if profile is not None:
             assert profile.clock_ms <= START_MS + TIME_AHEAD_MS_MAX
-            assert all(said.time_ms <= START_MS + TIME_AHEAD_MS_MAX for said in profile.consents)
+            assert all(max(said.time_ms, said.received_ms) <= START_MS + TIME_AHEAD_MS_MAX for said in profile.consents)

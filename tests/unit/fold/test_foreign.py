@@ -10,6 +10,7 @@ import pytest
 from schemas.journal import (
     Absorbed,
     AddressConsent,
+    AddressNotice,
     CollectedTo,
     Configured,
     Link,
@@ -18,7 +19,11 @@ from schemas.journal import (
     PartitionProgress,
     Progress,
     SetAside,
+    SlotAnswered,
+    SlotAsked,
+    SlotsDue,
     TickedModel,
+    Unlink,
     Unparked,
     Wake,
 )
@@ -27,11 +32,14 @@ from schemas.outputs import DeadLetter
 from schemas.wire import SINGLE_OBJECT
 from state.codec import frame
 from streams.fold.attempt import RAISED
+from streams.fold.moment import Rejected
 from streams.fold.record import journal_headers
+from streams.profiles.codec import encode_profile
 from streams.profiles.features import FEATURES, ClusterModel
+from streams.profiles.profile import Profile
 from streams.profiles.scores import CutsModel
 from tests.support.memory_worker import MemoryWorker, configured
-from tests.support.world import DAY_MS, START_MS, an_order
+from tests.support.world import DAY_MS, START_MS, World, an_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,9 +107,26 @@ FOREIGN: list[tuple[bytes | None, Any, str]] = [
     (b"\x00partition", Unparked("score"), "bad_key"),
     (b"\x00partition", Link("u:1", START_MS, "event"), "bad_key"),
     (None, Link("u:1", START_MS, "event"), "bad_key"),
+    (b"o:1", Link("u:1", START_MS, "event"), "bad_key"),
+    (b"o:1", Unlink("u:1", START_MS, "event"), "bad_key"),
+    (b"s:1", AddressNotice("ordered", "a" * 64, START_MS, START_MS, "event"), "bad_key"),
+    (b"u:1", AddressNotice("limited", "a" * 64, START_MS, START_MS, "event", at_most=-1), "no_notice"),
+    (b"u:1", AddressNotice("listed", "a" * 64, START_MS, START_MS, "event", why="x" * 121), "no_notice"),
+    (b"u:1", AddressNotice("listed", "a" * 64, START_MS, START_MS, "event", source="\xe9" * 33), "no_notice"),
+    (b"u:1", AddressNotice("unlisted", "", START_MS, START_MS, "event"), "no_notice"),
+    (b"u:1", AddressNotice("limited", "a" * 64, START_MS, START_MS, "event", only_flow="x" * 65), "no_notice"),
+    (b"s:1", AddressConsent("email", granted=False, time_ms=START_MS, cause="event"), "bad_key"),
+    (b"u:1", SlotAsked("asked", "u:1", START_MS, ()), "bad_key"),
+    (b"e:1", SlotAsked("asked", "x:1", START_MS, ()), "bad_key"),
+    (b"e:1", SlotAsked("wanted", "u:1", START_MS, ()), "bad_slot"),
+    (b"o:1", SlotsDue(START_MS, 1), "bad_key"),
+    (b"s:1", SlotAnswered("c", is_granted=True), "bad_key"),
     (b"a:1", Link("u:" + "x" * 100_000, START_MS, "event"), "bad_link"),
     (b"a:1", Link("\x00partition", START_MS, "event"), "bad_link"),
     (b"a:1", Link("u:1", START_MS, "x" * 100_000), "bad_link"),
+    (b"a:1", Unlink("\x00partition", START_MS, "event"), "bad_link"),
+    (b"a:1", Unlink("u:1", START_MS, "x" * 100_000), "bad_link"),
+    (b"a:1", Unlink("u:1", START_MS, "event", "u:" + "x" * 100_000), "bad_link"),
     (b"e:1", AddressConsent("x" * 100_000, granted=True, time_ms=START_MS, cause="event"), "no_consent"),
     (b"u:1", AddressConsent("email", granted=True, time_ms=START_MS, cause="x" * 100_000), "no_consent"),
     (b"u:1", Absorbed("a:1", b"garbage", START_MS), "bad_profile"),
@@ -111,6 +136,24 @@ FOREIGN: list[tuple[bytes | None, Any, str]] = [
     (b"u:1", Absorbed("x" * 100_000, b"", START_MS), "bad_key"),
     (None, DeadLetter("", "", "", "", 0, 0), "unexpected_type"),
 ]
+
+
+OF_PEOPLE = (
+    Link("u:1", START_MS, "foreign"),
+    Unlink("u:1", START_MS, "foreign", "u:0"),
+    Absorbed("a:phone", encode_profile(Profile(first_ms=START_MS, rules=4)), START_MS),
+    AddressConsent("email", granted=True, time_ms=START_MS, cause="foreign"),
+    AddressNotice("withdrawn", "ab" * 32, START_MS, START_MS, "foreign"),
+)
+
+
+@pytest.mark.parametrize("key", ["o:1", "s:ads"])
+@pytest.mark.parametrize("record", OF_PEOPLE, ids=lambda each: type(each).__name__)
+def test_what_is_of_people_leaves_nothing_at_an_order_or_a_channel(key: str, record: Any) -> None:
+    world = World()
+    with pytest.raises(Rejected, match="bad_key"):
+        world.append(key, record)
+    assert world.profile(key) is None
 
 
 @pytest.mark.parametrize(("key", "record", "reason"), FOREIGN, ids=lambda each: type(each).__name__)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.journal import RULES_3, RULES_4
 from schemas.outputs import ProfileView
 from schemas.touchpoint import Order
 from streams.fold.guests import GUEST_KEPT_MS
+from streams.fold.owning import ENTRY_KEPT_MS
 from tests.support.world import DAY_MS, START_MS, World, a_touchpoint
 
 if TYPE_CHECKING:
@@ -62,10 +64,11 @@ def test_what_a_guest_gets_back_leaves_the_ledger_in_any_order_of_arrival(
     assert world.total("orders", by) == 1
 
 
-def test_a_refund_after_the_guest_is_forgotten_is_unattributed() -> None:
-    world = World()
+@pytest.mark.parametrize(("rules", "kept_ms"), [(RULES_3, GUEST_KEPT_MS), (RULES_4, ENTRY_KEPT_MS)])
+def test_a_refund_after_the_guest_is_forgotten_is_unattributed(rules: int, kept_ms: int) -> None:
+    world = World(rules=rules)
     world.send(an_event("order_completed", START_MS, channel="ads"))
-    world.pass_time(START_MS + GUEST_KEPT_MS + DAY_MS)
+    world.pass_time(START_MS + kept_ms + DAY_MS)
     assert world.profile("o:g") is None
-    world.send(an_event("order_refunded", START_MS + GUEST_KEPT_MS + 2 * DAY_MS, 2_000))
+    world.send(an_event("order_refunded", START_MS + kept_ms + 2 * DAY_MS, 2_000))
     assert ledger(world) == {("EUR", "ads"): 5_000, ("EUR", "unattributed_refund"): -2_000}

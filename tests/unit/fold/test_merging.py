@@ -9,8 +9,8 @@ from schemas.outputs import Decision, ProfileView, Trigger
 from schemas.touchpoint import Consent
 from streams.fold.moment import Rejected
 from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.entered import Entered
 from streams.profiles.orders import window_sums
-from streams.profiles.profile import Entered
 from tests.support.flows import a_flow
 from tests.support.world import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, World, a_refund, a_touchpoint, an_add, an_order
 

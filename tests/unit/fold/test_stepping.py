@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from schemas.journal import TimeReset
 from schemas.limits import TIME_AHEAD_MS_MAX
 from schemas.units import WEEK_MS
+from streams.flows.runtime.asking import ANSWER_MS_MAX
 from streams.fold.stepping import stepped_back
 from streams.fold.timers import next_due_ms
-from streams.profiles.profile import Entered, PendingMessage, Profile, Run, Sent
+from streams.profiles.address_entry import AddressEntry, Asked, Granted, Waiting
+from streams.profiles.entered import Entered
+from streams.profiles.profile import PendingMessage, Profile, Run, Sent
 from streams.profiles.seen import event_hash, with_seen
 from tests.support.stored import a_full_profile
 from tests.support.wall_world import WallWorld
-from tests.support.world import DAY_MS, HOUR_MS, START_MS, an_add, an_order
+from tests.support.world import DAY_MS, HOUR_MS, START_MS, a_touchpoint, an_add, an_order
 
 AHEAD_MS = START_MS + 400 * DAY_MS
 
@@ -42,6 +46,14 @@ def test_what_went_out_counts_for_the_caps_from_now_on_and_not_for_ever() -> Non
     profile = back(messages=tuple(gone), entries=(Entered("welcome", AHEAD_MS),))
     assert [sent.time_ms for sent in profile.messages] == [START_MS - DAY_MS, START_MS]
     assert profile.entries == (Entered("welcome", START_MS),)
+
+
+def test_what_an_address_granted_and_was_asked_in_the_time_ahead_is_of_now() -> None:
+    entry = AddressEntry((Granted(AHEAD_MS, 1),), (Waiting(AHEAD_MS, AHEAD_MS + 1, "u:1", "c", ()),), AHEAD_MS)
+    profile = back(address_entry=entry, asked=(Asked(2, AHEAD_MS),))
+    waiting = Waiting(START_MS, START_MS, "u:1", "c", ())
+    assert profile.address_entry == AddressEntry((Granted(START_MS, 1),), (waiting,))
+    assert profile.asked == (Asked(2, START_MS + ANSWER_MS_MAX),)
 
 
 def test_a_message_that_is_held_goes_with_the_run_that_decided_it() -> None:
@@ -112,3 +124,27 @@ def test_a_customer_whose_clock_the_brokers_allow_stays_as_they_are() -> None:
     assert before is not None
     assert after is not None
     assert after.clock_ms == before.clock_ms
+
+
+def test_after_a_logout_in_the_time_ahead_the_next_who_logs_in_gets_what_they_do() -> None:
+    """When it really was is not known, but before all that comes from now on."""
+    world = WallWorld()
+    world.at_ms = AHEAD_MS
+    world.send(a_touchpoint("page_viewed", AHEAD_MS, "A", anonymous_id="tablet"))
+    world.send(a_touchpoint("identity_unlinked", AHEAD_MS, "A", anonymous_id="tablet"))
+    world.at_ms = START_MS
+    world.append("", TimeReset("clock"))
+    for hours, user in ((1, "B"), (2, "C")):
+        world.at_ms = START_MS + hours * HOUR_MS
+        world.send(a_touchpoint("page_viewed", world.at_ms, user, anonymous_id="tablet"))
+        world.send(an_add(world.at_ms, user=None, anonymous_id="tablet", sku=f"of {user}"))
+        profile = world.profile(f"u:{user}")
+        assert profile is not None
+        assert profile.cart is not None
+        assert [item.sku for item in profile.cart.items] == [f"of {user}"]
+
+
+def test_a_logout_before_the_time_ahead_stays_as_it_is() -> None:
+    linked = ("u:A", f"f:{START_MS - 1}:{START_MS - 5}")
+    assert back(linked=linked).linked == linked
+    assert back(linked=("u:A", f"f:{AHEAD_MS}:{START_MS - 5}")).linked == ("u:A", "f:0")

@@ -16,7 +16,8 @@ from streams.fold.fold import Fold
 from streams.fold.partition_state import JournalCodec
 from streams.fold.record import AGAIN
 from streams.kafka.journal import read_record
-from streams.offline.backtest import Past, Trial, backtest
+from streams.offline.backtest import backtest
+from streams.offline.trial import Past, Trial
 from streams.profiles.effects import Effects, FlowEffects
 from tests.support.flows import TEN, a_flow
 from tests.support.kept import Kept, KeptJournal, KeptWorld

@@ -10,10 +10,11 @@ import pytest
 
 from schemas.wire import SINGLE_OBJECT
 from streams.fold.partition_state import PARTITION_KEY, JournalCodec, PartitionState
-from streams.offline.backtest import Past, Trial, backtest
+from streams.offline.backtest import backtest
 from streams.offline.checkpoints import Checkpoint, Checkpoints, UnfitCheckpoint
 from streams.offline.marks import Aside
 from streams.offline.refold import Contents, refold
+from streams.offline.trial import Past, Trial
 from streams.offline.verify import Verification, verify
 from tests.support.flows import TEN
 from tests.support.kept import Kept, KeptJournal, KeptTopics

@@ -9,7 +9,7 @@ import pytest
 
 from schemas import wire
 from schemas.insights import Facts
-from schemas.outputs import DeadLetter, Decision, Trigger
+from schemas.outputs import DeadLetter, Decision, ProfileMerged, Trigger
 from schemas.wire import SINGLE_OBJECT
 from streams.flows.language.files import library_documents
 from streams.fold.record import journal_headers
@@ -173,3 +173,27 @@ def test_what_became_a_dead_letter_is_not_folded_by_code_that_was_mended(monkeyp
     topics = {**world.topics(), "dead_letters": [Kept(last.key(), wire.encode(letter))]}
     assert verified(topics).holds
     assert not verified({**topics, "dead_letters": []}).holds
+
+
+def test_logouts_and_merged_users_are_made_again_as_they_were() -> None:
+    world = KeptWorld(cuts_fixed=CUTS, flows=library_documents())
+    for number, user in enumerate(("3", "2", "1")):
+        at_ms = START_MS + number * HOUR_MS
+        world.send(a_touchpoint("page_viewed", at_ms, user, anonymous_id="tablet"))
+        world.send(an_add(at_ms + 1, user=None, anonymous_id="tablet"), an_order(at_ms + 2, user=user))
+        world.send(a_touchpoint("identity_unlinked", at_ms + 3, user, anonymous_id="tablet"))
+        world.send(an_add(at_ms + 4, user=None, anonymous_id="tablet"))
+        world.pass_time(at_ms + 5)
+    for user, previous in (("2", "3"), ("2", "1")):
+        world.send(a_touchpoint("identity_linked", START_MS + DAY_MS, user, properties={"previous_id": previous}))
+    world.pass_time(START_MS + 12 * DAY_MS)
+    topics = world.topics()
+    merged = [
+        each
+        for each in topics["profiles"]
+        if each.value() and isinstance(wire.decode(each.value() or b""), ProfileMerged)
+    ]
+    assert [each.key() for each in merged] == [b"u:3", b"u:2", b"u:3"]
+    found = verified(topics)
+    assert found.differences == ()
+    assert found.holds

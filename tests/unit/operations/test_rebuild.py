@@ -20,8 +20,8 @@ from streams.kafka.doubts import REPEATED_SECONDS
 from streams.kafka.transactional import TransactionalProducer
 from streams.operations.prefix import Prefix
 from streams.operations.rebuild import CannotRebuild, Rebuilt, rebuild
-from streams.settings import WorkerSettings
 from streams.topics import Topics
+from streams.worker_settings import WorkerSettings
 from tests.support.kept import Kept
 from tests.support.memory_worker import MemoryWorker, configured
 from tests.support.transactional import Brokers

@@ -15,7 +15,8 @@ from streams.kafka.partitioner import partition_of
 from streams.operations.dead_letters import Letter
 from streams.operations.prefix import Prefix
 from streams.operations.retry_dead_letters import CannotRetry, Outgoing, record_of
-from streams.settings import DomainSettings, WorkerSettings
+from streams.settings import DomainSettings
+from streams.worker_settings import WorkerSettings
 from tests.support.world import START_MS, a_touchpoint
 
 HASH = address_hash("ann@x.de")

@@ -11,9 +11,11 @@ from schemas.limits import (
     CART_BYTES_MAX,
     ENTRY_TIMERS_MAX,
     INT_MAX,
+    LINKED_BYTES_MAX,
     MINOR_MAX,
     MONTHS_MAX,
     NAMES_BYTES_MAX,
+    OWN_LINKS_BYTES_MAX,
     PARKED_MAX,
     PATH_MAX,
     PENDING_BYTES_MAX,
@@ -21,12 +23,18 @@ from schemas.limits import (
     PROFILE_BYTES_MAX,
     RUN_PRODUCTS_BYTES_MAX,
     RUNS_MAX,
+    STATEMENTS_BYTES_MAX,
     TEXT_BYTES_MAX,
     TRAIL_BYTES_MAX,
     TRAIL_MAX,
+    UNMATCHED_BYTES_MAX,
     VIEWS_BYTES_MAX,
 )
+from streams.flows.runtime.asking import LIMITS_MAX
+from streams.profiles.address_entry import Asked, Granted, Waiting
 from streams.profiles.bounds import (
+    SLOTS_MAX,
+    SLOTS_WAITING_BYTES_MAX,
     bounded_cart,
     bounded_months,
     bounded_products,
@@ -35,33 +43,62 @@ from streams.profiles.bounds import (
     newest,
     within_limits,
 )
-from streams.profiles.identity import LINKED_MAX
+from streams.profiles.joins import LINKED_MAX
 from streams.profiles.profile import (
     ENTRIES_MAX,
     MESSAGES_MAX,
     ORDERS_MAX,
+    PENDING_MAX,
     Cart,
     CartItem,
-    ConsentState,
     Conversion,
     OrderMonth,
     Profile,
+    Sent,
     Touch,
 )
+from streams.profiles.statement import WHO_BYTES_MAX, WHY_BYTES_MAX, ConsentState, Listing, Mailbox
 from tests.support.world import DAY_MS, START_MS
 
 
 def test_the_parts_of_a_profile_add_up_to_less_than_a_profile_may_have() -> None:
     """The sum in PROFILE_BYTES_MAX: what is left out there has a limit of its own in bytes."""
-    lists = LINKED_MAX * 518 + ORDERS_MAX * (37 + 44) + MONTHS_MAX * 28 + MESSAGES_MAX * 84 + ENTRIES_MAX * 79
+    lists = OWN_LINKS_BYTES_MAX + ORDERS_MAX * (38 + 44) + MONTHS_MAX * 28 + MESSAGES_MAX * 128 + ENTRIES_MAX * 79
     timers = RUNS_MAX * 1_300 + ENTRY_TIMERS_MAX * 80 + PARKED_MAX * 73
     texts = CART_BYTES_MAX + 50 * 8 * 15 + PENDING_BYTES_MAX + PRICES_BYTES_MAX + VIEWS_BYTES_MAX + 1_100
-    small = 2_500 + 1_000 * 8 + 100 + 92 * 19 + 4 * 19
+    small = 2_500 + 1_000 * 8 + 100 + 92 * 19 + STATEMENTS_BYTES_MAX + 8 * 640 + UNMATCHED_BYTES_MAX + PENDING_MAX * 30
     credit = 2 * 100 * (36 + 203) + (TRAIL_MAX + PATH_MAX) * 36
     credit += NAMES_BYTES_MAX + TRAIL_BYTES_MAX + (TRAIL_MAX + PATH_MAX) * 2 * 3
-    assert lists + timers + texts + small <= 271_000
+    together = lists + timers + texts + small
+    assert together <= 285_500
     assert credit <= 114_000
-    assert 271_000 + 2 * 114_000 <= 499_000 < PROFILE_BYTES_MAX
+    assert together + 2 * credit < PROFILE_BYTES_MAX
+    before_rules_4 = OWN_LINKS_BYTES_MAX + STATEMENTS_BYTES_MAX + 8 * 640 + UNMATCHED_BYTES_MAX + MESSAGES_MAX * 44
+    assert together - before_rules_4 + LINKED_MAX * 518 + 4 * 19 + 2 * credit < PROFILE_BYTES_MAX
+
+
+def test_the_largest_message_of_the_log_and_the_largest_address_have_the_bytes_of_the_sum() -> None:
+    sent = Sent(
+        1 << 62, "email", "shadow:" + "f" * 59, is_promotional=True, candidate_id="c" * 32, address_hash=1 << 62
+    )
+    assert len(msgspec.msgpack.encode(sent)) <= 128
+    long = 1 << 62
+    box = Mailbox("a" * 64, long, long, is_own=True, hard_ms=long, soft_ms=(long,) * 10, complaint_ms=long)
+    box = msgspec.structs.replace(box, proof_ms=long, ordered_ms=long, linked_ms=long, erased_ms=long, is_shared=True)
+    entry = Listing(is_all=True, is_on=True, time_ms=long, who="w" * WHO_BYTES_MAX, why="y" * WHY_BYTES_MAX)
+    box = msgspec.structs.replace(box, listed=(entry, entry))
+    assert len(msgspec.msgpack.encode(box)) <= 640
+
+
+def test_an_address_that_several_profiles_have_fits_with_all_that_it_is_asked() -> None:
+    long = 1 << 62
+    assert len(msgspec.msgpack.encode(Asked(long, long, long))) <= 30
+    assert len(msgspec.msgpack.encode(Granted(long, long))) <= 20
+    limits = ((100, long),) * LIMITS_MAX
+    request = Waiting(long, long, "u:" + "x" * TEXT_BYTES_MAX, "c" * 32, limits)
+    assert len(msgspec.msgpack.encode(request)) <= 514 + 80 + 12 * LIMITS_MAX
+    entry = SLOTS_MAX * 20 + SLOTS_WAITING_BYTES_MAX
+    assert LINKED_BYTES_MAX + STATEMENTS_BYTES_MAX + 8 * 640 + entry < 172_000
 
 
 def a_touch(number: int, channel: str = "ads", campaign: str | None = None) -> Touch:

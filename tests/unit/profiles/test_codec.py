@@ -21,9 +21,11 @@ from tests.support.stored import (
     BY_VERSION_4,
     BY_VERSION_5,
     BY_VERSION_6,
+    BY_VERSION_7,
     a_full_profile,
     a_profile_before_rules,
     a_profile_of_rules_2,
+    a_profile_of_rules_3,
 )
 from tests.support.world import HOUR_MS, START_MS, World
 
@@ -77,7 +79,16 @@ def test_a_profile_of_version_5_is_read() -> None:
 
 
 def test_a_profile_of_version_6_is_read() -> None:
-    assert decode_profile(BY_VERSION_6) == a_full_profile()
+    """No statement named a purpose or an address, and an order had no entry."""
+    assert decode_profile(BY_VERSION_6) == a_profile_of_rules_3()
+
+
+def test_a_profile_of_version_7_is_read() -> None:
+    assert decode_profile(BY_VERSION_7) == a_full_profile()
+
+
+def test_a_profile_of_rules_3_is_stored_as_its_release_wrote_it() -> None:
+    assert encode_profile(a_profile_of_rules_3()).hex() == BY_VERSION_6.hex()
 
 
 def test_a_profile_of_rules_2_is_stored_as_its_release_wrote_it() -> None:
@@ -92,7 +103,7 @@ def test_a_change_of_how_profiles_are_stored_raises_the_version() -> None:
     """If this fails: raise VERSION, upgrade from the bytes above, and add those of the new version to them."""
     full = a_full_profile()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(EMPTY, name)] == []
-    assert encode_profile(full).hex() == BY_VERSION_6.hex()
+    assert encode_profile(full).hex() == BY_VERSION_7.hex()
 
 
 def test_a_profile_that_an_earlier_release_sent_to_a_user_is_taken_in() -> None:

@@ -8,9 +8,11 @@ from schemas.limits import RUN_PRODUCTS_BYTES_MAX
 from schemas.touchpoint import Product, Touchpoint
 from streams.profiles.contents import PRODUCTS_MAX, united, with_order_content
 from streams.profiles.profile import EMPTY, CartItem, OrderContent, Profile
+from streams.settings import parse_domain
 from tests.support.flows import a_bare_flow
 from tests.support.world import HOUR_MS, START_MS, World, a_touchpoint, an_order
 
+SETTINGS = parse_domain("{}")
 SHOWS_ORDERS = a_bare_flow("later", "order_completed", products="order", exits=[])
 
 
@@ -18,7 +20,7 @@ def with_orders(*orders: Touchpoint) -> Profile:
     profile = EMPTY
     for event in orders:
         assert event.order is not None
-        profile = with_order_content(profile, event)
+        profile = with_order_content(profile, event, SETTINGS)
     return profile
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.touchpoint import Order, Touchpoint
 from streams.profiles.order_change import OrderChange
@@ -17,10 +18,13 @@ from streams.profiles.order_changes import (
     beyond,
     change_of,
     counts_of,
+    is_settled,
     placed_by,
     state_of,
     united_changes,
     with_own,
+    with_unsettled,
+    without_settled,
 )
 from streams.profiles.profile import PlacedOrder
 
@@ -38,6 +42,10 @@ def refunded(time_ms: int, minor: int, currency: str = "") -> OrderChange:
 
 def cancelled(time_ms: int, minor: int = 0) -> OrderChange:
     return OrderChange(time_ms, time_ms, ORDER, minor, CANCELLED, "")
+
+
+def by_browser(change: OrderChange) -> OrderChange:
+    return replace(change, is_browser=True)
 
 
 def left_of(*changes: OrderChange) -> tuple[int, bool]:
@@ -146,3 +154,45 @@ def test_what_is_refunded_beyond_an_order_is_known_and_a_cancellation_is_no_refu
     assert more(completed(1), cancelled(2), refunded(3, 5_000)) == []
     assert more(completed(1), cancelled(2), refunded(3, 6_000)) == [(3, 1_000)]
     assert more(completed(1), refunded(2, 6_000), completed(3), refunded(4, 5_000)) == [(2, 1_000)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "left_minor"),
+    [
+        ((by_browser(completed(1)), completed(2, 4_000)), 4_000),
+        ((completed(1), by_browser(cancelled(2)), by_browser(refunded(3, 100)), refunded(4, 10)), 4_990),
+        ((by_browser(completed(1)), by_browser(refunded(2, 100)), refunded(3, 10)), 4_890),
+    ],
+)
+def test_what_browsers_say_of_an_order_holds_until_a_server_completes_it(
+    changes: tuple[OrderChange, ...], left_minor: int
+) -> None:
+    for known in permutations(changes):
+        history: tuple[OrderChange, ...] = ()
+        for change in known:
+            history = united_changes(history, (change,))
+        state = state_of(history)
+        assert state is not None
+        assert state.left_minor == left_minor
+
+
+def test_a_server_completes_no_other_order_than_its_own() -> None:
+    other = by_browser(replace(completed(3), order_hash=8))
+    assert united_changes((other,), (completed(1),)) == (completed(1), other)
+
+
+def test_an_order_settled_by_what_browsers_said_is_as_a_server_completes_it() -> None:
+    listed = placed_by(state_of((by_browser(completed(1)), by_browser(refunded(2, 2_000)))))  # type: ignore[arg-type]
+    assert united_changes(with_own(listed, ()), (completed(3),)) == (completed(3),)
+
+
+def test_what_was_settled_at_once_is_told_apart() -> None:
+    refund, settled = refunded(3, 500), OrderChange(1, 0, ORDER, 2_500, SETTLED, "")
+    history = (completed(1), settled)
+    told = with_unsettled(history, refund)
+    assert told == united_changes((completed(1), replace(settled, minor=2_000), refund))
+    assert with_unsettled(told, refund) == told
+    assert with_unsettled(history, completed(2)) == history
+    assert with_unsettled(history, by_browser(refund)) == history
+    assert without_settled(with_unsettled(history, cancelled(3))) == (completed(1), cancelled(3))
+    assert is_settled(history)

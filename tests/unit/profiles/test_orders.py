@@ -6,10 +6,10 @@ import msgspec
 
 from schemas.limits import LONG_MAX, LONG_MIN, MINOR_MAX
 from streams.profiles.codec import decode_profile, encode_profile
-from streams.profiles.order_change import OrderChange
+from streams.profiles.order_change import Adjustment, OrderChange
 from streams.profiles.order_changes import COMPLETED, REFUNDED, united_changes
 from streams.profiles.orders import adjust, history_of, orders_that_count, place_order, window_sums, with_history
-from streams.profiles.profile import EMPTY, ORDERS_MAX, Adjustment, OrderMonth, PlacedOrder, Profile
+from streams.profiles.profile import EMPTY, ORDERS_MAX, OrderMonth, PlacedOrder, Profile
 from tests.support.insights import DAY_MS, at
 
 NOW = at("2024-03-01T00:00")

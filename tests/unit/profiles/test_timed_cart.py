@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from random import Random
+
 from schemas.limits import INT_MAX
 from schemas.touchpoint import Product
 from schemas.units import DAY_MS
 from streams.profiles.profile import ADDS_MAX, CART_ITEMS_MAX, Cart, CartItem
-from streams.profiles.timed_cart import KEPT_MS, added, after_order, current, removed, timed, united
+from streams.profiles.timed_cart import KEPT_MS, added, after_order, current, joined, removed, timed, united
 
 
 def an_article(sku: str = "mug", quantity: int = 1, price_minor: int = 900) -> tuple[Product, ...]:
@@ -106,3 +109,21 @@ def test_what_comes_in_after_its_cart_had_ended_is_not_in_the_cart_of_today() ->
     cart = filled((40 * DAY_MS, "sandals", 1))
     assert added(cart, an_article("coat"), 10 * DAY_MS, 41 * DAY_MS) is cart
     assert held(added(cart, an_article("coat"), 10 * DAY_MS + 1, 41 * DAY_MS)) == {"sandals": 1, "coat": 1}
+
+
+def test_carts_of_users_that_are_joined_do_not_depend_on_the_order(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(300):
+        carts = [a_random_cart(random) for _ in range(3)]
+        found = {joined(joined(one, two), three) for one, two, three in permutations(carts)}
+        found |= {joined(one, joined(two, three)) for one, two, three in permutations(carts)}
+        assert len(found) == 1
+
+
+def a_random_cart(random: Random) -> Cart | None:
+    cart: Cart | None = None
+    for _ in range(random.randrange(5)):
+        time_ms = random.randrange(1, 7)
+        article = an_article(random.choice(("mug", "cup")), random.randrange(1, 3), random.choice((700, 900)))
+        cart = added(cart, article, time_ms, time_ms)
+    return cart

@@ -5,8 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from streams.profiles.codec import decode_profile, encode_profile
+from streams.profiles.mailboxes import with_naming
+from streams.profiles.order_change import Adjustment
 from streams.profiles.orders import window_sums
-from streams.profiles.profile import Adjustment, Cart, CartItem, OrderContent, Profile
+from streams.profiles.profile import Cart, CartItem, OrderContent, Profile
+from streams.profiles.standing import promotional_consent
+from streams.profiles.statement import ConsentState, Mailbox
 from streams.profiles.upgrading import lowered, upgraded
 
 BEFORE = Profile(
@@ -42,3 +46,36 @@ def test_earlier_rules_keep_of_a_newer_profile_what_they_store() -> None:
     assert decode_profile(encode_profile(after)) == after
     assert lowered(newer, 3) is newer
     assert lowered(BEFORE, 2) is BEFORE
+
+
+def test_an_earlier_grant_is_promotional_and_for_the_address_of_its_time() -> None:
+    before = Profile(
+        clock_ms=50,
+        first_ms=10,
+        email_hash="aa",
+        consents=(ConsentState("all", granted=False, time_ms=20), ConsentState("email", granted=True, time_ms=30)),
+        rules=3,
+    )
+    after = upgraded(before, 4)
+    assert (after.email_ms, after.mailboxes) == (50, (Mailbox("aa", 10, 50, is_own=True),))
+    assert [(each.purpose, each.address, each.received_ms) for each in after.consents] == [
+        ("promotional", "", 20),
+        ("promotional", "aa", 30),
+    ]
+    assert promotional_consent(after) == {"all": False, "email": True}
+    moved = with_naming(after, "bb", 60)
+    assert promotional_consent(moved) == {"all": False, "email": False}
+    assert upgraded(replace(after, rules=4), 4) == replace(after, rules=4)
+    assert lowered(replace(after, rules=4), 3) == before
+
+
+def test_an_earlier_grant_without_an_address_is_for_the_first_that_comes() -> None:
+    before = Profile(clock_ms=50, consents=(ConsentState("email", granted=True, time_ms=30),), rules=3)
+    first = with_naming(upgraded(before, 4), "aa", 60)
+    assert promotional_consent(first) == {"email": True}
+    assert promotional_consent(with_naming(first, "bb", 70)) == {}
+
+
+def test_a_limit_of_another_profile_is_no_grant_under_earlier_rules() -> None:
+    limit = ConsentState("email", granted=True, time_ms=30, at_most=1, is_of_other=True)
+    assert lowered(Profile(consents=(limit,), rules=4), 3).consents == ()

@@ -20,7 +20,21 @@ from schemas.wire import Wire, WireError
 from tests.support.stored import TOUCHPOINT_OF_0_1
 from tests.support.world import START_MS, an_order
 
-UNRELEASED = {"time_reset", "set_aside", "recall"}
+UNRELEASED = {
+    "address_notice",
+    "time_reset",
+    "set_aside",
+    "recall",
+    "unlink",
+    "profile_merged",
+    "order_told",
+    "order_owned",
+    "undo_merge",
+    "profile_divided",
+    "slot_asked",
+    "slot_answered",
+    "slots_due",
+}
 """Types of records that no release has written yet."""
 
 
@@ -50,6 +64,12 @@ def test_schema_files_and_python_types_name_the_same_fields_and_document_each(na
     assert all(field["doc"] for field in schema["fields"])
 
 
+def fastavro_read(value: bytes, writer: Any, name: str) -> Any:
+    body = io.BytesIO(value)
+    body.seek(10)
+    return fastavro.schemaless_reader(body, writer, parsed_schema(name))
+
+
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_reader_of_this_release_reads_what_earlier_releases_wrote(name: str) -> None:
     assert bool(released_schemas(name)) == (name not in UNRELEASED), f"{name}.avsc in schemas/released"
@@ -59,7 +79,10 @@ def test_a_reader_of_this_release_reads_what_earlier_releases_wrote(name: str) -
             body = io.BytesIO()
             body.write(single_object_header(schema))
             fastavro.schemaless_writer(body, parsed, value)
-            assert isinstance(wire.decode(body.getvalue()), RECORDS[name])
+            record = wire.decode(body.getvalue())
+            assert isinstance(record, RECORDS[name])
+            # as fastavro reads it, and converted to the type
+            assert record == msgspec.convert(fastavro_read(body.getvalue(), parsed, name), RECORDS[name])
 
 
 def test_a_new_field_without_a_default_is_an_incompatible_change() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.insights import Anomaly, Count, Facts, Kpi, Model
 from schemas.journal import Wake
@@ -159,6 +160,7 @@ def test_stock_models_and_anomalies_move_with_the_facts_to_another_worker() -> N
         ("forwards_sent", ""): 9,
         ("forwards_received", ""): 7,
         ("decisions_open", ""): 3,
+        ("links_waiting", ""): 5,
     }
     held = InsightSnapshot(stock=stock, anomalies=(("orders", ""),), models={"cuts": "cuts-1", "clusters": None})
     observer.show_insights(held)
@@ -167,6 +169,7 @@ def test_stock_models_and_anomalies_move_with_the_facts_to_another_worker() -> N
     assert value(metrics, "cluster_customers", cluster="none") == 4
     assert value(metrics, "forwards_open") == 2
     assert value(metrics, "decisions_open") == 3
+    assert value(metrics, "links_waiting") == 5
     assert value(metrics, "anomaly_active", kpi="orders") == 1
     observer.observe_committed([Model("cuts", "cuts-2", 0, "json", b"{}", "touchstream", 1), an_anomaly("cleared")])
     assert value(metrics, "model_info", kind="cuts", version="cuts-1") is None
@@ -197,3 +200,12 @@ def test_known_labels_show_zeros_before_anything_happened(clock: str) -> None:
     assert value(metrics, "triggers_total", flow="abandoned_cart") == 0
     assert value(metrics, "customers", segment="Champions") == 0
     assert value(metrics, "anomaly_active", kpi="conversion_rate") == 0
+
+
+def test_a_request_to_be_forgotten_is_said_in_the_log_without_an_id() -> None:
+    observer, _ = an_observer()
+    with capture_logs() as logged:
+        observer.observe_committed([Facts(3, None, (Count("erasure_requests", 0, "", 2), Count("folded", 0, "", 9)))])
+    (line,) = logged
+    assert (line["log_level"], line["requests"], line["partition"]) == ("warning", 2, 3)
+    assert "nothing was erased yet" in line["event"]

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from schemas.outputs import ProfileMerged
 from streams.demo.finished import write_summary
 from streams.demo.report.runs import planned
 from streams.demo.report.series import cluster_points, revenue_series, segment_series
@@ -98,6 +99,14 @@ def test_a_customer_without_a_cluster_is_no_point() -> None:
     shelf = a_tiny_shop()
     shelf.put("profiles", a_view("u:new", "New", -1), "u:new")
     assert [len(each.orders) for each in cluster_points(shelf.records())] == [1, 1]
+
+
+def test_a_user_who_was_merged_is_no_point_either() -> None:
+    shelf = a_tiny_shop()
+    shelf.put("profiles", a_view("u:new", "New", 1), "u:new")
+    before = len(shelf.records().profiles)
+    shelf.put("profiles", ProfileMerged("u:new", "u:1", "event", 0), "u:new")
+    assert len(shelf.records().profiles) == before - 1
 
 
 def test_the_summary_accounts_for_every_run(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() 
         ({"quiet_hours": {"from": "8", "to": "21:00"}}, r"quiet_hours\.from is '8': write a time of day from .*"),
         ({"quiet_hours": {"from": "08:00", "to": "08:00"}}, r"quiet_hours is .*: from and to are the same .*"),
         ({"quiet_hours": QUIET, "class": "transactional"}, r"quiet_hours are for promotional flows: .*"),
+        ({"purpose": "promotional", "class": "transactional"}, r"purpose: promotional is for promotional flows: .*"),
         ({"suppresses": "31d"}, r"suppresses is '31d': it must be above 0s and at most 30d, .*"),
         ({"caps": {"rolling": [{"messages": 1, "within": "40d"}]}}, r"caps\.rolling\[0\]\.within is '40d': .*"),
         ({"valid": {}}, r"valid is {}: a period of validity needs from, to or both"),

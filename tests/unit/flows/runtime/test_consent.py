@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.flows.runtime.consent import allowed, with_consent
-from streams.profiles.profile import ConsentState
+from streams.profiles.statement import ConsentState
 
 
 def test_the_latest_statement_about_the_channel_or_all_holds() -> None:

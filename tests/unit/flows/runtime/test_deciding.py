@@ -5,7 +5,8 @@ from __future__ import annotations
 from schemas.limits import INT_MAX, QUANTITY_MAX
 from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.arms import HOLDOUT, TREATMENT
-from streams.profiles.profile import Cart, CartItem, ConsentState, Sent
+from streams.profiles.profile import Cart, CartItem, Sent
+from streams.profiles.statement import ConsentState
 from tests.support.flows import UNCAPPED, a_flow
 from tests.support.journeys import DENIED, START_MS, Journey, an_event
 

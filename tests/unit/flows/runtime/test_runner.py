@@ -8,6 +8,7 @@ from schemas.outputs import TriggerProduct
 from schemas.units import HOUR_MS
 from streams.flows.language.flow_set import compile_flows
 from streams.flows.runtime.runner import end_lost_to_merge
+from streams.profiles.effects import hash_64
 from streams.profiles.moment import Moment
 from streams.profiles.profile import Sent
 from tests.support.flows import a_flow
@@ -26,7 +27,10 @@ def test_a_cart_left_for_two_hours_sends_a_reminder() -> None:
     assert trigger.products == (TriggerProduct("sku-1", 1_050, 2), TriggerProduct("sku-2", 500, 1))
     assert trigger.facts["cart_total_minor"] == "2600"
     assert (trigger.user_id, trigger.email_hash, trigger.channel) == ("1", "hash", "email")
-    assert journey.profile.messages == (Sent(trigger.decided_ms, "email", "abandoned_cart", is_promotional=True),)
+    candidate = journey.decisions[-1].candidate_id
+    to = hash_64("hash")
+    sent = Sent(trigger.decided_ms, "email", "abandoned_cart", True, candidate, to)  # noqa: FBT003
+    assert journey.profile.messages == (sent,)
     assert journey.profile.runs == ()
     assert [(item.outcome, item.final, item.cause) for item in journey.decisions] == [
         ("entered", False, event.event_id),

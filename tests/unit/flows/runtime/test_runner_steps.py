@@ -7,7 +7,8 @@ import pytest
 from schemas.units import DAY_MS, HOUR_MS
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.flow_set import compile_flows
-from streams.profiles.profile import ConsentState, PlacedOrder, Sent
+from streams.profiles.profile import PlacedOrder, Sent
+from streams.profiles.statement import ConsentState
 from tests.support.flows import BRANCHED, CHECKED, SERIES, a_flow, a_series
 from tests.support.journeys import START_MS, Journey, an_event, at, through
 
