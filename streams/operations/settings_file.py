@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+_UNKNOWN = "extra_forbidden"
+"""Pydantic's type of error for a name that no setting has."""
 _STATES = "flow_states"
 
 
@@ -48,7 +50,9 @@ def configured(
     try:
         domain = DomainSettings.model_validate(values | {name: _value_of(name, text) for name, text in texts.items()})
     except ValidationError as error:
-        raise SettingsError(listed(_explain(item, file, texts) for item in error.errors(include_url=False))) from None
+        wrong = error.errors(include_url=False)
+        unknown = next((item for item in wrong if item["type"] == _UNKNOWN and len(item["loc"]) == 1), None)
+        raise SettingsError(listed(_explain(item, file, texts, with_names=item is unknown) for item in wrong)) from None
     try:
         compile_flows(domain.flows)
     except FlowError as error:
@@ -102,14 +106,16 @@ def _value_of(name: str, text: str) -> JsonValue:
     return value
 
 
-def _explain(item: Any, file: Path | None, texts: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails
+def _explain(item: Any, file: Path | None, texts: Mapping[str, str], *, with_names: bool) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails
+    """Return what is wrong with a value; with_names names all settings, which is enough for the first unknown one."""
     first, *rest = (str(part) for part in item["loc"]) if item["loc"] else ("the whole",)
     if first in texts:
         place = ".".join([f"{DOMAIN_PREFIX}{first.upper()}", *rest])
     else:
         place = f"{file}: {'.'.join([first, *rest])}"
-    if item["type"] == "extra_forbidden" and not rest:
-        return f"{place} is {shown(item['input'])}: there is no such setting; the settings are {_allowed()}"
+    if item["type"] == _UNKNOWN and not rest:
+        names = f"; the settings are {_allowed()}" if with_names else ""
+        return f"{place} is {shown(item['input'])}: there is no such setting{names}"
     return f"{place} is {shown(item['input'])}: {item['msg'].removeprefix('Value error, ')}"
 
 

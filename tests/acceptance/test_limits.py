@@ -28,7 +28,7 @@ def test_timers_due_at_once_are_worked_off_in_order_without_an_aborted_cycle(
 ) -> None:
     place = make_place(kafka, prefix, tmp_path, clock="wall", journal_partitions=1, flows=[a_flow(wait={"for": "10s"})])
     now_ms = time.time_ns() // 1_000_000
-    send(place, (an_add(now_ms + number, user=str(number)) for number in range(CARTS)))
+    send(place, (an_add(now_ms + number, user=str(1 + number)) for number in range(CARTS)))
     time.sleep(CARTS / 1_000 + 10)  # every timer is due before the worker hears of the first
     with a_worker(place) as worker:
         until(lambda: len(place.records("triggers", Trigger)) == CARTS, "every timer has fired", 90)

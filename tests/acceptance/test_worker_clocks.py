@@ -93,7 +93,7 @@ def test_one_of_two_workers_moves_nothing_whichever_partitions_it_owns(place: Pl
         right = running.enter_context(AShiftedWorker(place, "0"))
         wrong = running.enter_context(AShiftedWorker(place, "1", shift_s=shift_s))
         until(lambda: wrong.metric("partitions_owned") >= 2, "both own partitions", 60)
-        users = [str(number) for number in range(8)]
+        users = [str(number) for number in range(1, 9)]
         for user in users:
             a_cart(place, user)
         until(lambda: is_reminded(place, *users), "all are reminded", 30)

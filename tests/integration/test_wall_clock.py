@@ -52,7 +52,7 @@ def told(place: Place, kind: type[T]) -> list[list[tuple[int, T]]]:
 
 def test_a_cart_is_reminded_of_in_time_although_nobody_sends_anything_more(place: Place) -> None:
     with a_worker(place):
-        adds = [an_add(number) for number in range(5)]
+        adds = [an_add(number) for number in range(1, 6)]
         send(place, adds)
         until(lambda: len(place.records("triggers", Trigger)) == len(adds), "every cart is reminded of", 20)
     written = {trigger.customer: (at_ms, trigger) for at_ms, trigger in _stamped(place)}

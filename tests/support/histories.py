@@ -35,13 +35,13 @@ class Thing(NamedTuple):
 
 
 def a_touch(number: int, thing: Thing, at_ms: int) -> Touchpoint:
-    """A refund is of the order two things before, if there was one."""
+    """A refund is of the order two things before, if that was the same customer's; else it would reach another one."""
     fields: dict[str, Any] = {"event_id": f"e{number}", "time_zone": ZONE}
     match thing.kind:
         case "order_completed":
-            return an_order(at_ms, 1_000 * (number % 20 + 1), thing.user, order_id=f"o{number}", **fields)
+            return an_order(at_ms, 1_000 * (number % 20 + 1), thing.user, order_id=f"o{thing.user}-{number}", **fields)
         case "order_refunded":
-            return a_refund(at_ms, f"o{number - 2}", 20_000, thing.user, **fields)
+            return a_refund(at_ms, f"o{thing.user}-{number - 2}", 20_000, thing.user, **fields)
         case "product_added":
             return an_add(at_ms, user=thing.user, **fields)
         case "denied" | "granted":
