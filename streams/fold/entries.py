@@ -50,6 +50,7 @@ class Entries(Customers):
             return
         after = fold_owned(profile, owned, at)
         if after is not profile:
+            self._candidates += len(after.runs) - len(profile.runs)
             self._keep(record.key, after, known)
 
     def _slot_asked(self, record: Record, effects: Effects) -> None:

@@ -76,6 +76,8 @@ def told(flow_id: str) -> Iterator[Told]:
                 event,
                 event_id=f"{flow_id}/{number}/{event.event_id}",
                 user_id=namesake(flow, number, event.user_id or ""),
+                order=event.order
+                and msgspec.structs.replace(event.order, order_id=f"{flow_id}/{number}/{event.order.order_id}"),
                 time_zone=event.time_zone or zone.key,
             )
             for event in touchpoints(story, zone, flow_id)

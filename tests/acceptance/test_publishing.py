@@ -253,7 +253,7 @@ def test_a_pause_of_all_flows_takes_back_within_two_seconds_what_idle_customers_
     run = Commands(place, tmp_path)
     with a_worker(place):
         begun_ms = _now_ms()
-        send(place, [an_add(begun_ms, user=str(number)) for number in range(IDLE)])
+        send(place, [an_add(begun_ms, user=str(number)) for number in range(1, 1 + IDLE)])
         until(lambda: len(_reached(place)) == IDLE, "every message is out", 60)
         assert min(trigger.due_ms for trigger in place.records("triggers", Trigger)) > begun_ms + HOUR_MS
         run("pause", "--all")
@@ -272,7 +272,7 @@ def _add_steadily(place: Place, sent: list[str], is_over: threading.Event) -> No
     """Another customer fills a cart every twentieth of a second."""
     with a_producer(place.settings.brokers) as producer:
         while not is_over.wait(0.05):
-            number = len(sent)
+            number = 1 + len(sent)
             add = an_add(_now_ms(), user=str(number))
             producer.produce(place.topics.touchpoints, encode(add), key_of(add))
             producer.poll(0)

@@ -27,7 +27,7 @@ def test_a_restart_reads_the_tail_of_the_changelog_and_a_lost_disk_all_of_it(
     place = make_place(kafka, prefix, tmp_path, clock="wall")
     worker = AWorker(place, membership="static")
     with worker:
-        send(place, (an_add(START_MS, user=f"{number}") for number in range(CUSTOMERS)))
+        send(place, (an_add(START_MS, user=f"{number}") for number in range(1, 1 + CUSTOMERS)))
         wait_worked_off(place)
         wait_written(place)
         worker.kill()

@@ -24,6 +24,7 @@ def test_a_refund_under_another_key_ends_what_it_would_have_ended() -> None:
     assert profile is not None
     assert profile.runs == ()
     assert world.emitted(Decision, "u:1")[-1].outcome == "exited"
+    assert world.total("candidates_unaccounted") == world.total("decisions_open") == 0
 
 
 def test_what_began_with_an_order_of_someone_else_ends() -> None:
@@ -39,6 +40,7 @@ def test_what_began_with_an_order_of_someone_else_ends() -> None:
     assert runs("a:d") == 1
     world.send(an_order(START_MS + HOUR_MS, 5_000, "1", "7"))
     assert (runs("a:d"), runs("u:1")) == (0, 1)
+    assert (world.total("candidates_unaccounted"), world.total("decisions_open")) == (0, 1)
 
 
 @pytest.mark.parametrize(("exits", "messages"), [(["order_cancelled"], 1), ([], 2)])
