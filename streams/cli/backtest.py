@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, console, errors_in_one_line, fail, ready_settings, registry_errors
+from streams.cli.shared import Brokers, Prefix, console, errors_in_one_line, fail, opened_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -129,13 +129,9 @@ def _opened(file: Path | None, brokers: str | None, prefix: str | None) -> tuple
         if brokers is not None or prefix is not None:
             fail("--file and --brokers or --prefix are both given: read the journal from a file or from Kafka")
         return JournalFile(file), SINGLE_OBJECT
-    from streams.operations.create import NotCreated
     from streams.operations.folded_journal import PrefixJournal
-    from streams.operations.prefix import open_prefix
 
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
-        opened = open_prefix(settings)
+    with opened_prefix(brokers, prefix) as opened:
         return PrefixJournal(opened), opened.wire
 
 

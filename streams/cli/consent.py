@@ -14,9 +14,8 @@ from streams.cli.shared import (
     echo_json,
     errors_in_one_line,
     fail,
+    opened_prefix,
     plain,
-    ready_settings,
-    registry_errors,
 )
 
 if TYPE_CHECKING:
@@ -41,24 +40,20 @@ def consent(
     """Show what is known of a customer's consent, or what was known at a time, and which statement wins and why."""
     from state.codec import NewerState
     from streams.operations.consent import Asked, NoSuchTrigger, ask, rested
-    from streams.operations.create import NotCreated
     from streams.operations.explain import NotACustomer, customer_key
-    from streams.operations.prefix import open_prefix
 
     if trigger is not None and (at or channel or purpose):
         fail("--trigger is given with --at, --channel or --purpose: a message says all of these itself")
     with errors_in_one_line(NotACustomer):
         key = customer_key(customer)
     at_ms = None if at is None else _time_of(at)
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, NoSuchTrigger, NewerState, *registry_errors(settings)):
-        opened = open_prefix(settings)
+    with opened_prefix(brokers, prefix, NoSuchTrigger, NewerState) as opened:
         if trigger is not None:
             found = rested(opened, key, trigger)
             _echo(found, _of_message(found), as_json=as_json)
             return
         answer = ask(opened, key, Asked(at_ms, channel, purpose))
-    _echo(answer, _lines(answer, settings.prefix), as_json=as_json)
+    _echo(answer, _lines(answer, opened.settings.prefix), as_json=as_json)
     if not answer.is_known:
         raise typer.Exit(1)
 

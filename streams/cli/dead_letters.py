@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,16 +13,12 @@ from streams.cli.shared import (
     Prefix,
     console,
     echo_json,
-    errors_in_one_line,
     fail,
+    opened_prefix,
     plain,
-    ready_settings,
-    registry_errors,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from streams.operations.dead_letters import Letter, Wanted
     from streams.operations.prefix import Prefix as OpenPrefix
     from streams.operations.retry_dead_letters import Retries
@@ -57,7 +52,7 @@ def list_letters(
     from streams.operations.dead_letters import read_letters
 
     wanted = _wanted((), reason, stage, since)
-    with _opened(brokers, prefix) as opened:
+    with opened_prefix(brokers, prefix) as opened:
         count, shown = 0, deque[dict[str, Any]](maxlen=limit)
         for letter in read_letters(opened, wanted):
             count += 1
@@ -85,7 +80,7 @@ def show(
     """
     from streams.operations.dead_letters import Wanted, read_letters
 
-    with _opened(brokers, prefix) as opened:
+    with opened_prefix(brokers, prefix) as opened:
         letter = next(read_letters(opened, Wanted(frozenset({position}))), None)
         if letter is None:
             fail(
@@ -118,7 +113,7 @@ def retry(
     if not (positions or reason or stage or since or every):
         fail("which dead letters? Give positions, --reason, --stage, --since, or --all")
     wanted = _wanted(positions or (), reason, stage, since)
-    with _opened(brokers, prefix) as opened:
+    with opened_prefix(brokers, prefix) as opened:
         done = bring_back(opened, wanted)
     missing = len(wanted.positions) - done.found
     if positions and not (reason or stage or since) and missing:
@@ -129,16 +124,6 @@ def retry(
     for refusal in done.refused:
         typer.echo(f"{refusal.position} cannot be retried: {refusal.reason}")
     typer.echo(_summary(done))
-
-
-@contextmanager
-def _opened(brokers: str | None, prefix: str | None) -> Iterator[OpenPrefix]:
-    from streams.operations.create import NotCreated
-    from streams.operations.prefix import open_prefix
-
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
-        yield open_prefix(settings)
 
 
 def _wanted(positions: Any, reason: str | None, stage: str | None, since: str | None) -> Wanted:  # noqa: ANN401 - of ints

@@ -13,9 +13,8 @@ from streams.cli.shared import (
     console,
     echo_json,
     errors_in_one_line,
+    opened_prefix,
     plain,
-    ready_settings,
-    registry_errors,
 )
 
 if TYPE_CHECKING:
@@ -36,22 +35,19 @@ def explain(
 ) -> None:
     """Show what is known of one customer, why they are in their segment, and why each message went out or did not."""
     from state.codec import NewerState
-    from streams.operations.create import NotCreated
     from streams.operations.explain import NotACustomer, customer_key
     from streams.operations.explain import explain as read
-    from streams.operations.prefix import open_prefix
 
     with errors_in_one_line(NotACustomer):
         key = customer_key(customer)
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, NewerState, *registry_errors(settings)):
-        explanation = read(open_prefix(settings), key)
+    with opened_prefix(brokers, prefix, NewerState) as opened:
+        explanation = read(opened, key)
     if flow is not None:
-        _tell_flow(flow, explanation, settings.prefix, as_json=as_json)
+        _tell_flow(flow, explanation, opened.settings.prefix, as_json=as_json)
     elif as_json:
         echo_json(explanation)
     elif explanation.is_empty:
-        typer.echo(f"{key}: there is no such customer in prefix {settings.prefix}")
+        typer.echo(f"{key}: there is no such customer in prefix {opened.settings.prefix}")
     else:
         _print(explanation, console())
     if explanation.is_empty:

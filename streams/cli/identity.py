@@ -12,9 +12,9 @@ from streams.cli.shared import (
     Prefix,
     echo_json,
     errors_in_one_line,
+    opened_prefix,
+    person,
     plain,
-    ready_settings,
-    registry_errors,
 )
 
 if TYPE_CHECKING:
@@ -42,17 +42,15 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show who an id is, who was merged into them, when and why, and until when that can be undone."""
-    from streams.operations.create import NotCreated
     from streams.operations.identity import identity_of
-    from streams.operations.prefix import open_prefix
 
-    key, settings = _key(customer), ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
-        found = identity_of(open_prefix(settings), key)
+    key = _key(customer)
+    with opened_prefix(brokers, prefix) as opened:
+        found = identity_of(opened, key)
     if as_json:
         echo_json(found)
     else:
-        typer.echo("\n".join([plain(line) for line in _lines(found, settings.prefix)]))
+        typer.echo("\n".join([plain(line) for line in _lines(found, opened.settings.prefix)]))
     if not found.is_known:
         raise typer.Exit(1)
 
@@ -67,14 +65,12 @@ def link(
     prefix: Prefix = None,
 ) -> None:
     """Make one customer of two user ids of one person. The smaller id survives, compared as text."""
-    from streams.operations.create import NotCreated
     from streams.operations.identity import CannotChange
     from streams.operations.identity import link as ask
-    from streams.operations.prefix import open_prefix
 
-    keys, settings = (_key(one), _key(other)), ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, CannotChange, *registry_errors(settings)):
-        survivor = ask(open_prefix(settings), *keys, why, _name(by))
+    keys, name = (_key(one), _key(other)), person(by, "--by")
+    with opened_prefix(brokers, prefix, CannotChange) as opened:
+        survivor = ask(opened, *keys, why, name)
     (gone,) = set(keys) - {survivor}
     typer.echo(
         f"{plain(gone)} is about to be merged into {plain(survivor)}; `touchstream identity show {plain(gone)}` says "
@@ -91,14 +87,12 @@ def unlink(
     prefix: Prefix = None,
 ) -> None:
     """Log the user out of a device. From then on its touchpoints are nobody's, until the next login there."""
-    from streams.operations.create import NotCreated
     from streams.operations.identity import CannotChange
     from streams.operations.identity import unlink as ask
-    from streams.operations.prefix import open_prefix
 
-    key, settings = _key(device), ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, CannotChange, *registry_errors(settings)):
-        users = ask(open_prefix(settings), key, why, _name(by))
+    key, name = _key(device), person(by, "--by")
+    with opened_prefix(brokers, prefix, CannotChange) as opened:
+        users = ask(opened, key, why, name)
     typer.echo(
         f"{plain(key)} is about to be freed from {plain(', '.join(users))}; `touchstream identity show {plain(key)}` "
         "names no user once it is"
@@ -118,14 +112,12 @@ def undo(
 
     Later touchpoints stay with the id that they named. Messages and withdrawals of consent count for both.
     """
-    from streams.operations.create import NotCreated
     from streams.operations.identity import CannotChange
     from streams.operations.identity import undo as ask
-    from streams.operations.prefix import open_prefix
 
-    key, settings = _key(customer), ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, CannotChange, *registry_errors(settings)):
-        done = ask(open_prefix(settings), key, why, _name(by), wait)
+    key, name = _key(customer), person(by, "--by")
+    with opened_prefix(brokers, prefix, CannotChange) as opened:
+        done = ask(opened, key, why, name, wait)
     if done is None:
         typer.echo(
             f"{plain(key)}: the undo is in the journal; `touchstream identity show {plain(key)}` says when it has "
@@ -142,12 +134,6 @@ def _key(text: str) -> str:
 
     with errors_in_one_line(NotACustomer):
         return customer_key(text)
-
-
-def _name(by: str | None) -> str:
-    from getpass import getuser
-
-    return by or getuser()
 
 
 def _counts(found: dict[str, int]) -> str:

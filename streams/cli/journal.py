@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import Brokers, Prefix, errors_in_one_line, ready_settings, registry_errors
+from streams.cli.shared import Brokers, Prefix, opened_prefix
 
 journal = typer.Typer(help="Save the journal of a prefix to a file.", no_args_is_help=True)
 
@@ -27,11 +27,8 @@ def export(
 
     `touchstream backtest --file` reads it without Kafka.
     """
-    from streams.operations.create import NotCreated
     from streams.operations.folded_journal import export_journal
-    from streams.operations.prefix import open_prefix
 
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, OSError, *registry_errors(settings)):
-        count = export_journal(open_prefix(settings), file)
-    typer.echo(f"{file}: {count} records of the journal of prefix {settings.prefix}")
+    with opened_prefix(brokers, prefix, OSError) as opened:
+        count = export_journal(opened, file)
+    typer.echo(f"{file}: {count} records of the journal of prefix {opened.settings.prefix}")

@@ -6,17 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import (
-    AsJson,
-    Brokers,
-    Prefix,
-    console,
-    echo_json,
-    errors_in_one_line,
-    ready_settings,
-    registry_errors,
-    worker_settings,
-)
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, opened_prefix, worker_settings
 
 
 def repartition(
@@ -29,14 +19,10 @@ def repartition(
     """Copy the journal of a prefix into a new prefix with more partitions. Stop the workers first."""
     from state.codec import NewerState
     from streams.kafka.topics import WrongTopics
-    from streams.operations.create import NotCreated
-    from streams.operations.prefix import open_prefix
     from streams.operations.repartition import CannotRepartition
     from streams.operations.repartition import repartition as copy
 
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, WrongTopics, CannotRepartition, NewerState, *registry_errors(settings)):
-        source = open_prefix(settings)
+    with opened_prefix(brokers, prefix, WrongTopics, CannotRepartition, NewerState) as source:
         target = worker_settings(brokers, into)
         with console(stderr=True).status("copying") as status:
             count = source.domain.journal_partitions

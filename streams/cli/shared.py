@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streams.flows.language.flow import Flow
+    from streams.operations.prefix import Prefix as OpenPrefix
     from streams.worker_settings import WorkerSettings
 
 USAGE = 2
@@ -81,6 +82,27 @@ def reach(settings: WorkerSettings) -> None:
 
     with errors_in_one_line(NoBroker):
         ask_brokers(settings)
+
+
+@contextmanager
+def opened_prefix(brokers: str | None, prefix: str | None, *expected: type[Exception]) -> Iterator[OpenPrefix]:
+    """Give the prefix that a command reads; end with one line if it cannot be opened, or on an expected error."""
+    from streams.operations.create import NotCreated
+    from streams.operations.prefix import open_prefix
+
+    settings = ready_settings(brokers, prefix)
+    with errors_in_one_line(NotCreated, *expected, *registry_errors(settings)):
+        yield open_prefix(settings)
+
+
+def person(given: str | None, option: str) -> str:
+    """Return the name that a person gave with an option, or else that of their login; end with one line without one."""
+    from getpass import getuser
+
+    try:
+        return given or getuser()
+    except (KeyError, OSError):
+        fail(f"{option} is not given, and this machine has no name for its user: say who wants it")
 
 
 def echo_json(value: object) -> None:

@@ -15,9 +15,9 @@ from streams.cli.shared import (
     echo_json,
     errors_in_one_line,
     fail,
+    opened_prefix,
+    person,
     plain,
-    ready_settings,
-    registry_errors,
 )
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def add(
     from streams.operations.suppression_file import Entry
 
     given, hashes = _given(who, why, is_all=is_all), _hashes(addresses)
-    opened = _opened(brokers, prefix)
-    with errors_in_one_line(*_errors()):
+    with opened_prefix(brokers, prefix, *_errors()) as opened:
         done = put_on(opened, [Entry(each, given.is_all, given.who, given.why, None) for each in hashes])
     _tell(opened, f"put on the list: {done.written}; already on it: {done.unchanged}")
 
@@ -72,8 +71,7 @@ def remove(addresses: Addresses, why: Why, who: Who = None, brokers: Brokers = N
     from streams.operations.suppression import take_off
 
     given, hashes = _given(who, why), _hashes(addresses)
-    opened = _opened(brokers, prefix)
-    with errors_in_one_line(*_errors()):
+    with opened_prefix(brokers, prefix, *_errors()) as opened:
         done = take_off(opened, hashes, given)
     _tell(opened, f"taken off the list: {done.written}; not on it: {done.unchanged}")
 
@@ -83,8 +81,7 @@ def list_entries(brokers: Brokers = None, prefix: Prefix = None, as_json: AsJson
     """List the addresses on the list by their hashes, with who put them there, why and when."""
     from streams.operations.suppression import entries_on
 
-    opened = _opened(brokers, prefix)
-    with errors_in_one_line(*_errors()):
+    with opened_prefix(brokers, prefix, *_errors()) as opened:
         entries = list(entries_on(opened))
     if as_json:
         echo_json([each._asdict() for each in entries])
@@ -115,8 +112,7 @@ def import_file(
         found = _read(file, given)
     entries = [each for each in found if isinstance(each, Entry)]
     refused = [each for each in found if isinstance(each, Refused)]
-    opened = _opened(brokers, prefix)
-    with errors_in_one_line(*_errors()):
+    with opened_prefix(brokers, prefix, *_errors()) as opened:
         done = put_on(opened, entries)
     _tell(opened, _summary(done, refused))
     _name_refused(file, refused)
@@ -134,8 +130,7 @@ def export(
     from streams.operations.suppression import entries_on
     from streams.operations.suppression_file import write_entries
 
-    opened = _opened(brokers, prefix)
-    with errors_in_one_line(*_errors()):
+    with opened_prefix(brokers, prefix, *_errors()) as opened:
         entries = list(entries_on(opened))
     if file is None:
         write_entries(entries, sys.stdout)
@@ -155,29 +150,11 @@ def _errors() -> tuple[type[Exception], ...]:
     return NewerState, CannotSuppress
 
 
-def _opened(brokers: str | None, prefix: str | None) -> OpenPrefix:
-    from streams.operations.create import NotCreated
-    from streams.operations.prefix import open_prefix
-
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
-        return open_prefix(settings)
-
-
 def _given(who: str | None, why: str, *, is_all: bool = False, asks_why: bool = True) -> Given:
     from streams.operations.suppression_file import Given, WrongEntry, checked_who, checked_why
 
     with errors_in_one_line(WrongEntry):
-        return Given(checked_who(who or _user()), checked_why(why) if why or asks_why else "", is_all)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        fail("--who is not given, and this machine has no name for its user: say who wants it")
+        return Given(checked_who(person(who, "--who")), checked_why(why) if why or asks_why else "", is_all)
 
 
 def _hashes(addresses: Iterable[str]) -> list[str]:

@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import (
-    AsJson,
-    Brokers,
-    Prefix,
-    console,
-    echo_json,
-    errors_in_one_line,
-    ready_settings,
-    registry_errors,
-)
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, opened_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,13 +21,10 @@ time = typer.Typer(
 @time.command()
 def show(brokers: Brokers = None, prefix: Prefix = None, as_json: AsJson = False) -> None:
     """Show by partition of the journal how far time has come, and how far that is ahead of this machine's clock."""
-    from streams.operations.create import NotCreated
-    from streams.operations.prefix import open_prefix
     from streams.operations.time import times_of
 
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, *registry_errors(settings)):
-        times = times_of(open_prefix(settings))
+    with opened_prefix(brokers, prefix) as opened:
+        times = times_of(opened)
     if as_json:
         echo_json(times)
     else:
@@ -54,20 +42,16 @@ def reset(
 
     Messages that went out stay out. Timers that fired have fired.
     """
-    from streams.operations.create import NotCreated
-    from streams.operations.prefix import open_prefix
     from streams.operations.time import CannotReset, check_resettable, reset_time, times_of
 
-    settings = ready_settings(brokers, prefix)
-    with errors_in_one_line(NotCreated, CannotReset, *registry_errors(settings)):
-        opened = open_prefix(settings)
+    with opened_prefix(brokers, prefix, CannotReset) as opened:
         check_resettable(opened)
         if not yes:
             _print(times_of(opened))
             typer.confirm("Take time back to the brokers' clock where it is ahead?", abort=True)
         reset_time(opened, reason)
     typer.echo(
-        f"prefix {settings.prefix}: time goes back where it is ahead; `touchstream time show` has it in a moment"
+        f"prefix {opened.settings.prefix}: time goes back where it is ahead; `touchstream time show` has it in a moment"
     )
 
 

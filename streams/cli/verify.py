@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shared import (
-    AsJson,
-    Brokers,
-    Prefix,
-    console,
-    echo_json,
-    errors_in_one_line,
-    fail,
-    plain,
-    ready_settings,
-    registry_errors,
-)
+from streams.cli.shared import AsJson, Brokers, Prefix, console, echo_json, fail, opened_prefix, plain
 
 if TYPE_CHECKING:
     from streams.offline.verify import Verification
@@ -44,25 +33,19 @@ def verify(
     from state.codec import NewerState
     from state.store import StateUnreadable
     from streams.offline.checkpoints import Checkpoints, UnfitCheckpoint
-    from streams.operations.create import NotCreated
     from streams.operations.folded_journal import NotStill, hashes_of, verify_prefix
     from streams.operations.local_stores import LocalStores, NoStores
-    from streams.operations.prefix import open_prefix
 
     if twice and checkpoints is not None:
         fail("--twice and --checkpoints are both given: use only one, as --twice reads the whole journal")
-    settings = ready_settings(brokers, prefix)
-    expected = (NotCreated, NotStill, NewerState, UnfitCheckpoint, NoStores, StateUnreadable)
-    with errors_in_one_line(*expected, *registry_errors(settings)):
-        opened = open_prefix(settings)
-        with console(stderr=True).status("reading the journal") as status:
-            count = opened.domain.journal_partitions
-            kept = None if checkpoints is None else Checkpoints(checkpoints)
-            local = None if stores is None else LocalStores(opened, stores)
-            found = verify_prefix(
-                opened, lambda done: status.update(f"read partition {done + 1} of {count}"), kept, local
-            )
-            again = hashes_of(opened) if twice else None
+    expected = (NotStill, NewerState, UnfitCheckpoint, NoStores, StateUnreadable)
+    reading = console(stderr=True).status("reading the journal")
+    with opened_prefix(brokers, prefix, *expected) as opened, reading as status:
+        count = opened.domain.journal_partitions
+        kept = None if checkpoints is None else Checkpoints(checkpoints)
+        local = None if stores is None else LocalStores(opened, stores)
+        found = verify_prefix(opened, lambda done: status.update(f"read partition {done + 1} of {count}"), kept, local)
+        again = hashes_of(opened) if twice else None
     if as_json:
         echo_json({"verification": found, "folded_again": again})
     else:

@@ -69,10 +69,9 @@ class MemoryPublisher:
 
 def asked(monkeypatch: pytest.MonkeyPatch, worker: MemoryWorker, *arguments: str) -> Result:
     """One command, which finds the worker's prefix where it would find one on Kafka."""
-    command = arguments[0].replace("-", "_")
     opened = OpenedPrefix(worker)
-    monkeypatch.setattr(f"streams.cli.{command}.ready_settings", lambda *_: opened.settings)
-    monkeypatch.setattr(f"streams.cli.{command}.registry_errors", lambda *_: ())
+    monkeypatch.setattr("streams.cli.shared.ready_settings", lambda *_: opened.settings)
+    monkeypatch.setattr("streams.cli.shared.registry_errors", lambda *_: ())
     monkeypatch.setattr("streams.operations.prefix.open_prefix", lambda *_: opened)
     monkeypatch.setattr("streams.operations.suppression.Publisher", lambda *_: MemoryPublisher(worker))
     return run(*arguments)

@@ -38,7 +38,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         yield None
 
     def command(*keys: bytes, options: tuple[str, ...] = ()) -> str:
-        monkeypatch.setattr("streams.cli.dead_letters._opened", opened)
+        monkeypatch.setattr("streams.cli.dead_letters.opened_prefix", opened)
         monkeypatch.setattr("streams.operations.dead_letters.read_letters", lambda *_: letters(keys))
         done = run("dead-letters", "list", *options)
         assert done.exit_code == 0, done.output
@@ -126,7 +126,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         headers = {"who": ANN.encode(), "received_at_ms": b"\x00\x01"}
         held = DeadLetter("malformed", f"of {ANN}", stage, "shop.touchpoints", 0, 7, ANN.encode(), value, headers)
         letter = Letter(3, 1_767_225_600_000, None, held)
-        monkeypatch.setattr("streams.cli.dead_letters._opened", opened)
+        monkeypatch.setattr("streams.cli.dead_letters.opened_prefix", opened)
         monkeypatch.setattr("streams.operations.dead_letters.read_letters", lambda *_: iter([letter]))
         done = run("dead-letters", "show", "3", *options)
         assert done.exit_code == 0, done.output

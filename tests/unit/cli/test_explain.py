@@ -21,8 +21,8 @@ HOSTILE = ("a:[/bold]", "a:[link=x]y", "a:\x1b]0;title\x07", "a:\x9b2J", "a:\u20
 @pytest.fixture
 def explained(monkeypatch: pytest.MonkeyPatch) -> Callable[[Explanation], str]:
     def command(explanation: Explanation) -> str:
-        monkeypatch.setattr("streams.cli.explain.ready_settings", lambda *_: nullcontext())
-        monkeypatch.setattr("streams.cli.explain.registry_errors", lambda *_: ())
+        monkeypatch.setattr("streams.cli.shared.ready_settings", lambda *_: nullcontext())
+        monkeypatch.setattr("streams.cli.shared.registry_errors", lambda *_: ())
         monkeypatch.setattr("streams.operations.prefix.open_prefix", lambda *_: None)
         monkeypatch.setattr("streams.operations.explain.explain", lambda *_: explanation)
         done = run("explain", "u:1")
