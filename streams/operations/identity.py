@@ -13,12 +13,13 @@ from schemas.outputs import DeadLetter, ProfileDivided, ProfileMerged, ProfileVi
 from streams.collect.hiding import masked
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
+from streams.operations.prefix import earlier_rules
 from streams.operations.time import times_of
 from streams.profiles.keys import is_device, is_user
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from streams.operations.prefix import Prefix
 
@@ -49,32 +50,53 @@ class Identity(msgspec.Struct, frozen=True):
 
 def identity_of(prefix: Prefix, customer: str) -> Identity:
     """Return who a key is; reads the topic `profiles` from its beginning."""
-    shown: msgspec.Struct | None = None
-    is_known, merges, users = False, dict[str, ProfileMerged](), dict[str, None]()
+    return identities_of(prefix, (customer,))[0]
+
+
+def identities_of(prefix: Prefix, customers: Sequence[str]) -> tuple[Identity, ...]:
+    """Return who each of these keys is; reads the topic `profiles` from its beginning, once."""
+    found = [_Found(customer) for customer in customers]
     for number in range(prefix.domain.journal_partitions):
         for message in prefix.read("profiles", number):
             key, value = (message.key() or b"").decode(), message.value()
             record = None if value is None else prefix.wire.decode(value)
-            if key == customer:
-                shown, is_known = record, True
-            if isinstance(record, ProfileMerged) and record.survivor == customer:
-                merges[key] = record
-            else:
-                merges.pop(key, None)
-            if isinstance(record, ProfileView) and customer in record.devices:
-                users[key] = None
-            else:
-                users.pop(key, None)
-    profile = shown if isinstance(shown, ProfileView) else None
-    return Identity(
-        customer=customer,
-        is_known=is_known or bool(users),
-        user_id=None if profile is None else profile.user_id,
-        devices=() if profile is None else profile.devices,
-        users=tuple(sorted(users)),
-        merged_into=shown if isinstance(shown, ProfileMerged) else None,
-        merged=tuple(sorted(merges.values(), key=lambda each: (each.time_ms, each.customer))),
-    )
+            for each in found:
+                each.take(key, record)
+    return tuple([each.identity() for each in found])
+
+
+class _Found:
+    """What the records of the topic `profiles` say of one key so far."""
+
+    def __init__(self, customer: str) -> None:
+        self._customer = customer
+        self._is_known = False
+        self._shown: msgspec.Struct | None = None
+        self._merges: dict[str, ProfileMerged] = {}
+        self._users: set[str] = set()
+
+    def take(self, key: str, record: msgspec.Struct | None) -> None:
+        """Take in the next record of a key."""
+        if key == self._customer:
+            self._shown, self._is_known = record, True
+        self._merges.pop(key, None)
+        self._users.discard(key)
+        if isinstance(record, ProfileMerged) and record.survivor == self._customer:
+            self._merges[key] = record
+        elif isinstance(record, ProfileView) and self._customer in record.devices:
+            self._users.add(key)
+
+    def identity(self) -> Identity:
+        profile = self._shown if isinstance(self._shown, ProfileView) else None
+        return Identity(
+            customer=self._customer,
+            is_known=self._is_known or bool(self._users),
+            user_id=None if profile is None else profile.user_id,
+            devices=() if profile is None else profile.devices,
+            users=tuple(sorted(self._users)),
+            merged_into=self._shown if isinstance(self._shown, ProfileMerged) else None,
+            merged=tuple(sorted(self._merges.values(), key=lambda each: (each.time_ms, each.customer))),
+        )
 
 
 def link(prefix: Prefix, one: str, other: str, why: str, by: str) -> str:
@@ -87,11 +109,11 @@ def link(prefix: Prefix, one: str, other: str, why: str, by: str) -> str:
     for key in (one, other):
         if not is_user(key):
             raise CannotChange(f"{key}: only users are linked, so write u:USER_ID; a device is linked when they log in")
-        who = identity_of(prefix, key)
+    for who in identities_of(prefix, (one, other)):
         if who.merged_into is not None:
-            raise CannotChange(f"{key} is merged into {who.merged_into.survivor} already, so link that one")
+            raise CannotChange(f"{who.customer} is merged into {who.merged_into.survivor} already, so link that one")
         if not who.is_known:
-            raise CannotChange(f"{key}: there is no such user in prefix {prefix.settings.prefix}")
+            raise CannotChange(f"{who.customer}: there is no such user in prefix {prefix.settings.prefix}")
     if one == other:
         raise CannotChange(f"{one} is one user already; name two")
     survivor, gone = sorted((one, other))
@@ -188,10 +210,7 @@ def _end(prefix: Prefix, topic: str, partition: int) -> int:
 
 def _check_rules(prefix: Prefix) -> None:
     if prefix.rules < RULES_4:
-        raise CannotChange(
-            f"prefix {prefix.settings.prefix}: its rules are those of an earlier release: update all workers, then run "
-            "`touchstream topics create` with your settings, and then this command"
-        )
+        raise CannotChange(earlier_rules(prefix))
 
 
 def _cause(why: str, by: str) -> str:

@@ -67,6 +67,14 @@ class Prefix:
         return len(asked[name].result().members)
 
 
+def earlier_rules(prefix: Prefix) -> str:
+    """Return, as one sentence, what to do before a command that needs the rules of this release."""
+    return (
+        f"prefix {prefix.settings.prefix}: its rules are those of an earlier release: update all workers, then run "
+        "`touchstream topics create` with your settings, and then this command"
+    )
+
+
 def open_prefix(settings: WorkerSettings) -> Prefix:
     """Open the prefix that the settings name, with the wire format of its workers.
 

@@ -16,6 +16,7 @@ from streams.fold.addressing import listing_notice
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher, in_chunks
 from streams.operations.held import held_profiles
+from streams.operations.prefix import earlier_rules
 from streams.operations.suppression_file import Entry
 from streams.profiles.keys import ADDRESS
 from streams.profiles.statement import Listing
@@ -115,10 +116,7 @@ def _after(known: Iterable[Listing], asked_ms: int) -> int:
 
 def _known(prefix: Prefix, addresses: Collection[str]) -> Mapping[str, tuple[Listing, ...]]:
     if prefix.rules < RULES_4:
-        raise CannotSuppress(
-            f"prefix {prefix.settings.prefix}: its rules are those of an earlier release: update all workers, then run "
-            "`touchstream topics create` with your settings, and then this command"
-        )
+        raise CannotSuppress(earlier_rules(prefix))
     return dict(_held(prefix, {ADDRESS + address for address in addresses}))
 
 

@@ -12,6 +12,7 @@ from schemas.journal import TimeReset
 from schemas.wire import WireError
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import last_committed, read_tail
+from streams.operations.prefix import earlier_rules
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -81,10 +82,7 @@ def check_resettable(prefix: Prefix) -> None:
     if prefix.domain.clock != "wall":
         raise CannotReset(f"prefix {name}: time comes from its records (clock marks), so no clock has pushed it ahead")
     if prefix.rules < RULES_MIN:
-        raise CannotReset(
-            f"prefix {name}: its rules are those of an earlier release: update all workers, then run "
-            "`touchstream topics create` with your settings, and then this command"
-        )
+        raise CannotReset(earlier_rules(prefix))
 
 
 def reset_time(prefix: Prefix, reason: str) -> None:
