@@ -20,7 +20,7 @@ from streams.profiles.mailboxes import (
     with_naming,
     with_proof,
 )
-from streams.profiles.statement import ALL, EMAIL, PROMOTIONAL, Mailbox
+from streams.profiles.statement import ALL, BY_MAIL, PROMOTIONAL, Mailbox
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -83,11 +83,6 @@ def name_address(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile
     if mailbox(named, address) is not None:
         tell_link(profile, address, at)
     return named
-
-
-def is_by_mail(channel: str) -> bool:
-    """Return whether a statement about a channel is about e-mail."""
-    return channel in {EMAIL, ALL}
 
 
 def withdrawal(item: ConsentState, address: str, at: FoldMoment) -> AddressNotice:
@@ -178,7 +173,7 @@ def tell_link(profile: Profile, address: str, at: FoldMoment) -> None:
     key = ADDRESS + address
     at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
     for item in profile.consents:
-        if not item.granted and not item.address and is_by_mail(item.channel):
+        if not item.granted and not item.address and item.channel in BY_MAIL:
             at.effects.append(key, withdrawal(item, address, at))
 
 
@@ -186,7 +181,7 @@ def answer_link(profile: Profile, target: str, at: FoldMoment) -> None:
     """Tell a profile that is new to an address what the address knows."""
     address = at.customer.removeprefix(ADDRESS)
     for item in profile.consents:
-        if (not item.granted or item.is_limited) and is_by_mail(item.channel):
+        if (not item.granted or item.is_limited) and item.channel in BY_MAIL:
             at.effects.append(target, withdrawal(item, address, at))
     for box in profile.mailboxes:
         times = [(HARD, box.hard_ms), (COMPLAINED, box.complaint_ms), (PROVEN, box.proof_ms), (ORDERED, box.ordered_ms)]

@@ -28,7 +28,6 @@ from streams.fold.addressing import (
     SOFT,
     WITHDRAWN,
     address_of,
-    is_by_mail,
     is_of_device,
     mailbox_of,
     prove_address,
@@ -50,7 +49,7 @@ from streams.profiles.mailboxes import (
     with_mailboxes,
 )
 from streams.profiles.standing import statements_of_device
-from streams.profiles.statement import ALL, EMAIL, PROMOTIONAL, UNSURE, ConsentState, Mailbox
+from streams.profiles.statement import ALL, BY_MAIL, EMAIL, PROMOTIONAL, UNSURE, ConsentState, Mailbox
 from streams.profiles.statements import united_statements
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _stated(profile: Profile, said: Consent, event: Touchpoint, received_ms: int
     the one that they have then. What came by a device without a user id may be another person's, and counts as if the
     device's profile had brought it.
     """
-    by_mail, time_ms, by_device = is_by_mail(said.channel), min(event.time_ms, received_ms), is_of_device(event, at)
+    by_mail, time_ms, by_device = said.channel in BY_MAIL, min(event.time_ms, received_ms), is_of_device(event, at)
     named = _named(event, at) if by_mail else ""
     if by_mail and said.granted and not (named or by_device):
         named = surely_held_at(profile, time_ms)
@@ -287,7 +286,7 @@ def with_addresses_of(profile: Profile, other: Profile, source: str, at: FoldMom
     profile = with_addresses_erased(profile, at)
     if profile.email_hash is not None and not is_device(source):
         for item in consents:
-            is_for_all = not item.granted and not item.address and is_by_mail(item.channel)
+            is_for_all = not item.granted and not item.address and item.channel in BY_MAIL
             if is_for_all and item not in profile.consents:
                 _tell(profile, withdrawal(item, profile.email_hash, at), at)
     return _with_statements_of(_replace(profile, linked=with_users_kept(linked)), other, consents, at)

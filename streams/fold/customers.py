@@ -164,6 +164,12 @@ class Customers:
         profile = indexed(profile if profile.rules == rules else _replace(profile, rules=rules))
         self._state.put(customer.encode(), profile, profile.wake_ms)
 
+    def _keep_changed(self, customer: str, before: Profile, after: Profile, known: Knowledge) -> None:
+        """Keep a profile that a record may have changed, and count the candidates that it began or ended."""
+        if after is not before:
+            self._candidates += len(after.runs) - len(before.runs)
+            self._keep(customer, after, known)
+
     def _reset(self, record: Record, effects: Effects) -> None:
         """Take time back, and so many customers whose next timer is far ahead; others go back at their next record."""
         reset, at_ms = record.value, record.appended_ms

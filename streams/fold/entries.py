@@ -48,10 +48,7 @@ class Entries(Customers):
         if target is not None:
             send_on(owned, target, at)
             return
-        after = fold_owned(profile, owned, at)
-        if after is not profile:
-            self._candidates += len(after.runs) - len(profile.runs)
-            self._keep(record.key, after, known)
+        self._keep_changed(record.key, profile, fold_owned(profile, owned, at), known)
 
     def _slot_asked(self, record: Record, effects: Effects) -> None:
         """Fold what a profile says of promotional messages into its address."""
@@ -69,8 +66,7 @@ class Entries(Customers):
         profile = self._profile(record.key, known, effects)
         at = FoldMoment(record.key, profile.clock_ms, f"due:{due.time_ms}", known, effects)
         after = fold_due(profile, due, at, is_waking=self._read().is_waking)
-        if after is not profile:
-            self._keep(record.key, after, known)
+        self._keep_changed(record.key, profile, after, known)
 
     def _slot_answered(self, record: Record, effects: Effects) -> None:
         """Fold the answer of an address; a device or user that was absorbed sends it on."""
@@ -84,5 +80,4 @@ class Entries(Customers):
             return
         at = FoldMoment(record.key, profile.clock_ms, f"answer:{answer.candidate_id}", known, effects)
         after = answered(profile, answer, known.flows, at, watermark_ms=known.watermark_ms)
-        if after is not profile:
-            self._keep(record.key, after, known)
+        self._keep_changed(record.key, profile, after, known)

@@ -22,7 +22,7 @@ from streams.profiles.keys import ADDRESS, DEVICE, USER, is_address, is_user
 from streams.profiles.links import HOPS_MAX, HOPS_OF_USERS_MAX, with_link, with_own_link
 from streams.profiles.mailboxes import mailbox, with_mailboxes
 from streams.profiles.seen import DAYS_KEPT, event_hash, is_seen
-from streams.profiles.statement import Mailbox
+from streams.profiles.statement import BY_MAIL, Mailbox
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 ASKED_AGAIN_MS: Final = WEEK_MS
 """How long after it was linked an address is linked again, at the next visit."""
-ADDRESS_CHANNELS = frozenset({"email", "all"})
-"""A consent about one of these channels holds for the address, and so for every profile that has it."""
 
 
 class Changes(TypedDict, total=False):
@@ -203,7 +201,7 @@ def link_address(
         return linked
     at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=at.cause))
     for item in consents:
-        if item.channel in ADDRESS_CHANNELS:
+        if item.channel in BY_MAIL:
             at.effects.append(key, AddressConsent(item.channel, item.granted, item.time_ms, at.cause))
     return linked_to(linked, key, at)
 

@@ -175,9 +175,8 @@ class Identities(Entries):
             return
         after = with_told(profile, told, at)
         if after is not profile:
-            self._candidates += len(after.runs) - len(profile.runs)
             publish_changes(profile, after, at)
-            self._keep(record.key, after, known)
+            self._keep_changed(record.key, profile, after, known)
 
 
 def count_touchpoint(event: Touchpoint, known: Knowledge, effects: Effects) -> None:

@@ -20,7 +20,7 @@ from streams.fold.carting import added, removed
 from streams.fold.consenting import OF_ADDRESSES, fold_of_address, fold_told
 from streams.fold.crediting import with_credit_due
 from streams.fold.earlier_orders import ordered, taken_back
-from streams.fold.identifying import ADDRESS_CHANNELS, Changes, identify, note_country
+from streams.fold.identifying import Changes, identify, note_country
 from streams.fold.joining import joined
 from streams.fold.moment import Rejected
 from streams.fold.ordering import is_repeat, with_order_event
@@ -38,7 +38,7 @@ from streams.profiles.order_changes import KINDS
 from streams.profiles.orders import is_worth_changed, last_order_ms
 from streams.profiles.sessions import has_session, with_session
 from streams.profiles.slots import with_answer
-from streams.profiles.statement import EMAIL, PROMOTIONAL, ConsentState
+from streams.profiles.statement import BY_MAIL, EMAIL, PROMOTIONAL, ConsentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,7 +241,7 @@ def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment,
     if is_address(at.customer):
         for target in profile.linked:
             at.effects.append(target, shared)
-    elif profile.email_hash is not None and channel in ADDRESS_CHANNELS:
+    elif profile.email_hash is not None and channel in BY_MAIL:
         at.effects.append(ADDRESS + profile.email_hash, shared)
     return _replace(profile, consents=consents)
 

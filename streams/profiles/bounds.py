@@ -73,6 +73,11 @@ def utf8_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+def text_bytes(text: str) -> int:
+    """Return how many bytes a text in a profile takes, with what begins it."""
+    return _TEXT_HEAD + utf8_bytes(text)
+
+
 def newest(items: tuple[T, ...], bytes_of: Callable[[T], int], bytes_max: int) -> tuple[T, ...]:
     """Return the last items that together have at most so many bytes; the same object if all have."""
     left = bytes_max
@@ -120,12 +125,12 @@ def bounded_views(views: tuple[CategoryView, ...]) -> tuple[CategoryView, ...]:
 
 def bounded_links(linked: tuple[str, ...]) -> tuple[str, ...]:
     """Return the keys linked last that fit."""
-    return newest(linked, lambda key: _TEXT_HEAD + utf8_bytes(key), LINKED_BYTES_MAX)
+    return newest(linked, text_bytes, LINKED_BYTES_MAX)
 
 
 def bounded_ids(order_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return the last ids of unknown orders that fit."""
-    return newest(order_ids, lambda order_id: _TEXT_HEAD + utf8_bytes(order_id), UNMATCHED_BYTES_MAX)
+    return newest(order_ids, text_bytes, UNMATCHED_BYTES_MAX)
 
 
 def bounded_months(months: tuple[OrderMonth, ...]) -> tuple[OrderMonth, ...]:

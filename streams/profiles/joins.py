@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from schemas.limits import OWN_LINKS_BYTES_MAX
-from streams.profiles.bounds import utf8_bytes
+from streams.profiles.bounds import text_bytes
 from streams.profiles.keys import ASKED, FREED, is_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TEXT_HEAD: Final = 3
 LINKED_MAX: Final = 50
 USERS_OF_A_PERSON_MAX: Final = 10
 """User ids that merges make one person. A shop, an app, a till, a marketplace and an import may each give two.
@@ -72,7 +71,7 @@ def with_users_kept(linked: tuple[str, ...]) -> tuple[str, ...]:
     Devices and addresses leave first, and of a device then its users; of each the one that was linked first. The user
     ids of a user always have room, and marks stay.
     """
-    count, size = len(linked) - LINKED_MAX, sum(map(_bytes, linked)) - OWN_LINKS_BYTES_MAX
+    count, size = len(linked) - LINKED_MAX, sum(map(text_bytes, linked)) - OWN_LINKS_BYTES_MAX
     if count <= 0 and size <= 0:
         return linked
     gone = set()
@@ -81,12 +80,8 @@ def with_users_kept(linked: tuple[str, ...]) -> tuple[str, ...]:
             break
         gone.add(key)
         count -= 1
-        size -= _bytes(key)
+        size -= text_bytes(key)
     return tuple([key for key in linked if key not in gone])
-
-
-def _bytes(key: str) -> int:
-    return _TEXT_HEAD + utf8_bytes(key)
 
 
 def _worth(key: str) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from schemas.units import DAY_MS
 from streams.profiles.listings import listed, united_listings
 from streams.profiles.orders import last_order_ms
-from streams.profiles.statement import ALL, EMAIL, UNSURE, Mailbox
+from streams.profiles.statement import BY_MAIL, EMAIL, UNSURE, Mailbox
 from streams.profiles.statements import united_statements
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ SOFT_MAX: Final = 10
 ERASED_HERE: Final = (
     "Someone who has this address asked to be forgotten, so no promotion goes there. Nothing was erased yet."
 )
-_BY_MAIL: Final = frozenset({EMAIL, ALL})
 _replace = msgspec.structs.replace
 
 
@@ -132,7 +131,7 @@ def with_grants_addressed(profile: Profile) -> Profile:
 
 
 def _is_open(item: ConsentState) -> bool:
-    return item.grants and not item.address and item.channel in _BY_MAIL
+    return item.grants and not item.address and item.channel in BY_MAIL
 
 
 class Sending(NamedTuple):

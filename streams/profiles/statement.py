@@ -11,6 +11,8 @@ PROMOTIONAL: Final = "promotional"
 ALL: Final = "all"
 """A statement of this channel is about every channel."""
 EMAIL: Final = "email"
+BY_MAIL: Final = frozenset({EMAIL, ALL})
+"""A statement about one of these channels is about e-mail, and so about the address."""
 WHO_BYTES_MAX: Final = 64
 """Bytes of the name of a person who wrote on the suppression list."""
 WHY_BYTES_MAX: Final = 120

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from schemas.limits import STATEMENTS_BYTES_MAX
-from streams.profiles.bounds import newest, utf8_bytes
+from streams.profiles.bounds import newest, text_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,7 +143,7 @@ def _sum_of(items: Iterable[ConsentState]) -> int:
 
 def _bytes_of(item: ConsentState) -> int:
     texts = (item.channel, item.purpose, item.address, item.source, item.only_flow)
-    return _STATEMENT + sum([3 + utf8_bytes(text) for text in texts])
+    return _STATEMENT + sum([text_bytes(text) for text in texts])
 
 
 def _order(item: ConsentState) -> tuple[int, bool, int, bool, str, str, str, str, int, str, bool]:

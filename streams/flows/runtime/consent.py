@@ -33,11 +33,13 @@ OTHER_COUNTRIES: Final = "other"
 """In a decision, the countries without a default of their own, and customers whose country is not known."""
 _FURTHER: Final[dict[Outcome, int]] = {"no_consent": 0, "no_address": 1, "suppressed": 2}
 """Objections, those to a better channel last."""
-_NO_ADDRESS: Final = "No user id, address or device of the customer is known for messages"
+_MISSING: Final[dict[Outcome, str]] = {
+    "no_consent": "There is no consent from the customer to messages",
+    "no_address": "No user id, address or device of the customer is known for messages",
+}
 ASKED_TO_BE_FORGOTTEN: Final = (
     "The customer asked to be forgotten, so they get no more promotions. Nothing was erased yet."
 )
-_NO_CONSENT: Final = "There is no consent from the customer to messages"
 
 
 class Message:
@@ -85,8 +87,12 @@ def way_of(candidate: Candidate, channels: Iterable[str], at: Moment) -> Way:
         raise ValueError(f"the flow {flow.id} has no channel")
     if best.objection == "suppressed":
         return best
-    reason = f"{best.reason} by {' or '.join(flow.ordered_channels)}, so none was sent."
-    return Way("", best.evidence, best.objection, reason)
+    return no_way(best.objection or "no_consent", best.evidence, flow)
+
+
+def no_way(missing: Outcome, evidence: dict[str, str], flow: Flow) -> Way:
+    """Return that a message goes by none of the flow's channels, because consent or an address is missing."""
+    return Way("", evidence, missing, f"{_MISSING[missing]} by {' or '.join(flow.ordered_channels)}, so none was sent.")
 
 
 def _way_by(profile: Profile, flow: Flow, channel: str, at: Moment) -> Way:
@@ -99,9 +105,9 @@ def _way_by(profile: Profile, flow: Flow, channel: str, at: Moment) -> Way:
     if why is not None:
         return Way("", evidence, "suppressed", why)
     if not is_for(standing, flow):
-        return Way("", evidence, "no_consent", _NO_CONSENT)
+        return Way("", evidence, "no_consent")
     if not has_address(profile, channel, at.customer):
-        return Way("", evidence, "no_address", _NO_ADDRESS)
+        return Way("", evidence, "no_address")
     return Way(channel, evidence)
 
 

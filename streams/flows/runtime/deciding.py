@@ -15,7 +15,7 @@ from streams.flows.language.flow import NEVER_MS
 from streams.flows.runtime.addresses import has_address
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
-from streams.flows.runtime.consent import Way, allowed, over_limit, way_of
+from streams.flows.runtime.consent import Way, allowed, no_way, over_limit, way_of
 from streams.flows.runtime.contents import articles, is_empty, template_facts
 from streams.flows.runtime.history import too_young
 from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Cart, Profile, Run
 
-_OBJECTIONS: dict[Outcome, str] = {
-    "no_consent": "There is no consent from the customer to messages",
-    "no_address": "No user id, address or device of the customer is known for messages",
-}
 HELD_MS_MIN = 1_000
 HELD_MS_MAX = HOUR_MS // 4
 """Shortest and longest time until a message that a pause holds is decided again."""
@@ -227,8 +223,7 @@ def _way_of_earlier_rules(candidate: Candidate, channels: tuple[str, ...], at: M
             evidence, objection = said, "no_address"
         elif objection == "no_consent":
             evidence = said
-    reason = f"{_OBJECTIONS[objection]} by {' or '.join(flow.ordered_channels)}, so none was sent."
-    return Way("", {"consent": evidence}, objection, reason)
+    return no_way(objection, {"consent": evidence}, flow)
 
 
 def _silenced(profile: Profile, flow: Flow, flow_set: FlowSet, at: Moment) -> str | None:
