@@ -8,7 +8,7 @@ COPY deploy/constraints.txt deploy/
 COPY streams streams
 COPY state state
 COPY schemas schemas
-RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt '.[registry]'
+RUN HATCH_BUILD_HOOKS_ENABLE=1 /opt/touchstream/bin/pip install --no-cache-dir -c deploy/constraints.txt '.[registry,serve]'
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 touchstream \

@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# most tests wait for Kafka, so two at a time take little more than half the time
+JOBS ?= 2
 CHECKED := streams state schemas tests
 PLAIN := $(CHECKED) deploy README.md Dockerfile Makefile docker-compose.yml hatch_build.py pyproject.toml
 # decisions are history, as the changelog is; released schemas are bytes
@@ -28,9 +30,9 @@ $(READY): pyproject.toml deploy/constraints.txt
 demo: setup ## replay real data through a real Kafka, with a report; KEEP=1 leaves everything running
 	@$(BIN)/touchstream demo $(if $(KEEP),--keep)
 
-test: setup ## run unit, contract, integration and quick acceptance tests
+test: setup ## run unit, contract, integration and quick acceptance tests, JOBS=2 at a time
 	@echo "== tests"
-	@$(BIN)/pytest -m "not slow and not heavy"
+	@$(BIN)/pytest -m "not slow and not heavy" --numprocesses $(JOBS) --dist loadfile
 
 acceptance: setup ## run all acceptance tests, also slow ones
 	@echo "== acceptance tests"
@@ -68,6 +70,7 @@ cost: setup ## instructions for each touchpoint against the figures kept; ALL=1 
 bench: setup ## measure events per second per core, as ratios to the yardstick's floor, and latency
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.latency
+	@$(BIN)/python -m tests.bench.serving
 
 bench-yardstick: setup ## run the job of TOUCHPOINT_BENCH on the engine, beside installed peers (PEER_QUIX, PEER_JAVA)
 	@$(BIN)/python -m tests.bench.yardstick

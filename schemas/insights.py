@@ -33,6 +33,38 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     complete_to_ms: int | None = None
     counts: tuple[Count, ...] = ()
     panel: tuple[PanelRow, ...] = ()
+    is_imported: bool = False
+
+
+class FieldCount(msgspec.Struct, frozen=True, gc=False):
+    """A field of records as they were sent."""
+
+    name: str
+    kind: str
+    count: int
+
+
+class SourceCount(msgspec.Struct, frozen=True, gc=False):
+    """Touchpoints of one source and type that were received in one hour."""
+
+    source: str
+    type: str
+    hour_ms: int
+    count: int
+    live: int
+    last_ms: int
+    looked: int
+    late: int
+    ahead: int
+    no_user: int
+    no_key: int
+    fields: tuple[FieldCount, ...] = ()
+
+
+class Arrivals(msgspec.Struct, frozen=True, gc=False):
+    """What one commit of collect wrote to the journal, by source."""
+
+    series: tuple[SourceCount, ...] = ()
 
 
 class Kpi(msgspec.Struct, frozen=True, gc=False):

@@ -11,9 +11,12 @@ RULES: Final = 4
 
 1: release 0.1. 2: every record costs a bounded amount of time, memory and output.
 3: an order acts on what is older than it, and messages say what they are about.
-4: people log out and users are merged, consent and caps belong to addresses, a pause takes back, and an order has one
-owner.
+4: people log out and users are merged, consent and caps belong to addresses, a pause takes back, an order has one
+owner, and customers have attributes.
 """
+SILENCE: Final = "silence"
+"""Cause of a hold: touchpoints that the flow relies on have stopped arriving."""
+HOLD_CAUSES: Final = (SILENCE,)
 RULES_3: Final = 3
 """What holds from rules 3 on asks for at least this number."""
 RULES_4: Final = 4
@@ -62,6 +65,16 @@ class Recall(msgspec.Struct, frozen=True, gc=False):
     to_key: bytes
     until_ms: int
     """Timers due later are nobody's who may have a message out."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """A flow holds its messages because something that it relies on is missing, or no longer does."""
+
+    flow_id: str
+    cause: str
+    is_on: bool
+    time_ms: int
+    why: str = ""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -230,6 +243,23 @@ class SetAside(msgspec.Struct, frozen=True, gc=False):
     firing: int = 0
 
 
+class Imported(msgspec.Struct, frozen=True, gc=False):
+    """How far an import of history has come, in the transaction of what it speaks of; partition 0 alone has it."""
+
+    import_id: str
+    outcomes: int
+    """Touchpoints and refused lines that are written, in the order of the files."""
+    landed: int = 0
+    """Customers whom the import has left, in the order in which it met them."""
+    is_over: bool = False
+
+
+class Landed(msgspec.Struct, frozen=True, gc=False):
+    """An import has no more of this customer: where they are now they were before, and only what follows is news."""
+
+    import_id: str
+
+
 class Configured(msgspec.Struct, frozen=True, gc=False):
     """The settings on which decisions rest."""
 
@@ -237,6 +267,8 @@ class Configured(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
     rules: int = 1
     """Number of the rules from here on; it never falls."""
+    tzdata: str = ""
+    """Version of the package whose time zones hold from here on; empty: whatever the worker's machine had."""
 
 
 class ModelChunk(msgspec.Struct, frozen=True, gc=False):

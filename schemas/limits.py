@@ -93,15 +93,15 @@ LETTER_HEADERS_MAX: Final = 1_000
 
 # ---------------------------------------------------------------------------------------------------------- a profile
 
-PROFILE_BYTES_MAX: Final = 512_000
+PROFILE_BYTES_MAX: Final = 524_000
 """Bytes of a stored profile. `Absorbed` carries one whole, and Kafka's default for a batch is 1,048,588.
-
 The sum of what follows, where an integer takes 9 bytes at most, a text 3 more than its own and a structure 1 or 3:
 scalars 2,500; seen events 1,000 x 8 + 100; links 11,400 (an address has LINKED_BYTES_MAX, and no orders); orders
 500 x 38; months 480 x 28; changes of orders 500 x 44; cart 16,000 and 50 x 8 x 15 for its adds; messages 200 x 128;
 entries 200 x 79; answers 92 x 19; statements of consent 12,800; addresses 8 x 640; runs 32 x 1,300; pending messages
 40,000; entry timers 100 x 80; parked timers 136 x 73; prices 10,720; views 12,000; the content of an order 1,100;
-ids of orders not known 2,000; what was asked 600. Together 285,500. Before rules 4 links have 14,600 more, others less.
+ids of orders not known 2,000; what was asked 600; attributes 40 x 256 + 440. Together 296,200. Before rules 4 links
+have 14,600 more, others less.
 Conversions 100 x (36 + 203), and as much again while their credit waits; touches 700 x 36; names and order ids
 36,000 + 700 x 2 x 3. Together 114,000. A merge may double these until its credit is written. A test adds all up.
 The entry of an order has 13,800 and, of the above, what a guest's order has: neither links nor a cart.
@@ -255,7 +255,7 @@ A journal partition's own state holds them beside the models, and insights hold 
 MODELS_BYTES_MAX: Final = 400_000
 """Bytes of the pieces of models that wait for their tick, and of the models in force; ours have below 10,000."""
 OUTPUT_HEADERS_BYTES_MAX: Final = 64
-"""Of a touchpoint in the journal: two names, a time and the hops are 29."""
+"""Of a touchpoint in the journal: three names, a time and the hops are 37."""
 
 # ------------------------------------------------------------------------------------------------- a worker's pages
 

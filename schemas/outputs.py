@@ -31,6 +31,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     email_hash: str | None = None
     products: tuple[TriggerProduct, ...] = ()
     facts: dict[str, str] = msgspec.field(default_factory=dict)
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Revocation(msgspec.Struct, frozen=True, gc=False):
@@ -118,6 +119,10 @@ class ProfileView(msgspec.Struct, frozen=True, gc=False):
     last_order_ms: int | None = None
     consent: dict[str, bool] = msgspec.field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    traits: dict[str, str] = msgspec.field(default_factory=dict)
+    first_channel: str | None = None
+    signup_source: str | None = None
+    first_country: str | None = None
 
 
 class ProfileMerged(msgspec.Struct, frozen=True, gc=False):
@@ -159,6 +164,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None = None
     headers: dict[str, bytes] = msgspec.field(default_factory=dict)
     lines: int = 0
+    received_ms: int = 0
+    """Of a record of JSON: when it came in, by which the clock of its sender is corrected; 0: not known."""
 
 
 class Retried(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,9 @@ BOUNCE_TYPE = "bounce_type"
 SOFT_BOUNCES = frozenset({"soft", "transient", "temporary", "deferred"})
 COMPLAINT = "complaint"
 """The property that makes an email_unsubscribed a report of spam, whatever its value is."""
-
+CURRENCY = "currency"
+"""The property of a touchpoint with products that names their currency, where it is not the shop's own. Orders have
+theirs in `order`."""
 
 IDENTITY_LINKED = "identity_linked"
 IDENTITY_UNLINKED = "identity_unlinked"
@@ -22,6 +24,14 @@ ERASURE_REQUESTED = "erasure_requested"
 """The types of touchpoints that say who is who: a link, and a logout, after which a device is nobody's."""
 PREVIOUS_ID = "previous_id"
 """The property of identity_linked that names a second user id of the same person, as an alias call of Segment does."""
+
+
+CUSTOM = "custom"
+"""The type of an event that is none of the canonical ones; `name` says which."""
+PERSON = "person"
+PREFETCH = "prefetch"
+SCANNER = "scanner"
+"""Who opened or clicked: a person, a program that loads pages or pictures ahead, or one that looks for malware."""
 
 
 class Marketing(msgspec.Struct, frozen=True, gc=False):
@@ -81,6 +91,13 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     category: str | None = None
 
 
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """The page on which it happened."""
+
+    url: str | None = None
+    referrer: str | None = None
+
+
 class Touchpoint(msgspec.Struct, frozen=True, gc=False):
     """One thing that a customer did or received, in canonical form. Topics touchpoints and journal."""
 
@@ -102,6 +119,10 @@ class Touchpoint(msgspec.Struct, frozen=True, gc=False):
     country: str | None = None
     time_zone: str | None = None
     properties: dict[str, str] = msgspec.field(default_factory=dict)
+    name: str | None = None
+    traits: dict[str, str] = msgspec.field(default_factory=dict)
+    page: Page | None = None
+    agent: str | None = None
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):

@@ -15,10 +15,14 @@ from streams.cli.explain import explain
 from streams.cli.flows import flows
 from streams.cli.generate import generate
 from streams.cli.identity import identity
+from streams.cli.import_history import import_history
 from streams.cli.journal import journal
+from streams.cli.mapping import mapping
+from streams.cli.quality import quality
 from streams.cli.rebuild import rebuild
 from streams.cli.repartition import repartition
 from streams.cli.replay import replay
+from streams.cli.serve import serve
 from streams.cli.settings import settings
 from streams.cli.suppress import suppress
 from streams.cli.time import time
@@ -53,16 +57,34 @@ def _every_command(
 
 
 app.command()(worker)
+app.command()(serve)
 app.command(hidden=True)(try_records)
 app.add_typer(topics, name="topics")
 app.add_typer(flows, name="flows")
 app.add_typer(journal, name="journal")
+app.add_typer(mapping, name="mapping")
 app.add_typer(identity, name="identity")
 app.add_typer(time, name="time")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(suppress, name="suppress")
-for _command in (replay, generate, demo, explain, consent, verify, backtest, repartition, rebuild, settings, doctor):
+for _command in (
+    replay,
+    generate,
+    demo,
+    explain,
+    consent,
+    verify,
+    quality,
+    backtest,
+    repartition,
+    rebuild,
+    settings,
+    doctor,
+):
     app.command()(_command)
+
+
+app.command("import")(import_history)
 
 
 def main() -> None:

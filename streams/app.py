@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.journal import RULES_4
 from streams import agents
+from streams.collect.arriving import Arriving
 from streams.engine.bisection import NOT_COMMITTED
 from streams.engine.driver import batches, create_app
 from streams.engine.inputs import Input
@@ -48,15 +50,19 @@ REASONS = {
         *_OF_ANY_RECORD,
         "empty",
         "unknown_type",
+        "no_name",
         "no_event_id",
         "no_customer",
         "no_order",
+        "no_amount",
         "no_spend",
+        "unknown_door",
         "no_consent",
         "time_out_of_range",
         "amount_out_of_range",
         "bad_currency",
         "bad_email_hash",
+        "bad_agent",
         "may_not_link",
         "too_long",
         "mark_in_wall_prefix",
@@ -74,6 +80,7 @@ REASONS = {
         "bad_settings",
         "bad_key",
         "bad_recall",
+        "bad_hold",
         "bad_profile",
         "bad_link",
         "bad_order",
@@ -81,6 +88,7 @@ REASONS = {
         "no_consent",
         "bad_slot",
         "no_notice",
+        "no_import",
         "unknown_partition",
     ),
     "insights": (*_OF_ANY_RECORD, "not_configured", "unknown_partition", "bad_settings", "other_prefix"),
@@ -124,7 +132,11 @@ def build(prefix: Prefix) -> Worker:
 
 def _inputs(prefix: Prefix, topics: Topics, status: Status, observer: Observer, profiling: Profiling) -> list[Input]:
     domain, wire = prefix.domain, prefix.wire
-    collecting = Collecting(topics, domain, wire, Source(reach(status, topics.touchpoints), status.clock), observer)
+    # insights of earlier releases do not know these counts; they come with the rules
+    arriving = Arriving() if prefix.rules >= RULES_4 else None
+    collecting = Collecting(
+        topics, domain, wire, Source(reach(status, topics.touchpoints), status.clock, arriving), observer
+    )
     insighting = Insighting(topics, wire, observer, domain.journal_partitions, held_insights)
     return [
         Input(topics.touchpoints, collecting, blameless=MUST_STOP, wants_stamps=domain.clock == "wall"),
@@ -174,8 +186,9 @@ def reach(status: Status, topic: str) -> Callable[[int], ReadPosition | None]:
 
 def held_insights(state: Overlay[Any]) -> InsightSnapshot:
     """Return what gauges show of the state of insights when a worker takes it over."""
-    anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in open_anomalies(state))
-    return InsightSnapshot(stock=stocks(state), anomalies=anomalies, models=versions(state), kpis=last_kpis(state))
+    faults = tuple(open_anomalies(state))
+    anomalies = tuple((anomaly.kpi, anomaly.by) for anomaly in faults)
+    return InsightSnapshot(stocks(state), anomalies, faults=faults, models=versions(state), kpis=last_kpis(state))
 
 
 def _flow_ids(domain: DomainSettings) -> tuple[str, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from schemas.countries import CountryCode
+from schemas.nobody import IDS_OF_NOBODY, NobodysIds
+from schemas.quality import QualitySettings
 from schemas.units import DAY_MS, HOUR_MS
+from schemas.zones import NAMES
+from streams.attributes import Attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +26,8 @@ class SettingsError(ValueError):
     """A setting is wrong; the message names it, its value and what is allowed."""
 
 
-_zones = cache(available_timezones)  # it walks a folder of 600 files
-
-
 def _known_zone(name: str) -> str:
-    if name not in _zones():
+    if name not in NAMES:
         raise ValueError(f"{name!r} is not an IANA time zone; use a name such as Europe/Berlin or UTC")
     return name
 
@@ -146,6 +146,14 @@ class DomainSettings(Fixed):
     linking_sources: tuple[Annotated[str, Field(max_length=512)], ...] | None = Field(None, max_length=1_000)
     """Sources that may say that two user ids are one person, as JSON. Unset: those of server_sources. From others an
     identity_linked with previous_id is a dead letter. A worker reads this when it starts."""
+    attributes: Attributes = {}
+    """Properties of events and traits of customers that are kept, with their types, as JSON. Others are let go.
+    A worker reads this when it starts."""
+    ids_of_nobody: NobodysIds = IDS_OF_NOBODY
+    """Ids of users and devices that mean nobody, as JSON; capitals do not matter. Noughts, blanks and placeholders such
+    as {{id}} never are an id. A worker reads this when it starts."""
+    quality: QualitySettings = QualitySettings()
+    """Days on which the shop is closed, and sources that nobody watches, as JSON: closing_days and unwatched."""
     flows: tuple[dict[str, JsonValue], ...] = ()
     """Published flows, as their files have them."""
     flow_states: dict[str, FlowState] = Field(default_factory=dict)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from schemas.zones import TZDATA, release_of
 from streams.app import build
 from streams.engine.clients import Clients
-from streams.engine.errors import NeedsPerson
+from streams.engine.errors import NeedsPerson, OtherZones
 from streams.engine.restore import Restoration
 from streams.engine.run import run
 from streams.engine.topology import Topology
@@ -39,12 +40,13 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
 
     Raises:
         NewerState, FlowError, SettingsError: a later release wrote the state or the settings: no restart helps.
-        NeedsPerson: topics were changed, or records are gone: no restart helps.
+        NeedsPerson: topics were changed, records are gone, or the time zones are others: no restart helps.
         NotCreated: the prefix has no topics, or no settings in them.
         RegistryUnusable: the registry does not answer.
     """
     logs.configure(settings.log_level, settings.log_format)
     prefix = open_prefix(settings)
+    check_zones(prefix.tzdata)
     app, profiling, metrics = build(prefix)
     bound_connections(app)
     register(
@@ -62,6 +64,21 @@ def run_worker(settings: WorkerSettings) -> NoReturn:
         if isinstance(app.crash_reason, (*OF_LATER, NeedsPerson)):
             raise app.crash_reason from None
         raise
+
+
+def check_zones(published: str) -> None:
+    """Check that this process has the time zones on which the prefix rests; an earlier release published none.
+
+    Raises:
+        OtherZones: it has others, so it would decide otherwise than the workers beside it.
+    """
+    if published and published != TZDATA:
+        newer = release_of(TZDATA) > release_of(published)
+        raise_them = "; or run `touchstream topics create` with your settings, to have all workers use these"
+        raise OtherZones(
+            f"this worker has the time zones of tzdata {TZDATA}, and the prefix rests on {published}: "
+            f"install tzdata=={published}{raise_them if newer else ''}"
+        )
 
 
 def try_records(place: PartitionId, last: int, limit_s: float) -> None:

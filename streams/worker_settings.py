@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from streams.settings import ENVIRONMENT_PREFIX, Fixed, SettingsError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _KAFKA = "kafka_"
 _FILE = "_file"
@@ -62,22 +62,26 @@ class WorkerSettings(Fixed):
     """Any setting of librdkafka, such as SASL or TLS. Write its name in upper case, with _ for each dot."""
 
 
-def _worker_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return texts by setting, with `kafka_` before those of librdkafka; read what <NAME>_FILE names. SettingsError."""
+def read_variables(environment: Mapping[str, str], start: str, knows: Callable[[str], bool]) -> dict[str, str]:
+    """Return texts by setting, of the variables that begin with `start`; read what <NAME>_FILE names.
+
+    Raises:
+        SettingsError: such a file cannot be read, or a variable is set both ways.
+    """
     found: dict[str, str] = {}
     for name, value in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX):
+        if not name.startswith(start):
             continue
-        field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        field = name.removeprefix(start).lower()
         setting = field.removesuffix(_FILE)
         if setting != field and field not in _NAME_FILES_THEMSELVES:
-            if not value or not _is_of_worker(setting):
+            if not value or not knows(setting):
                 continue
             plain = name.removesuffix(_FILE.upper())
             if environment.get(plain):
                 raise SettingsError(f"{plain} and {name} are both set: set only one of them")
-            found[setting] = _read_value(name, Path(value))
-        elif _is_of_worker(field):
+            found[setting] = read_value(name, Path(value))
+        elif knows(field):
             found.setdefault(field, value)
     return found
 
@@ -86,7 +90,8 @@ def _is_of_worker(field: str) -> bool:
     return field in WorkerSettings.model_fields or field.startswith(_KAFKA)
 
 
-def _read_value(variable: str, path: Path) -> str:
+def read_value(variable: str, path: Path) -> str:
+    """Return what a file holds, without one newline at its end; SettingsError, which names the variable."""
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -112,7 +117,8 @@ def parse_worker(environment: Mapping[str, str] | None = None, **given: Any) -> 
     """
     values: dict[str, Any] = {}
     kafka: dict[str, str] = {}
-    for field, value in _worker_variables(os.environ if environment is None else environment).items():
+    read = read_variables(os.environ if environment is None else environment, ENVIRONMENT_PREFIX, _is_of_worker)
+    for field, value in read.items():
         if field.startswith(_KAFKA):
             kafka[field.removeprefix(_KAFKA).replace("_", ".")] = value
         else:

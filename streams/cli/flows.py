@@ -43,16 +43,34 @@ def list_files(files: Files = None) -> None:
 
 
 @flows.command()
-def lint(files: Files = None) -> None:
+def lint(
+    files: Files = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="File of settings; its catalogue of attributes is compared with what the flows name."),
+    ] = None,
+) -> None:
     """Check flow files, alone and together: mistakes, opposed exits, messages on one day, cycles, absence without days.
 
-    The exit code is 1 where flows conflict.
+    The exit code is 1 where flows conflict, or name attributes that the catalogue lacks.
     """
+    from streams.flows.language.attribute_checks import mistakes
     from streams.flows.language.conflicts import conflicts
+    from streams.flows.language.mistakes import FlowError
+    from streams.operations.settings_file import catalogue
 
-    found = conflicts([flow for _, flow in loaded(files)])
+    flows_found = loaded(files)
+    with errors_in_one_line(FlowError):
+        attributes = catalogue(settings)
+    found = [str(conflict) for conflict in conflicts([flow for _, flow in flows_found])]
+    for _, flow in flows_found:
+        wrong = list(mistakes(flow, attributes or {}))
+        if attributes is not None:
+            found += [f"{flow.id}: {each} (attributes)" for each in wrong]
+        elif wrong:
+            typer.echo(f"{flow.id}: names attributes; --settings FILE compares them with the catalogue", err=True)
     for conflict in found:
-        typer.echo(str(conflict))
+        typer.echo(conflict)
     typer.echo(f"conflicts: {len(found)}" if found else "no conflicts")
     if found:
         raise typer.Exit(1)

@@ -137,7 +137,7 @@ def _lines(domain: DomainSettings, flow_ids: Sequence[str] | None = None) -> Ite
     from streams.flows.language.durations import duration_text
     from streams.flows.language.flow_set import ALL_FLOWS
     from streams.flows.language.mistakes import parse_flow
-    from streams.insights.inputs import relied_on
+    from streams.flows.language.relying import relied_on
     from streams.settings import FlowState
 
     everyone_ms = domain.flow_states.get(ALL_FLOWS, FlowState()).paused_ms

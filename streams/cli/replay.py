@@ -24,6 +24,8 @@ from streams.cli.shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from streams.replay.files.mapped import Accounting
+    from streams.replay.files.mapping import Mapping
     from streams.replay.replayer import ReplaySummary, Source, Step
     from streams.replay.target import Target
     from streams.worker_settings import WorkerSettings
@@ -52,7 +54,7 @@ def replay(
     from schemas.container import ContainerError
     from streams.operations.create import NotCreated
     from streams.replay.barrier import SilentStage
-    from streams.replay.files.mapping import MappingError
+    from streams.replay.files.mapping import MappingError, load_mapping
     from streams.replay.files.rows import ColumnFileError
     from streams.replay.files.sold import SoldError
     from streams.replay.outlet import Undeliverable
@@ -60,13 +62,14 @@ def replay(
     from streams.replay.replayer import replay as run
 
     with errors_in_one_line(MappingError):
-        source = _source(files, mapping)
+        described = None if mapping is None else load_mapping(mapping)
+        source = _source(files, described)
     settings = ready_settings(brokers, prefix)
     of_files = (ColumnFileError, ContainerError, SoldError)
     of_run = (NotCreated, SilentStage, Undeliverable, ReplayError)
     with errors_in_one_line(*of_files, *of_run, *registry_errors(settings)):
         target = _target(settings)
-        with _progress(files) as on_step:
+        with _progress(files, described) as on_step:
             summary = run([source], target, ReplayOptions(speed=speed, barriers=barriers), on_step)
     if as_json:
         echo_json(summary)
@@ -76,8 +79,7 @@ def replay(
         raise typer.Exit(INTERRUPTED)
 
 
-def _source(files: list[Path], mapping: str | None) -> Source:
-    from streams.replay.files.mapping import load_mapping
+def _source(files: list[Path], mapping: Mapping | None) -> Source:
     from streams.replay.files.sources import open_files
 
     missing = [str(path) for path in files if not path.is_file()]
@@ -85,7 +87,7 @@ def _source(files: list[Path], mapping: str | None) -> Source:
         fail(f"{', '.join(missing)}: no such file")
     if len({path.resolve() for path in files}) < len(files):
         fail("a file is given twice: its last orders would count twice")
-    return open_files(files, None if mapping is None else load_mapping(mapping))
+    return open_files(files, mapping)
 
 
 def _target(settings: WorkerSettings) -> Target:
@@ -98,7 +100,7 @@ def _target(settings: WorkerSettings) -> Target:
 
 
 @contextmanager
-def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
+def _progress(files: list[Path], mapping: Mapping | None) -> Iterator[Callable[[Step], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from schemas.units import iso_time
@@ -107,7 +109,7 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
     total = None
     with suppress(Exception):
         # only for the bar: mistakes in a file are reported where it is read
-        total = sum(lines_in(path) for path in files)
+        total = sum(lines_in(path, mapping) for path in files)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("opening", total=total)
@@ -119,17 +121,15 @@ def _progress(files: list[Path]) -> Iterator[Callable[[Step], None]]:
         yield on_step
 
 
-def _print_summary(summary: ReplaySummary) -> None:
+def print_account(files: dict[str, Accounting], whole: Accounting) -> None:
+    """Print the lines of files by what became of them, and why lines were refused."""
     from rich.table import Table
-
-    from schemas.units import iso_time
 
     screen = console()
     table = Table(box=None, pad_edge=False)
     for heading in ("file", "lines", "in orders", "in refunds", "unmatched refunds", "others", "refused"):
         table.add_column(heading, justify="left" if heading == "file" else "right")
-    whole = [("all files", summary.whole)] if len(summary.files) > 1 else []
-    for name, file in [*summary.files.items(), *whole]:
+    for name, file in [*files.items(), *([("all files", whole)] if len(files) > 1 else [])]:
         counts = (
             file.lines,
             file.in_orders,
@@ -140,9 +140,16 @@ def _print_summary(summary: ReplaySummary) -> None:
         )
         table.add_row(name, *map(str, counts))
     screen.print(table)
-    for name, file in summary.files.items():
+    for name, file in files.items():
         for reason, count in file.refused.most_common():
-            screen.print(f"{name}: {count} lines refused: {reason}")
+            screen.print(f"{name}: {count} lines refused: {reason}, first {file.first_refused[reason]}", markup=False)
+
+
+def _print_summary(summary: ReplaySummary) -> None:
+    from schemas.units import iso_time
+
+    screen = console()
+    print_account(summary.files, summary.whole)
     rate = summary.touchpoints / summary.seconds if summary.seconds else 0.0
     screen.print(
         f"{summary.touchpoints} touchpoints, {summary.dead_letters} dead letters, {summary.marks} marks, "

@@ -20,6 +20,7 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """List every TOUCHSTREAM_* variable with its default and its meaning."""
+    from streams.serve.settings import SERVE_PREFIX, ServeSettings
     from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings
     from streams.worker_settings import WorkerSettings
 
@@ -30,6 +31,7 @@ def settings(
     )
     groups = {
         "Settings of one worker": [*_variables(WorkerSettings, ENVIRONMENT_PREFIX), from_files],
+        "Settings of one `touchstream serve`, besides its brokers and prefix": _variables(ServeSettings, SERVE_PREFIX),
         "Settings that decide; `touchstream topics create` publishes them": _variables(DomainSettings, DOMAIN_PREFIX),
     }
     if as_json:

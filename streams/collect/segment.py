@@ -1,257 +1,288 @@
-"""Maps Segment and RudderStack calls (track, page, identify, alias; their e-commerce spec v2) to touchpoints."""
+"""The door for calls of Segment and RudderStack: their calls and what they name in properties and context.
+
+By their specifications of track, page, screen, identify, alias and group, of e-commerce (version 2, and names of
+version 1), e-mail and the life of an application. An event that has no canonical type is one of the shop's own.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from schemas.limits import AT_MOST_MAX, LINES_KEPT, LINES_MAX, MINOR_MAX, NESTING_MAX, QUANTITY_MAX, TEXT_MAX
-from schemas.nesting import is_nested_deeper
+from schemas.limits import AT_MOST_MAX, INT_MAX, TEXT_MAX
 from schemas.touchpoint import (
     BOUNCE_TYPE,
     COMPLAINT,
+    CURRENCY,
+    CUSTOM,
     IDENTITY_LINKED,
     IDENTITY_UNLINKED,
     LINES_LEFT_OUT,
+    PERSON,
+    PREFETCH,
     PREVIOUS_ID,
+    SCANNER,
     Consent,
-    Marketing,
     Message,
-    Order,
-    Product,
     Touchpoint,
 )
-from streams.collect.addresses import address_hash, alone
+from streams.collect.agents import agent_of
+from streams.collect.amounts import currency_of, exact, kind_of, whole
+from streams.collect.arrived import Arrived
+from streams.collect.clocks import happened_ms
+from streams.collect.door import BATCH_CONTEXT_BYTES_MAX
+from streams.collect.event_names import SOFT_BOUNCE, SPAM, folded, type_of
 from streams.collect.hiding import shown
+from streams.collect.orders import lines_of, order_of
+from streams.collect.pages import campaign_in, marketing_of, page_of
+from streams.collect.reading import address_hash_of, identifier, part, text, word
 from streams.collect.refused import RefusedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from streams.collect.door import DoorSettings
+    from streams.collect.orders import Lines
 
-SOURCE = "segment"
-_SPAM = "email marked as spam"
-_EVENTS = {
-    "product viewed": "product_viewed",
-    "product added": "product_added",
-    "product removed": "product_removed",
-    "checkout started": "checkout_started",
-    "order completed": "order_completed",
-    "order refunded": "order_refunded",
-    "order cancelled": "order_cancelled",
-    "products searched": "product_searched",
-    "signed up": "signed_up",
-    "promotion viewed": "promotion_viewed",
-    "promotion clicked": "promotion_clicked",
-    "email delivered": "email_delivered",
-    "email opened": "email_opened",
-    "email link clicked": "email_clicked",
-    "email bounced": "email_bounced",
-    "unsubscribed": "email_unsubscribed",
-    _SPAM: "email_unsubscribed",
-    "push notification tapped": "push_opened",
-    "consent changed": "consent_changed",
+SOURCE: Final = "segment"
+CALLS: Final = ("track", "page", "screen", "identify", "alias", "group")
+_OTHER_NAMES: Final = {
+    "type": "action",
+    "userId": "user_id",
+    "anonymousId": "anonymous_id",
+    "messageId": "message_id",
+    "previousId": "previous_id",
+    "groupId": "group_id",
+    "originalTimestamp": "original_timestamp",
+    "sentAt": "sent_at",
+    "receivedAt": "received_at",
 }
-_BOUNCE_TYPES = ("bounce_type", "bounceType", "bounce_classification", "type")
+_AGENTS: Final = (PERSON, PREFETCH, SCANNER)
+_PAGES: Final = frozenset({"page", "screen"})
+_BOUNCE_TYPES: Final = ("bounce_type", "bounceType", "bounce_classification", "type")
 """Properties in which mail services say what kind of bounce it was."""
-_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3, "OMR": 3, "TND": 3}
-_DEFAULT_DIGITS = 2
+_OF_ORDERS: Final = frozenset({"order_completed", "order_refunded", "order_cancelled"})
+_OF_OWN_WORDS: Final = frozenset({CUSTOM, "page_viewed", IDENTITY_LINKED})
+"""Types whose properties are the shop's own words, so nothing in them is wrong."""
 
 
-def is_segment(value: bytes) -> bool:
-    """Return whether the bytes look like a JSON object; canonical Avro begins with 00 or C3."""
-    return value[:1] == b"{"
-
-
-def touchpoint_of(value: bytes, default_currency: str, logouts: Collection[str] = ()) -> Touchpoint:
-    """Map one call to the canonical touchpoint; `logouts` are names of events by which people log out, in lower case.
+def arrived(call: dict[str, Any], settings: DoorSettings) -> list[Arrived]:
+    """Map one call to the canonical touchpoint, and hand on its properties and traits.
 
     Raises:
-        RefusedRecord: not JSON, an unknown kind of call, or a field of the wrong type; the detail names it.
+        RefusedRecord: an unknown kind of call, or a field of the wrong kind; the detail has its name.
     """
-    if is_nested_deeper(value, NESTING_MAX):
-        raise RefusedRecord("malformed", f"the record is nested deeper than the {NESTING_MAX} levels that are allowed")
+    call = _with_usual_names(call)
+    kind, name = _kind_of(call, settings)
+    given, context = part(call, "properties"), part(call, "context")
+    known = {**part(context, "traits", "context."), **part(call, "traits")}
+    is_group = call.get("type") == "group"
+    properties = _all_properties(call, given)
     try:
-        call = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedRecord("malformed", f"the record is not valid JSON: {error}") from None
-    try:
-        return _mapped(call, default_currency, logouts)
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise RefusedRecord(
-            "malformed", f"a field of the Segment call is wrong: {type(error).__name__} {shown(error)}"
-        ) from None
+        event = _touchpoint(call, kind, name, properties, settings)
+    except RefusedRecord:
+        if kind not in _OF_OWN_WORDS:
+            raise
+        # there `quantity` may be a word, and `channel` a list; what is wrong beside the properties is refused again
+        event = _touchpoint(call, kind, name, {}, settings)
+    traits = part(context, "traits", "context.") if is_group else known
+    locale = context.get("locale")
+    if locale is not None and "locale" not in traits:
+        traits = {**traits, "locale": locale}
+    return [Arrived(event, properties, traits)]
 
 
-def _mapped(call: dict[str, Any], default_currency: str, logouts: Collection[str]) -> Touchpoint:
-    kind = _type(call, logouts)
-    properties = call.get("properties") or {}
-    context = call.get("context") or {}
-    currency = _text(properties.get("currency")) or default_currency
-    # what the event itself names goes before what is known of the caller
-    address = properties.get("email") or (call.get("traits") or context.get("traits") or {}).get("email")
-    lines = _lines(properties)
+def _with_usual_names(call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call with its own fields in camel case, as the specification has them in most places."""
+    more = {name: call[other] for name, other in _OTHER_NAMES.items() if other in call and call.get(name) is None}
+    return {**call, **more} if more else call
+
+
+def _kind_of(call: dict[str, Any], settings: DoorSettings) -> tuple[str, str | None]:
+    """Return the canonical type of a call, and the shop's own name of the event where there is none."""
+    kind = call.get("type")
+    if not isinstance(kind, str):
+        kind = kind_of(kind)
+    if kind == "track":
+        return _tracked(call, settings)
+    if kind in _PAGES:
+        return "page_viewed", None
+    if kind in {"identify", "alias"}:
+        return IDENTITY_LINKED, None
+    if kind == "group":
+        return CUSTOM, "Group"
+    raise RefusedRecord("unknown_type", f"the call's type is {shown(kind)}: allowed are {', '.join(CALLS)} and batch")
+
+
+def _tracked(call: dict[str, Any], settings: DoorSettings) -> tuple[str, str | None]:
+    event = call.get("event")
+    name = event.strip() if isinstance(event, str) else None
+    if not name:
+        raise RefusedRecord("unknown_type", f"event is {shown(event)}: a track call needs the name of its event")
+    plain = folded(name)
+    if plain in settings.logouts:
+        return IDENTITY_UNLINKED, None
+    kind = type_of(plain)
+    return (CUSTOM, name) if kind is None else (kind, None)
+
+
+def _all_properties(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of a call with those that a page or a group has beside them."""
+    if call.get("type") in _PAGES:
+        beside = {name: call[name] for name in ("name", "category") if call.get(name) is not None}
+        return {**beside, **given} if beside else given
+    if call.get("type") == "group":
+        return {**part(call, "traits"), **given, "group_id": call.get("groupId")}
+    return given
+
+
+def _touchpoint(
+    call: dict[str, Any], kind: str, name: str | None, properties: dict[str, Any], settings: DoorSettings
+) -> Touchpoint:
+    context = part(call, "context")
+    on_page, traits, path = part(context, "page", "context."), part(context, "traits", "context."), "properties."
+    currency = currency_of(properties.get("currency"), settings.currency, f"{path}currency")
+    lines = lines_of(properties, currency, path)
+    foreign = currency if currency != settings.currency and lines.products and kind not in _OF_ORDERS else None
+    is_page = call.get("type") in _PAGES
+    url = on_page.get("url") or (properties.get("url") if is_page else None)
+    referrer = on_page.get("referrer") or (properties.get("referrer") if is_page else None)
+    marketing = marketing_of(context, properties, url)
+    own = part(call, "traits") if call.get("type") != "group" else {}
     return Touchpoint(
-        event_id=_text(call.get("messageId")) or "",
-        source=SOURCE,
+        event_id=text(call.get("messageId"), "messageId") or "",
+        source=settings.source,
         type=kind,
-        time_ms=_time_ms(call),
-        user_id=_text(call.get("userId")),
-        anonymous_id=_text(call.get("anonymousId")),
-        email_hash=_address_hash(address) if address else None,
-        session_id=_text(context.get("sessionId")),
-        channel=_text(properties.get("channel")) or _text((context.get("campaign") or {}).get("medium")),
-        marketing=_marketing(context, properties),
+        time_ms=happened_ms(call, settings),
+        user_id=identifier(call.get("userId"), "userId"),
+        anonymous_id=identifier(call.get("anonymousId"), "anonymousId"),
+        # what the event itself names goes before what is known of the caller
+        email_hash=address_hash_of(properties.get("email"), own.get("email"), traits.get("email")),
+        session_id=word(context.get("sessionId", properties.get("session_id")), "context.sessionId"),
+        channel=_channel(kind, properties, context, url),
+        marketing=marketing,
         message=_message(properties),
-        order=_order(kind, properties, currency),
-        consent=_consent(kind, properties),
-        products=tuple([_product(line, currency) for line in lines[:LINES_KEPT]]),
-        country=_text((context.get("location") or {}).get("country")),
-        time_zone=_text(context.get("timezone")),
-        properties=_properties(call, properties, len(lines)),
+        order=order_of(kind, properties, currency, lines, path) if kind in _OF_ORDERS else None,
+        consent=_consent(properties) if kind == "consent_changed" else None,
+        products=lines.products,
+        country=word(part(context, "location", "context.").get("country"), "context.location.country"),
+        time_zone=word(context.get("timezone"), "context.timezone"),
+        properties=_read_by_types(call, kind, properties, lines, foreign),
+        name=name,
+        page=page_of(url, referrer),
+        agent=_agent_of(kind, context),
     )
 
 
-def _properties(call: dict[str, Any], properties: dict[str, Any], lines: int) -> dict[str, str]:
-    """Return the properties of a touchpoint: lines left out, a second id, and of what kind a bounce is."""
-    found = {LINES_LEFT_OUT: str(lines - LINES_KEPT)} if lines > LINES_KEPT else {}
-    previous = _text(call.get("previousId")) if call.get("type") == "alias" else None
-    # browsers name their device where people had no id before, which both ids link already
-    if previous is not None and previous != _text(call.get("anonymousId")):
-        found[PREVIOUS_ID] = previous
-    name = str(call.get("event", "")).lower()
-    if name == _SPAM:
+def _agent_of(kind: str, context: dict[str, Any]) -> str | None:
+    """Return who called: what the HTTP server found out, or else what the user agent says.
+
+    An event of the shop's own often comes from a server, whose library is no crawler.
+    """
+    said = context.get("agent")
+    if said in _AGENTS:
+        return str(said)
+    return None if kind == CUSTOM else agent_of(context.get("userAgent"))
+
+
+def _channel(kind: str, properties: dict[str, Any], context: dict[str, Any], url: Any) -> str | None:  # noqa: ANN401 - of a JSON document
+    said = word(properties.get("channel"), "properties.channel") if kind != "consent_changed" else None
+    medium = said or word(part(context, "campaign", "context.").get("medium"), "context.campaign.medium")
+    return medium or campaign_in(url).get("utm_medium")
+
+
+def _read_by_types(
+    call: dict[str, Any], kind: str, properties: dict[str, Any], lines: Lines, foreign_currency: str | None
+) -> dict[str, str]:
+    """Return the properties that a type itself reads."""
+    found = {LINES_LEFT_OUT: str(lines.left_out)} if lines.left_out else {}
+    if foreign_currency is not None:
+        found[CURRENCY] = foreign_currency
+    if call.get("type") == "alias":
+        previous = identifier(call.get("previousId"), "previousId")
+        # browsers name their device where people had no id before, which both ids link already
+        if previous is not None and previous != identifier(call.get("anonymousId"), "anonymousId"):
+            found[PREVIOUS_ID] = previous
+    event = call.get("event")
+    name = folded(event) if isinstance(event, str) else ""
+    if name == SPAM:
         found[COMPLAINT] = "spam"
-    elif name == "email bounced":
-        kind = next((each for each in map(properties.get, _BOUNCE_TYPES) if isinstance(each, str)), None)
-        if kind is not None:
-            found[BOUNCE_TYPE] = kind[:TEXT_MAX]
+    elif name == SOFT_BOUNCE:
+        found[BOUNCE_TYPE] = "soft"
+    elif kind == "email_bounced":
+        said = next((each for each in map(properties.get, _BOUNCE_TYPES) if isinstance(each, str)), None)
+        if said is not None:
+            found[BOUNCE_TYPE] = said.strip().lower()[:TEXT_MAX]
     return found
 
 
-def _type(call: dict[str, Any], logouts: Collection[str]) -> str:
-    kind = call.get("type")
-    if kind == "page":
-        return "page_viewed"
-    if kind in {"identify", "alias"}:
-        return IDENTITY_LINKED
-    if kind != "track":
-        allowed = "track, page, identify and alias"
-        raise RefusedRecord("unknown_type", f"the call's type is {shown(kind)}: allowed are {allowed}")
-    name = str(call.get("event", "")).lower()
-    if name in logouts:
-        return IDENTITY_UNLINKED
-    if name not in _EVENTS:
-        raise RefusedRecord("unknown_type", f"event {shown(name)} has no canonical type")
-    return _EVENTS[name]
-
-
-def _time_ms(call: dict[str, Any]) -> int:
-    text = call.get("timestamp") or call.get("originalTimestamp") or call.get("sentAt")
-    if not isinstance(text, str):
-        raise RefusedRecord("malformed", "timestamp is missing: allowed is ISO 8601 with a time zone")
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise RefusedRecord("malformed", f"timestamp {shown(text)} has no time zone")
-    return round(time.timestamp() * 1000)
-
-
-def _text(value: Any) -> str | None:  # noqa: ANN401 - of a JSON document
-    if isinstance(value, list | dict | bool):
-        raise TypeError(f"a text was expected, not a {type(value).__name__}")
-    return str(value) if value not in {None, ""} else None
-
-
-def _address_hash(address: Any) -> str:  # noqa: ANN401 - of a JSON document
-    if not isinstance(address, str):
-        raise TypeError("email is not a text")
-    if len(address) > TEXT_MAX:
-        raise RefusedRecord("too_long", f"email has {len(address)} characters; at most {TEXT_MAX} are allowed")
-    return address_hash(alone(address))
-
-
-def _minor(value: Any, currency: str) -> int:  # noqa: ANN401 - of a JSON document
-    """Return minor units, exactly: 12.34 EUR is 1234; half a unit is rounded to even."""
-    minor = Decimal(str(value)) * 10 ** _MINOR_DIGITS.get(currency, _DEFAULT_DIGITS)
-    return _whole(minor.to_integral_value(), MINOR_MAX)
-
-
-def _whole(value: Any, most: int) -> int:  # noqa: ANN401 - of a JSON document
-    # checked before it becomes an int: 1e999999 would have a million digits
-    if not abs(Decimal(str(value))) <= most:
-        raise RefusedRecord("amount_out_of_range", f"the number is {shown(value)}: at most {most} is allowed")
-    return int(value)
-
-
-def _marketing(context: dict[str, Any], properties: dict[str, Any]) -> Marketing | None:
-    campaign = context.get("campaign") or {}
-    fields = {
-        "campaign_id": _text(properties.get("campaign_id") or campaign.get("id")),
-        "click_id": _text((context.get("referrer") or {}).get("id")),
-        "utm_source": _text(campaign.get("source")),
-        "utm_medium": _text(campaign.get("medium")),
-        "utm_campaign": _text(campaign.get("name")),
-        "utm_content": _text(campaign.get("content")),
-        "utm_term": _text(campaign.get("term")),
-    }
-    return Marketing(**fields) if any(fields.values()) else None
-
-
 def _message(properties: dict[str, Any]) -> Message | None:
-    number = _text(properties.get("email_id") or properties.get("message_id"))
-    return Message(message_id=number) if number else None
-
-
-def _order(kind: str, properties: dict[str, Any], currency: str) -> Order | None:
-    if not kind.startswith("order_"):
+    path = "properties."
+    ours = word(properties.get("message_id"), f"{path}message_id")
+    number = ours or word(properties.get("email_id"), f"{path}email_id")
+    flow = word(properties.get("flow_id"), f"{path}flow_id")
+    arm = word(properties.get("arm"), f"{path}arm")
+    if not number and not flow:
         return None
-    total = properties.get("total", properties.get("revenue", 0))
-    return Order(
-        order_id=_text(properties.get("order_id")) or "",
-        currency=currency,
-        total_minor=_minor(total or 0, currency),
-        discount_minor=_minor(properties.get("discount") or 0, currency),
-        coupon=_text(properties.get("coupon")),
-    )
+    return Message(message_id=number, flow_id=flow, flow_version=_version(properties.get("flow_version")), arm=arm)
 
 
-def _consent(kind: str, properties: dict[str, Any]) -> Consent | None:
-    if kind != "consent_changed":
+def _version(value: Any) -> int | None:  # noqa: ANN401 - of a JSON document
+    """Return the version of a flow; what is no number of one says nothing."""
+    if value is None or value == "":
         return None
-    granted = properties["granted"]
+    try:
+        number = exact(value, "properties.flow_version")
+    except RefusedRecord:
+        return None
+    return int(number) if 0 < number <= INT_MAX and number == number.to_integral_value() else None
+
+
+def _consent(properties: dict[str, Any]) -> Consent:
+    granted, path = properties.get("granted"), "properties."
     if not isinstance(granted, bool):
         # the text "false" would count as true
-        raise TypeError("granted is not a boolean")
-    channel = str(properties.get("channel") or "")
+        raise RefusedRecord("malformed", f"{path}granted is {kind_of(granted)}: allowed is true or false")
     if not granted:
-        return Consent(channel, granted=False, purpose=str(properties.get("purpose") or ""))
+        return Consent(_plain(properties.get("channel")), granted=False, purpose=_plain(properties.get("purpose")))
     at_most = properties.get("at_most")
+    limit = None if at_most is None else whole(exact(at_most, f"{path}at_most"), AT_MOST_MAX, f"{path}at_most")
     return Consent(
-        channel=channel,
+        channel=text(properties.get("channel"), f"{path}channel") or "",
         granted=True,
-        purpose=_text(properties.get("purpose")),
-        at_most=None if at_most is None else _whole(at_most, AT_MOST_MAX),
-        only_flow=_text(properties.get("only_flow")),
+        purpose=text(properties.get("purpose"), f"{path}purpose"),
+        at_most=limit,
+        only_flow=text(properties.get("only_flow"), f"{path}only_flow"),
     )
 
 
-def _lines(properties: dict[str, Any]) -> list[Any]:
-    listed = properties.get("products")
-    if listed is None:
-        return [properties] if properties.get("sku") or properties.get("product_id") else []
-    if not isinstance(listed, list):
-        raise TypeError("products is not a list")
-    if len(listed) > LINES_MAX:
-        raise RefusedRecord("too_many", f"there are {len(listed)} products; at most {LINES_MAX} are allowed")
-    return listed
+def _plain(value: Any) -> str:  # noqa: ANN401 - of a JSON document
+    """Return a text of a withdrawal, which counts however its fields are filled."""
+    return value[:TEXT_MAX] if isinstance(value, str) else ""
 
 
-def _product(item: dict[str, Any], currency: str) -> Product:
-    return Product(
-        sku=_text(item.get("sku")) or _text(item["product_id"]) or "",
-        category=_text(item.get("category")),
-        price_minor=_minor(item.get("price") or 0, currency),
-        quantity=_whole(item.get("quantity") or 1, QUANTITY_MAX),
-    )
+def calls_of(document: dict[str, Any]) -> list[Any] | None:
+    """Return the calls of a batch, each with what the batch says for all of them; None: it is no batch.
+
+    Raises:
+        RefusedRecord: it is too large, or no list.
+    """
+    if "batch" not in document or (document.get("type") or "batch") != "batch":
+        return None
+    calls = document["batch"]
+    if not isinstance(calls, list):
+        raise RefusedRecord("malformed", f"batch is {kind_of(calls)}: allowed is a list of calls")
+    context = part(document, "context")
+    if context and len(msgspec.json.encode(context)) > BATCH_CONTEXT_BYTES_MAX:
+        raise RefusedRecord("too_large", f"the context of a batch has more than {BATCH_CONTEXT_BYTES_MAX} bytes")
+    shared = {name: document[name] for name in ("sentAt", "receivedAt") if document.get(name) is not None}
+    return [_whole(call, shared, context) for call in calls]
+
+
+def _whole(call: Any, shared: dict[str, Any], context: dict[str, Any]) -> Any:  # noqa: ANN401 - of a JSON document
+    """Return a call with what its batch says for all; what the call says itself goes before."""
+    if not isinstance(call, dict):
+        return call
+    whole_call = {**shared, **call}
+    if context:
+        whole_call["context"] = {**context, **part(call, "context")}
+    return whole_call

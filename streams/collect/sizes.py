@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from schemas.limits import (
     CAMPAIGN_MAX,
@@ -19,7 +20,9 @@ from streams.collect.refused import RefusedRecord
 from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
-    from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Touchpoint
+    from schemas.touchpoint import Consent, Marketing, Message, Order, Page, Product, Touchpoint
+
+    _Part: TypeAlias = Marketing | Message | Order | Consent | Product | Page  # noqa: PYI047 - used in annotations
 
 _TEXTS = (
     "event_id",
@@ -31,6 +34,8 @@ _TEXTS = (
     "channel",
     "country",
     "time_zone",
+    "name",
+    "agent",
 )
 _SHORT: Final = TEXT_BYTES_MAX // 4
 """A text of so many characters is within its limit of bytes, whatever they are."""
@@ -54,15 +59,17 @@ def check_sizes(event: Touchpoint) -> None:
         raise RefusedRecord("too_many", f"there are {len(event.products)} products; at most {LINES_MAX} are allowed")
     for product in event.products[:LINES_KEPT]:
         _check_texts("products", product, TEXT_MAX)
-    if event.properties:
-        _check_properties(event.properties)
+    _check_texts("page", event.page, TEXT_MAX)
+    if event.properties or event.traits:
+        _check_properties(event)
 
 
-def _check_properties(properties: dict[str, str]) -> None:
-    if len(properties) > PROPERTIES_MAX:
-        raise RefusedRecord("too_many", f"there are {len(properties)} properties; at most {PROPERTIES_MAX} are allowed")
-    whole = 0
-    for name, text in properties.items():
+def _check_properties(event: Touchpoint) -> None:
+    """Check properties and traits, which share their limits."""
+    count, whole = len(event.properties) + len(event.traits), 0
+    if count > PROPERTIES_MAX:
+        raise RefusedRecord("too_many", f"there are {count} properties; at most {PROPERTIES_MAX} are allowed")
+    for name, text in chain(event.properties.items(), event.traits.items()):
         if len(name) > _SHORT:
             _check_text("a property's name", name, TEXT_MAX)
         if len(text) > PROPERTY_MAX:
@@ -76,7 +83,9 @@ def _check_properties(properties: dict[str, str]) -> None:
         )
 
 
-def _check_texts(name: str, part: Marketing | Message | Order | Consent | Product | None, characters_max: int) -> None:
+def _check_texts(
+    name: str, part: Marketing | Message | Order | Consent | Product | Page | None, characters_max: int
+) -> None:
     """Check the texts of a part, which profiles and ledger rows copy."""
     if part is None:
         return

@@ -19,6 +19,10 @@ class NeedsPerson(Exception):
     """Going on would do harm, and starting again would not help: end the process; a person has to decide."""
 
 
+class OtherZones(NeedsPerson):
+    """The worker has other time zones than those on which its prefix rests."""
+
+
 class TopicsChanged(NeedsPerson):
     """A topic has other partitions than the settings say, or is gone."""
 

@@ -13,8 +13,8 @@ from schemas.journal import AddressConsent, AddressNotice
 from schemas.limits import SOURCE_CHARS_MAX
 from schemas.touchpoint import BOUNCE_TYPE, COMPLAINT, ERASURE_REQUESTED, SOFT_BOUNCES, Consent
 from streams.flows.runtime.asking import ask_again
+from streams.flows.runtime.ending import without_ended_by
 from streams.flows.runtime.pending import Ending, without_ended
-from streams.flows.runtime.runner import without_ended_by
 from streams.flows.runtime.withdrawing import name_too_late, without_disallowed
 from streams.fold.addressing import (
     ALONE,
@@ -48,6 +48,7 @@ from streams.profiles.mailboxes import (
     with_grants_addressed,
     with_mailboxes,
 )
+from streams.profiles.seen import event_hash
 from streams.profiles.standing import statements_of_device
 from streams.profiles.statement import ALL, BY_MAIL, EMAIL, PROMOTIONAL, UNSURE, ConsentState, Mailbox
 from streams.profiles.statements import united_statements
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 
 OF_ADDRESSES: Final = frozenset({"consent_changed", "email_unsubscribed", "email_bounced", ERASURE_REQUESTED})
 """Types of touchpoints whose effect is here."""
+_HASH_BYTES: Final = 4
+"""Enough to tell what two users said in one millisecond, and half of what a profile keeps of each event."""
 _replace = msgspec.structs.replace
 
 
@@ -114,6 +117,7 @@ def _stated(profile: Profile, said: Consent, event: Touchpoint, received_ms: int
         event.source[:SOURCE_CHARS_MAX],
         max(said.at_most or 0, 0) if said.granted else 0,
         (said.only_flow or "") if said.granted else "",
+        event_hash=_hash_of(event) if said.granted else 0,
     )
     if by_device:
         counting = statements_of_device(profile, (statement,))
@@ -128,6 +132,10 @@ def _stated(profile: Profile, said: Consent, event: Touchpoint, received_ms: int
     if by_mail and after is not profile:
         _tell(profile, withdrawal(statement, statement.address or address_of(profile, event, time_ms, at), at), at)
     return after
+
+
+def _hash_of(event: Touchpoint) -> int:
+    return int.from_bytes(event_hash(event.event_id, event.source)[:_HASH_BYTES])
 
 
 def _named(event: Touchpoint, at: FoldMoment) -> str:
@@ -248,7 +256,7 @@ def _noted(profile: Profile, notice: AddressNotice, at: FoldMoment) -> Profile:
 def _is_known(profile: Profile, limit: ConsentState) -> bool:
     """Return whether a limit came back to the profile whose grant it is."""
     own = _replace(limit, is_of_other=False)
-    return any(item in {own, _replace(own, channel=ALL)} for item in profile.consents)
+    return any(_replace(item, event_hash=0) in {own, _replace(own, channel=ALL)} for item in profile.consents)
 
 
 def _after_order(profile: Profile, notice: AddressNotice, at: FoldMoment) -> Profile:

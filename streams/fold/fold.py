@@ -11,6 +11,9 @@ from schemas.journal import (
     RULES_4,
     Absorbed,
     Configured,
+    Hold,
+    Imported,
+    Landed,
     Link,
     OrderOwned,
     OrderTold,
@@ -34,7 +37,9 @@ from streams.fold.appending import NEVER_MS, bounded_in_time
 from streams.fold.foreign import check_record, check_settings, check_touchpoint
 from streams.fold.guests import fold_entry
 from streams.fold.identifying import was_seen_alone
-from streams.fold.identities import Identities, count_touchpoint
+from streams.fold.identities import count_touchpoint
+from streams.fold.importing import Importing
+from streams.fold.machines import machine_fact
 from streams.fold.moment import FoldMoment, Rejected
 from streams.fold.partition_state import LEARNT, PartitionState, with_progress
 from streams.fold.record import waiting_headers
@@ -59,7 +64,7 @@ WAKES_MAX = 1_000
 _replace = msgspec.structs.replace
 
 
-class Fold(Identities):
+class Fold(Importing):
     """The state machine of one journal partition: fold(state, record) -> effects, and nothing else."""
 
     def __init__(
@@ -85,6 +90,7 @@ class Fold(Identities):
             SlotsDue: self._slots_due,
             Unparked: self._unparked,
             Recall: self._recall,
+            Landed: self._landed,
             **dict.fromkeys(TOLD, self._of_address),
             **dict.fromkeys(LEARNT, self._learn),
         }
@@ -106,7 +112,10 @@ class Fold(Identities):
             known = self.known()
             if known.bounds_times and record.appended_ms:
                 record, self._latest_ms = bounded_in_time(record)
-            self._touchpoint(record, event, known, effects)
+            if record.is_imported:
+                self._imported(record, event, known, effects)
+            else:
+                self._touchpoint(record, event, known, effects)
         else:
             self._fold_other(record, effects)
         check_receipts(self._candidates, effects)
@@ -168,9 +177,9 @@ class Fold(Identities):
             effects.count("forwards_received")
         digest = event_hash(event.event_id, event.source if rules >= RULES_4 else "")
         seen = with_seen(profile.seen, digest, now_ms)
-        if seen is None or (profile.ids_alone_ms and was_seen_alone(profile, event, now_ms)):
-            effects.count("duplicates")
-            self._keep(customer, profile, known)
+        fact = None if event.agent is None else machine_fact(event, rules)
+        if seen is None or fact is not None or (profile.ids_alone_ms and was_seen_alone(profile, event, now_ms)):
+            self._only_count(record, fact if seen is not None else None, profile, known, effects)
             return
         count_touchpoint(event, known, effects)
         changes: Changes = {"clock_ms": now_ms, "seen": seen}
@@ -228,8 +237,10 @@ class Fold(Identities):
 
     def _learn(self, record: Record, effects: Effects) -> None:
         self._write(LEARNT[type(record.value)](self._read(), record.value))
-        if type(record.value) is Configured:
+        if type(record.value) is Configured or (type(record.value) is Hold and record.value.is_on):
             self._recall_first(record, effects)
+        elif type(record.value) is Imported and record.value.is_over:
+            effects.count("imports")
 
 
 def _pass_over(_record: Record, _effects: Effects) -> None:

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from schemas.journal import (
+    HOLD_CAUSES,
     RULES_4,
     Absorbed,
     AddressConsent,
     AddressNotice,
     CollectedTo,
     Configured,
+    Hold,
+    Imported,
+    Landed,
     Link,
     ModelChunk,
     ModelTick,
@@ -40,6 +44,7 @@ from schemas.limits import (
     TIME_MS_MAX,
     TIME_MS_MIN,
 )
+from schemas.limits_of_quality import WHY_HELD_BYTES_MAX
 from state.codec import NewerState
 from streams.collect.hiding import shown
 from streams.collect.sizes import check_sizes
@@ -53,7 +58,7 @@ from streams.profiles.answered import CONSENT_CHANNELS
 from streams.profiles.codec import decode_profile
 from streams.profiles.joins import GONE, USERS_OF_A_PERSON_MAX
 from streams.profiles.keys import ADDRESS, DEVICE, ORDER, SPEND, USER, is_address, is_entry, is_user
-from streams.profiles.order_changes import CANCELLED, SETTLED
+from streams.profiles.order_changes import REFUNDED_WHOLE, SETTLED
 from streams.profiles.statement import WHO_BYTES_MAX, WHY_BYTES_MAX
 from streams.settings import parse_domain
 
@@ -71,7 +76,9 @@ _SHORT: Final = KEY_BYTES_MAX // 4
 _SHOWN_MAX: Final = 40
 """Characters of a value that a dead letter's detail shows."""
 _HASH_CHARS: Final = 64
-_OF_PEOPLE = (Link, Unlink, Absorbed, UndoMerge, AddressConsent, AddressNotice, SlotAnswered)
+_IMPORT_ID_CHARS: Final = 32
+_OUTCOMES_MAX: Final = 1 << 48
+_OF_PEOPLE = (Link, Unlink, Absorbed, UndoMerge, AddressConsent, AddressNotice, SlotAnswered, Landed)
 """What neither an order nor a channel gets; there it would stay for ever."""
 _OF_ADDRESSES = (SlotAsked, SlotsDue)
 """What only an address gets."""
@@ -149,6 +156,14 @@ def absorbed_profile(absorbed: Absorbed | UndoMerge) -> Profile:
         raise Rejected("bad_profile", f"the profile of {_shown(absorbed.source)} cannot be read: {error}") from None
 
 
+def _check_import(record: Imported | Landed, partition: PartitionState) -> None:
+    is_ours = 0 < len(record.import_id) <= _IMPORT_ID_CHARS and record.import_id.isascii()
+    if isinstance(record, Imported):
+        is_ours = is_ours and 0 <= record.outcomes <= _OUTCOMES_MAX and 0 <= record.landed <= _OUTCOMES_MAX
+    if partition.rules < RULES_4 or not is_ours:
+        raise Rejected("no_import", f"the import {_shown(record.import_id)} is none of ours")
+
+
 def _check_times(value: Progress | CollectedTo, partition: PartitionState) -> None:
     inputs = len(partition.progress)
     for item in value.partitions:
@@ -178,6 +193,12 @@ def _check_recall(recall: Recall, _: PartitionState) -> None:
         raise Rejected("bad_key", f"a customer's key has at most {KEY_BYTES_MAX} bytes")
     if not all(0 <= time_ms <= TIME_MS_MAX for time_ms in (recall.after_ms, recall.to_ms, recall.until_ms)):
         raise Rejected("bad_recall", f"it goes from {recall.after_ms} to {recall.to_ms}")
+
+
+def _check_hold(hold: Hold, partition: PartitionState) -> None:
+    is_ours = partition.rules >= RULES_4 and hold.cause in HOLD_CAUSES and _is_time(hold.time_ms)
+    if not is_ours or not 0 < len(hold.flow_id) <= _HASH_CHARS or len(hold.why.encode()) > WHY_HELD_BYTES_MAX:
+        raise Rejected("bad_hold", f"flow {_shown(hold.flow_id)} is held by {_shown(hold.cause)}")
 
 
 def _check_notice(notice: AddressNotice, partition: PartitionState) -> None:
@@ -218,7 +239,7 @@ def _check_asked(asked: SlotAsked, _: PartitionState) -> None:
 
 def _check_changes(order_id: str, changes: tuple[ToldChange, ...]) -> None:
     are_ours = len(changes) <= CHANGES_OF_AN_ORDER_MAX and all(
-        SETTLED <= each.kind <= CANCELLED
+        SETTLED <= each.kind <= REFUNDED_WHOLE
         and 0 <= each.minor <= MINOR_MAX
         and _is_time(each.time_ms)
         and len(each.currency) in _CURRENCY_CHARS
@@ -262,4 +283,7 @@ _CHECKS: dict[type, Callable[[Any, PartitionState], None]] = {
     ModelChunk: check_chunk,
     ModelTick: check_tick,
     Recall: _check_recall,
+    Imported: _check_import,
+    Landed: _check_import,
+    Hold: _check_hold,
 }

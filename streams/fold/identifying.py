@@ -23,11 +23,13 @@ from streams.profiles.links import HOPS_MAX, HOPS_OF_USERS_MAX, with_link, with_
 from streams.profiles.mailboxes import mailbox, with_mailboxes
 from streams.profiles.seen import DAYS_KEPT, event_hash, is_seen
 from streams.profiles.statement import BY_MAIL, Mailbox
+from streams.profiles.traits import with_channel, with_country, with_signup, with_traits
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
     from streams.fold.moment import FoldMoment
     from streams.fold.record import Record
+    from streams.profiles.attributes import Attributes
     from streams.profiles.effects import Effects
     from streams.profiles.profile import Cart, CategoryView, Profile, Session, ShownPrice, Touch
     from streams.profiles.statement import ConsentState
@@ -55,6 +57,7 @@ class Changes(TypedDict, total=False):
     cart: Cart | None
     prices: tuple[ShownPrice, ...]
     views: tuple[CategoryView, ...]
+    attributes: Attributes | None
     rules: int
 
 
@@ -94,6 +97,37 @@ def note_country(profile: Profile, event: Touchpoint, country: str, at: FoldMome
         named = last_country((code, min(event.time_ms, at.now_ms)), profile.country)
         if named is not None and named != profile.country:
             changes["country"] = named
+        _note(with_country(_attributes(profile, changes), code, event.time_ms), profile, changes)
+
+
+def note_traits(profile: Profile, event: Touchpoint, received_ms: int, at: FoldMoment, changes: Changes) -> None:
+    """Note what the touchpoint says of the customer; an address is no customer."""
+    if not is_address(at.customer):
+        said = with_traits(_attributes(profile, changes), event.traits, min(event.time_ms, received_ms))
+        _note(said, profile, changes)
+
+
+def note_channel(profile: Profile, touch: Touch, at: FoldMoment, changes: Changes) -> None:
+    """Note the channel of a marketing touch, if it is the first."""
+    if not is_address(at.customer):
+        _note(with_channel(_attributes(profile, changes), touch.channel, touch.time_ms), profile, changes)
+
+
+def signed_up(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
+    """Return the profile with the source of a sign-up, if it is the first."""
+    if at.rules < RULES_4 or is_address(at.customer):
+        return profile
+    attributes = with_signup(profile.attributes, event.source, event.time_ms)
+    return profile if attributes is profile.attributes else msgspec.structs.replace(profile, attributes=attributes)
+
+
+def _attributes(profile: Profile, changes: Changes) -> Attributes | None:
+    return changes.get("attributes", profile.attributes)
+
+
+def _note(attributes: Attributes | None, profile: Profile, changes: Changes) -> None:
+    if attributes is not profile.attributes:
+        changes["attributes"] = attributes
 
 
 def _joining(profile: Profile, at: FoldMoment, changes: Changes) -> Profile:
@@ -180,7 +214,7 @@ def _link_device(
     if event.type == IDENTITY_UNLINKED and at.rules >= RULES_4:
         return linked
     if not is_same_visit or key not in linked:
-        at.effects.append(key, Link(target=at.customer, time_ms=at.now_ms, cause=event.event_id))
+        at.effects.append(key, Link(target=at.customer, time_ms=at.linked_ms(event.time_ms), cause=event.event_id))
     return linked_to(linked, key, at)
 
 
@@ -214,4 +248,4 @@ def forward(record: Record, target: str, effects: Effects) -> None:
     if hops >= HOPS_MAX and (hops >= HOPS_OF_USERS_MAX or not is_user(record.key)):
         raise Rejected("identity_loop", f"the record was forwarded {hops} times; at most {HOPS_MAX} are allowed")
     effects.count("forwards_sent")
-    effects.append(target, record.raw, journal_headers(record.received_ms, hops + 1))
+    effects.append(target, record.raw, journal_headers(record.received_ms, hops + 1, is_imported=record.is_imported))

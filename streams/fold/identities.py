@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.journal import RULES_4, AddressNotice
-from schemas.touchpoint import IDENTITY_UNLINKED
+from schemas.names import shown_name
+from schemas.touchpoint import CUSTOM, IDENTITY_UNLINKED
 from streams.attribution.slices import has_wrong_worth
+from streams.flows.language.events import heard_as
 from streams.fold.crediting import is_credit_due
+from streams.fold.earlier_consents import with_told
 from streams.fold.entries import Entries
 from streams.fold.foreign import absorbed_profile, bad_key
 from streams.fold.identifying import forward
 from streams.fold.joining import check_source, fold_user_link, pass_on
 from streams.fold.keeping import kept_key, kept_profile
+from streams.fold.machines import count_machine, machine_fact
 from streams.fold.merging import fold_absorbed, fold_address_link, fold_device_link
 from streams.fold.moment import FoldMoment
 from streams.fold.record import waiting_headers
 from streams.fold.scoring import publish_changes
 from streams.fold.timers import indexed, is_behind, with_credit
-from streams.fold.touchpoints import with_told
 from streams.fold.undoing import Merge, asked_to_undo, divided, followed, restored
 from streams.fold.unlinking import fold_unlink, logged_out
 from streams.profiles.codec import decode_profile
 from streams.profiles.keys import KEPT, KEPT_ABSORBED, is_device, is_user
 from streams.profiles.links import forward_target
+from streams.profiles.profile import EMPTY
 from streams.profiles.seen import event_hash, with_seen
 
 if TYPE_CHECKING:
@@ -42,11 +46,12 @@ class Identities(Entries):
     """What the fold does with records about who is who."""
 
     def _forward(self, record: Record, target: str, profile: Profile, known: Knowledge, effects: Effects) -> None:
-        if record.value.type == IDENTITY_UNLINKED and known.rules >= RULES_4 and is_device(record.key):
+        is_logout = record.value.type == IDENTITY_UNLINKED and not record.is_imported
+        if is_logout and known.rules >= RULES_4 and is_device(record.key):
             self._log_out(record, profile, known, effects)
             return
         forward(record, target, effects)
-        if profile.kept and is_user(record.key):
+        if profile.kept and is_user(record.key) and machine_fact(record.value, known.rules) is None:
             self._keep(record.key, followed(profile, record, known, effects), known)
 
     def _log_out(self, record: Record, profile: Profile, known: Knowledge, effects: Effects) -> None:
@@ -54,12 +59,28 @@ class Identities(Entries):
         event, now_ms = record.value, max(profile.clock_ms, record.received_ms)
         seen = with_seen(profile.seen, event_hash(event.event_id, event.source), now_ms)
         if seen is None:
-            effects.count("duplicates")
+            count_duplicate(event, known, effects)
             return
         count_touchpoint(event, known, effects)
         at = FoldMoment(record.key, now_ms, event.event_id, known, effects)
         after = logged_out(_replace(profile, seen=seen, clock_ms=now_ms), event, profile.clock_ms, at)
         self._keep(record.key, after, known)
+
+    def _only_count(
+        self, record: Record, fact: str | None, profile: Profile, known: Knowledge, effects: Effects
+    ) -> None:
+        """Count a repeat, or under `fact` what a machine looked at; neither changes what is known of a customer."""
+        event = record.value
+        if fact is None:
+            count_duplicate(event, known, effects)
+            self._keep(record.key, profile, known)
+            return
+        count_machine(fact, event, effects)
+        if profile is not EMPTY:
+            # a crawler is nobody, and gets no profile by which to know a repeat
+            now_ms = max(profile.clock_ms, record.received_ms)
+            seen = with_seen(profile.seen, event_hash(event.event_id, event.source), now_ms) or profile.seen
+            self._keep(record.key, _replace(profile, clock_ms=now_ms, seen=seen), known)
 
     def _link(self, record: Record, effects: Effects) -> None:
         known, link = self.known(), record.value
@@ -179,10 +200,18 @@ class Identities(Entries):
             self._keep_changed(record.key, profile, after, known)
 
 
+def count_duplicate(event: Touchpoint, known: Knowledge, effects: Effects) -> None:
+    """Count a touchpoint that had come in before; from rules 4 on by its source too."""
+    effects.count("duplicates")
+    if known.rules >= RULES_4:
+        effects.count("source_duplicates", by=f"source={shown_name(event.source)}")
+
+
 def count_touchpoint(event: Touchpoint, known: Knowledge, effects: Effects) -> None:
     """Count a touchpoint that is no duplicate."""
     effects.count("folded")
     effects.count("touchpoints", event.time_ms)
-    relied_on = known.flows.relied_on.get(event.type)
+    kind = event.type
+    relied_on = known.flows.relied_on.get(kind if kind != CUSTOM else heard_as(event))
     if relied_on is not None:
         effects.count("flow_inputs", event.time_ms, by=relied_on)

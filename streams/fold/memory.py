@@ -14,7 +14,7 @@ from streams.collect.keys import key_of
 from streams.fold.attempt import Folded, as_it_is, attempt
 from streams.fold.fold import Fold
 from streams.fold.partition_state import WHOLE_PPM, JournalCodec
-from streams.fold.record import AGAIN, Record
+from streams.fold.record import AGAIN, IMPORTED, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +58,35 @@ class Partition:
             raise ValueError(f"touchpoint {touchpoint.event_id} names no customer")
         return self.append(key.decode(), touchpoint, touchpoint.time_ms if received_ms is None else received_ms)
 
+    def bring(self, touchpoint: Touchpoint) -> Iterator[Outcome]:
+        """Append a touchpoint of the past as an import would.
+
+        Raises:
+            ValueError: the touchpoint names no customer.
+        """
+        key = key_of(touchpoint)
+        if key is None:
+            raise ValueError(f"touchpoint {touchpoint.event_id} names no customer")
+        return self.append(key.decode(), touchpoint, touchpoint.time_ms, is_imported=True)
+
     def pass_time(self, until_ms: int) -> Iterator[Outcome]:
         """Append the progress of every input partition to a time."""
         partitions = range(self.settings.touchpoint_partitions)
         return self.append("", Progress(tuple(PartitionProgress(number, until_ms) for number in partitions)))
 
-    def append(self, key: str, value: Any, received_ms: int = 0, hops: int = 0) -> Iterator[Outcome]:  # noqa: ANN401 - any record of the journal
+    def append(
+        self,
+        key: str,
+        value: Any,  # noqa: ANN401 - any record of the journal
+        received_ms: int = 0,
+        hops: int = 0,
+        *,
+        is_imported: bool = False,
+    ) -> Iterator[Outcome]:
         """Fold a record and everything that it sends back to the journal; yield each record's outcome lazily."""
-        waiting = deque([Record(key, value, wire.encode(value), received_ms, hops, appended_ms=self.appended_ms)])
+        raw = wire.encode(value)
+        first = Record(key, value, raw, received_ms, hops, appended_ms=self.appended_ms, is_imported=is_imported)
+        waiting = deque([first])
         while waiting:
             outcome = attempt(self.fold, as_it_is, waiting.popleft(), self.overlay.roll_back)
             yield outcome
@@ -78,4 +99,13 @@ def _returned(key: str | None, appended: Any, headers: tuple[tuple[str, bytes], 
     named = dict(headers)
     received_ms = int.from_bytes(named.get("received_at_ms", b""), "big")
     hops = named.get("hops", b"\x00")[0]
-    return Record(key or "", wire.decode(raw), raw, received_ms, hops, appended_ms=appended_ms, is_again=AGAIN in named)
+    return Record(
+        key or "",
+        wire.decode(raw),
+        raw,
+        received_ms,
+        hops,
+        appended_ms=appended_ms,
+        is_again=AGAIN in named,
+        is_imported=IMPORTED in named,
+    )

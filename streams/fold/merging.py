@@ -9,7 +9,8 @@ import msgspec
 from schemas.journal import RULES_3, RULES_4, Absorbed, AddressConsent, Unlink
 from streams.attribution.ledger import merged
 from streams.attribution.slices import with_fitting_conversions, with_merged
-from streams.flows.runtime.moving import decided_again, without_dispatched
+from streams.flows.runtime.ending import end_lost_to_merge, without_ended_by
+from streams.flows.runtime.moving import decided_again, with_restarted_waits, without_dispatched
 from streams.flows.runtime.pending import (
     Ending,
     bounded,
@@ -18,7 +19,6 @@ from streams.flows.runtime.pending import (
     without_withdrawn,
 )
 from streams.flows.runtime.rooms import with_runs_that_fit
-from streams.flows.runtime.runner import end_lost_to_merge, with_restarted_waits, without_ended_by
 from streams.fold.addressing import answer_link
 from streams.fold.consenting import with_addresses_of
 from streams.fold.crediting import with_credit_due
@@ -45,6 +45,7 @@ from streams.profiles.links import (
 )
 from streams.profiles.orders import acting_of
 from streams.profiles.profile import EMPTY, Profile
+from streams.profiles.rfm import segment_of
 from streams.profiles.sessions import united_sessions
 from streams.profiles.timed_cart import current, first_add_ms, has_ended
 from streams.profiles.upgrading import lowered, upgraded
@@ -122,6 +123,7 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
         profile = _replace(profile, cart=current(profile.cart, at.now_ms))
     if by_user.cart is not None and by_device.cart is not None:
         at.effects.count("carts_opened", max(by_user.cart.opened_ms, by_device.cart.opened_ms), -1)
+    profile = _with_landing(profile, before, device)
     for run in lost:
         end_lost_to_merge(run, at)
     if at.rules > 1:
@@ -148,6 +150,13 @@ def fold_absorbed(profile: Profile, device: Profile, source: str, at: FoldMoment
     profile = without_unmet(profile, at.now_ms, at.known.flows, at)
     publish_changes(before, profile, at)
     return profile
+
+
+def _with_landing(profile: Profile, before: Profile, device: Profile) -> Profile:
+    """Return the united profile, which an import brings as long as it brings one of both."""
+    if device.landing is None or profile.landing is not None:
+        return profile
+    return _replace(profile, landing=segment_of(before.score))
 
 
 def _with_addresses(profile: Profile, before: Profile, device: Profile, source: str, at: FoldMoment) -> Profile:

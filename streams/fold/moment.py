@@ -23,6 +23,20 @@ class FoldMoment(Moment):
         self.rules = known.rules
         self.first_event_ms = known.first_event_ms
 
+    def linked_ms(self, event_ms: int) -> int:  # noqa: ARG002 - of a later moment it is the event's
+        """Return the time of the link of a device that an event shows."""
+        return self.now_ms
+
+
+class LaterMoment(FoldMoment):
+    """The moment at which an import brings what was so long before."""
+
+    __slots__ = ()
+
+    def linked_ms(self, event_ms: int) -> int:
+        """Return the event's time, so that a logout since then holds."""
+        return min(event_ms, self.now_ms)
+
 
 class Rejected(Refusal):
     """The record cannot be folded."""

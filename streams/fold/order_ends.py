@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.flows.runtime.ending import without_ended_by
 from streams.flows.runtime.pending import Ending, taken_back, without_ended
-from streams.flows.runtime.runner import without_ended_by
-from streams.profiles.order_changes import CANCELLED, TAKING_BACK, acting, state_of
+from streams.profiles.order_changes import CANCELLED, TYPES, acting, state_of
 
 if TYPE_CHECKING:
     from streams.fold.moment import FoldMoment
     from streams.profiles.order_changes import Changes
     from streams.profiles.profile import PendingMessage, Profile, Run
 
-_TYPES: Final = {kind: event_type for event_type, kind in TAKING_BACK.items()}
 _LOST = "The order with which this began turned out to be someone else's, so the message was taken back."
 _replace = msgspec.structs.replace
 
@@ -30,9 +29,9 @@ def after_changes(profile: Profile, before: Changes, after: Changes, at: FoldMom
         return profile if was is None else _without_begun(profile, was.first.time_ms, at)
     acted, flows = acting(before), at.known.flows
     for change in acting(after):
-        if change in acted or change.kind not in _TYPES:
+        if change in acted or change.kind not in TYPES:
             continue
-        event_type = _TYPES[change.kind]
+        event_type = TYPES[change.kind]
         time_ms = change.time_ms if state is None else max(change.time_ms, state.first.time_ms)
         runs = without_ended_by(profile.runs, event_type, time_ms, flows, at)
         if runs is not profile.runs:
@@ -44,7 +43,7 @@ def after_changes(profile: Profile, before: Changes, after: Changes, at: FoldMom
 
 def _without_begun(profile: Profile, order_ms: int, at: FoldMoment) -> Profile:
     """Return the profile without the candidates and messages that an order of this time began."""
-    flows, cancelled = at.known.flows, _TYPES[CANCELLED]
+    flows, cancelled = at.known.flows, TYPES[CANCELLED]
     begun = tuple([run for run in profile.runs if _entry_ms(run) == order_ms])
     if begun:
         kept = without_ended_by(begun, cancelled, order_ms, flows, at)

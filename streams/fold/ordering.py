@@ -53,7 +53,7 @@ def with_order_event(profile: Profile, event: Touchpoint, at: FoldMoment) -> tup
     A completion acts if the order is new, and what takes back an order if something was left. As clocks differ, what
     takes back an order acts at the order's time at the earliest.
     """
-    change = change_of(event, at.settings.reporting_currency)
+    change = change_of(event, at.settings.reporting_currency, at.rules)
     if change is None or event.order is None:
         return profile, event.time_ms
     before = history_of(profile, change.order_hash)

@@ -67,7 +67,7 @@ def tell(profile: Profile, event: Touchpoint, at: FoldMoment) -> None:
         return
     id_hash = hash_64(order.order_id)
     history = history_of(profile, id_hash)
-    change = change_of(event, at.settings.reporting_currency) if is_settled(history) else None
+    change = change_of(event, at.settings.reporting_currency, at.rules) if is_settled(history) else None
     if change is not None:
         history = with_unsettled(history, of_its_source(change, event, history, at))
     told = OrderTold(

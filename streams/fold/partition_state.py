@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from schemas.journal import RULES_3, CollectedTo, Configured, ModelChunk, ModelTick
+from schemas.journal import RULES_3, RULES_4, CollectedTo, Configured, Hold, Imported, ModelChunk, ModelTick
 from schemas.limits import MODELS_BYTES_MAX, SETTINGS_BYTES_MAX
+from schemas.limits_of_quality import HOLDS_MAX
 from schemas.refusal import Refusal
 from state.codec import frame, open_version
 from state.rules import raised_rules
 from streams.flows.language.flow_set import FlowSet, compile_flows
+from streams.flows.language.holds import with_holds
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.features import CLUSTERS_KIND, ClusterModel
 from streams.profiles.scores import CUTS_KIND, FIXED, CutsModel, fixed_cuts
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from streams.profiles.profile import Profile
 
 PARTITION_KEY = b"\x00partition"
-VERSION = 4
-_FIELDS = {1: (2, 8), 2: (3, 10)}
+VERSION = 5
+_FIELDS = {1: (2, 8), 2: (3, 10), 3: (4, 11)}
 """By earlier rules: the version in which they write state, so that their releases still read it, and its fields."""
 WHOLE_PPM = 1_000_000
+IMPORTS_MAX = 100
+"""Imports of which is known how far they came, each with less than 60 bytes."""
 _ITEM_BYTES = 10
 """More than what is stored beside a text or a number."""
 
@@ -58,6 +62,10 @@ class PartitionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The time in the Wake that is on its way, from rules 2 on: another one is stale."""
     first_event_ms: int = 0
     """Where the shop's history begins, by event time, as ticks say from rules 3 on; 0: unknown. It only falls."""
+    imports: tuple[tuple[str, int, int, bool], ...] = ()
+    """The fields of the last `Imported` of each import, the one that spoke last last; before rules 4 empty."""
+    holds: tuple[tuple[str, str, str], ...] = ()
+    """(flow, cause, why) of flows that hold their messages, in order, from rules 4 on."""
 
     @property
     def now_ms(self) -> int | None:
@@ -87,7 +95,7 @@ class Knowledge(NamedTuple):
 @lru_cache(maxsize=8)
 def _parsed_settings(text: str) -> tuple[DomainSettings, FlowSet]:
     settings = parse_domain(text)
-    return settings, compile_flows(settings.flows, settings.flow_states)
+    return settings, compile_flows(settings.flows, settings.flow_states, settings.reporting_time_zone)
 
 
 @lru_cache(maxsize=8)
@@ -110,6 +118,8 @@ def knowledge(partition: PartitionState) -> Knowledge:
     share_ppm, rules = partition.panel_share_ppm, partition.rules
     bounds_times = rules > 1 and settings.clock == "wall"
     first_ms = partition.first_event_ms
+    if partition.holds:
+        flows = with_holds(flows, {flow_id: why for flow_id, _, why in reversed(partition.holds)})
     return Knowledge(settings, flows, cuts, clusters, share_ppm, partition.now_ms, rules, bounds_times, first_ms)
 
 
@@ -159,6 +169,22 @@ def with_reset(partition: PartitionState, to_ms: int) -> PartitionState:
         is_waking=False,
         waking_ms=0,
     )
+
+
+def with_hold(partition: PartitionState, hold: Hold) -> PartitionState:
+    """Return the state in which a flow holds its messages for a cause, or no longer does; rules 4 know holds.
+
+    Raises:
+        Refusal: more flows would hold theirs than can be published.
+    """
+    if partition.rules < RULES_4:
+        return partition
+    others = [held for held in partition.holds if held[:2] != (hold.flow_id, hold.cause)]
+    if hold.is_on:
+        others.append((hold.flow_id, hold.cause, hold.why))
+    if len(others) > HOLDS_MAX:
+        raise Refusal("too_many", f"{len(others)} flows would hold their messages; at most {HOLDS_MAX} are allowed")
+    return msgspec.structs.replace(partition, holds=tuple(sorted(others)))
 
 
 def _advanced(times: Times, reported: Iterable[PartitionProgress]) -> Times:
@@ -211,9 +237,18 @@ def with_tick(partition: PartitionState, tick: ModelTick) -> PartitionState:
     )
 
 
+def with_import(partition: PartitionState, record: Imported) -> PartitionState:
+    """Return the state with how far an import has come; of more than IMPORTS_MAX those that spoke first go."""
+    others = [each for each in partition.imports if each[0] != record.import_id]
+    last = (record.import_id, record.outcomes, record.landed, record.is_over)
+    return msgspec.structs.replace(partition, imports=(*others, last)[-IMPORTS_MAX:])
+
+
 LEARNT: dict[type, Callable[[PartitionState, Any], PartitionState]] = {
     CollectedTo: with_collected,
     Configured: with_settings,
+    Imported: with_import,
+    Hold: with_hold,
     ModelChunk: with_chunk,
     ModelTick: with_tick,
 }

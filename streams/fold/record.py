@@ -10,6 +10,7 @@ from schemas.journal import (
     Absorbed,
     AddressConsent,
     AddressNotice,
+    Landed,
     Link,
     OrderOwned,
     OrderTold,
@@ -31,6 +32,9 @@ FAILED_TIMERS = "failed_timers"
 AGAIN = "again"
 """Header of a record that waits: it was appended again because earlier work of its customer came first."""
 
+IMPORTED = "imported"
+"""Header of a touchpoint of the past that an import brought."""
+
 _OF_CUSTOMERS: Final = (
     Touchpoint,
     Link,
@@ -45,6 +49,7 @@ _OF_CUSTOMERS: Final = (
     SlotAnswered,
     SlotsDue,
     Unparked,
+    Landed,
 )
 _NEVER = (1 << 62, "")
 
@@ -66,6 +71,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """It waited, and has been in the journal before."""
     guard: Guard | None = None
     """Is asked before each timer that the record fires."""
+    is_imported: bool = False
+    """A touchpoint of the past that an import brought."""
 
     @property
     def is_of_customer(self) -> bool:
@@ -103,16 +110,19 @@ class Both:
         self._other(customer, timer, firing)
 
 
-def journal_headers(received_ms: int, hops: int = 0) -> tuple[tuple[str, bytes], ...]:
+def journal_headers(received_ms: int, hops: int = 0, *, is_imported: bool = False) -> tuple[tuple[str, bytes], ...]:
     """Return the headers of a touchpoint in the journal: receive time, and hops once it was forwarded.
 
-    The receive time has 8 bytes, big-endian; hops have one.
+    The receive time has 8 bytes, big-endian; hops have one. The mark of an import is empty.
     """
     received = ("received_at_ms", received_ms.to_bytes(8, "big"))
-    return (received, ("hops", bytes([hops]))) if hops else (received,)
+    headers = (received, ("hops", bytes([hops]))) if hops else (received,)
+    return (*headers, (IMPORTED, b"")) if is_imported else headers
 
 
 def waiting_headers(record: Record) -> tuple[tuple[str, bytes], ...]:
     """Return the headers of a record that is appended again under its key."""
-    kept = journal_headers(record.received_ms, record.hops) if isinstance(record.value, Touchpoint) else ()
+    kept: tuple[tuple[str, bytes], ...] = ()
+    if isinstance(record.value, Touchpoint):
+        kept = journal_headers(record.received_ms, record.hops, is_imported=record.is_imported)
     return (*kept, (AGAIN, b""))

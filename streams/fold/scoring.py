@@ -33,7 +33,8 @@ def rescored(profile: Profile, at: FoldMoment, *, ordered: bool = False) -> Prof
     if fresh is not None and profile.score is not None:
         unchanged = msgspec.structs.replace(fresh, scored_ms=profile.score.scored_ms)
         fresh = profile.score if unchanged == profile.score else fresh
-    stage = lifecycle(profile.lifecycle, fresh, ordered=ordered)
+    # while an import goes on, a customer who seems to be back may never have been away
+    stage = lifecycle(profile.lifecycle, fresh, ordered=ordered and profile.landing is None)
     slot_ms = profile.slot_ms
     if fresh is not None and not slot_ms and is_customer(at.customer):
         slot_ms = next_slot_ms(at.customer, at.now_ms)
@@ -91,9 +92,12 @@ def publish_changes(before: Profile, after: Profile, at: FoldMoment) -> None:
 def segment_entered(before: Profile, after: Profile, at: FoldMoment, *, is_old: bool = False) -> Profile:
     """Start the flows that listen to the new segment, and return the profile; the same object if none started.
 
-    The first cuts put everyone into a segment, which starts nothing: the customer did not move.
+    The first cuts put everyone into a segment, which starts nothing: the customer did not move. Neither did they by
+    what an import brings.
     """
     if before.score is after.score or not at.known.flows.segments or not is_customer(at.customer):
+        return after
+    if after.landing is not None:
         return after
     segment, left = segment_of(after.score), segment_of(before.score)
     if left in {segment, UNSCORED}:
@@ -114,11 +118,35 @@ def withdraw(profile: Profile, at: FoldMoment, *, is_gone: bool = True) -> None:
             at.effects.forget(at.customer)
 
 
+def landed(profile: Profile, at: FoldMoment) -> Profile:
+    """Return a customer whom an import has left: others learn of their segment once, and dates to come are set.
+
+    Nothing starts. The same object if no import has brought anything.
+    """
+    known_as = profile.landing
+    if known_as is None:
+        return profile
+    scored = rescored(profile, at)
+    publish_changes(profile, scored, at)
+    after = msgspec.structs.replace(scored, landing=None)
+    if at.known.flows.dates:
+        after = with_entry_timers(after, at.known.flows, at)
+    segment = segment_of(after.score)
+    if segment != known_as and after.first_ms and is_customer(at.customer) and not at.effects.is_of_flows_only:
+        _tell_segment(known_as, segment, after, at)
+    return after
+
+
 def _segment_changed(old: str, new: str, profile: Profile, at: FoldMoment) -> None:
-    scored = profile.score
     for segment, value in ((old, -1), (new, 1)):
         if segment != NO_ORDER:
             at.effects.count("customers", value=value, by=f"segment={segment}")
+    if profile.landing is None:
+        _tell_segment(old, new, profile, at)
+
+
+def _tell_segment(old: str, new: str, profile: Profile, at: FoldMoment) -> None:
+    scored = profile.score
     at.effects.count("segment_changes")
     change = SegmentChanged(
         change_id=derived_id(at.cause, at.customer, old, new),

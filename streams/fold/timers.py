@@ -19,7 +19,7 @@ from streams.fold.crediting import ALL, CREDIT, is_credit_due
 from streams.fold.granting import answers_due_ms
 from streams.fold.keeping import without_kept
 from streams.fold.moment import FoldMoment
-from streams.fold.scoring import on_slot, publish_changes, rescored, segment_entered
+from streams.fold.scoring import landed, on_slot, publish_changes, rescored, segment_entered
 from streams.profiles.profile import EMPTY
 from streams.profiles.timed_cart import current
 
@@ -210,6 +210,9 @@ def _after(customer: str, profile: Profile, timer: tuple[str, int], known: Knowl
         after = _fire(before, name, due_ms, at)
         publish_changes(profile, after, at)
         after = segment_entered(profile, after, at)
+        if name == "slot" and after.landing is not None:
+            # of an import that was never finished
+            after = landed(after, at)
     except NOT_OF_RECORDS:
         raise
     except Exception as error:

@@ -6,44 +6,41 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from schemas.journal import RULES_3, RULES_4, AddressConsent, AddressNotice
-from schemas.touchpoint import IDENTITY_LINKED, IDENTITY_UNLINKED
+from schemas.journal import RULES_3, RULES_4
+from schemas.touchpoint import CUSTOM, IDENTITY_LINKED, IDENTITY_UNLINKED
 from streams.attribution.ledger import retouched
 from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
-from streams.flows.runtime.consent import with_consent
-from streams.flows.runtime.hours import hour_of, zone_of
-from streams.flows.runtime.pending import Ending, without_ended, without_unmet, without_withdrawn
+from streams.flows.language.events import heard_as
+from streams.flows.runtime.dated import with_entry_timers
+from streams.flows.runtime.pending import Ending, without_ended, without_unmet
 from streams.flows.runtime.runner import on_event
 from streams.fold.addressing import prove, tell_order
+from streams.fold.answering import answered
 from streams.fold.carting import added, removed
-from streams.fold.consenting import OF_ADDRESSES, fold_of_address, fold_told
+from streams.fold.consenting import OF_ADDRESSES
 from streams.fold.crediting import with_credit_due
+from streams.fold.earlier_consents import of_address
 from streams.fold.earlier_orders import ordered, taken_back
-from streams.fold.identifying import Changes, identify, note_country
+from streams.fold.identifying import Changes, identify, note_channel, note_country, note_traits, signed_up
 from streams.fold.joining import joined
-from streams.fold.moment import Rejected
 from streams.fold.ordering import is_repeat, with_order_event
 from streams.fold.owning import tell
 from streams.fold.scoring import is_score_stale, publish_changes, rescored, segment_entered
 from streams.fold.unlinking import logged_out
 from streams.profiles import prices, timed_cart, views
-from streams.profiles.answered import CHANNEL_OF, CONSENT_CHANNELS, united_answered
+from streams.profiles.answered import CHANNEL_OF
 from streams.profiles.bounds import bounded_touches, bounded_views
 from streams.profiles.claims import in_its_shop
 from streams.profiles.effects import hash_64, signed_64
-from streams.profiles.hours import with_hour
-from streams.profiles.keys import ADDRESS, is_address
 from streams.profiles.order_changes import KINDS
 from streams.profiles.orders import is_worth_changed, last_order_ms
 from streams.profiles.sessions import has_session, with_session
-from streams.profiles.slots import with_answer
-from streams.profiles.statement import BY_MAIL, EMAIL, PROMOTIONAL, ConsentState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from schemas.touchpoint import Consent, Touchpoint
+    from schemas.touchpoint import Touchpoint
     from streams.fold.moment import FoldMoment
     from streams.fold.partition_state import Knowledge
     from streams.profiles.profile import Profile, Touch
@@ -54,7 +51,7 @@ _WHEN_IT_HAPPENED: Final[int | None] = 0
 """Most events act when they happen; to read their time costs 200 instructions."""
 _ORDERED: Final = "order_completed"
 _replace = msgspec.structs.replace
-_SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed", IDENTITY_UNLINKED})
+_SHOWN_KINDS: Final = frozenset({*KINDS, "consent_changed", "email_unsubscribed", "signed_up", IDENTITY_UNLINKED})
 
 
 class Arrival:
@@ -69,9 +66,11 @@ class Arrival:
 
 
 def arrival_of(event: Touchpoint, digest: bytes, received_ms: int, known: Knowledge) -> Arrival:
-    """Return a touchpoint that is no duplicate, from rules 4 on with its order in its shop."""
+    """Return a touchpoint that is no duplicate, from rules 4 on of its shop and without foreign prices."""
     if event.order is not None and known.rules >= RULES_4:
         event = in_its_shop(event, known.settings)
+    elif event.properties and event.products and known.rules >= RULES_4:
+        event = prices.without_foreign_prices(event, known.settings.reporting_currency)
     return Arrival(event, digest, received_ms)
 
 
@@ -81,29 +80,23 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     It must be neither a duplicate nor of a device whose records are forwarded.
     """
     event, flows = arrival.event, at.known.flows
-    kind, session_id = event.type, event.session_id
-    session_hash = hash_64(session_id) if session_id else 0
-    is_new_visit = not has_session(before.sessions, session_hash)
-    identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
-    if session_hash and is_new_visit:
-        at.effects.count("sessions", event.time_ms)
-        changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
-    if event.country is not None and at.rules >= RULES_4:
-        note_country(before, event, event.country, at, changes)
-    touch = _add_touch(before, arrival, session_hash, at, changes)
-    _note_articles(before, arrival, at, changes)
+    kind = event.type
+    touch = _noted(before, changes, arrival, at)
     profile = _replace(before, **changes)
     if touch is not None and profile.conversions and touch.time_ms <= profile.conversions[-1].time_ms:
-        profile = _credited_again(profile, touch, at)
+        profile = credited_again(profile, touch, at)
     is_of_order, acts_ms = kind in KINDS, _WHEN_IT_HAPPENED
     if is_of_order and at.rules >= RULES_3:
         profile, acts_ms = _ordered(profile, event, arrival.received_ms, at)
     elif kind in OF_ADDRESSES:
-        profile = _of_address(profile, arrival, at)
+        profile = of_address(profile, arrival.event, arrival.received_ms, at)
     else:
-        profile = _stepped(profile, event, before.clock_ms, at)
-    if acts_ms is not None and kind in flows.listening:
-        profile = _in_flows(profile, arrival, acts_ms, at)
+        profile = stepped(profile, event, before.clock_ms, at)
+    heard = kind if kind != CUSTOM else heard_as(event)
+    if acts_ms is not None and heard in flows.listening:
+        profile = _in_flows(profile, arrival, heard, acts_ms, at)
+    if flows.has_trait_dates and at.rules >= RULES_4:
+        profile = with_entry_timers(profile, flows, at)
     is_worth_other = is_of_order and is_worth_changed(before, profile)
     if is_worth_other or is_score_stale(profile, at):
         profile = _scored_by(profile, arrival, acts_ms, at) if is_worth_other else rescored(profile, at)
@@ -117,7 +110,25 @@ def fold_touchpoint(before: Profile, changes: Changes, arrival: Arrival, at: Fol
     return profile
 
 
-def _stepped(profile: Profile, event: Touchpoint, came_ms: int, at: FoldMoment) -> Profile:
+def _noted(before: Profile, changes: Changes, arrival: Arrival, at: FoldMoment) -> Touch | None:
+    """Note what any touchpoint says of a customer, and return the marketing touch that it adds; None: it adds none."""
+    event, session_id = arrival.event, arrival.event.session_id
+    session_hash = hash_64(session_id) if session_id else 0
+    is_new_visit = not has_session(before.sessions, session_hash)
+    identify(before, event, at, changes, is_same_visit=session_hash != 0 and not is_new_visit)
+    if session_hash and is_new_visit:
+        at.effects.count("sessions", event.time_ms)
+        changes["sessions"] = with_session(before.sessions, session_hash, event.time_ms)
+    if event.country is not None and at.rules >= RULES_4:
+        note_country(before, event, event.country, at, changes)
+    if event.traits and at.rules >= RULES_4:
+        note_traits(before, event, arrival.received_ms, at, changes)
+    touch = add_marketing_touch(before, arrival, session_hash, at, changes)
+    note_articles(before, arrival, at, changes)
+    return touch
+
+
+def stepped(profile: Profile, event: Touchpoint, came_ms: int, at: FoldMoment) -> Profile:
     """Do what a type does that has neither an order nor an address; `came_ms` is the clock before the touchpoint."""
     step = _STEPS.get(event.type)
     if step is not None:
@@ -132,7 +143,7 @@ def _scored_by(profile: Profile, arrival: Arrival, acts_ms: int | None, at: Fold
 
 
 def _shows_who(changes: Changes) -> bool:
-    return "user_id" in changes or "email_hash" in changes
+    return "user_id" in changes or "email_hash" in changes or "attributes" in changes
 
 
 def _ordered(profile: Profile, event: Touchpoint, received_ms: int, at: FoldMoment) -> tuple[Profile, int | None]:
@@ -155,11 +166,16 @@ def _has_ordered(profile: Profile, event: Touchpoint, acts_ms: int | None, at: F
     return acts_ms is not None and last_order_ms(profile) == event.time_ms
 
 
-def _add_touch(before: Profile, arrival: Arrival, session_hash: int, at: FoldMoment, changes: Changes) -> Touch | None:
+def add_marketing_touch(
+    before: Profile, arrival: Arrival, session_hash: int, at: FoldMoment, changes: Changes
+) -> Touch | None:
     """Note a marketing touch, and return it; None: the touchpoint is none, or adds none."""
     touch = touch_of(arrival.event, signed_64(arrival.digest), session_hash)
     if touch is None:
         return None
+    known = before.attributes
+    if at.rules >= RULES_4 and (known is None or known.channel is None or touch.time_ms <= known.channel.time_ms):
+        note_channel(before, touch, at, changes)
     touches = add_touch(before.touches, touch, at.now_ms)
     if touches is before.touches:
         return None
@@ -167,14 +183,14 @@ def _add_touch(before: Profile, arrival: Arrival, session_hash: int, at: FoldMom
     return touch
 
 
-def _credited_again(profile: Profile, touch: Touch, at: FoldMoment) -> Profile:
+def credited_again(profile: Profile, touch: Touch, at: FoldMoment) -> Profile:
     """Change the credit of orders that came after a late touch."""
     if at.rules == 1:
         return _replace(profile, conversions=retouched(profile, touch, at))
     return with_credit_due(profile, with_late_touch(profile, touch, at), at)
 
 
-def _note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
+def note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: Changes) -> None:
     """Note what published flows ask about the articles that the customer was shown, and that their cart has ended."""
     event, flows, filled = arrival.event, at.known.flows, before.cart
     if filled is not None and at.rules >= RULES_3:
@@ -193,69 +209,13 @@ def _note_articles(before: Profile, arrival: Arrival, at: FoldMoment, changes: C
         changes["views"] = seen if at.rules == 1 or seen is before.views else bounded_views(seen)
 
 
-def _in_flows(profile: Profile, arrival: Arrival, acts_ms: int, at: FoldMoment) -> Profile:
+def _in_flows(profile: Profile, arrival: Arrival, heard: str, acts_ms: int, at: FoldMoment) -> Profile:
     event, received_ms, flows = arrival.event, arrival.received_ms, at.known.flows
     if acts_ms and acts_ms != event.time_ms:
         event = _replace(event, time_ms=acts_ms)
-    if profile.pending and (at.rules < RULES_3 or flows.listening[event.type].exits):
-        profile = without_ended(profile, Ending(event.type, event.time_ms, received_ms), flows, at)
+    if profile.pending and (at.rules < RULES_3 or flows.listening[heard].exits):
+        profile = without_ended(profile, Ending(heard, event.time_ms, received_ms), flows, at)
     return on_event(profile, event, received_ms, flows, at)
-
-
-def _of_address(profile: Profile, arrival: Arrival, at: FoldMoment) -> Profile:
-    if at.rules >= RULES_4:
-        return fold_of_address(profile, arrival.event, arrival.received_ms, at)
-    event, time_ms = arrival.event, min(arrival.event.time_ms, at.now_ms)
-    if event.type == "email_unsubscribed":
-        return with_statement(profile, "email", time_ms, at, granted=False)
-    if event.consent is None or event.type != "consent_changed" or _is_narrow(event.consent):
-        return profile
-    return with_statement(profile, event.consent.channel, time_ms, at, granted=event.consent.granted)
-
-
-def _is_narrow(said: Consent) -> bool:
-    """Return whether it is a grant for less than earlier rules can keep: they would take it for one of everything."""
-    return said.granted and (said.purpose not in {None, "", PROMOTIONAL} or bool(said.at_most or said.only_flow))
-
-
-def with_told(profile: Profile, told: AddressConsent | AddressNotice, at: FoldMoment) -> Profile:
-    """Return the profile after what an address or another profile sent it; the same object if it knew that."""
-    if at.rules >= RULES_4:
-        return fold_told(profile, told, at)
-    if isinstance(told, AddressNotice):
-        raise Rejected("unexpected_type", "an AddressNotice does not belong in the journal before rules 4")
-    return with_statement(profile, told.channel, told.time_ms, at, granted=told.granted)
-
-
-def with_statement(profile: Profile, channel: str, time_ms: int, at: FoldMoment, *, granted: bool) -> Profile:
-    """Return the profile with a statement of consent, and send it to the address, or from there to its profiles."""
-    if at.rules > 1 and channel not in CONSENT_CHANNELS:
-        return profile
-    if profile.pending:
-        statement = ConsentState(channel, granted, time_ms)
-        profile = without_withdrawn(profile, (statement,), at)
-    consents = with_consent(profile.consents, channel, granted=granted, time_ms=time_ms)
-    if consents == profile.consents:
-        return profile
-    shared = AddressConsent(channel=channel, granted=granted, time_ms=time_ms, cause=at.cause)
-    if is_address(at.customer):
-        for target in profile.linked:
-            at.effects.append(target, shared)
-    elif profile.email_hash is not None and channel in BY_MAIL:
-        at.effects.append(ADDRESS + profile.email_hash, shared)
-    return _replace(profile, consents=consents)
-
-
-def _answered(profile: Profile, event: Touchpoint, at: FoldMoment) -> Profile:
-    if profile.mailboxes and CHANNEL_OF[event.type] == EMAIL:
-        profile = prove(profile, event, at)
-    zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
-    return _replace(
-        profile,
-        answers=with_answer(profile.answers, event.time_ms, at.now_ms),
-        hours=with_hour(profile.hours, hour_of(event.time_ms, zone)),
-        answered=united_answered((*profile.answered, (CHANNEL_OF[event.type], event.time_ms))),
-    )
 
 
 def _counted(name: str) -> Step:
@@ -276,5 +236,6 @@ _STEPS: dict[str, Step] = {
     "order_refunded": taken_back,
     "order_cancelled": taken_back,
     IDENTITY_LINKED: joined,
-    **dict.fromkeys(CHANNEL_OF, _answered),
+    "signed_up": signed_up,
+    **dict.fromkeys(CHANNEL_OF, answered),
 }

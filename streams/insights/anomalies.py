@@ -15,6 +15,7 @@ from streams.insights import pot, season
 from streams.insights.detector import Detector, Incident, Season, Tail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
     from streams.insights.season import Surprise
@@ -91,9 +92,12 @@ def observe(detector: Detector, hour: Hour, zone: ZoneInfo, rules: int) -> tuple
 
 def _warmed(detector: Detector, time_ms: int, value: float, zone: ZoneInfo) -> Detector:
     warmup = (*detector.warmup, (time_ms, value))
-    if len(warmup) < WARMUP_HOURS:
-        return replace(detector, warmup=warmup)
-    fitted, scores = season.started(warmup, zone)
+    return replace(detector, warmup=warmup) if len(warmup) < WARMUP_HOURS else warmed(warmup, zone)
+
+
+def warmed(hours: Sequence[tuple[int, float]], zone: ZoneInfo) -> Detector:
+    """Return a detector that has learnt so many hours, WARMUP_HOURS at least; each has its start and its value."""
+    fitted, scores = season.started(hours, zone)
     return Detector((), fitted, pot.started(scores), pot.started([-score for score in scores]))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from schemas.limits import CURRENCIES_MAX, DIMENSION_BYTES_MAX, FLOWS_MAX
+from schemas.limits_of_quality import SERIES_MAX
 from streams.insights.kpis import COUNTED, OTHER
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ STOCK_VALUES_MAX: Mapping[str, int] = {
     "customers|segment": _FEW,
     "customers|cluster": FLOWS_MAX,
     "decisions|outcome": _FEW,
+    "source_duplicates|source": SERIES_MAX,
 }
 """The same of facts without an hour."""
 STOCKS = frozenset(
@@ -46,6 +48,7 @@ STOCKS = frozenset(
         "folded",
         "forwards_received",
         "forwards_sent",
+        "imports",
         "links_waiting",
         "orders_repeated",
         "segment_changes",

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from schemas.insights import Anomaly, Kpi, Model
-    from schemas.journal import ModelChunk, ModelTick
+    from schemas.journal import Hold, ModelChunk, ModelTick
 
 
-TOO_OLD, UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME, LATE_ROW, ROW_BEYOND = LEFT_OUT = (
+TOO_OLD, UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME, BAD_SOURCE, LATE_ROW, ROW_BEYOND = LEFT_OUT = (
     "too_old",
     "unknown",
     "bad_hour",
     "bad_row",
     "bad_time",
+    "bad_source",
     "late_row",
     "row_beyond",
 )
 """Why facts are not added up: see the metric `facts_left_out`."""
-FOREIGN = frozenset({UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME})
+FOREIGN = frozenset({UNKNOWN, BAD_HOUR, BAD_ROW, BAD_TIME, BAD_SOURCE})
 """What no release of ours writes."""
 
 
@@ -36,7 +37,7 @@ class InsightEffects:
     kpis: list[Kpi] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
-    broadcast: list[ModelChunk | ModelTick] = field(default_factory=list)
+    broadcast: list[Hold | ModelChunk | ModelTick] = field(default_factory=list)
     stocks: dict[tuple[str, str], int] = field(default_factory=dict)
     is_behind: bool = False
     """Whether hours, days or weeks that are complete wait for another record."""

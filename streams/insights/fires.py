@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
 
 from schemas.insights import Anomaly
+from streams.insights.arrived import SILENCES, Silences
 from streams.insights.days import next_day_ms
 from streams.insights.state import FIRES, Fire, Fires, Window, day_key
 
@@ -34,11 +35,12 @@ def watch_days(
     process with this rate, as a smaller one does not prove that the flow is so regular.
     """
     held: Fires | None = state.get(FIRES)
+    silences: Silences = state.get(SILENCES) or Silences()
     watched: dict[str, tuple[int, Expected, bool]] = {}
     for flow in settings.flows:
         flow_state = settings.flow_states.get(str(flow["id"]))
         if flow_state is not None and flow_state.expected is not None:
-            is_paused = flow_state.paused_ms is not None
+            is_paused = flow_state.paused_ms is not None or flow["id"] in silences.held
             watched[str(flow["id"])] = int(str(flow["version"])), flow_state.expected, is_paused
     if before_ms is None or to_ms is None or (not watched and (held is None or not held.flows)):
         return

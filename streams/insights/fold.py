@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from schemas.insights import Facts
-from schemas.journal import RULES_3, Configured
+from schemas.insights import Arrivals, Facts
+from schemas.journal import RULES_3, RULES_4, Configured
 from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.refusal import Refusal
 from state.rules import raised_rules
 from streams.flows.language.published import fault_of
 from streams.insights.anomalies import WATCHED
+from streams.insights.arrivals import add_arrivals, too_many_series
+from streams.insights.arrived import SILENCES, SOURCES, Shape, Silences, Sources
 from streams.insights.checks import too_many, usable
 from streams.insights.dimensions import added_to_stocks
 from streams.insights.effects import BAD_HOUR, BAD_ROW, BAD_TIME, UNKNOWN, InsightEffects
 from streams.insights.history import HISTORY, History, of_earlier_rules, with_counts
+from streams.insights.kpis import OTHER
+from streams.insights.past import OVER, add_past, warm_up
+from streams.insights.shapes import shape_key
+from streams.insights.silent import watch_silence
 from streams.insights.state import (
     CLOCK,
     CLUSTERS,
@@ -44,6 +50,7 @@ from streams.settings import DomainSettings, parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
 
     from schemas.insights import Anomaly, Count, Kpi
     from streams.insights.detector import Detector
@@ -63,7 +70,26 @@ def fold_record(state: Partition, record: object, appended_ms: int = 0) -> Insig
         return fold_facts(state, record, appended_ms)
     if isinstance(record, Configured):
         return configured(state, record)
+    if isinstance(record, Arrivals):
+        return fold_arrivals(state, record, appended_ms)
     raise FactsRefused("unexpected_type", f"a {type(record).__name__} does not belong in facts")
+
+
+def fold_arrivals(state: Partition, arrivals: Arrivals, appended_ms: int = 0) -> InsightEffects:
+    """Add what arrived by source.
+
+    Raises:
+        FactsRefused: no settings were folded before, or it holds more than we write.
+    """
+    held: Settings | None = state.get(SETTINGS)
+    if held is None:
+        raise FactsRefused("not_configured", "arrivals came before the record of settings")
+    excess = too_many_series(arrivals)
+    if excess is not None:
+        raise FactsRefused("too_large", excess)
+    if held.rules < RULES_4:
+        return InsightEffects()  # the record that raised them has not come in yet
+    return add_arrivals(state, arrivals, _parsed(held.text), appended_ms)
 
 
 def configured(state: Partition, record: Configured) -> InsightEffects:
@@ -120,18 +146,31 @@ def fold_facts(state: Partition, facts: Facts, appended_ms: int = 0) -> InsightE
     if appended_ms and held.rules > 1 and settings.clock == "wall" and is_ahead(before, appended_ms):
         clock = stepped_back(state, before, appended_ms, settings, effects)
     _add_stocks(state, given.counts, effects)
+    clock = _added(state, clock, replace(facts, counts=given.counts), settings.zone, effects)
     if held.rules >= RULES_3:
         _keep_history(state, with_counts(state.get(HISTORY), given.counts))
-    clock = add_counts(state, clock, given.counts, settings.zone, effects)
     clock = add_panel(state, clock, given.panel, effects)
     if given.complete_to_ms is not None:
         clock = _heard(clock, facts.partition, given.complete_to_ms, settings.journal_partitions)
     complete_to_ms = _complete_to_ms(clock)
     if complete_to_ms is not None:
         clock = conclude(state, clock, complete_to_ms, settings, effects)
+        if held.rules >= RULES_4:
+            watch_silence(state, complete_to_ms, settings, effects, may_hold=settings.clock == "wall")
     if clock != before:
         state.put(CLOCK, clock, 0)
     return effects
+
+
+def _added(state: Partition, clock: Clock, facts: Facts, zone: ZoneInfo, effects: InsightEffects) -> Clock:
+    """Add counts by hour; the clock does not follow those of an import."""
+    if facts.is_imported:
+        add_past(state, clock, facts.counts, zone, effects)
+        return clock
+    clock = add_counts(state, clock, facts.counts, zone, effects)
+    if any(count.name == OVER for count in facts.counts):
+        warm_up(state, clock, zone)
+    return clock
 
 
 def _fixed(state: Partition, settings: DomainSettings) -> tuple[str, int]:
@@ -147,10 +186,15 @@ def open_anomalies(state: Partition) -> list[Anomaly]:
     fires: Fires | None = state.get(FIRES)
     inputs: Inputs | None = state.get(INPUTS)
     off = [fire.raised for fire in fires.flows.values()] if fires is not None else []
+    sources: Sources = state.get(SOURCES) or Sources()
+    shapes: list[Shape | None] = [state.get(shape_key(series)) for series in (*sources.series, (OTHER, OTHER))]
+    silences: Silences = state.get(SILENCES) or Silences()
     silent = [known.raised for known in inputs.types.values()] if inputs is not None else []
     return [
         *(found.incident.raised for found in detectors if found is not None and found.incident is not None),
         *(raised for raised in (*off, *silent) if raised is not None),
+        *(each.raised for each in silences.open.values()),
+        *(drift.raised for shape in shapes if shape is not None for drift in shape.drifts.values()),
     ]
 
 

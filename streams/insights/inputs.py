@@ -6,7 +6,7 @@ two weeks. An hour of an unknown week had none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 from xxhash import xxh3_128_hexdigest
@@ -14,11 +14,12 @@ from xxhash import xxh3_128_hexdigest
 from schemas.insights import Anomaly
 from schemas.limits import as_long
 from schemas.units import WEEK_MS
-from streams.flows.language.events import EventType
+from streams.flows.language.events import OWN, EventType
+from streams.flows.language.relying import relied_on
 from streams.insights.state import INPUTS, Input, Inputs, Window, hour_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from streams.insights.effects import InsightEffects
     from streams.insights.state import Partition
@@ -37,7 +38,9 @@ def watch_inputs(
     """Judge closed hours, in order; an anomaly lasts until such a touchpoint arrives, or no flow relies on it."""
     held: Inputs = state.get(INPUTS) or Inputs({})
     types = dict(held.types)
-    names = sorted({name for flow in settings.flows for name in relied_on(flow)} & TYPES)
+    names = sorted(
+        {name for flow in settings.flows for name in relied_on(flow) if name in TYPES or name.startswith(OWN)}
+    )
     for hour in hours:
         for name in [name for name in types if name not in names]:
             _over(types.pop(name), hour.start_ms, effects)
@@ -45,11 +48,6 @@ def watch_inputs(
             types[name] = _judged(state, types.get(name, Input()), f"type={name}", hour, effects)
     if types != held.types:
         state.put(INPUTS, Inputs(types), 0)
-
-
-def relied_on(flow: Mapping[str, Any]) -> set[str]:
-    """Return the same as Flow.relied_on, for a document."""
-    return {*flow.get("relies_on", ()), flow["goal"]["event"], flow["entry"].get("event")} - {None}
 
 
 def _judged(state: Partition, known: Input, by: str, hour: ClosedHour, effects: InsightEffects) -> Input:

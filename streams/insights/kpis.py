@@ -48,9 +48,11 @@ FORMULAS = (
     Formula("new_customers", "new_customers"),
 )
 SUMS = frozenset(formula.name for formula in FORMULAS if formula.over is None)
+OF_IMPORTS = "imported_"
+"""Begins the counts of an hour that is not over which an import brought, beside those of all."""
 COUNTED = frozenset(
     name for formula in FORMULAS for name in (formula.plus, formula.minus, formula.over) if name is not None
-) | {"messages", "flow_inputs"}
+) | {"messages", "flow_inputs", f"{OF_IMPORTS}orders", f"{OF_IMPORTS}revenue_minor"}
 """Facts that windows keep; messages of flows and types that flows rely on are only watched, not published."""
 
 

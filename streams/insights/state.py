@@ -9,13 +9,14 @@ import msgspec
 from schemas.insights import Anomaly
 from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import frame, open_version
+from streams.insights.arrived import Past, Pulse, Shape, Silences, Sources
 from streams.insights.detector import Detector, stored
 from streams.insights.history import History
 from streams.insights.work import Work
 from streams.profiles.scores import CutsModel
 
-VERSION = 5
-_OF_RULES_2, _BEFORE_RULES = 4, 3
+VERSION = 6
+_OF_RULES_3, _OF_RULES_2, _BEFORE_RULES = 5, 4, 3
 """Written until the rules rise, so that earlier releases still read it."""
 
 SETTINGS = b"settings"
@@ -27,6 +28,7 @@ WARMUP = b"model/warmup"
 FIRES = b"fires"
 INPUTS = b"inputs"
 STEPPED = b"stepped"
+LOADED = b"past"
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True, tag="settings"):
@@ -63,6 +65,12 @@ class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped"):
 
     hour_ms: int = 0
     day_ms: int = 0
+
+
+class Loaded(msgspec.Struct, frozen=True, array_like=True, tag="loaded"):
+    """Since an import: the hour in which the prefix began to run, 0: not known yet. Windows before are of imports."""
+
+    live_ms: int = 0
 
 
 class Stocks(msgspec.Struct, frozen=True, array_like=True, tag="stocks"):
@@ -156,6 +164,10 @@ class Inputs(msgspec.Struct, frozen=True, array_like=True, tag="inputs"):
     types: dict[str, Input]
 
 
+Quality: TypeAlias = Sources | Pulse | Past | Shape | Silences
+"""What is known of the data that comes in, from rules 4 on."""
+
+
 class Wide(msgspec.Struct, frozen=True, array_like=True, tag="wide"):
     """A window or stocks with sums that no long holds, which are texts; only stored so."""
 
@@ -179,6 +191,8 @@ Value: TypeAlias = (
     | Stepped
     | Work
     | History
+    | Loaded
+    | Quality
 )
 
 
@@ -208,8 +222,10 @@ class InsightCodec:
             if value.rules == 1:
                 return frame(_BEFORE_RULES, 0, encode(("settings", value.text)))
             return frame(_OF_RULES_2, 0, encode(value))
+        if isinstance(value, Loaded | Quality):
+            return frame(VERSION, 0, encode(value))
         if isinstance(value, Work | History):
-            return frame(VERSION if isinstance(value, History) else _OF_RULES_2, 0, encode(value))
+            return frame(_OF_RULES_3 if isinstance(value, History) else _OF_RULES_2, 0, encode(value))
         if isinstance(value, Detector) and value.incident is not None:
             return frame(_BEFORE_RULES, 0, encode(stored(value, value.incident)))
         wide = _widened(value)

@@ -17,6 +17,7 @@ from streams.insights.days import next_day_ms
 from streams.insights.detector import Detector
 from streams.insights.fires import watch_days
 from streams.insights.inputs import watch_inputs
+from streams.insights.kpis import OF_IMPORTS
 from streams.insights.scratch import Scratch
 from streams.insights.state import SETTINGS, detector_key
 from streams.insights.ticks import advance, first_tick_ms, go_on, is_large
@@ -91,7 +92,8 @@ def _watch(state: Partition, hours: Iterable[ClosedHour], zone: ZoneInfo, effect
     for hour in hours:
         for kpi in WATCHED:
             detector: Detector = state.get(detector_key(kpi)) or Detector()
-            seen = Hour(kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator))
+            imported = hour.counts.get(f"{OF_IMPORTS}{kpi}|", 0)
+            seen = Hour(kpi, hour.start_ms, float(hour.kpis[f"{kpi}|"].numerator - imported))
             detector, anomaly = observe(detector, seen, zone, held.rules)
             state.put(detector_key(kpi), detector, 0)
             if anomaly is not None:

@@ -11,7 +11,7 @@ from streams.insights.days import day_start_ms, next_day_ms
 from streams.insights.dimensions import added_to_window
 from streams.insights.effects import TOO_OLD, UNKNOWN
 from streams.insights.kpis import COUNTED, NOTHING, Fraction, kpi_record, measured
-from streams.insights.state import STEPPED, Window, day_key, hour_key
+from streams.insights.state import LOADED, STEPPED, Window, day_key, hour_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from schemas.insights import Count, Kpi
     from streams.insights.dimensions import Added
     from streams.insights.effects import InsightEffects
-    from streams.insights.state import Clock, Partition, Stepped
+    from streams.insights.state import Clock, Loaded, Partition, Stepped
     from streams.settings import DomainSettings
 
 # how long a closed window can be corrected, and how long a shop without facts gets empty windows
@@ -61,13 +61,19 @@ def add_counts(
             hour = by_hour.setdefault(count.hour_ms, {})
             hour[key] = hour.get(key, 0) + count.value
     for hour_ms, added in sorted(by_hour.items()):
-        clock = _started(clock, hour_ms, zone)
-        if clock.closing and hour_ms < _oldest_ms(clock):
+        is_past = clock.hour_ms is not None and hour_ms < clock.hour_kept_ms and _is_of_imports(state, hour_ms)
+        if not is_past:
+            clock = _started(clock, hour_ms, zone)
+        if clock.closing and hour_ms < _oldest_ms(clock) and not is_past:
             effects.left_out[TOO_OLD] += len(added)
             continue
         day_ms = day_start_ms(hour_ms, zone)
-        _add(state, WindowKey("hour", hour_ms), added, effects, late=_is_late(clock.closing, hour_ms, clock.hour_ms))
-        _add(state, WindowKey("day", day_ms), added, effects, late=_is_late(clock.closing, day_ms, clock.day_ms))
+        is_late = is_past or _is_late(clock.closing, hour_ms, clock.hour_ms)
+        add_window(state, WindowKey("hour", hour_ms), added, effects, late=is_late)
+        is_late = is_past or _is_late(clock.closing, day_ms, clock.day_ms)
+        add_window(state, WindowKey("day", day_ms), added, effects, late=is_late)
+        if is_past:
+            continue  # what an import brought stays
         clock = replace(
             clock, hour_kept_ms=min(clock.hour_kept_ms, hour_ms), day_kept_ms=min(clock.day_kept_ms, day_ms)
         )
@@ -137,6 +143,13 @@ def _started(clock: Clock, hour_ms: int, zone: ZoneInfo) -> Clock:
     return replace(clock, hour_ms=hour_ms, hour_kept_ms=hour_ms, day_ms=day_ms, day_kept_ms=day_ms)
 
 
+def _is_of_imports(state: Partition, hour_ms: int) -> bool:
+    """Return whether an hour is before the shop's own first one, and an import has brought something of it."""
+    past: Loaded | None = state.get(LOADED)
+    is_before = past is not None and (not past.live_ms or hour_ms < past.live_ms)
+    return is_before and state.get(hour_key(hour_ms)) is not None
+
+
 def _is_late(closing: bool, start_ms: int, next_ms: int | None) -> bool:  # noqa: FBT001 - a field of the clock
     return closing and next_ms is not None and start_ms < next_ms
 
@@ -149,14 +162,18 @@ def _oldest_ms(clock: Clock) -> int:
     return (clock.hour_ms or 0) - KEPT_MS
 
 
-def _add(state: Partition, key: WindowKey, more: Mapping[str, int], effects: InsightEffects, *, late: bool) -> None:
+def add_window(
+    state: Partition, key: WindowKey, more: Mapping[str, int], effects: InsightEffects, *, late: bool
+) -> None:
+    """Add counts to a window; `late`: it is closed, so its KPIs are corrected."""
     window: Window | None = state.get(key.stored)
     added = added_to_window(window.counts if window else {}, more)
     if key.grain == "hour":
         effects.left_out[UNKNOWN] += added.refused
     # only a window that was published ahead of time has revisions before it is late
     revisions = _correct(key, window, added, effects) if late else dict(window.revisions) if window else {}
-    state.put(key.stored, Window(added.counts, late, revisions), 0)
+    was_closed = window is not None and window.closed
+    state.put(key.stored, Window(added.counts, late or was_closed, revisions), 0)
 
 
 def _correct(window_key: WindowKey, window: Window | None, added: Added, effects: InsightEffects) -> dict[str, int]:
@@ -183,7 +200,8 @@ def _close(state: Partition, key: WindowKey, window: Window | None, effects: Ins
     window = Window({}) if window is None else window
     kpis = measured(window.counts)
     revisions = {}
-    if _was_published(state, key):
+    # an import writes the first hour of a prefix at once
+    if window.closed or _was_published(state, key):
         revisions = {name: window.revisions.get(name, 0) + 1 for name in kpis}
     for name, fraction in kpis.items():
         _publish(name, fraction, key, revisions.get(name, 0), effects)

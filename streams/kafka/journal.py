@@ -9,7 +9,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from schemas.journal import Progress
 from schemas.wire import WireError
-from streams.fold.record import AGAIN, FAILED_TIMERS, Both, Failing, Record
+from streams.fold.record import AGAIN, FAILED_TIMERS, IMPORTED, Both, Failing, Record
 from streams.kafka.headers import headers_of, readable_headers
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
     raw = message.value() or b""
     key = message.key()
     received_ms = hops = original_ms = 0
-    is_copy = is_again = False
+    is_copy = is_again = is_imported = False
     guard: Guard | None = None
     for name, value in headers_of(message):
         if name == "received_at_ms":
@@ -73,6 +73,8 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
             is_copy = True
         elif name == AGAIN:
             is_again = True
+        elif name == IMPORTED:
+            is_imported = True
         elif name == APPENDED:
             original_ms = int.from_bytes(value or b"", "big")
         elif name == FAILED_TIMERS:
@@ -86,7 +88,7 @@ def read_record(message: Message, wire: Wire) -> Record:  # noqa: C901 - one loo
         where = key.decode() if key else ""
     except UnicodeDecodeError:
         raise WireError("malformed", "the key is not UTF-8") from None
-    return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again, guard)
+    return Record(where, wire.decode(raw), raw, received_ms, hops, is_copy, stamped_ms, is_again, guard, is_imported)
 
 
 def _timers(header: bytes) -> dict[tuple[str, str], tuple[int, str]]:

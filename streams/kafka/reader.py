@@ -71,6 +71,18 @@ def last_committed(brokers: str, topic: str, partition: int, client: Mapping[str
     return next((messages[-1] for messages in tails if messages), None)
 
 
+def offset_at(brokers: str, topic: str, partition: int, time_ms: int, client: Mapping[str, str] | None = None) -> int:
+    """Return the offset of the first record of a partition with a timestamp at or after a time, else its end."""
+    consumer = Consumer(reader_config(brokers, client or {}))
+    try:
+        (found,) = consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=PATIENT_SECONDS)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return int(found.offset) if found.offset >= 0 else watermarks(consumer, (topic, partition))[1]
+    finally:
+        consumer.close()
+
+
 def _read(consumer: Consumer, ends: dict[int, int]) -> Iterator[Message]:
     while ends:
         first = consumer.poll(_POLL_SECONDS)

@@ -9,13 +9,13 @@ import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 
 from schemas.outputs import Decision, Revocation, Trigger
-from schemas.touchpoint import Touchpoint
+from schemas.touchpoint import CUSTOM, Touchpoint
 from schemas.units import DAY_MS
 from streams.collect.keys import key_of
-from streams.flows.language.conditions import Part
-from streams.flows.language.events import EventType
+from streams.flows.language.events import OWN, FlowEvent
 from streams.flows.language.files import read_document, read_yaml
 from streams.flows.language.mistakes import FlowError, parse_part
+from streams.flows.language.part import Part
 from streams.fold.attempt import Refused
 from streams.fold.memory import Partition
 from streams.settings import parse_domain
@@ -58,8 +58,8 @@ class Given(Part):
 
     at: Time
     """When it happens, in the shop's time zone."""
-    type: EventType
-    """The type of the touchpoint."""
+    type: FlowEvent
+    """The type of the touchpoint, or custom:NAME."""
 
 
 class Expected(Part):
@@ -79,6 +79,8 @@ class Expected(Part):
     """The skus of the products in it, in order."""
     order: str | None = None
     """The id of the order in it."""
+    attributes: dict[str, str] | None = None
+    """The attributes that it carries."""
     offer: str | None = None
     """The offer in it."""
 
@@ -182,7 +184,7 @@ def _differences(story: Story, settings: DomainSettings, where: str) -> Iterator
 
 
 def _listed(message: dict[str, Any], names: Iterable[str]) -> str:
-    return ", ".join(f"{name} {message[name]}" for name in names if name in message) or "none"
+    return ", ".join(f"{name} {message[name]}" for name in names if message.get(name, {}) != {}) or "none"
 
 
 def _receipts(decisions: Iterable[Decision], zone: ZoneInfo) -> Iterator[str]:
@@ -199,6 +201,7 @@ def _shown(trigger: Trigger, zone: ZoneInfo) -> dict[str, Any]:
         "channel": trigger.channel,
         "customer": trigger.customer,
         "products": tuple(item.sku for item in trigger.products),
+        "attributes": trigger.attributes,
         **{name: value for name, value in about.items() if value is not None},
     }
 
@@ -226,6 +229,8 @@ def _touchpoint(given: Given, number: int, zone: ZoneInfo, where: str) -> Touchp
     who = {} if fields.keys() & {"user_id", "anonymous_id", "email_hash"} else {"user_id": "1"}
     time_ms = _ms(given.at, zone)
     own = {"event_id": f"given-{number}", "type": given.type, "time_ms": time_ms}
+    if given.type.startswith(OWN):
+        own |= {"type": CUSTOM, "name": given.type.removeprefix(OWN)}
     try:
         touchpoint = msgspec.convert({**who, **fields, **own}, Touchpoint)
     except msgspec.ValidationError as error:

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.outputs import Decision, Trigger
 from schemas.units import shown_time
-from streams.flows.language.flow import NEVER_MS
+from streams.flows.language.validity import NEVER_MS
 from streams.flows.runtime.consent import ASKED_TO_BE_FORGOTTEN, DEFAULT, OTHER_COUNTRIES
 from streams.kafka.partitioner import partition_of
 from streams.operations.explain import notes_on, records_of

@@ -12,6 +12,7 @@ from schemas.catalogue import raw_schema, released_schemas, single_object_header
 from schemas.journal import RULES, Configured
 from schemas.limits import SETTINGS_BYTES_MAX
 from schemas.wire import SINGLE_OBJECT
+from schemas.zones import TZDATA, release_of
 from streams.flows.language.publishing import standing_as
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_committed
@@ -65,6 +66,8 @@ class Published:
 
     domain: DomainSettings
     rules: int
+    tzdata: str = ""
+    """Version of the time zones; empty: an earlier release published them."""
 
 
 def create_prefix(
@@ -72,10 +75,10 @@ def create_prefix(
 ) -> Created:
     """Create missing topics, change others, and publish `domain` if it differs from what holds; may be repeated.
 
-    With `keeps_flows` published flows stay as they are. The number of the rules becomes this release's.
+    With `keeps_flows` published flows stay as they are. Rules and time zones become those of this installation.
 
     Raises:
-        CannotChange: the prefix has another clock, number of partitions, or shop of a source.
+        CannotChange: the prefix has another clock, number of partitions, shop of a source, or newer time zones.
         WrongTopics: a topic cannot be created or changed, or exists with another number of partitions.
         PublishedMeanwhile: run it again.
         KafkaException: no broker answers, or the brokers refused the records.
@@ -92,7 +95,7 @@ def create_prefix(
         domain = domain.model_copy(update={"flows": before.flows, "flow_states": before.flow_states})
     else:
         domain = standing_as(before, domain, now_ms)
-    wanted = Published(domain, RULES)
+    wanted = Published(domain, RULES, TZDATA)
     is_new = published != wanted or Topics(settings.prefix).settings in made
     if is_new:
         _publish(publisher, settings.prefix, wanted, now_ms)
@@ -168,7 +171,7 @@ def _published(settings: WorkerSettings, there: Collection[str]) -> Published | 
         last = _last_published(settings, topic) if topic in there else None
         if last is not None:
             configured = SINGLE_OBJECT.decode_as(Configured, last)
-            return Published(parse_domain(configured.settings), configured.rules)
+            return Published(parse_domain(configured.settings), configured.rules, configured.tzdata)
     return None
 
 
@@ -176,6 +179,11 @@ def _in_force(settings: WorkerSettings, wanted: DomainSettings) -> Published | N
     published = _published(settings, partition_counts(settings.brokers, settings.kafka))
     if published is not None:
         _check_fixed(settings.prefix, published.domain, wanted)
+        if release_of(published.tzdata) > release_of(TZDATA):
+            raise CannotChange(
+                f"prefix {settings.prefix}: its time zones are those of tzdata {published.tzdata}, and this has "
+                f"{TZDATA}, which is older: install tzdata=={published.tzdata}"
+            )
     return published
 
 
@@ -220,7 +228,7 @@ def change_settings(
     after = changed(before, now_ms)
     if after != before:
         # workers may be of the release that published the rules
-        _publish(publisher, settings.prefix, Published(after, published.rules), now_ms)
+        _publish(publisher, settings.prefix, replace(published, domain=after), now_ms)
     return before, after
 
 
@@ -252,7 +260,7 @@ def _publish(publisher: Publisher, prefix: str, published: Published, now_ms: in
             f"prefix {prefix}: the settings with all flows would have {size} bytes; at most {SETTINGS_BYTES_MAX} are "
             "allowed, so publish fewer or shorter flows"
         )
-    value = SINGLE_OBJECT.encode(Configured(text, now_ms, published.rules))
+    value = SINGLE_OBJECT.encode(Configured(text, now_ms, published.rules, published.tzdata))
     try:
         with publisher.transaction():
             for partition in range(published.domain.journal_partitions):

@@ -34,6 +34,8 @@ class Prefix:
     wire: Wire
     rules: int = RULES
     """Number of the rules that the settings published last name."""
+    tzdata: str = ""
+    """Version of the time zones that they name; empty: none."""
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
         """Yield records of one partition from an offset to its present end; `topic` is a name of `streams.topics`."""
@@ -88,4 +90,4 @@ def open_prefix(settings: WorkerSettings) -> Prefix:
         from streams.kafka.registry import registry_wire  # noqa: PLC0415 - slow to import, and an extra
 
         wire = registry_wire(settings.registry_url, Topics(settings.prefix))
-    return Prefix(settings, published.domain, wire, published.rules)
+    return Prefix(settings, published.domain, wire, published.rules, published.tzdata)

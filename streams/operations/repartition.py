@@ -89,7 +89,7 @@ def repartition(
         on_partition(number)
     _copy_insights(publisher, source, target, domain)
     dead_letters = _copy(publisher, target, "dead_letters", range(1), _letters(source, target, partitions))
-    publish(target, Published(domain, source.rules))
+    publish(target, Published(domain, source.rules, source.tzdata))
     return Copied(journal, dead_letters)
 
 

@@ -13,6 +13,7 @@ from schemas.outputs import NOT_WHOLE, Retried
 from schemas.touchpoint import Touchpoint
 from schemas.wire import WireError
 from streams.collect.addresses import without_addresses
+from streams.collect.doors import RECEIVED
 from streams.collect.hiding import hidden
 from streams.fold.timers import TIMER
 from streams.kafka.journal import COPIED
@@ -129,6 +130,9 @@ def record_of(letter: Letter, prefix: Prefix) -> Outgoing:
     if size > OUTPUT_BYTES_MAX:
         raise CannotRetry(f"it has {size} bytes, and no topic takes so many: the producer must send less")
     headers = tuple((name, value) for name, value in held.headers.items() if name not in {"hops", COPIED})
+    if held.received_ms > 0 and RECEIVED not in held.headers and held.source_topic == topics.touchpoints:
+        # the clock of its sender is corrected by when it came in first
+        headers = (*headers, (RECEIVED, held.received_ms.to_bytes(8, "big")))
     as_it_was = Outgoing(held.source_topic, held.source_partition, held.key, held.value, headers)
     return _hidden(as_it_was, prefix) if held.source_topic == topics.journal else as_it_was
 

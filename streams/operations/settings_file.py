@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from streams.flows.language.attribute_checks import check_attributes
 from streams.flows.language.contents import parse_file
 from streams.flows.language.documents import DocumentError, listed, parse_json, parse_yaml, read_text, shown
 from streams.flows.language.files import files_of, library_documents, read_document
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from streams.attributes import Attribute
 
 _UNKNOWN = "extra_forbidden"
 """Pydantic's type of error for a name that no setting has."""
 _STATES = "flow_states"
+_ATTRIBUTES = "attributes"
 
 
 def configured(
@@ -47,17 +50,26 @@ def configured(
         values["flows"] = read_flows(paths)
     elif "flows" not in values:
         values["flows"] = library_documents()
+    domain = _checked(values, file, texts)
     try:
-        domain = DomainSettings.model_validate(values | {name: _value_of(name, text) for name, text in texts.items()})
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        unknown = next((item for item in wrong if item["type"] == _UNKNOWN and len(item["loc"]) == 1), None)
-        raise SettingsError(listed(_explain(item, file, texts, with_names=item is unknown) for item in wrong)) from None
-    try:
-        compile_flows(domain.flows)
+        for number, flow in enumerate(compile_flows(domain.flows).flows.values()):
+            check_attributes(flow, domain.attributes, f"flows[{number}]")
     except FlowError as error:
         raise FlowError(error if paths or file is None else f"{file}: {error}") from None
     return domain
+
+
+def catalogue(file: Path | None = None, environment: Mapping[str, str] | None = None) -> dict[str, Attribute] | None:
+    """Return the catalogue of attributes of a file or of its variable; None: neither says anything.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    if file is None and _ATTRIBUTES not in domain_variables(environment):
+        return None
+    values = {} if file is None else _read_settings(file)
+    texts = {name: text for name, text in domain_variables(environment).items() if name == _ATTRIBUTES}
+    return _checked({_ATTRIBUTES: values.get(_ATTRIBUTES, {})}, file, texts).attributes
 
 
 def names_flows(
@@ -66,6 +78,15 @@ def names_flows(
     """Return whether the sources of `configured` name the flows to publish."""
     values = {} if file is None else _read_settings(file)
     return any(flows) or "flows" in {*values, *domain_variables(environment)}
+
+
+def _checked(values: dict[str, Any], file: Path | None, texts: Mapping[str, str]) -> DomainSettings:
+    try:
+        return DomainSettings.model_validate(values | {name: _value_of(name, text) for name, text in texts.items()})
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        unknown = next((item for item in wrong if item["type"] == _UNKNOWN and len(item["loc"]) == 1), None)
+        raise SettingsError(listed(_explain(item, file, texts, with_names=item is unknown) for item in wrong)) from None
 
 
 def _read_settings(file: Path) -> dict[str, Any]:

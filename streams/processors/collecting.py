@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import structlog
@@ -9,12 +10,15 @@ import structlog
 from schemas.journal import CollectedTo, PartitionProgress
 from schemas.limits import LETTER_BYTES_MAX, TIME_AHEAD_MS_MAX
 from schemas.touchpoint import Mark
-from streams.collect.collector import collect
+from streams.collect.attributes import NOT_NAMED
+from streams.collect.collector import RefusedPart, collect, collect_json, sized_right
+from streams.collect.doors import is_json
 from streams.engine.batch import Output
 from streams.fold.attempt import Refused, as_it_is, attempt, nothing_to_undo
 from streams.fold.record import journal_headers
+from streams.kafka.headers import headers_of
 from streams.kafka.partitioner import partition_of_key
-from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter
+from streams.processors.letters import CONDEMNED_BYTES_MAX, LETTERS_PARTITION, dead_letter, dead_letter_of_part
 from streams.profiles.effects import sized
 
 if TYPE_CHECKING:
@@ -22,9 +26,12 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from schemas.insights import Arrivals
     from schemas.outputs import DeadLetter
     from schemas.wire import Wire
     from state.overlay import Overlay
+    from streams.collect.arriving import Arriving, Taken
+    from streams.collect.collector import Collected
     from streams.engine.batch import Batch
     from streams.settings import DomainSettings
     from streams.telemetry.observer import Observer
@@ -34,6 +41,8 @@ PROGRESS_EVERY_MS = 1_000
 MARGIN_MS = 1_000
 """How far a caught-up partition stays behind the brokers' clock, and how far a stamp may be ahead of it: the clocks of
 several brokers differ."""
+ARRIVALS_KEY = b"arrivals"
+"""Of the counts by source, which are of no journal partition."""
 LOOKED_AT_EVERY = 16
 """Of so many records one's place is looked at: a wrong partitioner shows with the next one as well."""
 
@@ -70,6 +79,8 @@ class Source(NamedTuple):
     position_of: Callable[[int], ReadPosition | None]
     """How far an owned partition has been read; None: not known yet."""
     clock: Clock
+    arriving: Arriving | None = None
+    """Counts by source what goes on; None: the rules of the prefix do not know such counts."""
 
 
 class Collecting:
@@ -86,8 +97,10 @@ class Collecting:
         self._topics = topics
         self._settings = settings
         self._wire = wire
-        self._position_of, self._clock = source
+        self._position_of, self._clock, self._arriving = source
         self._observer = observer
+        self._taken: list[Taken] = []
+        self._counted: list[Arrivals] = []
         self._is_wall = settings.clock == "wall"
         self._owned: set[int] = set()
         self._watermarks: dict[int, int] = {}
@@ -95,10 +108,12 @@ class Collecting:
         self._announcing: dict[int, int] = {}
         self._letters: list[DeadLetter] = []
         self._journalled = self._misplaced = 0
+        self._let_go: Counter[tuple[str, str]] = Counter()
+        """Values that were not kept, by attribute and why; of what the catalogue does not name all together."""
         self._has_warned = False
 
     def process(self, batch: Batch) -> Iterator[Output]:
-        """Yield one output for each record that is not a mark."""
+        """Yield one output for each record that is not a mark, and one for each part of a record of JSON."""
         aside = batch.condemned
         for message in batch.records():
             if aside and message.offset() in aside:
@@ -107,11 +122,16 @@ class Collecting:
             outcome = attempt(self._collect, as_it_is, message, nothing_to_undo)
             if isinstance(outcome, Refused):
                 yield self._letter(outcome.reason, outcome.detail, message)
+            elif isinstance(outcome.effects, Output):
+                self._journalled += 1
+                yield outcome.effects
             elif isinstance(outcome.effects, Mark):
                 self._advance(batch.partition, outcome.effects.time_ms)
             else:
-                self._journalled += 1
-                yield outcome.effects
+                yield from self._parts(outcome.effects, message)
+        if self._arriving is not None:
+            self._arriving.take(self._taken)
+            self._taken.clear()
         self._look_at_places(batch)
         if batch.messages and self._is_wall:
             self._advance(batch.partition, self._believed_ms(batch.messages[-1].timestamp()[1]))
@@ -127,18 +147,50 @@ class Collecting:
                     _log.warning("touchpoint in another partition than its key's", partition=batch.partition)
                 self._misplaced += 1
 
-    def _collect(self, message: Message) -> Output | Mark:
+    def _collect(self, message: Message) -> Output | Mark | list[Output | RefusedPart]:
         """Do everything with a record that may fail because of it."""
-        collected = collect(message.value(), message.timestamp()[1], self._wire, self._settings)
-        if isinstance(collected, Mark):
-            return collected
-        headers = list(journal_headers(collected.received_ms))
+        value, appended_ms = message.value(), message.timestamp()[1]
+        if value and is_json(value):
+            found = collect_json(sized_right(value), headers_of(message), appended_ms, self._wire, self._settings)
+            # of a batch the touchpoints are looked at: to read all of it for each part would take quadratic time
+            sent = value if len(found) == 1 else b""
+            return [each if isinstance(each, RefusedPart) else self._output(each, sent) for each in found]
+        collected = collect(value, appended_ms, self._wire, self._settings)
+        return collected if isinstance(collected, Mark) else self._output(collected, value or b"")
+
+    def _parts(self, parts: list[Output | RefusedPart], message: Message) -> Iterator[Output]:
+        """Yield the touchpoints and the dead letters of a record, in the order of its parts."""
+        for part in parts:
+            if isinstance(part, RefusedPart):
+                yield self._sent(dead_letter_of_part("collect", part.reason, part.detail, message, part.value))
+            else:
+                self._journalled += 1
+                yield part
+
+    def _output(self, collected: Collected, value_as_it_came: bytes) -> Output:
+        if self._arriving is not None:
+            self._taken.append((collected.event, collected.received_ms, value_as_it_came))
+        if collected.let_go:
+            self._let_go.update([("" if why == NOT_NAMED else name, why) for _, name, why in collected.let_go])
         key, value = collected.key, sized(collected.value, collected.key)
         partition = partition_of_key(key, self._settings.journal_partitions)
-        return Output(self._topics.journal, partition, key, value, headers)
+        return Output(self._topics.journal, partition, key, value, list(journal_headers(collected.received_ms)))
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
-        """Announce the watermarks that have advanced, to each journal partition; or none, to hear the brokers' time."""
+        """Send what arrived, by source, and the watermarks that have advanced.
+
+        These go to each journal partition; without any, nothing is announced there to hear the brokers' time.
+        """
+        return [*self._arrived(), *self._announced_to(partitions)]
+
+    def _arrived(self) -> Iterator[Output]:
+        if self._arriving is None:
+            return
+        for record in self._arriving.records():
+            self._counted.append(record)
+            yield Output(self._topics.facts, 0, ARRIVALS_KEY, self._wire.encode(record))
+
+    def _announced_to(self, partitions: Collection[int]) -> list[Output]:
         latest = self._latest_watermarks()
         advanced = {p: at for p, at in latest.items() if p in partitions and at > self._announced.get(p, -1)}
         if not self._is_worth_announcing(advanced):
@@ -169,13 +221,26 @@ class Collecting:
         self._observer.observe_journalled(self._journalled)
         self._observer.observe_misplaced(self._misplaced)
         self._observer.observe_committed(self._letters)
+        if self._let_go:
+            self._observer.observe_let_go(self._let_go)
+            self._let_go.clear()
+        self._observer.observe_committed(self._counted)
         self._letters, self._journalled, self._misplaced = [], 0, 0
+        self._forget_arrived()
 
     def dropped(self) -> None:
         """Forget what was not committed: the records come again, and what was announced before is still true."""
         self._announcing, self._letters, self._journalled, self._misplaced = {}, [], 0, 0
+        self._let_go.clear()
+        self._forget_arrived()
         self._watermarks = dict(self._announced)
         self._clock.forget_asked()
+
+    def _forget_arrived(self) -> None:
+        self._counted = []
+        self._taken.clear()
+        if self._arriving is not None:
+            self._arriving.forget()
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begin without a watermark: the owner before announced its last one with its last commit."""
@@ -218,6 +283,8 @@ class Collecting:
         self._watermarks[partition] = max(self._watermarks.get(partition, -1), time_ms)
 
     def _letter(self, reason: str, detail: str, message: Message, bytes_max: int = LETTER_BYTES_MAX) -> Output:
-        letter = dead_letter("collect", reason, detail, message, bytes_max)
+        return self._sent(dead_letter("collect", reason, detail, message, bytes_max))
+
+    def _sent(self, letter: DeadLetter) -> Output:
         self._letters.append(letter)
         return Output(self._topics.dead_letters, LETTERS_PARTITION, letter.key, self._wire.encode(letter))

@@ -64,10 +64,13 @@ class Tally:
         self._counted.update(self.ones)
         self.ones.clear()
 
-    def facts(self, partition: int, complete_to_ms: int | None) -> list[Facts]:
-        """Make the facts records of this commit, of which there is at least one."""
+    def facts(self, partition: int, complete_to_ms: int | None, *, is_imported: bool = False) -> list[Facts]:
+        """Make the facts records of this commit, of which there is at least one; imported ones say nothing of time."""
         self.count()
-        return pieces(partition, complete_to_ms, added_up(self._counted, self.increments), self.panel)
+        sums = added_up(self._counted, self.increments)
+        if is_imported:
+            return [replace(each, is_imported=True) for each in pieces(partition, None, sums, self.panel)]
+        return pieces(partition, complete_to_ms, sums, self.panel)
 
 
 class Profiling:
@@ -81,15 +84,15 @@ class Profiling:
         self._journal_partitions = journal_partitions
         self._read = reader(wire)
         self._observer = observer
-        self._tallies: dict[int, tuple[Tally, Tally]] = {}
-        """Of what is new, and of what was copied and is counted where it came from."""
+        self._tallies: dict[int, tuple[Tally, Tally, Tally]] = {}
+        """Of what is new, of what was copied and is counted where it came from, and of what an import brought."""
         self._gate = WatermarkGate()
         self._pending: list[msgspec.Struct] = []
 
     def process(self, batch: Batch) -> list[Output]:
         """Fold each record; one that cannot be folded becomes a dead letter, and the rest goes on."""
         partition, outputs = batch.partition, list[Output]()
-        fold, (new, copied) = self.folds[partition], self._tallies[partition]
+        fold, (new, copied, imported) = self.folds[partition], self._tallies[partition]
         undo, aside = fold.undo, batch.condemned
         read = guarding(self._read, batch.guards) if batch.guards else self._read
         for message in batch.records():
@@ -105,6 +108,8 @@ class Profiling:
                 outputs += self._set_aside(outcome, message, tally)
                 continue
             effects = outcome.effects
+            if record is not None and record.is_imported and not is_copy:
+                tally = imported
             tally.add(effects)
             if effects.outputs:
                 self._send(effects, partition, outputs, _COPY if is_copy else None)
@@ -112,6 +117,7 @@ class Profiling:
                 self._append(effects, message, outputs)
         new.count()
         copied.count()
+        imported.count()
         return outputs
 
     def conclude(self, partitions: Collection[int]) -> Iterable[Output]:
@@ -127,15 +133,15 @@ class Profiling:
         return outputs
 
     def _send_facts(self, partition: int, outputs: list[Output]) -> None:
-        fold, (new, copied) = self.folds[partition], self._tallies[partition]
-        if not (new.folded or copied.folded):
+        fold, (new, copied, imported) = self.folds[partition], self._tallies[partition]
+        if not (new.folded or copied.folded or imported.folded):
             return
-        for tally, headers in ((copied, _COPY), (new, None)):
+        for tally, headers in ((copied, _COPY), (imported, None), (new, None)):
             if tally.folded:
-                for facts in tally.facts(partition, fold.complete_to_ms()):
+                for facts in tally.facts(partition, fold.complete_to_ms(), is_imported=tally is imported):
                     self._pending.append(facts)
                     outputs.append(Output(self._topics.facts, 0, b"%d" % partition, self._wire.encode(facts), headers))
-        self._tallies[partition] = Tally(), Tally()
+        self._tallies[partition] = Tally(), Tally(), Tally()
 
     def wants_cycle(self) -> bool:
         """Return whether a watermark is to be announced; all else comes with records."""
@@ -161,14 +167,14 @@ class Profiling:
         """Forget what was not committed: the records come again."""
         self._gate.dropped()
         self._pending = []
-        self._tallies = {partition: (Tally(), Tally()) for partition in self._tallies}
+        self._tallies = {partition: (Tally(), Tally(), Tally()) for partition in self._tallies}
 
     def assigned(self, partition: int, overlay: Overlay[Any] | None) -> None:
         """Begin a fold over the partition's restored state."""
         if overlay is None:
             raise ValueError("the journal is an input with state")
         fold = self.folds[partition] = Fold(overlay, encode=self._wire.encode)
-        self._tallies[partition] = Tally(), Tally()
+        self._tallies[partition] = Tally(), Tally(), Tally()
         self._gate.note(partition, fold.collected())
 
     def revoked(self, partition: int) -> None:

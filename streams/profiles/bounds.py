@@ -103,9 +103,14 @@ def bounded_cart(cart: Cart | None) -> Cart | None:
     return _replace(cart, items=items, adds=cart.adds[-len(items) :]) if items else None
 
 
-def bounded_products(items: tuple[CartItem, ...]) -> tuple[CartItem, ...]:
-    """Return the first articles of an entry event that a run has room for."""
-    left = RUN_PRODUCTS_BYTES_MAX
+def attributes_bytes(attributes: tuple[tuple[str, str], ...]) -> int:
+    """Return how many bytes the attributes of a run take."""
+    return sum([1 + text_bytes(name) + text_bytes(text) for name, text in attributes])
+
+
+def bounded_products(items: tuple[CartItem, ...], taken: int = 0) -> tuple[CartItem, ...]:
+    """Return the first articles of an entry event that a run has room for, beside the bytes that are taken."""
+    left = RUN_PRODUCTS_BYTES_MAX - taken
     for index, item in enumerate(items):
         left -= _article_bytes(item)
         if left < 0:

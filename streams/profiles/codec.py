@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from schemas.journal import RULES_3, RULES_4
+from schemas.outputs import Trigger
 from state.codec import frame, open_version
 from streams.profiles.packed import Trail
-from streams.profiles.profile import Profile
+from streams.profiles.profile import PendingMessage, Profile
 from streams.profiles.trail import is_inline, packed, unpacked
 
 VERSION = 7
@@ -21,6 +22,9 @@ _FIELDS = {4: 33, 5: 36, 6: 39}
 """How many fields a profile has by version."""
 _CONSENTS = Profile.__struct_fields__.index("consents")
 _MESSAGES = Profile.__struct_fields__.index("messages")
+_PENDING = Profile.__struct_fields__.index("pending")
+_RUNS = Profile.__struct_fields__.index("runs")
+_FIELDS_OF_A_RUN = 11
 _CART = Profile.__struct_fields__.index("cart")
 _ORDERS = Profile.__struct_fields__.index("orders")
 _CHANGES = Profile.__struct_fields__.index("changes")
@@ -51,6 +55,10 @@ def _fields(profile: Profile, version: int) -> list[Any]:
         fields[_CONSENTS] = [(each.channel, each.granted, each.time_ms) for each in profile.consents]
     if profile.messages:
         fields[_MESSAGES] = [msgspec.structs.astuple(each)[:4] for each in profile.messages]
+    if profile.runs:
+        fields[_RUNS] = [msgspec.structs.astuple(each)[:_FIELDS_OF_A_RUN] for each in profile.runs]
+    if profile.pending:
+        fields[_PENDING] = [_pending_before_7(each) for each in profile.pending]
     if profile.orders:
         fields[_ORDERS] = [msgspec.structs.astuple(each)[:4] for each in profile.orders]
     if profile.changes and version == _OF_RULES_3:
@@ -58,6 +66,11 @@ def _fields(profile: Profile, version: int) -> list[Any]:
     if profile.cart is not None and version < _OF_RULES_3:
         fields[_CART] = profile.cart.opened_ms, profile.cart.added_ms, profile.cart.items
     return fields
+
+
+def _pending_before_7(message: PendingMessage) -> tuple[dict[str, Any], tuple[Any, ...], bool]:
+    trigger = {name: getattr(message.trigger, name) for name in Trigger.__struct_fields__ if name != "attributes"}
+    return trigger, msgspec.structs.astuple(message.run)[:_FIELDS_OF_A_RUN], message.is_held
 
 
 def decode_profile(value: bytes) -> Profile:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from streams.profiles import seen
+from streams.profiles import seen, traits
 from streams.profiles.identity import united_entries, united_messages, united_requests
 from streams.profiles.joins import with_users_kept
 from streams.profiles.keys import ADDRESS, ASKED
@@ -79,13 +79,14 @@ def divided_orders(sides: Sides) -> dict[int, OrdersOf]:
 def survivor_of(sides: Sides, orders: dict[int, OrdersOf]) -> Profile:
     """Return the survivor's profile without what came with the other user; credit and candidates are as they are."""
     scalars = {name: divided_value(sides, name) for name in _SCALARS}
-    boxes = divided_mailboxes(sides)
+    boxes, lists = divided_mailboxes(sides), divided_lists(sides)
     profile = _replace(
         sides.now,
         **scalars,
-        **divided_lists(sides),
+        **lists,
         answers=divided_days(sides),
         hours=divided_hours(sides),
+        attributes=traits.divided(sides, lists["touches"]),
         cart=divided_cart(sides),
         linked=_linked(sides, boxes),
         consents=_consents(sides),

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.journal import RULES_3, RULES_4
 from schemas.limits import as_long
-from streams.profiles import cart, contents, prices, seen, timed_cart, views
+from streams.profiles import cart, contents, prices, seen, timed_cart, traits, views
 from streams.profiles.answered import united_answered, united_unanswered
 from streams.profiles.entered import Entered
 from streams.profiles.hours import united_hours
@@ -83,6 +83,7 @@ def united(
         ids_alone_ms=max(user.ids_alone_ms, device.ids_alone_ms),
         erasure_asked=united_requests(user.erasure_asked, device.erasure_asked),
         country=last_country(user.country, device.country),
+        attributes=traits.united(user.attributes, device.attributes),
         asked=(*user.asked, *device.asked) if device.asked else user.asked,
     )
     if rules >= RULES_3:

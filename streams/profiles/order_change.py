@@ -15,7 +15,7 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """xxh3-64 of the order id; 0: earlier rules did not keep it."""
     minor: int
     kind: int
-    """SETTLED, COMPLETED, REFUNDED or CANCELLED, as `order_changes` names them."""
+    """SETTLED, COMPLETED, REFUNDED, CANCELLED or REFUNDED_WHOLE, as `order_changes` names them."""
     currency: str
     """Empty: the reporting currency."""
     is_browser: bool = False

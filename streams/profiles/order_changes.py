@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from schemas.journal import RULES, RULES_4
 from streams.profiles.effects import hash_64
 from streams.profiles.order_change import OrderChange
 from streams.profiles.profile import PlacedOrder
@@ -27,8 +28,13 @@ SETTLED: Final = 0
 COMPLETED: Final = 1
 REFUNDED: Final = 2
 CANCELLED: Final = 3
+REFUNDED_WHOLE: Final = 4
+"""From rules 4 on: a refund without an amount, which takes all that is left."""
 TAKING_BACK: Final[dict[str, int]] = {"order_refunded": REFUNDED, "order_cancelled": CANCELLED}
 """Kinds of what takes an order back, by the type of the touchpoint."""
+TYPES: Final[dict[int, str]] = {**{kind: name for name, kind in TAKING_BACK.items()}, REFUNDED_WHOLE: "order_refunded"}
+"""Types of touchpoints, by the kind of what they do to an order."""
+_ENDING: Final = (CANCELLED, REFUNDED_WHOLE)
 KINDS: Final[dict[str, int]] = {"order_completed": COMPLETED, **TAKING_BACK}
 
 
@@ -47,11 +53,13 @@ class OrderState(NamedTuple):
     """The refunds and cancellations of these that found something left."""
 
 
-def change_of(event: Touchpoint, reporting_currency: str) -> OrderChange | None:
-    """Return what an event does to its order; None: nothing."""
+def change_of(event: Touchpoint, reporting_currency: str, rules: int = RULES) -> OrderChange | None:
+    """Return what an event does to its order by these rules; None: nothing."""
     order, kind = event.order, KINDS.get(event.type)
     if order is None or kind is None:
         return None
+    if kind == REFUNDED and not order.total_minor and rules >= RULES_4:
+        kind = REFUNDED_WHOLE
     currency = "" if order.currency == reporting_currency else order.currency
     id_hash = 0 if kind == COMPLETED else hash_64(event.event_id)
     return OrderChange(event.time_ms, id_hash, hash_64(order.order_id), order.total_minor, kind, currency)
@@ -64,7 +72,7 @@ def acting(changes: Changes) -> Changes:
         return state.acting
     # what its refunds left is not known, but after a cancellation that is nothing
     ordered = sorted(changes, key=_by_time)
-    cancelled = next((place for place, change in enumerate(ordered) if change.kind == CANCELLED), len(ordered))
+    cancelled = next((place for place, change in enumerate(ordered) if change.kind in _ENDING), len(ordered))
     return tuple(ordered[: cancelled + 1])
 
 
@@ -87,7 +95,7 @@ def state_of(changes: Changes) -> OrderState | None:
             if counts:
                 continue
             left, counts = first.minor, True
-        elif kind == CANCELLED:
+        elif kind in _ENDING:
             left, counts = 0, False
         elif kind == SETTLED:
             # two profiles may both have settled it
@@ -102,7 +110,7 @@ def state_of(changes: Changes) -> OrderState | None:
 
 
 def beyond(state: OrderState) -> dict[OrderChange, int]:
-    """Return by refund how much more than the order's total was refunded with it; a cancellation is no refund."""
+    """Return by refund how much more than the order's total was refunded with it; what ends it is no such refund."""
     first, found = state.first, {}
     # what was settled comes before all others
     refunded = first.minor - state.left_minor - sum([minor for _, minor in state.taken])

@@ -14,6 +14,7 @@ from streams.profiles.order_change import Adjustment, OrderChange
 from streams.profiles.order_changes import (
     COMPLETED,
     TAKING_BACK,
+    TYPES,
     acting,
     beyond,
     is_plain,
@@ -156,9 +157,8 @@ def histories_of(profile: Profile, id_hashes: Iterable[int]) -> dict[int, Change
 
 def acting_of(profile: Profile) -> list[tuple[str, int]]:
     """Return (type, time) of the refunds and cancellations that did something, by time for each type."""
-    histories = histories_of(profile, {change.order_hash for change in profile.changes})
-    acted = united_changes(*[acting(history) for history in histories.values()])
-    return [(name, each.time_ms) for name, kind in TAKING_BACK.items() for each in acted if each.kind == kind]
+    acted = united_changes(*map(acting, histories_of(profile, {each.order_hash for each in profile.changes}).values()))
+    return [(name, each.time_ms) for name in TAKING_BACK for each in acted if TYPES.get(each.kind) == name]
 
 
 def united_histories(one: Profile, other: Profile, also: Iterable[int] = ()) -> dict[int, tuple[Changes, Changes]]:

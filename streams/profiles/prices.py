@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from schemas.touchpoint import CURRENCY
 from schemas.units import DAY_MS
 from streams.profiles.profile import PRICES_MAX, ShownPrice
 
@@ -32,6 +35,15 @@ def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice
     if len(shown) == 1 and (not prices or prices[-1].time_ms < time_ms):
         return _with_newest(prices, shown[0])
     return united(prices, shown) if shown else prices
+
+
+def without_foreign_prices(event: Touchpoint, reporting_currency: str) -> Touchpoint:
+    """Return a touchpoint with no prices where they are in another currency, in which they cannot be compared."""
+    currency = event.properties.get(CURRENCY)
+    if currency is None or currency == reporting_currency:
+        return event
+    products = tuple([msgspec.structs.replace(each, price_minor=0) for each in event.products])
+    return msgspec.structs.replace(event, products=products)
 
 
 def without_ordered(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice, ...]:

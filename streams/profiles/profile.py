@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.outputs import Trigger
 from streams.profiles.address_entry import AddressEntry, Asked
+from streams.profiles.attributes import Attributes
 from streams.profiles.entered import Entered
 from streams.profiles.order_change import Adjustment, OrderChange
 from streams.profiles.order_entry import OrderEntry
@@ -143,6 +144,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Products of the last entry event, if the flow shows them."""
     held_ms: int = 0
     """When its message was due before a pause or another flow put it off; 0: neither did."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """(name, text) of what messages carry of the last entry event; before rules 4 empty."""
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -272,8 +275,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """(promotional messages that left `messages` without an answer, time of the last of them); before rules 3 none."""
     email_ms: int = 0
     """Time of the last event of this key that named email_hash; 0: none did, or before rules 4."""
-    mailboxes: tuple[Mailbox, ...] = ()
-    """By address; before rules 4 empty."""
+    mailboxes: tuple[Mailbox, ...] = ()  # by address; before rules 4 empty
     order_entry: OrderEntry | None = None
     """Of an order's key: who claims it, and all that happened to it; before rules 4 None."""
     unmatched_ids: tuple[str, ...] = ()
@@ -289,7 +291,10 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     asked: tuple[Asked, ...] = ()
     """Of pending messages, those that wait for their address; before rules 4 none."""
     address_entry: AddressEntry | None = None
-    """Of an address that several profiles have: which promotional messages it got; before rules 4 None."""
+    """Of an address that several profiles have: which promotional messages it got."""
+    attributes: Attributes | None = None  # there is none yet, or before rules 4
+    landing: str | None = None
+    """While an import brings their past: the segment that others know; changes are no news. None: none does."""
 
 
 EMPTY = Profile()

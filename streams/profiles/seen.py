@@ -13,6 +13,8 @@ Seen = tuple[tuple[int, bytes], ...]
 
 HASH_BYTES: Final = 8
 DAYS_KEPT: Final = 7
+_IMPORTED: Final = 0
+"""The day under which imported events are: before all others."""
 
 
 def event_hash(event_id: str, source: str = "") -> bytes:
@@ -33,6 +35,18 @@ def with_seen(seen: Seen, digest: bytes, now_ms: int) -> Seen | None:
     else:
         seen = (*[bucket for bucket in seen if bucket[0] > day - DAYS_KEPT], (day, digest))
     return _bounded(seen) if size > SEEN_MAX * HASH_BYTES else seen
+
+
+def with_imported(seen: Seen, digest: bytes) -> Seen | None:
+    """Add a hash of an imported event, and drop what is beyond the bounds; None: it was seen already.
+
+    Those go first, so that an import does not let repeats of today through. They last until the next day at least.
+    """
+    if is_seen(seen, digest):
+        return None
+    if seen and seen[0][0] == _IMPORTED:
+        return _bounded(((_IMPORTED, seen[0][1] + digest), *seen[1:]))
+    return _bounded(((_IMPORTED, digest), *seen))
 
 
 def is_seen(seen: Seen, digest: bytes) -> bool:

@@ -20,6 +20,12 @@ def with_session(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
     return (*sessions, Session(time_ms, id_hash))[-SESSIONS_MAX:]
 
 
+def with_imported(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
+    """Add a session of the past before the others; of more than SESSIONS_MAX the first goes, which is the last such."""
+    others = sessions if len(sessions) < SESSIONS_MAX else sessions[1:]
+    return (Session(time_ms, id_hash), *others)
+
+
 def with_order(sessions: Sessions, id_hash: int, time_ms: int) -> Sessions:
     """Note the first order of a session; return the same object if it has one already, or is not known."""
     for index, session in enumerate(sessions):

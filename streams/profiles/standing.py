@@ -88,7 +88,8 @@ def statements_of_device(user: Profile, said: Iterable[ConsentState]) -> tuple[C
         elif not _has_said(user, item) and (user.email_hash is None or not item.address):
             kept.append(item)
         elif item.is_limited:
-            kept.append(replace(item, is_of_other=True, address="" if item.address == UNSURE else item.address))
+            address = "" if item.address == UNSURE else item.address
+            kept.append(replace(item, is_of_other=True, address=address, event_hash=0))
     return tuple(kept)
 
 

@@ -45,6 +45,11 @@ class ConsentState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of a grant: the only flow for which it holds; empty: it holds for all."""
     is_of_other: bool = False
     """Whether another profile of the address gave this limited grant, or who used the device: it grants nothing."""
+    event_hash: int = 0
+    """Of a grant of the customer's own: 4 bytes of the hash of its event. 0: none is known.
+
+    Two users may say the same in one millisecond. The undo of their merge leaves each their own.
+    """
 
     @property
     def grants(self) -> bool:

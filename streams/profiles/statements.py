@@ -146,7 +146,7 @@ def _bytes_of(item: ConsentState) -> int:
     return _STATEMENT + sum([text_bytes(text) for text in texts])
 
 
-def _order(item: ConsentState) -> tuple[int, bool, int, bool, str, str, str, str, int, str, bool]:
+def _order(item: ConsentState) -> tuple[int, bool, int, bool, str, str, str, str, int, str, bool, int]:
     """Return a key of a total order: by valid time, and at one time a withdrawal after a grant."""
     return (
         item.time_ms,
@@ -160,6 +160,7 @@ def _order(item: ConsentState) -> tuple[int, bool, int, bool, str, str, str, str
         item.at_most,
         item.only_flow,
         item.is_of_other,
+        item.event_hash,
     )
 
 

@@ -91,6 +91,11 @@ def first_add_ms(cart: Cart) -> int:
     return min([adds[0][0] for adds in cart.adds])
 
 
+def last_add_ms(cart: Cart) -> int:
+    """Return when the last of what is in the cart was put in."""
+    return max([adds[-1][0] for adds in cart.adds])
+
+
 def timed(cart: Cart | None) -> Cart | None:
     """Return a cart that earlier rules kept, as if all was put in when the last article was."""
     if cart is None or cart.adds:

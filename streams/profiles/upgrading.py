@@ -15,9 +15,10 @@ from streams.profiles.orders import last_order_ms, refunds_of_none, with_changes
 from streams.profiles.statement import EMAIL, PROMOTIONAL, ConsentState, Mailbox
 from streams.profiles.statements import united_statements
 from streams.profiles.timed_cart import timed
+from streams.profiles.traits import with_channel
 
 if TYPE_CHECKING:
-    from streams.profiles.profile import Profile
+    from streams.profiles.profile import PendingMessage, Profile
 
 _UNKNOWN = 0
 
@@ -32,7 +33,15 @@ def upgraded(profile: Profile, rules: int) -> Profile:
     if refunds:
         profile = with_changes(msgspec.structs.replace(profile, adjustments=()), (*profile.changes, *refunds))
     profile = msgspec.structs.replace(profile, cart=timed(profile.cart))
-    return profile if rules < RULES_4 else _with_addresses(profile)
+    return profile if rules < RULES_4 else _with_first_channel(_with_addresses(profile))
+
+
+def _with_first_channel(profile: Profile) -> Profile:
+    """Return the profile with the channel of its first touch, as far back as it goes; rules 4 keep it for ever."""
+    if not profile.touches or profile.attributes is not None:
+        return profile
+    first = profile.touches[0]
+    return msgspec.structs.replace(profile, attributes=with_channel(None, first.channel, first.time_ms))
 
 
 def _with_addresses(profile: Profile) -> Profile:
@@ -85,6 +94,15 @@ def _without_entries(profile: Profile) -> Profile:
         unmatched_ids=(),
         ids_alone_ms=0,
         kept=b"",
+        landing=None,
+    )
+
+
+def _without_attributes(message: PendingMessage) -> PendingMessage:
+    return msgspec.structs.replace(
+        message,
+        run=msgspec.structs.replace(message.run, attributes=()),
+        trigger=msgspec.structs.replace(message.trigger, attributes={}),
     )
 
 
@@ -102,5 +120,8 @@ def _without_addresses(profile: Profile) -> Profile:
         country=None,
         asked=(),
         address_entry=None,
+        attributes=None,
+        runs=tuple([msgspec.structs.replace(each, attributes=()) for each in profile.runs]),
+        pending=tuple([_without_attributes(each) for each in profile.pending]),
         rules=RULES_3,
     )

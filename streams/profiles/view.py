@@ -26,6 +26,7 @@ def may_differ(before: Profile, after: Profile) -> bool:
         or before.lifecycle != after.lifecycle
         or before.cluster != after.cluster
         or before.clusters_version != after.clusters_version
+        or before.attributes is not after.attributes
         or before.consents is not after.consents
         or before.linked is not after.linked
         or before.user_id != after.user_id
@@ -56,7 +57,17 @@ def view(customer: str, profile: Profile) -> ProfileView:
         last_order_ms(profile),
         _consent(profile) if profile.consents else {},
         tuple([key for key in profile.linked if is_device(key)]) if profile.linked else (),
+        *_attributes(profile),
     )
+
+
+def _attributes(profile: Profile) -> tuple[dict[str, str], str | None, str | None, str | None]:
+    """Return traits, first channel, sign-up source and first country."""
+    known = profile.attributes
+    if known is None:
+        return {}, None, None, None
+    firsts = [None if first is None else first.text for first in (known.channel, known.signup_source, known.country)]
+    return {each.name: each.text for each in known.traits if each.text}, firsts[0], firsts[1], firsts[2]
 
 
 def _consent(profile: Profile) -> dict[str, bool]:

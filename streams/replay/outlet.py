@@ -32,10 +32,28 @@ _POLL_EVERY = 500
 _FULL_SECONDS = 0.5
 _FLUSH_SECONDS = 60.0
 _RAW_BYTES_MAX = 500_000
+_STAGE = "replay"
 
 
 class Undeliverable(RuntimeError):
     """The broker refused a record; the message says which topic and why."""
+
+
+def letter_of(refused: RefusedLines, file: str, stage: str) -> DeadLetter:
+    """Make the dead letter of lines of a file that could not be used."""
+    detail, raw = refused.detail, refused.raw
+    if len(raw) > _RAW_BYTES_MAX:
+        detail, raw = f"{detail} (the first {_RAW_BYTES_MAX} of {len(raw)} bytes)", raw[:_RAW_BYTES_MAX]
+    return DeadLetter(
+        reason=refused.reason.value,
+        detail=masked(detail),
+        stage=stage,
+        source_topic=file,
+        source_partition=-1,
+        source_offset=refused.line_number,
+        value=raw,
+        lines=refused.lines,
+    )
 
 
 class Outlet:
@@ -59,19 +77,7 @@ class Outlet:
             self._send(self._touchpoints, partition, b"", value)
 
     def dead_letter(self, refused: RefusedLines, file: str) -> None:
-        detail, raw = refused.detail, refused.raw
-        if len(raw) > _RAW_BYTES_MAX:
-            detail, raw = f"{detail} (the first {_RAW_BYTES_MAX} of {len(raw)} bytes)", raw[:_RAW_BYTES_MAX]
-        letter = DeadLetter(
-            reason=refused.reason.value,
-            detail=masked(detail),
-            stage="replay",
-            source_topic=file,
-            source_partition=-1,
-            source_offset=refused.line_number,
-            value=raw,
-            lines=refused.lines,
-        )
+        letter = letter_of(refused, file, _STAGE)
         self._send(self._dead_letters, 0, file.encode(), self._wire.encode(letter))
 
     def serve(self, seconds: float = 0.0) -> None:

@@ -8,13 +8,15 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client.core import Metric
 
 HELD_S = 90.0
 LABEL_VALUES_MAX = 100
 OTHER = "other"
+SEPARATOR = "\x1f"
+"""Between the values of several labels."""
 
 
 class Bounded:
@@ -37,10 +39,20 @@ class HeldGauge(Collector):
     """A gauge by KPI: 1 while an anomaly is open, and for at least `held_s` after each was raised; otherwise 0.
 
     So several scrapes see an anomaly that a replay opens and closes within a second. Nothing is shown before
-    `restore` and after `withdraw`. `clock` returns seconds and never goes back.
+    `restore` and after `withdraw`. `clock` returns seconds and never goes back. A gauge with more labels takes their
+    values, joined by SEPARATOR, in the place of the KPI.
     """
 
-    def __init__(self, name: str, text: str, clock: Callable[[], float], held_s: float = HELD_S) -> None:
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        clock: Callable[[], float],
+        held_s: float = HELD_S,
+        *,
+        labels: Sequence[str] = ("kpi",),
+    ) -> None:
+        self._labels = labels
         self._name = name
         self._text = text
         self._clock = clock
@@ -86,7 +98,7 @@ class HeldGauge(Collector):
         return {kpi: float(kpi in open_now or kpi in held) for kpi in sorted(self._kpis)}
 
     def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(self._name, self._text, labels=["kpi"])
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
         for kpi, value in self.values().items():
-            family.add_metric([kpi], value)
+            family.add_metric(kpi.split(SEPARATOR), value)
         yield family

@@ -94,6 +94,7 @@ class Metrics:
         self._declare_flow()
         self._declare_effects()
         self._declare_shop()
+        self._declare_sources(clock)
         self._declare_stock(clock)
         self._declare_worker()
 
@@ -111,12 +112,17 @@ class Metrics:
         # A rise: a producer has another partitioner than murmur2, so a customer's touchpoints may come out of order.
         # deploy/guide/messages.md says what each client needs. One record in sixteen is looked at.
         self.misplaced = self._counter("misplaced_touchpoints", "Touchpoints in another partition than their key's")
+        # `wrong_type`, `too_long`: a source sends what the catalogue does not say; compare a record with the catalogue.
+        # `not_named`: properties and traits that nobody asked for. Name them in the setting `attributes` to keep them.
+        self.let_go = self._counter("attributes_let_go", "Values that were not kept", "attribute", "why")
         # A rise: a producer sends unusable records. The reason says why, the dead-letters topic has the bytes.
         self.dead_letters = self._counter("dead_letters", "Records that could not be used", "stage", "reason")
         # Follows `journalled`; later for a device's records, which are forwarded to its user.
         self.folded = self._counter("folded", "Touchpoints processed in their final profile")
         # A rise: a producer retries, or a file was sent twice. It does no harm, as each counts once; ask the producer.
         self.duplicates = self._counter("duplicates", "Touchpoints that arrived again")
+        # What programs opened, clicked and looked at, kept out of all else. A rise: a mailbox provider or a crawler.
+        self.machines = self._counter("machine_touchpoints", "Touchpoints of machines, which only count here", "fact")
 
     def _declare_effects(self) -> None:
         # Messages that subscribers send. A jump without more entries: a flow file changed; pause the flow and check it.
@@ -152,6 +158,31 @@ class Metrics:
         )
         # Incidents raised. More than a few a day on one KPI: its usual pattern changed, or its source is broken.
         self.anomalies = self._counter("anomalies", "Anomalies raised", "kpi")
+
+    def _declare_sources(self, clock: Callable[[], float]) -> None:
+        by = ("source", "type")
+        # What each producer sends. Flat while it usually sends: see the runbook, SourceSilent.
+        self.source_touchpoints = self._counter("source_touchpoints", "Touchpoints written to the journal", *by)
+        # Those looked at closely, of which the next ones are shares: one in sixteen, and the first of a commit.
+        self.source_looked = self._counter("source_looked", "Touchpoints looked at closely", *by)
+        # A rise of its share: a producer is behind, sends in batches, or sends history. See the runbook, SourceLate.
+        self.source_late = self._counter("source_late", "Of these, received more than an hour after their time", *by)
+        # A rise: the clock of a producer is wrong. See the runbook, SourceClockAhead.
+        self.source_ahead = self._counter("source_ahead", "Of these, with a time that was yet to come", *by)
+        # A rise of its share: a producer no longer knows who its users are, or sends an id that means nobody.
+        self.source_no_user = self._counter("source_no_user", "Of these, without user_id", *by)
+        # A rise: orders of guests, or an id is missing. Such touchpoints belong to no customer.
+        self.source_no_key = self._counter("source_no_key", "Of these, without user, device and address", *by)
+        # A rise: the source retries, or sends a file twice. Each counts once.
+        self.source_duplicates = self._counter("source_duplicates", "Touchpoints that had arrived before", "source")
+        # 1: silent, or a field vanished, was renamed or has another kind; the topic anomalies names the field.
+        self.source_fault = HeldGauge(
+            "touchstream_source_fault",
+            "1 while a source has this fault, held for several scrapes",
+            clock,
+            labels=("source", "type", "fault"),
+        )
+        self.registry.register(self.source_fault)
 
     def _declare_stock(self, clock: Callable[[], float]) -> None:
         # 1: a KPI left its range, and KpiAnomaly fires; the anomalies topic has the observed and the expected value.
@@ -204,6 +235,7 @@ class Metrics:
     def withdraw_insights(self) -> None:
         """Withdraw what facts show, because another worker owns them now."""
         self.anomaly_active.withdraw()
+        self.source_fault.withdraw()
         for gauge in (self.customers, self.cluster_customers, self.kpi, self.kpi_window, self.model):
             gauge.clear()
         for alone in (self.decisions_open, self.forwards_open, self.links_waiting):

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from schemas.insights import Anomaly, Facts, Kpi, Model
+from schemas.insights import Anomaly, Arrivals, Facts, Kpi, Model
 from schemas.limits import CURRENCIES_MAX
 from schemas.outputs import Credit, DeadLetter, Decision, SegmentChanged, Trigger
 from streams.flows.runtime.receipts import OUTCOMES
+from streams.fold.machines import MACHINE_CLICKS, MACHINE_OPENS, MACHINE_VIEWS
 from streams.insights.effects import FOREIGN, LEFT_OUT
 from streams.insights.fires import KPI as FLOW_MESSAGES
 from streams.insights.inputs import KPI as FLOW_INPUTS
 from streams.insights.kpis import FORMULAS
 from streams.profiles.segments import GRID_SEGMENTS, NO_ORDER, UNSCORED
 from streams.telemetry.gauges import Bounded
+from streams.telemetry.source_gauges import FAULTS_OF, SOURCE_DUPLICATES, SourceGauges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +36,7 @@ _log = structlog.get_logger(__name__)
 
 NOTHING_ERASED = "customers asked to be forgotten: they get no more promotions, and nothing was erased yet"
 REQUESTS = "erasure_requests"
+MACHINE_FACTS = (MACHINE_OPENS, MACHINE_CLICKS, MACHINE_VIEWS)
 GRAINS = ("hour", "day")
 STAGE_COLLECT = "collect"
 NONE = "none"
@@ -75,6 +78,7 @@ class InsightSnapshot:
 
     stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
     anomalies: tuple[tuple[str, str], ...] = ()  # (kpi, by) of the open incidents
+    faults: tuple[Anomaly, ...] = ()  # open, of sources
     models: Mapping[str, str | None] = field(default_factory=dict)  # version by kind; None before the first
     kpis: tuple[Kpi, ...] = ()
 
@@ -85,6 +89,7 @@ class Observer:
     def __init__(self, metrics: Metrics, known: Known) -> None:
         self._metrics = metrics
         self._known = known
+        self._sources = SourceGauges(metrics)
         self._channel = Bounded()
         self._currency = Bounded(CURRENCIES_MAX)
         self._kpi = Bounded()
@@ -100,6 +105,7 @@ class Observer:
             "revenue_minor": metrics.revenue,
             "refunds_minor": metrics.refunds,
             "candidates_unaccounted": metrics.candidates_unaccounted,
+            **{name: metrics.machines.labels(name) for name in MACHINE_FACTS},
         }
         self._table: dict[type[msgspec.Struct], Callable[[Any], None]] = {
             Trigger: self._trigger,
@@ -108,6 +114,7 @@ class Observer:
             Credit: self._credit,
             DeadLetter: self._dead_letter,
             Facts: self._facts,
+            Arrivals: self._sources.arrived,
             Kpi: self._kpi_closed,
             Anomaly: self._anomaly,
             Model: self._model,
@@ -132,6 +139,11 @@ class Observer:
     def observe_misplaced(self, count: int) -> None:
         """Count touchpoints, of those looked at, that are in another partition than their key's."""
         self._metrics.misplaced.inc(count)
+
+    def observe_let_go(self, let_go: Mapping[tuple[str, str], int]) -> None:
+        """Count values of attributes that were not kept, by attribute and why."""
+        for (attribute, why), count in let_go.items():
+            self._metrics.let_go.labels(attribute, why).inc(count)
 
     def observe_commit(self, duration_s: float) -> None:
         self._metrics.commit_seconds.observe(duration_s)
@@ -159,6 +171,7 @@ class Observer:
         metrics = self._metrics
         self.withdraw_insights()
         metrics.anomaly_active.restore(held.anomalies)
+        self._sources.restore(held.faults)
         for kpi in self._known.kpis:
             for grain in GRAINS:
                 metrics.kpi.labels(kpi, grain).set(math.nan)
@@ -205,7 +218,7 @@ class Observer:
         metrics.wall_clock.set(known.wall_clock)
         for why in LEFT_OUT:
             metrics.facts_left_out.labels(why)
-        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES, FLOW_INPUTS))
+        metrics.anomaly_active.know((*known.kpis, FLOW_MESSAGES, FLOW_INPUTS, *FAULTS_OF))
         for stage, reasons in known.reasons.items():
             for reason in reasons:
                 metrics.dead_letters.labels(stage, reason)
@@ -250,6 +263,8 @@ class Observer:
             # a counter only rises; negative facts (a merge found a duplicate) show in the KPIs
             if counter is not None and not count.by and count.value > 0:
                 counter.inc(count.value)
+            elif count.name == SOURCE_DUPLICATES:
+                self._sources.repeated(count)
             elif count.name == REQUESTS:
                 _log.warning(NOTHING_ERASED, requests=count.value, partition=facts.partition)
 
@@ -263,6 +278,8 @@ class Observer:
         self._metrics.kpi_window.labels(label, kpi.grain).set(kpi.start_ms / 1000)
 
     def _anomaly(self, anomaly: Anomaly) -> None:
+        if anomaly.kpi in FAULTS_OF:
+            self._sources.told(anomaly)
         label = self._kpi(anomaly.kpi)
         if anomaly.status == "raised":
             self._metrics.anomalies.labels(label).inc()

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.touchpoint import Consent, Touchpoint
-from streams.flows.language.flow import NEVER_MS
+from streams.flows.language.validity import NEVER_MS
 from streams.profiles.mailboxes import Sending, mailbox, suppressed
 from streams.profiles.standing import statements_about
 from streams.profiles.statements import standing_of

@@ -67,7 +67,9 @@ def a_history(random: Random, *, is_quiet: bool) -> History:
 
 def _events(random: Random, users: tuple[str, ...], span: tuple[int, int], count: int) -> tuple[Touchpoint, ...]:
     begin, end = span
-    hours = sorted(random.randrange((end - begin) // HOUR_MS - 1) for _ in range(count))
+    hours_of_all = range((end - begin) // HOUR_MS - 1)
+    # at times several users do something in the same millisecond
+    hours = sorted(random.choices(hours_of_all if random.random() < 0.7 else random.sample(hours_of_all, 4), k=count))
     first = [_known(user, begin, number) for number, user in enumerate(users)] if begin == START_MS else []
     return (*first, *[_an_event(random, users, begin + hour * HOUR_MS, begin, n) for n, hour in enumerate(hours)])
 

@@ -26,7 +26,7 @@ from tests.support.people import LivedShop, table
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import CompiledFlow
+    from streams.flows.language.planning import CompiledFlow
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 

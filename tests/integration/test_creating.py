@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from schemas.journal import Configured
 from schemas.limits import TOPIC_BYTES_MAX
 from schemas.wire import decode, encode
+from schemas.zones import TZDATA
 from streams.flows.language.publishing import paused, with_flow
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import read_committed
@@ -21,6 +24,7 @@ from streams.operations.create import (
     change_settings,
     create_prefix,
     read_domain,
+    read_published,
 )
 from streams.operations.prefix import open_prefix
 from streams.settings import DomainSettings
@@ -61,6 +65,37 @@ def test_a_prefix_has_every_topic_and_its_settings_first_in_each_partition(setti
     assert published(settings, "journal") == {0: [DOMAIN], 1: [DOMAIN], 2: [DOMAIN]}
     assert published(settings, "facts") == {0: [DOMAIN]}
     assert read_domain(settings) == DOMAIN
+
+
+def test_later_time_zones_are_published_and_earlier_ones_are_not(
+    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_prefix(settings, DOMAIN)
+    assert read_published(settings).tzdata == TZDATA
+    monkeypatch.setattr("streams.operations.create.TZDATA", "2999.1")
+    assert create_prefix(settings, DOMAIN).configured
+    assert read_published(settings).tzdata == "2999.1"
+    monkeypatch.undo()
+    change_settings(settings, lambda domain, _: domain.model_copy(update={"send_hour": 9}))
+    assert read_published(settings).tzdata == "2999.1", "who publishes a flow does not change the time zones"
+    with pytest.raises(CannotChange, match=r"install tzdata==2999\.1"):
+        create_prefix(settings, DOMAIN)
+
+
+def test_a_worker_with_other_time_zones_does_not_start(
+    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.operations.create.TZDATA", "2999.1")
+    create_prefix(settings, DOMAIN)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "worker", "--brokers", settings.brokers, "--prefix", settings.prefix],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "install tzdata==2999.1" in line
 
 
 def test_to_create_it_again_changes_nothing(settings: WorkerSettings) -> None:

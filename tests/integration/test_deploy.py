@@ -19,6 +19,7 @@ import pytest
 import yaml
 from prometheus_client import MetricsHandler
 
+from schemas.insights import Arrivals, SourceCount
 from streams.demo.servers.places import PROJECT
 from streams.demo.servers.prometheus import amtool, promtool
 from streams.settings import (
@@ -108,7 +109,9 @@ def metrics() -> Metrics:
     worker.watch(Engine())
     worker.worker.info({"version": "0"})
     known = known_labels(parse_domain("{}"), flows=("abandoned_cart",), reasons={"collect": ("no_id",)})
-    Observer(worker, known).show_insights(InsightSnapshot(models={"cuts": None, "clusters": None}))
+    observer = Observer(worker, known)
+    observer.observe_committed([Arrivals((SourceCount("web", "page_viewed", 0, 1, 1, 1, 1, 0, 0, 0, 0),))])
+    observer.show_insights(InsightSnapshot(models={"cuts": None, "clusters": None}))
     worker.event_time.labels("0").set(time.time())
     worker.time_held_back.labels("0").set(0)
     return worker

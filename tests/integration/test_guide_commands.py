@@ -98,6 +98,11 @@ def test_flows(shell: Shell) -> None:
     assert (shell.folder / "backtest.html").read_text("utf-8").startswith("<!")
 
 
+def test_http(shell: Shell) -> None:
+    said = followed(shell, "http.md")
+    assert "2 keys and 0 sources" in said["touchstream serve --config door.yaml --check"]
+
+
 def test_security(shell: Shell) -> None:
     (said,) = followed(shell, "security.md").values()
     assert "# subscriber" in said

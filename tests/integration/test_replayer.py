@@ -208,11 +208,11 @@ def test_refused_lines_become_dead_letters_and_the_good_ones_go_through(target: 
 def test_what_collect_would_refuse_is_refused_before_the_replay_begins_with_it(target: Target) -> None:
     nowhen = MappedTouchpoint(Touchpoint(event_id="x", type="page_viewed", time_ms=1, user_id="u"), 1)
     huge = MappedTouchpoint(msgspec.structs.replace(a_view(2, FRIDAY_MS).touchpoint, channel="x" * 1_000_000), 1)
-    unknown = MappedTouchpoint(msgspec.structs.replace(a_view(3, FRIDAY_MS).touchpoint, type="teleported"), 1)
+    unnamed = MappedTouchpoint(msgspec.structs.replace(a_view(3, FRIDAY_MS).touchpoint, type="custom"), 1)
     with a_worker(target):
-        summary = play(target, nowhen, a_view(1, FRIDAY_MS), huge, unknown)
+        summary = play(target, nowhen, a_view(1, FRIDAY_MS), huge, unnamed)
     assert (summary.touchpoints, summary.first_ms) == (1, FRIDAY_MS)
-    assert summary.whole.refused == {"time_out_of_range": 1, "too_large": 1, "unknown_type": 1}
+    assert summary.whole.refused == {"time_out_of_range": 1, "too_large": 1, "no_name": 1}
     letter = written(target, "dead-letters", 1)[0][0]
     assert isinstance(letter, DeadLetter)
     assert letter.value == repr(nowhen.touchpoint).encode()

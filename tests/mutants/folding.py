@@ -49,7 +49,7 @@ def facts_sent_again(patch: pytest.MonkeyPatch) -> None:
         if profiling._tallies[partition] is not before:
             new = Tally()
             new._counted.update(before[0]._counted)
-            profiling._tallies[partition] = new, Tally()
+            profiling._tallies[partition] = new, Tally(), Tally()
 
     patch.setattr(Profiling, "_send_facts", kept)
 
@@ -148,7 +148,7 @@ def records_in_the_wrong_partition(patch: pytest.MonkeyPatch) -> None:
 
 def hops_not_counted(patch: pytest.MonkeyPatch) -> None:
     """A forwarded record looks as if it came from outside."""
-    patch.setattr(identifying, "journal_headers", lambda received_ms, _: journal_headers(received_ms))
+    patch.setattr(identifying, "journal_headers", lambda received_ms, _, **given: journal_headers(received_ms, **given))
 
 
 def order_within_a_batch_lost(patch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import yaml
 from confluent_kafka import Consumer, KafkaException
 
 from streams.demo.servers.places import PROJECT
+from streams.serve.calls import BATCH, KINDS
 from streams.settings import DomainSettings
 from streams.web import pages
 from streams.worker_settings import WorkerSettings, parse_worker
@@ -134,6 +135,9 @@ def check_compose(words: Words) -> None:
 
 
 def _check_pages(words: Words) -> None:
+    if called := [word for word in words if word.startswith("https://door.example/")]:
+        assert {word.removeprefix("https://door.example/v1/") for word in called} <= {*KINDS, BATCH}, words
+        return
     assert {word.partition(":6066")[2] for word in words if word.startswith("http")} <= _PAGES, words
 
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from schemas.outputs import Decision
 from schemas.units import DAY_MS, HOUR_MS
-from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, zone_of
+from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms
+from streams.profiles.zones import zone_of
 from tests.support.flow_sets import ZONE, goes_ms
 from tests.support.world import START_MS
 

@@ -72,9 +72,11 @@ class MemoryWorker:
         (_,) = self.journal
         self._append(0, key, record if isinstance(record, bytes) else SINGLE_OBJECT.encode(record), headers)
 
-    def write(self, partition: int, key: bytes | None, value: bytes | None) -> None:
+    def write(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> None:
         """Writes a record to a journal partition as a command does; `commit` folds it."""
-        self._append(partition, key, value)
+        self._append(partition, key, value, headers)
 
     def topics(self) -> dict[str, list[Kept]]:
         """What was sent, by topic, and the only journal partition."""

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 NAME = "properties, a name"
 VALUE = "properties, a value"
-TESTED_BY_A_PATTERN = frozenset({"type", "order.currency", "spend.currency", "email_hash"})
-"""Texts that the door refuses unless they are a type, three capital letters, or a hash."""
+TRAIT = "traits, a value"
+_MAPS = ("properties", "traits")
+IN_MAPS = {f"{name}, a {part}": (name, part) for name in _MAPS for part in ("name", "value")}
+TESTED_BY_A_PATTERN = frozenset({"type", "order.currency", "spend.currency", "email_hash", "agent"})
+"""Texts that the door refuses unless they are three capital letters, a hash, or a word for who looked; and the type,
+which becomes a name."""
 _FILLED: dict[str, Any] = {
     "message": {},
+    "page": {},
     "marketing": {},
     "order": {"order_id": "o-1", "currency": "EUR", "total_minor": 4_200},
     "spend": {"currency": "EUR", "total_minor": 100},
@@ -42,8 +47,9 @@ def _places(declared: Any, path: str) -> Iterator[str]:
     elif kind == "array":
         yield from _places(declared["items"], path)
     elif kind == "map":
-        assert (path, declared["values"]) == ("properties", "string")
-        yield from (NAME, VALUE)
+        assert path in _MAPS
+        assert declared["values"] == "string"
+        yield from (f"{path}, a name", f"{path}, a value")
     elif kind == "string":
         yield path
     else:
@@ -54,8 +60,9 @@ def planted(event: Touchpoint, place: str, text: str) -> Touchpoint:
     """The touchpoint with a text in one place."""
     fields: dict[str, Any] = msgspec.to_builtins(event)
     part, _, name = place.rpartition(".")
-    if place in {NAME, VALUE}:
-        fields["properties"] = {text: "x"} if place == NAME else {"note": text}
+    if place in IN_MAPS:
+        of, what = IN_MAPS[place]
+        fields[of] = {text: "x"} if what == "name" else {"note": text}
     elif not part:
         fields[place] = text
     elif part == "products":
@@ -68,9 +75,10 @@ def planted(event: Touchpoint, place: str, text: str) -> Touchpoint:
 def held(event: Touchpoint, place: str) -> str:
     """The text in a place."""
     part, _, name = place.rpartition(".")
-    if place in {NAME, VALUE}:
-        ((found_name, value),) = event.properties.items()
-        return found_name if place == NAME else value
+    if place in IN_MAPS:
+        of, what = IN_MAPS[place]
+        ((found_name, value),) = getattr(event, of).items()
+        return str(found_name if what == "name" else value)
     holder: Any = event if not part else getattr(event, part)
     text: str = getattr(holder[0] if part == "products" else holder, name)
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from schemas.journal import RULES, Configured
+from schemas.journal import RULES, Configured, Landed
 from schemas.outputs import Credit
 from schemas.touchpoint import Order, Product, Touchpoint
 from streams.fold.attempt import RAISED, Refused
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 START_MS = 1_767_225_600_000
 """2026-01-01 00:00 UTC, a Thursday."""
+IMPORT_ID = "0123456789abcdef"
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -77,6 +78,16 @@ class World:
         """Folds touchpoints under the keys that collect would give them."""
         for event in events:
             self._take(self.partition.send(event, received_ms))
+
+    def bring(self, *events: Touchpoint) -> None:
+        """Folds touchpoints of the past, which an import brings."""
+        for event in events:
+            self._take(self.partition.bring(event))
+
+    def land(self, *customers: str) -> None:
+        """The import has no more of these customers."""
+        for customer in customers:
+            self.append(customer, Landed(IMPORT_ID))
 
     def pass_time(self, until_ms: int) -> None:
         """Announces to the partition that time has come to until_ms."""

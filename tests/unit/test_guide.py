@@ -12,6 +12,8 @@ from schemas.catalogue import raw_schema
 from streams.collect.checks import TYPES
 from streams.demo.servers.places import PROJECT
 from streams.operations.asyncapi import document
+from streams.serve.metrics import DoorMetrics
+from streams.serve.settings import SERVE_PREFIX, ServeSettings, read_config
 from streams.settings import DOMAIN_PREFIX, ENVIRONMENT_PREFIX, DomainSettings
 from streams.telemetry.metrics import Metrics
 from streams.topics import NAMES
@@ -66,6 +68,7 @@ def test_every_file_that_is_named_is_there(path: Path) -> None:
 @pages
 def test_every_variable_that_is_named_is_read(path: Path) -> None:
     known = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in WorkerSettings.model_fields}
+    known |= {f"{SERVE_PREFIX}{name.upper()}" for name in ServeSettings.model_fields}
     known |= {f"{DOMAIN_PREFIX}{name.upper()}" for name in DomainSettings.model_fields}
     found = {name.removesuffix("_FILE") for name in _VARIABLE.findall(text_of(read_page(path)))}
     assert {name for name in found - known if not name.startswith(f"{ENVIRONMENT_PREFIX}KAFKA_")} == set()
@@ -84,14 +87,30 @@ def test_every_variable_of_the_demo_and_the_benchmarks_is_read(path: Path) -> No
 @pages
 def test_every_metric_that_is_named_is_measured(path: Path) -> None:
     declared = (PROJECT / "streams" / "telemetry" / "metrics.py").read_text("utf-8")
-    measured = {f"{name}{end}" for name in _names(Metrics()) for end in ("", "_total")}
+    measured = {f"{name}{end}" for name in [*_names(Metrics()), *_names(a_doors())] for end in ("", "_total")}
     measured |= set(re.findall(r'"(touchstream_\w+)"', declared))
     assert set(_METRIC.findall(text_of(read_page(path)))) <= measured
 
 
-def _names(metrics: Metrics) -> Iterator[str]:
+def a_doors() -> DoorMetrics:
+    metrics = DoorMetrics()
+    metrics.watch(float, float, float)
+    return metrics
+
+
+def _names(metrics: Metrics | DoorMetrics) -> Iterator[str]:
     for family in metrics.registry.collect():
         yield family.name
+
+
+def test_every_file_of_the_door_is_right(tmp_path: Path) -> None:
+    blocks = [block for path in PAGES for block in read_page(path).blocks if block.words[:1] == ("door",)]
+    assert len(blocks) > 1
+    for block in blocks:
+        file = tmp_path / "door.yaml"
+        file.write_text(block.text, "utf-8")
+        read_config(file)
+    read_config(PROJECT / "deploy" / "door" / "door.yaml")
 
 
 @pages

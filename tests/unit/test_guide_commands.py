@@ -74,7 +74,7 @@ def test_every_option_in_a_sentence_is_one_of_a_command(path: Path) -> None:
 @on_each_page
 def test_what_needs_no_broker_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for block in read_page(GUIDE / "flows.md").blocks:
+    for block in (*read_page(GUIDE / "flows.md").blocks, *read_page(path).blocks):
         if block.file is not None:
             file = tmp_path / block.file
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 PAGE = read_page(GUIDE / "flows.md")
 BLOCKS = [block for path in PAGES for block in read_page(path).blocks if block.language == "yaml"]
-KINDS = {"flow", "stories", "part", "settings"}
+KINDS = {"door", "flow", "mapping", "part", "settings", "stories"}
+"""A door's file is read in tests/unit/test_guide.py."""
 FOLDER = "my-flows"
 WORDS = {code for code in PAGE.codes if " " not in code}
 

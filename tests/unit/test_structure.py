@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-LOOSE = {"__main__", "agents", "app", "settings", "topics", "worker", "worker_settings"}
+LOOSE = {"__main__", "agents", "app", "attributes", "settings", "topics", "worker", "worker_settings"}
 """Modules directly in streams/: the map, the doorways, the process, and what all read."""
 LAYERS_MAX = 21
 PARAMETER_IGNORES_MAX = 4

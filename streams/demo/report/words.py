@@ -18,6 +18,7 @@ OUTCOMES = {
     "too_old": "event too old",
     "cold": "shop too young",
     "paused": "flow paused",
+    "held_by_silence": "held while data is missing",
     "shadow": "test version",
     "outranked": "another message came first",
     "revoked": "withdrawn",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.demo.servers.broker import KAFKA_VERSION, fetch_kafka
+from streams.demo.servers.chromium import fetch_chromium
 from streams.demo.servers.fetching import Unavailable
 from streams.demo.servers.places import in_ci
 from streams.demo.servers.prometheus import fetch_prometheus
 from streams.demo.servers.valgrind import fetch_valgrind
+from streams.demo.servers.wrk import fetch_wrk
 
 
 def main() -> int:
@@ -21,7 +23,13 @@ def main() -> int:
     valgrind_ready = _bring("Valgrind", fetch_valgrind)
     if not valgrind_ready:
         _say("   only `make cost` does without it: it is skipped")
-    return 0 if servers_ready and ((prometheus_ready and valgrind_ready) or not in_ci()) else 1
+    if not _bring("wrk", fetch_wrk):
+        _say("   only `make bench` does without it: it ends at the calls over HTTP")
+    chromium_ready = _bring("Chromium", fetch_chromium)
+    if not chromium_ready:
+        _say("   only the test of a shop's page does without it: it is skipped")
+    wanted = prometheus_ready and valgrind_ready and chromium_ready
+    return 0 if servers_ready and (wanted or not in_ci()) else 1
 
 
 def _bring(name: str, fetch: Callable[[], Path]) -> bool:

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streams.flows.language.conditions import AgeIs, All, CountIs, Not, NumberIs, TextIs
-from streams.flows.language.fields import AGES, COUNTS, EVENT_NUMBERS, EVENT_TEXTS, NUMBERS, PROPERTY, TEXTS
+from streams.flows.language.attribute_compiling import compile_attribute
+from streams.flows.language.conditions import AgeIs, All, AnyOf, CountIs, Not, NumberIs, TextIs
+from streams.flows.language.fields import (
+    AGES,
+    COUNTS,
+    EVENT_NUMBERS,
+    EVENT_TEXTS,
+    NUMBERS,
+    PROPERTY,
+    TEXTS,
+    TRAIT,
+    attribute_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.conditions import AnyOf, Condition
+    from streams.flows.language.conditions import Condition
     from streams.profiles.profile import Profile
 
     Holds = Callable[[Profile, Touchpoint | None, int], bool]
     """(profile, event or None at a timer, now_ms)."""
 
 
-def compile_condition(condition: Condition) -> Holds:
-    """Return a closure that says whether the condition holds."""
+def compile_condition(condition: Condition, zone: str = "UTC") -> Holds:
+    """Return a closure that says whether the condition holds; `zone` is for customers whose zone is unknown."""
     match condition:
         case NumberIs():
             return _number(condition)
@@ -29,17 +40,19 @@ def compile_condition(condition: Condition) -> Holds:
             return _age(condition)
         case TextIs():
             return _text(condition)
-    return _joined(condition)
+        case All() | AnyOf() | Not():
+            return _joined(condition, zone)
+    return compile_attribute(condition, zone)
 
 
-def _joined(condition: All | AnyOf | Not) -> Holds:
+def _joined(condition: All | AnyOf | Not, zone: str) -> Holds:
     if isinstance(condition, Not):
-        negated = compile_condition(condition.negated)
+        negated = compile_condition(condition.negated, zone)
         return lambda profile, event, now_ms: not negated(profile, event, now_ms)
     if isinstance(condition, All):
-        every = [compile_condition(part) for part in condition.all]
+        every = [compile_condition(part, zone) for part in condition.all]
         return lambda profile, event, now_ms: all(holds(profile, event, now_ms) for holds in every)
-    some = [compile_condition(part) for part in condition.any]
+    some = [compile_condition(part, zone) for part in condition.any]
     return lambda profile, event, now_ms: any(holds(profile, event, now_ms) for holds in some)
 
 
@@ -85,9 +98,8 @@ def _text(condition: TextIs) -> Holds:
     if field in of_profile:
         read = of_profile[field]
         return lambda profile, _event, _now_ms: read(profile) in allowed
-    if field.startswith(PROPERTY):
-        name = field.removeprefix(PROPERTY)
-        return lambda _profile, event, _now_ms: event is not None and event.properties.get(name) in allowed
+    if field.startswith((PROPERTY, TRAIT)):
+        return lambda profile, event, _now_ms: attribute_of(field, profile, event) in allowed
     of_event: dict[Any, Callable[[Touchpoint], Any]] = {**EVENT_TEXTS}
     ask = of_event[field]
     return lambda _profile, event, _now_ms: event is not None and not allowed.isdisjoint(ask(event))

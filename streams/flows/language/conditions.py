@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from schemas.units import DAY_MS
+from streams.flows.language.attribute_conditions import (
+    ATTRIBUTE_KINDS,
+    ATTRIBUTE_PATTERN,
+    AttributeIs,
+    AttributeNumberIs,
+    DateIs,
+    FlagIs,
+    IsKnown,
+    ListHas,
+    kind_of_attribute,
+)
 from streams.flows.language.durations import Duration, duration_text
 from streams.flows.language.fields import (
     KEPT_DAYS,
@@ -14,6 +26,7 @@ from streams.flows.language.fields import (
     PROPERTY,
     SEGMENTS,
     STAGES,
+    TRAIT,
     VIEWS,
     AgeField,
     CountField,
@@ -22,6 +35,7 @@ from streams.flows.language.fields import (
     NumberField,
     TextField,
 )
+from streams.flows.language.part import Part, check_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,19 +43,6 @@ if TYPE_CHECKING:
 _TEXTS_ALLOWED = {"segment": SEGMENTS, "lifecycle": STAGES}
 _TEXTS = (*get_args(TextField), *get_args(EventTextField))
 _NUMBERS = (*get_args(NumberField), *get_args(EventNumberField))
-
-
-class Part(BaseModel):
-    """A frozen part of a flow file that refuses unknown fields. Docstrings of fields are their descriptions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-def _check_bounds(at_least: int | None, at_most: int | None) -> None:
-    if at_least is None and at_most is None:
-        raise ValueError("a condition needs at_least, at_most or both")
-    if at_least is not None and at_most is not None and at_least > at_most:
-        raise ValueError("at_least is above at_most: no value can meet both")
 
 
 class NumberIs(Part):
@@ -56,7 +57,7 @@ class NumberIs(Part):
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> NumberIs:
-        _check_bounds(self.at_least, self.at_most)
+        check_bounds(self.at_least, self.at_most)
         return self
 
 
@@ -76,7 +77,7 @@ class CountIs(Part):
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> CountIs:
-        _check_bounds(self.at_least, self.at_most)
+        check_bounds(self.at_least, self.at_most)
         if (self.category is None) == (self.field == VIEWS):
             raise ValueError(f"{VIEWS} need a category, and no other field has one")
         kept_ms = KEPT_DAYS.get(self.field, 0) * DAY_MS
@@ -101,16 +102,14 @@ class AgeIs(Part):
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> AgeIs:
-        _check_bounds(self.at_least_ms, self.at_most_ms)
+        check_bounds(self.at_least_ms, self.at_most_ms)
         return self
 
 
 class TextIs(Part):
     """A text of the profile, or of the event that enters the flow, is one of these."""
 
-    field: Annotated[
-        str, Field(pattern=rf"^({'|'.join(_TEXTS)}|{PROPERTY}[A-Za-z0-9_.-]{{1,60}})$".replace(".", r"\."))
-    ]
+    field: Annotated[str, Field(pattern=rf"^({'|'.join(map(re.escape, _TEXTS))})$|{ATTRIBUTE_PATTERN}")]
     """The text to compare. If the event has several products, one match is enough."""
     one_of: tuple[str, ...] = Field(alias="is", min_length=1)
     """The texts for which the condition holds."""
@@ -145,7 +144,7 @@ class Not(Part):
     """The condition that must not hold."""
 
 
-Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs
+Leaf: TypeAlias = NumberIs | CountIs | AgeIs | TextIs | AttributeIs
 
 
 def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - a part of the file, or one already read
@@ -155,16 +154,20 @@ def _kind_of(value: Any) -> str | None:  # noqa: ANN401 - a part of the file, or
     if joined:
         return joined[0]
     field = value.get("field")
+    return kind_of_attribute(value) if str(field).startswith((TRAIT, PROPERTY)) else _kind_of_field(field, value)
+
+
+def _kind_of_field(field: Any, value: dict[str, Any]) -> str | None:  # noqa: ANN401 - a part of the file
     if field in get_args(CountField) and ("within" in value or field not in _NUMBERS):
         return "CountIs"
     if field in _NUMBERS:
         return "NumberIs"
     if field in get_args(AgeField):
         return "AgeIs"
-    return "TextIs" if field in _TEXTS or str(field).startswith(PROPERTY) else None
+    return "TextIs" if field in _TEXTS else None
 
 
-_FIELDS = sorted({*_NUMBERS, *get_args(CountField), *get_args(AgeField), *_TEXTS, f"{PROPERTY}NAME"})
+_FIELDS = sorted({*_NUMBERS, *get_args(CountField), *get_args(AgeField), *_TEXTS, f"{PROPERTY}NAME", f"{TRAIT}NAME"})
 Condition: TypeAlias = Annotated[
     Annotated[All, Tag("All")]
     | Annotated[AnyOf, Tag("AnyOf")]
@@ -172,7 +175,12 @@ Condition: TypeAlias = Annotated[
     | Annotated[NumberIs, Tag("NumberIs")]
     | Annotated[CountIs, Tag("CountIs")]
     | Annotated[AgeIs, Tag("AgeIs")]
-    | Annotated[TextIs, Tag("TextIs")],
+    | Annotated[TextIs, Tag("TextIs")]
+    | Annotated[AttributeNumberIs, Tag("AttributeNumberIs")]
+    | Annotated[FlagIs, Tag("FlagIs")]
+    | Annotated[ListHas, Tag("ListHas")]
+    | Annotated[IsKnown, Tag("IsKnown")]
+    | Annotated[DateIs, Tag("DateIs")],
     Discriminator(
         _kind_of,
         custom_error_type="no_condition",
@@ -183,7 +191,7 @@ for _joined in (All, AnyOf, Not):
     _joined.model_rebuild()
 CONDITIONS: dict[str, type[Part]] = {
     kind.__name__: kind for kind in (All, AnyOf, Not, NumberIs, CountIs, AgeIs, TextIs)
-}
+} | ATTRIBUTE_KINDS
 """Conditions by the tag that an error's location has."""
 
 

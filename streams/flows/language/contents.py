@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from streams.flows.language.conditions import AgeIs, CountIs, NumberIs, TextIs, required
 from streams.flows.language.documents import listed
+from streams.flows.language.events import OWN
+from streams.flows.language.fields import TRAIT
 from streams.flows.language.mistakes import FlowError, parse_flow
 from streams.flows.language.steps import TriggerStep
 from streams.profiles.segments import NO_ORDER
@@ -64,13 +66,13 @@ def _shows_something(flow: Flow) -> bool:
         case "cart":
             return flow.needs.cart is not None or any(map(_needs_cart, required(flow.needs.condition)))
         case "entry":
-            return flow.entry.event in _WITH_PRODUCTS
+            return _may_have_products(flow)
     return _has_order(flow)
 
 
 def _to_add(flow: Flow) -> Iterator[str]:
     yield "offer: NAME to the step"
-    if flow.entry.event in _WITH_PRODUCTS and flow.products != "entry":
+    if _may_have_products(flow) and flow.products != "entry":
         yield "products: entry to the flow"
     if _has_order(flow):
         yield "products: order to the flow"
@@ -78,10 +80,17 @@ def _to_add(flow: Flow) -> Iterator[str]:
         yield "needs: {cart: not_empty} to the flow"
 
 
+def _may_have_products(flow: Flow) -> bool:
+    event = flow.entry.event or ""
+    return event in _WITH_PRODUCTS or event.startswith(OWN)
+
+
 def _has_order(flow: Flow) -> bool:
     """Return whether everyone in the flow has an order, as far as the file says."""
     entry = flow.entry
-    if entry.event == _ORDERED or entry.date is not None or (entry.segment and NO_ORDER not in entry.segment):
+    if entry.event == _ORDERED or (entry.segment and NO_ORDER not in entry.segment):
+        return True
+    if entry.date is not None and not entry.date.startswith(TRAIT):
         return True
     return any(map(_needs_order, [*required(entry.condition), *required(flow.needs.condition)]))
 

@@ -6,22 +6,26 @@ from functools import cached_property
 
 from pydantic import Field, model_validator
 
-from streams.flows.language.conditions import AgeIs, Condition, Part, check_of_profile, required
+from streams.flows.language.conditions import AgeIs, Condition, check_of_profile, required
 from streams.flows.language.durations import Duration, duration_text
-from streams.flows.language.events import EventType
-from streams.flows.language.fields import LAST_ORDER, SEGMENTS, DateField
-from streams.flows.language.steps import check_date
+from streams.flows.language.events import FlowEvent
+from streams.flows.language.fields import LAST_ORDER, SEGMENTS, TRAIT
+from streams.flows.language.part import Part
+from streams.flows.language.steps import CustomerDate, check_date
 
 
 class Entry(Part):
     """The way into the flow: an event, a segment or a date, exactly one of the three."""
 
-    event: EventType | None = None
-    """Enter at a touchpoint of this type."""
+    event: FlowEvent | None = None
+    """Enter at a touchpoint of this type, or at an event of your own: custom:NAME."""
     segment: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Enter when the customer moves into one of these RFM segments."""
-    date: DateField | None = None
-    """Enter at this date of the profile. The entry moves with the date; a date already past starts nothing."""
+    date: CustomerDate | None = None
+    """Enter at this date of the profile, or at traits.NAME. The entry moves with the date; one already past starts
+    nothing."""
+    yearly: bool = False
+    """Only with a date of traits: enter on its day in every year, at most once in 300 days."""
     before_ms: Duration = Field(default=0, alias="before")
     """Only with date: enter this long before it."""
     after_ms: Duration = Field(default=0, alias="after")
@@ -37,6 +41,8 @@ class Entry(Part):
         for name in self.segment or ():
             if name not in SEGMENTS:
                 raise ValueError(f"there is no segment {name!r}; allowed are {', '.join(SEGMENTS)}")
+        if self.yearly and not (self.date or "").startswith(TRAIT):
+            raise ValueError("yearly needs a date of traits, such as traits.birthday")
         if self.date is not None:
             check_date(self.date, self.before_ms, self.after_ms)
         elif self.before_ms or self.after_ms:
@@ -61,7 +67,10 @@ class Entry(Part):
         """For a sentence: what happened."""
         if self.date is None:
             return self.event or "a new segment"
-        return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {self.date}"
+        day = f"the day of {self.date}" if self.yearly else self.date
+        if not self.shift_ms:
+            return f"on {day}"
+        return f"{duration_text(abs(self.shift_ms))} {'before' if self.before_ms else 'after'} {day}"
 
 
 class Wait(Part):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.units import DAY_MS
-from streams.flows.language.conditions import Condition, Part, check_of_profile
+from streams.flows.language.attribute_conditions import ATTRIBUTE_PATTERN
+from streams.flows.language.conditions import Condition, check_of_profile
 from streams.flows.language.durations import Clock, Duration, duration_text, parse_duration
 from streams.flows.language.entry import Entry, Wait
-from streams.flows.language.events import Channel, EventType
+from streams.flows.language.events import Channel, EventType, FlowEvent
+from streams.flows.language.part import Part
+from streams.flows.language.relying import ReliesOn, Relying, named_types
 from streams.flows.language.steps import CheckGoalStep, Name, SplitStep, Step, TriggerStep, check_ways
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from streams.flows.language.validity import NEVER_MS, Validity
 
 PROMOTIONAL_EXITS: tuple[EventType, ...] = (
     "order_completed",
@@ -27,7 +28,6 @@ PROMOTIONAL_EXITS: tuple[EventType, ...] = (
 """Events that end a promotional flow unless its file names others; a transactional flow has no default."""
 LOG_MS = 30 * DAY_MS
 """How long profiles keep a customer's messages."""
-NEVER_MS = 1 << 62
 
 
 def _parse_reentry(value: object) -> int:
@@ -50,11 +50,15 @@ Logged = Annotated[Duration, AfterValidator(_is_logged)]
 Reentry = Annotated[int, BeforeValidator(_parse_reentry, json_schema_input_type=str)]
 
 
+CarriedField = Annotated[str, Field(pattern=f"{ATTRIBUTE_PATTERN}|^event\\.name$")]
+"""An attribute that a message carries."""
+
+
 class Goal(Part):
     """A touchpoint that counts as success of the flow."""
 
-    event: EventType
-    """The type of the touchpoint."""
+    event: FlowEvent
+    """The type of the touchpoint, or custom:NAME for an event of your own."""
     window_ms: Duration = Field(alias="window")
     """How long after a message the touchpoint still counts."""
 
@@ -113,31 +117,6 @@ class QuietHours(Part):
         return start <= minute < end if start < end else start <= minute or minute < end
 
 
-class Validity(Part):
-    """The period in which customers may enter and messages may go out."""
-
-    from_time: AwareDatetime | None = Field(default=None, alias="from")
-    """First moment of the period, with its offset from UTC."""
-    to_time: AwareDatetime | None = Field(default=None, alias="to")
-    """First moment after the period, with its offset from UTC."""
-
-    @model_validator(mode="after")
-    def _is_a_period(self) -> Validity:
-        if self.from_time is None and self.to_time is None:
-            raise ValueError("a period of validity needs from, to or both")
-        if self.from_time is not None and self.to_time is not None and self.from_time >= self.to_time:
-            raise ValueError("from is not before to, so the flow would never be valid")
-        return self
-
-    def holds(self, now_ms: int) -> bool:
-        """Return whether a time is within the period."""
-        return _ms(self.from_time, 0) <= now_ms < _ms(self.to_time, NEVER_MS)
-
-
-def _ms(time: datetime | None, default: int) -> int:
-    return default if time is None else round(time.timestamp() * 1000)
-
-
 class Flow(Part):
     """One version of one flow. Durations are a whole number and a unit: 30s, 15m, 2h or 7d."""
 
@@ -175,7 +154,9 @@ class Flow(Part):
     """How long after its due time a message may still go out."""
     products: Literal["cart", "entry", "order"] = "cart"
     """Products in a message: the cart, those of the entry's event, or an order (that of the entry or the last)."""
-    exits: tuple[EventType, ...] | None = None
+    attributes: tuple[CarriedField, ...] = Field(default=(), max_length=20)
+    """Attributes that each message carries: traits.NAME, event.properties.NAME of the entry's event, or event.name."""
+    exits: tuple[FlowEvent, ...] | None = None
     """Touchpoints that end the flow at any step. Promotional flows have four by default."""
     caps: Caps = Caps()
     """Limits on promotional messages, checked when this flow is about to send one."""
@@ -191,8 +172,11 @@ class Flow(Part):
     """Share of customers who get no message, for comparison. The same customers in every version."""
     valid: Validity | None = None
     """The period in which the flow runs."""
-    relies_on: tuple[EventType, ...] = ()
-    """Touchpoint types whose silence raises an alert: at least the entry and the goal, which are also the default."""
+    relies_on: Relying = ()
+    """Touchpoint types whose silence raises an alert: at least the entry and the goal, which are also the default.
+    Or a source and its types, such as source: shop and types: [order_completed]."""
+    on_silence: Literal["alert", "hold"] = "alert"
+    """alert: a person decides if one of these types stops coming in. hold: messages wait until it comes in again."""
     running_customers: Literal["move", "finish"] = "move"
     """Customers in an older version move to the step of the same name in this one, or finish the old one."""
     steps: Annotated[tuple[Step, ...], AfterValidator(check_ways)] = Field(min_length=1, max_length=50)
@@ -208,10 +192,12 @@ class Flow(Part):
             raise ValueError("channels names one channel twice")
         if not self.is_promotional:
             self._is_transactional()
+        if self.entry.event is None and any(name.startswith("event.") for name in self.attributes):
+            raise ValueError("attributes of an event need an entry by an event")
         if self.products == "entry" and self.entry.event is None:
             raise ValueError("products: entry needs an entry by an event, which has articles to show")
-        unnamed = sorted(self.relied_on.difference(self.relies_on))
-        if self.relies_on and unnamed:
+        unnamed = sorted(self.relied_on.difference(named_types(self.relies_on)))
+        if self.relies_on and unnamed and not isinstance(self.relies_on, ReliesOn):
             raise ValueError(f"relies_on lacks {unnamed[0]}, which is the flow's entry or goal")
         if self.checks_goal and self.goal.event in self.exit_events:
             raise ValueError(
@@ -232,7 +218,7 @@ class Flow(Part):
     @cached_property
     def relied_on(self) -> frozenset[str]:
         """Return the types of touchpoints without which the flow goes wrong."""
-        return frozenset((*self.relies_on, self.goal.event, self.entry.event or self.goal.event))
+        return frozenset((*named_types(self.relies_on), self.goal.event, self.entry.event or self.goal.event))
 
     @cached_property
     def is_promotional(self) -> bool:

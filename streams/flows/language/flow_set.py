@@ -4,70 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.flows.language.arms import SHADOW_KEY
 from streams.flows.language.assignment import is_of_canary
-from streams.flows.language.compiling import compile_condition
 from streams.flows.language.conditions import CountIs, leaves
-from streams.flows.language.fields import PRICE_DROP
+from streams.flows.language.fields import PRICE_DROP, TRAIT
+from streams.flows.language.listening import EventIndex, heard
 from streams.flows.language.mistakes import FlowError, parse_flow
-from streams.flows.language.steps import END, BranchStep, TriggerStep, next_names
+from streams.flows.language.planning import CompiledFlow, planned
+from streams.flows.language.steps import BranchStep
 from streams.settings import FlowState
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import JsonValue
 
-    from streams.flows.language.compiling import Holds
     from streams.flows.language.conditions import Leaf
     from streams.flows.language.flow import Flow
-    from streams.flows.language.steps import Step
     from streams.profiles.profile import Run
 
 ALL_FLOWS = "*"
 """Key of the state of all flows together, beside those of each; no flow has such an id."""
-
-
-class StepNode(NamedTuple):
-    """A step and the steps after it."""
-
-    step: Step
-    nexts: tuple[str, ...]
-    """Names of the next steps: one, or one for each way out (then and else, or by arm); END: nothing."""
-    holds: Holds | None
-    """The condition of a branch."""
-
-
-class CompiledFlow(NamedTuple):
-    """A version of a flow, compiled for the runner."""
-
-    key: str
-    """The flow's id, for a shadow after SHADOW_KEY: the key of runs, timers and entries."""
-    flow: Flow
-    wait_ms: int
-    """This and the next three are copies from the flow, needed at each event."""
-    restarts: bool
-    reentry_ms: int
-    shows_entry: bool
-    entry: Holds | None
-    needs: Holds | None
-    """Checked at each message."""
-    floor_ms: int
-    """Of an entry by a segment: how long ago the last order must be."""
-    history_ms: int
-    """How long ago the shop's first event must be."""
-    first: str
-    opening: frozenset[str]
-    """Steps before the first message: another entry takes the customer back to the first step."""
-    places: dict[str, StepNode]
-    is_paused: bool
-    is_shared: bool
-    """Whether another version has a share of the customers."""
-
-    @property
-    def is_shadow(self) -> bool:
-        """Return whether it decides for everybody but sends nothing."""
-        return self.key != self.flow.id
 
 
 class Versions(NamedTuple):
@@ -102,17 +58,6 @@ class Versions(NamedTuple):
         return found
 
 
-class EventIndex(NamedTuple):
-    """The effects of one type of event."""
-
-    entries: tuple[CompiledFlow, ...]
-    """Flows that it may start, by id."""
-    exits: frozenset[str]
-    """Keys of the flows that it ends, in at least one version."""
-    goals: frozenset[str]
-    """Keys of the flows whose goal it is, if a step of a version checks the goal."""
-
-
 class FlowSet(NamedTuple):
     """Published flows, indexed so that an event costs only the flows that listen to it."""
 
@@ -137,7 +82,9 @@ class FlowSet(NamedTuple):
     shows_orders: bool
     """Whether messages of a flow show an order; then profiles keep the content of the last one."""
     has_paused: bool
-    """Whether a flow is paused; then its messages on the way are taken back."""
+    """Whether a flow is paused or held; then its messages on the way are taken back."""
+    has_trait_dates: bool = False
+    """Whether an attribute of the customer starts a flow; then its timers follow what touchpoints say."""
 
     def plan_of(self, run: Run, customer: str) -> CompiledFlow | None:
         """Return the version in which a run continues; None: it is no longer published."""
@@ -148,26 +95,25 @@ class FlowSet(NamedTuple):
 
     def may_enter(self, plan: CompiledFlow, customer: str) -> bool:
         """Return whether the customer may enter this version of its flow."""
-        return not plan.is_shared or self.versions[plan.key].version_for_entry(customer) is plan
+        if not plan.is_shared:
+            return True
+        offered = self.versions[plan.key].version_for_entry(customer)
+        return offered is not None and offered.flow is plan.flow
 
 
 def compile_flows(
-    documents: Iterable[Mapping[str, JsonValue]], states: Mapping[str, FlowState] | None = None
+    documents: Iterable[Mapping[str, JsonValue]],
+    states: Mapping[str, FlowState] | None = None,
+    zone: str = "UTC",
 ) -> FlowSet:
     """Compile the flows of these documents, by id, each as its state says; without a state it is live.
 
-    The state of ALL_FLOWS pauses each.
+    The state of ALL_FLOWS pauses each. `zone` is the time zone of customers whose own is not known.
 
     Raises:
         FlowError: a document is not a flow, or two have the same id.
     """
-    flows: dict[str, Flow] = {}
-    for index, document in enumerate(documents):
-        flow = parse_flow(document, f"flows[{index}]")
-        if flow.id in flows:
-            raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; give each flow its own id")
-        flows[flow.id] = flow
-    states = states or {}
+    flows, states = _parsed(documents), states or {}
     everyone = states.get(ALL_FLOWS)
     are_paused = everyone is not None and everyone.paused_ms is not None
     canaries = {flow_id for flow_id, state in states.items() if state.canary is not None}
@@ -175,7 +121,7 @@ def compile_flows(
     versions: dict[str, Versions] = {}
     listening: list[CompiledFlow] = []
     for flow_id in sorted(flows.keys() | canaries):
-        known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()), are_paused=are_paused)
+        known = _versions(flow_id, flows.get(flow_id), states.get(flow_id, FlowState()), zone, are_paused=are_paused)
         listening += known.all
         if known.canary is not None and known.canary.is_shadow:
             plans[known.canary.key] = known.canary
@@ -184,35 +130,63 @@ def compile_flows(
             plans[flow_id] = known.live or known.all[-1]
         if len(known.all) > 1 or known.canary is not None:
             versions[flow_id] = known
-    ranked = sorted(plans.values(), key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
-    order = {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
     ordered = {key: plan.flow for key, plan in plans.items()}
     relied_on = {event: f"type={event}" for plan in listening for event in sorted(plan.flow.relied_on)}
-    asked = [leaf for plan in listening for leaf in _asked(plan.flow)]
-    compares_prices = any(leaf.field == PRICE_DROP for leaf in asked)
-    categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
+    compares_prices, categories = _asked_of(listening)
     older = {id(plan) for each in versions.values() for plan in each.older}
     dates = tuple([plan for plan in listening if (plan.flow.entry.date or plan.floor_ms) and id(plan) not in older])
-    heard = _heard(listening, older)
-    shows_orders = any(plan.flow.products == "order" for plan in listening)
-    has_paused = any(plan.is_paused for plan in listening)
-    return FlowSet(
-        ordered, plans, versions, *heard, dates, order, compares_prices, relied_on, categories, shows_orders, has_paused
+    indexes = heard(listening, older)
+    found = FlowSet(
+        ordered,
+        plans,
+        versions,
+        *indexes,
+        dates,
+        _ranks(plans.values()),
+        compares_prices,
+        relied_on,
+        categories,
+        shows_orders=any(plan.flow.products == "order" for plan in listening),
+        has_paused=any(plan.is_paused for plan in listening),
     )
+    return found._replace(has_trait_dates=any((plan.flow.entry.date or "").startswith(TRAIT) for plan in dates))
 
 
-def _versions(flow_id: str, live: Flow | None, state: FlowState, *, are_paused: bool) -> Versions:
+def _ranks(plans: Iterable[CompiledFlow]) -> dict[str, str]:
+    ranked = sorted(plans, key=lambda plan: (plan.flow.is_promotional, -plan.flow.priority, plan.key))
+    return {f"flow:{plan.key}": f"flow:{rank:06d}" for rank, plan in enumerate(ranked)}
+
+
+def _parsed(documents: Iterable[Mapping[str, JsonValue]]) -> dict[str, Flow]:
+    flows: dict[str, Flow] = {}
+    for index, document in enumerate(documents):
+        flow = parse_flow(document, f"flows[{index}]")
+        if flow.id in flows:
+            raise FlowError(f"flows[{index}]: id is {flow.id!r}, which another flow has; give each flow its own id")
+        flows[flow.id] = flow
+    return flows
+
+
+def _asked_of(plans: Iterable[CompiledFlow]) -> tuple[bool, frozenset[str]]:
+    """Return whether flows compare prices, and the categories in which they count views."""
+    asked = [leaf for plan in plans for leaf in _asked(plan.flow)]
+    categories = frozenset(leaf.category for leaf in asked if isinstance(leaf, CountIs) and leaf.category is not None)
+    return any(leaf.field == PRICE_DROP for leaf in asked), categories
+
+
+def _versions(flow_id: str, live: Flow | None, state: FlowState, zone: str, *, are_paused: bool) -> Versions:
     """Return all versions of one flow; a canary with a share of 0 decides but sends nothing."""
     canary, is_paused = state.canary, are_paused or state.paused_ms is not None
     is_shared = canary is not None and canary.percent > 0
     older = [parse_flow(document, f"flow_states.{flow_id}.older[{at}]") for at, document in enumerate(state.older)]
     return Versions(
-        tuple([_planned(flow, is_paused=is_paused) for flow in older]) if live is not None else (),
-        None if live is None else _planned(live, is_paused=is_paused, is_shared=is_shared),
+        tuple([planned(flow, zone, is_paused=is_paused) for flow in older]) if live is not None else (),
+        None if live is None else planned(live, zone, is_paused=is_paused, is_shared=is_shared),
         None
         if canary is None
-        else _planned(
+        else planned(
             parse_flow(canary.flow, f"flow_states.{flow_id}.canary"),
+            zone,
             is_paused=is_paused and is_shared,
             is_shared=is_shared,
             is_shadow=not is_shared,
@@ -221,73 +195,8 @@ def _versions(flow_id: str, live: Flow | None, state: FlowState, *, are_paused: 
     )
 
 
-def _heard(
-    plans: Iterable[CompiledFlow], older: Container[int]
-) -> tuple[dict[str, EventIndex], dict[str, tuple[CompiledFlow, ...]]]:
-    """Return the effects of each type of event and of each segment; none starts an `older` version."""
-    entries: dict[str, list[CompiledFlow]] = {}
-    exits: dict[str, set[str]] = {}
-    goals: dict[str, set[str]] = {}
-    segments: dict[str, list[CompiledFlow]] = {}
-    for plan in plans:
-        entry = plan.flow.entry
-        if id(plan) not in older:
-            if entry.event is not None:
-                entries.setdefault(entry.event, []).append(plan)
-            for segment in entry.segment or ():
-                segments.setdefault(segment, []).append(plan)
-        for event in plan.flow.exit_events:
-            exits.setdefault(event, set()).add(plan.key)
-        if plan.flow.checks_goal:
-            goals.setdefault(plan.flow.goal.event, set()).add(plan.key)
-    listening = {
-        event: EventIndex(
-            tuple(entries.get(event, ())), frozenset(exits.get(event, ())), frozenset(goals.get(event, ()))
-        )
-        for event in {*entries, *exits, *goals}
-    }
-    return listening, {name: tuple(entered) for name, entered in segments.items()}
-
-
 def _asked(flow: Flow) -> Iterator[Leaf]:
     branches = [step.condition for step in flow.steps if isinstance(step, BranchStep)]
     for condition in (flow.entry.condition, flow.needs.condition, *branches):
         if condition is not None:
             yield from leaves(condition)
-
-
-def _planned(flow: Flow, *, is_paused: bool, is_shared: bool = False, is_shadow: bool = False) -> CompiledFlow:
-    steps = flow.steps
-    places: dict[str, StepNode] = {}
-    for at, step in enumerate(steps):
-        holds = compile_condition(step.condition) if isinstance(step, BranchStep) else None
-        places[step.name] = StepNode(step, next_names(steps, at), holds)
-    entry, needs = flow.entry.condition, flow.needs.condition
-    return CompiledFlow(
-        SHADOW_KEY + flow.id if is_shadow else flow.id,
-        flow,
-        flow.wait.for_ms,
-        flow.wait.restarts,
-        flow.reentry_ms,
-        flow.shows_entry,
-        None if entry is None else compile_condition(entry),
-        None if needs is None else compile_condition(needs),
-        flow.entry.floor_ms,
-        flow.history_ms,
-        steps[0].name,
-        _opening(steps[0].name, places),
-        places,
-        is_paused,
-        is_shared,
-    )
-
-
-def _opening(first: str, places: dict[str, StepNode]) -> frozenset[str]:
-    """Return the steps that no trigger can come before."""
-    before, after = {first}, set[str]()
-    for name, place in places.items():  # in order, and steps lead forward only
-        if name in before and not isinstance(place.step, TriggerStep):
-            before.update(place.nexts)
-        if name in after or isinstance(place.step, TriggerStep):
-            after.update(place.nexts)
-    return frozenset(before - after - {END})

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from streams.flows.language.conditions import CONDITIONS
 from streams.flows.language.documents import listed, shown
 from streams.flows.language.flow import Flow
+from streams.flows.language.relying import FORMS
 from streams.flows.language.steps import NAME_PATTERN, STEPS
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _part_at(location: Location, part: type[BaseModel]) -> type[BaseModel]:
     """Return the model that has a field at this place of the document."""
     is_tag = False
     for name in location:
-        if isinstance(name, int):
+        if isinstance(name, int) or name in FORMS:
             continue
         if is_tag:
             part, is_tag = _TAGGED[name], False

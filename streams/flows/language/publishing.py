@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.flows.language.attribute_checks import mistakes
 from streams.flows.language.conflicts import conflicts
+from streams.flows.language.documents import listed
 from streams.flows.language.flow_set import ALL_FLOWS, compile_flows
 from streams.flows.language.mistakes import parse_flow
 from streams.settings import Canary, DomainSettings, Expected, FlowState
@@ -47,9 +49,12 @@ def with_flow(
 
     Raises:
         FlowError: it is not a flow.
-        NotPublishable: its version is taken, or there is another canary.
+        NotPublishable: its version is taken, there is another canary, or it names attributes that the settings lack.
     """
     parsed = parse_flow(flow, "flow")
+    wrong = list(mistakes(parsed, domain.attributes))
+    if wrong:
+        raise NotPublishable(listed(f"{parsed.id}: {each}" for each in wrong))
     live, state = _situation(domain, parsed.id)
     canary = state.canary
     if flow == live:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from streams.flows.language.arms import HOLDOUT, SHADOW, TREATMENT, UNASSIGNED
-from streams.flows.language.conditions import Condition, Part, check_of_profile
+from streams.flows.language.conditions import Condition, check_of_profile
 from streams.flows.language.durations import Clock, Duration
-from streams.flows.language.fields import PAST_DATES, DateField
+from streams.flows.language.fields import PAST_DATES, TRAIT, DateField
+from streams.flows.language.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,23 @@ def _is_some(duration_ms: int) -> int:
     if not duration_ms:
         raise ValueError("it must be more than 0s")
     return duration_ms
+
+
+def _trait_or_date(value: Any, of_orders: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - a part of the file
+    if isinstance(value, str) and _TRAIT_DATE.fullmatch(value):
+        return value
+    return of_orders(value)
+
+
+_TRAIT_DATE = re.compile(rf"{re.escape(TRAIT)}[A-Za-z0-9_.-]{{1,60}}")
+CustomerDate: TypeAlias = Annotated[
+    DateField,
+    WrapValidator(
+        _trait_or_date,
+        json_schema_input_type=DateField | Annotated[str, Field(pattern=f"^{_TRAIT_DATE.pattern}$")],
+    ),
+]
+"""A date that follows from a profile's orders, or an attribute of the customer that is one."""
 
 
 def check_date(field: DateField, before_ms: int, after_ms: int) -> None:
@@ -80,8 +99,8 @@ class WaitForDateStep(_Linear):
 
     do: Literal["wait_for_date"]
     """Waits for a date of the profile."""
-    field: DateField
-    """The date to wait for."""
+    field: CustomerDate
+    """The date to wait for: one of the profile, or traits.NAME."""
     before_ms: Duration = Field(default=0, alias="before")
     """Go on this long before the date."""
     after_ms: Duration = Field(default=0, alias="after")

@@ -14,7 +14,8 @@ from streams.flows.language.steps import WaitForDateStep, WaitStep, WaitUntilSte
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.flows.language.flow_set import CompiledFlow, FlowSet
+    from streams.flows.language.flow_set import FlowSet
+    from streams.flows.language.planning import CompiledFlow
     from streams.profiles.profile import Run, Sent
 
 
@@ -57,4 +58,4 @@ def _is_to_send(run: Run, flow_set: FlowSet) -> bool:
     """Return whether the candidate's next step may send a message when it is due."""
     plan = flow_set.plans[run.flow_id]
     node = plan.places.get(run.step)
-    return node is not None and not (isinstance(node.step, _WAITS) or plan.is_paused or plan.is_shadow)
+    return node is not None and not (isinstance(node.step, _WAITS) or plan.is_paused or plan.held or plan.is_shadow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from streams.flows.language.flow_set import CompiledFlow
+    from streams.flows.language.planning import CompiledFlow
     from streams.profiles.profile import Profile, Run
 
 

@@ -9,7 +9,8 @@ import msgspec
 from schemas.journal import RULES_3, RULES_4
 from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
-from streams.flows.language.flow import LOG_MS, NEVER_MS
+from streams.flows.language.flow import LOG_MS
+from streams.flows.language.validity import NEVER_MS
 from streams.profiles.answered import last_answer_ms
 from streams.profiles.effects import hash_64
 from streams.profiles.profile import MESSAGES_MAX, Sent

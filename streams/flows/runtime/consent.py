@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from schemas.units import WEEK_MS
-from streams.flows.language.flow import NEVER_MS
+from streams.flows.language.validity import NEVER_MS
 from streams.flows.runtime.addresses import has_address
 from streams.profiles.identity import united_consents
 from streams.profiles.listings import stopped

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.flows.language.steps import TriggerStep
-from streams.flows.runtime.hours import zone_of
 from streams.profiles.effects import hash_64
 from streams.profiles.rfm import segment_of
+from streams.profiles.zones import zone_of
 
 if TYPE_CHECKING:
     from streams.flows.runtime.candidate import Candidate

@@ -11,23 +11,26 @@ from schemas.units import HOUR_MS
 from streams.flows.language.arms import HOLDOUT
 from streams.flows.language.durations import duration_text
 from streams.flows.language.fields import cart_total_minor
-from streams.flows.language.flow import NEVER_MS
+from streams.flows.language.validity import NEVER_MS
 from streams.flows.runtime.addresses import has_address
 from streams.flows.runtime.arbitration import candidate_ahead, message_ahead
 from streams.flows.runtime.caps import cap_reached, caps_of, counted, free_ms, unanswered
+from streams.flows.runtime.carrying import carried
 from streams.flows.runtime.consent import Way, allowed, no_way, over_limit, way_of
 from streams.flows.runtime.contents import articles, is_empty, template_facts
 from streams.flows.runtime.history import too_young
-from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms, zone_of
+from streams.flows.runtime.hours import next_quiet_ms, quiet_until_ms, send_ms
 from streams.flows.runtime.receipts import Verdict
 from streams.profiles.effects import derived_id
 from streams.profiles.hours import best_minute
+from streams.profiles.zones import zone_of
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from streams.flows.language.flow import Flow
-    from streams.flows.language.flow_set import CompiledFlow, FlowSet
+    from streams.flows.language.flow_set import FlowSet
+    from streams.flows.language.planning import CompiledFlow
     from streams.flows.runtime.candidate import Candidate
     from streams.flows.runtime.receipts import Outcome
     from streams.profiles.moment import Moment
@@ -41,7 +44,7 @@ HELD_MS_MAX = HOUR_MS // 4
 def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # noqa: PLR0911 - each objection is a return
     """Decide by the first objection, in this order.
 
-    Needs, history, content, period, pause, expiry, consent, address, arm, quiet, suppression, rank, caps.
+    Needs, history, content, period, pause, expiry, silence, consent, address, arm, quiet, suppression, rank, caps.
     """
     profile, run, plan, now_ms = candidate.profile, candidate.run, candidate.plan, at.now_ms
     flow, cart = plan.flow, profile.cart
@@ -53,6 +56,8 @@ def decide(candidate: Candidate, flow_set: FlowSet, at: Moment) -> Verdict:  # n
         return _paused(run, flow, now_ms, evidence)
     if now_ms > expires_ms(run, flow):
         return Verdict("expired", "The message expired before it could be sent.", evidence)
+    if plan.held:
+        return _held(plan, now_ms, evidence)
     way = _way(candidate, at)
     evidence |= way.evidence
     if way.objection is not None:
@@ -98,6 +103,17 @@ def _paused(run: Run, flow: Flow, now_ms: int, evidence: dict[str, str]) -> Verd
     until_ms = now_ms + min(max(waited_ms, HELD_MS_MIN), HELD_MS_MAX)
     reason = "The message waits because someone has paused the flow."
     return Verdict("deferred", reason, evidence, until_ms=min(until_ms, last_ms + 1), is_held=True)
+
+
+def _held(plan: CompiledFlow, now_ms: int, evidence: dict[str, str]) -> Verdict:
+    """Put a message off to the next quarter of an hour; until then nothing counts for its expiry."""
+    reason = f"The message is held by silence: {plan.held}."
+    return Verdict("held_by_silence", reason, evidence, until_ms=(now_ms // HELD_MS_MAX + 1) * HELD_MS_MAX)
+
+
+def was_held(run: Run) -> bool:
+    """Return whether it was silence that put the message off to when it is due, so that its receipt says so."""
+    return run.held_ms > 0 and run.due_ms % HELD_MS_MAX == 0
 
 
 def _promotional(  # noqa: PLR0911 - as decide
@@ -195,6 +211,7 @@ def trigger(candidate: Candidate, verdict: Verdict, at: Moment) -> Trigger:
         email_hash=profile.email_hash,
         products=tuple(shown),
         facts=facts,
+        attributes=carried(candidate) if at.rules >= RULES_4 else {},
     )
 
 

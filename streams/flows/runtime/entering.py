@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from schemas.journal import RULES_3
+from schemas.journal import RULES_3, RULES_4
+from schemas.touchpoint import CUSTOM
 from streams.flows.language.assignment import arm_of
 from streams.flows.language.durations import duration_text
+from streams.flows.language.events import heard_as
+from streams.flows.runtime.carrying import carried_of
 from streams.flows.runtime.history import too_young, with_later_entry
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.flows.runtime.rooms import has_room, too_many_reason
-from streams.profiles.bounds import bounded_products
+from streams.profiles.bounds import attributes_bytes, bounded_products
 from streams.profiles.contents import first_articles
 from streams.profiles.effects import derived_id
 from streams.profiles.entered import Entered
@@ -20,7 +23,7 @@ from streams.profiles.profile import ENTRIES_MAX, CartItem, Profile, Run
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import CompiledFlow
+    from streams.flows.language.planning import CompiledFlow
     from streams.profiles.moment import Moment
 
 _replace = msgspec.structs.replace
@@ -36,6 +39,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
     is_old: bool
     products: tuple[CartItem, ...]
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at: Moment, *, is_old: bool) -> Profile:
@@ -51,7 +55,10 @@ def entered_by_event(profile: Profile, plan: CompiledFlow, event: Touchpoint, at
         if at.rules > 1:
             products = bounded_products(products)
     kind = event.type
-    entry = _Entry(kind, kind, event.event_id, event.time_ms, is_old, products)
+    if kind == CUSTOM:
+        kind = heard_as(event)
+    attributes = carried_of(event, plan.carried) if plan.carried and at.rules >= RULES_4 else ()
+    entry = _Entry(kind, kind, event.event_id, event.time_ms, is_old, products, attributes)
     return _entered(profile, plan, entry, at)
 
 
@@ -85,8 +92,9 @@ def _entered(profile: Profile, plan: CompiledFlow, entry: _Entry, at: Moment) ->
                 step=plan.first,
                 due_ms=due_ms,
                 last_entry_ms=time_ms,
-                products=entry.products,
+                products=_beside(entry) if entry.attributes else entry.products,
                 held_ms=0,
+                attributes=entry.attributes,
             )
             return _replace(profile, runs=tuple([restarted if run is running else run for run in runs]))
         if not flow.begins_anew or running.step in plan.opening:
@@ -127,8 +135,14 @@ def _run(plan: CompiledFlow, entry: _Entry, due_ms: int, at: Moment) -> Run:
         due_ms=due_ms,
         step=plan.first,
         last_entry_ms=entry.time_ms,
-        products=entry.products,
+        products=_beside(entry) if entry.attributes else entry.products,
+        attributes=entry.attributes,
     )
+
+
+def _beside(entry: _Entry) -> tuple[CartItem, ...]:
+    """Return the articles that a run has room for beside its attributes."""
+    return bounded_products(entry.products, attributes_bytes(entry.attributes))
 
 
 def _with_run(profile: Profile, others: tuple[Run, ...], run: Run, plan: CompiledFlow) -> Profile:

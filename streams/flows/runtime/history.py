@@ -12,7 +12,7 @@ from schemas.units import DAY_MS, WEEK_MS
 from streams.flows.language.durations import duration_text
 
 if TYPE_CHECKING:
-    from streams.flows.language.flow_set import CompiledFlow
+    from streams.flows.language.planning import CompiledFlow
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile
 

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Container
+    from zoneinfo import ZoneInfo
 
     from streams.flows.language.flow import QuietHours
     from streams.flows.language.steps import WaitUntilStep
 
 _DAY = timedelta(days=1)
-_NOT_FROM_NAMES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
-"""Errors of the machine. Any other is of a text that names no file, such as one too long or a directory."""
 _DAYS_A_WEEK = 7
-
-
-@lru_cache(maxsize=1024)
-def zone_of(name: str | None, default: str) -> ZoneInfo:
-    """Return the zone of that name, or the default one if there is no such zone.
-
-    Raises:
-        OSError: the machine cannot read the zone now, for example without a free file descriptor.
-    """
-    try:
-        return ZoneInfo(name or default)
-    except (KeyError, ValueError):
-        return ZoneInfo(default)
-    except OSError as error:
-        if error.errno in _NOT_FROM_NAMES:
-            raise
-        return ZoneInfo(default)
 
 
 def hour_of(time_ms: int, zone: ZoneInfo) -> int:

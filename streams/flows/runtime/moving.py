@@ -1,7 +1,7 @@
 """Messages on the way to a device or a user who turns out to be another user: they are taken back.
 
 Those to a user are decided again for the survivor. Else the customer would never get the message of a flow with one
-step, which has no candidate any more.
+step, which has no candidate any more. Candidates of both go on as one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.flows.language.assignment import arm_of
+from streams.flows.language.fields import TRAIT
+from streams.flows.runtime.entering import last_entry_ms
 from streams.flows.runtime.pending import taken_back
 from streams.flows.runtime.receipts import Verdict, give_receipt
 from streams.profiles.effects import derived_id
@@ -19,8 +21,9 @@ from streams.profiles.profile import CartItem
 
 if TYPE_CHECKING:
     from streams.flows.language.flow_set import FlowSet
+    from streams.flows.language.planning import CompiledFlow
     from streams.profiles.moment import Moment
-    from streams.profiles.profile import Profile
+    from streams.profiles.profile import Profile, Run
 
 _replace = msgspec.structs.replace
 
@@ -61,9 +64,36 @@ def decided_again(profile: Profile, source: str, flow_set: FlowSet, at: Moment) 
             candidate_id=derived_id(before.candidate_id, at.customer, "merged"),
             due_ms=at.now_ms,
             held_ms=before.held_ms or before.due_ms,
+            attributes=tuple([each for each in trigger.attributes.items() if not each[0].startswith(TRAIT)]),
             products=tuple([CartItem(item.sku, item.price_minor, item.quantity) for item in shown]),
         )
         reason = f"A message to {trigger.customer} was taken back, who turned out to be this customer."
         give_receipt(Verdict("entered", reason, {"event": "merge"}), run, arm_of(plan.flow, at.customer), at)
         runs[run.flow_id] = run
     return _replace(profile, runs=tuple([runs[flow_id] for flow_id in sorted(runs)]), pending=())
+
+
+def with_restarted_waits(
+    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
+) -> tuple[Run, ...]:
+    """Return the candidates that go on after a merge; a later entry event of a lost one restarts their wait."""
+    for ended in lost:
+        plan = flow_set.plan_of(ended, customer)
+        if plan is not None and plan.restarts and ended.step in plan.opening:
+            runs = tuple(_with_later_wait(run, ended, plan) if run.flow_id == ended.flow_id else run for run in runs)
+    return runs
+
+
+def _with_later_wait(run: Run, other: Run, plan: CompiledFlow) -> Run:
+    if run.step not in plan.opening or last_entry_ms(other, plan) <= last_entry_ms(run, plan):
+        return run
+    due_ms = max(run.due_ms, other.due_ms) if run.step == other.step else other.due_ms
+    return _replace(
+        run,
+        step=other.step,
+        due_ms=due_ms,
+        last_entry_ms=other.last_entry_ms,
+        products=other.products,
+        held_ms=0,
+        attributes=other.attributes,
+    )

@@ -8,6 +8,7 @@ the due time of a message that is out already takes it back too: a Revocation un
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -70,7 +71,7 @@ def sent_or_held(candidate: Candidate, trigger: Trigger, at: Moment, *, watermar
         _emit(trigger, at)
         if goes_ms == trigger.decided_ms:
             return profile
-    message = PendingMessage(trigger, _replace(candidate.run, products=()), is_held)
+    message = PendingMessage(trigger, _replace(candidate.run, products=(), attributes=()), is_held)
     profile = _replace(profile, pending=(*profile.pending, message))
     if has_others:
         profile = ask(profile, message, flow, at, watermark_ms=watermark_ms)
@@ -135,8 +136,15 @@ def _is_to_release(message: PendingMessage, watermark_ms: int) -> bool:
 
 
 def without_paused(profile: Profile, flow_set: FlowSet, at: Moment) -> Profile:
-    """Take back the messages of paused flows, those that are held and those that are out and not due yet."""
-    return taken_back(profile, lambda message: _is_paused(message, flow_set, at), _PAUSED, {}, at)
+    """Take back the messages of paused flows, those that are held and those that are out and not due yet.
+
+    So it goes with flows that hold their messages because what they rely on is missing.
+    """
+    profile = taken_back(profile, lambda message: _is_paused(message, flow_set, at), _PAUSED, {}, at)
+    for why in sorted({_why_held(message, flow_set, at) for message in profile.pending} - {""}):
+        reason = f"The message was held by silence before it went out, so it was taken back: {why}."
+        profile = taken_back(profile, partial(_is_held_for, why, flow_set, at), reason, {}, at)
+    return profile
 
 
 def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: Moment) -> Profile:
@@ -149,6 +157,15 @@ def _without_paused(profile: Profile, watermark_ms: int, flow_set: FlowSet, at: 
 def _is_paused(message: PendingMessage, flow_set: FlowSet, at: Moment) -> bool:
     plan = flow_set.plan_of(message.run, at.customer)
     return plan is not None and plan.is_paused
+
+
+def _why_held(message: PendingMessage, flow_set: FlowSet, at: Moment) -> str:
+    plan = flow_set.plan_of(message.run, at.customer)
+    return "" if plan is None else plan.held
+
+
+def _is_held_for(why: str, flow_set: FlowSet, at: Moment, message: PendingMessage) -> bool:
+    return _why_held(message, flow_set, at) == why
 
 
 def _emit(trigger: Trigger, at: Moment) -> None:

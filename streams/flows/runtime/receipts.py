@@ -30,16 +30,26 @@ Outcome = Literal[
     "too_old",
     "cold",
     "paused",
+    "held_by_silence",
     "shadow",
     "outranked",
     "revoked",
     "late_withdrawal",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+HELD: Final = "held_by_silence"
 OPEN: Final = "decisions_open"
 """Fact: candidates without a final decision."""
-_NOT_FINAL = {"entered", "deferred", "revoked", "late_withdrawal"}
-_OPENED = {"entered": 1, "deferred": 0, "too_old": 0, "cold": 0, "revoked": 0, "late_withdrawal": 0}
+_NOT_FINAL = {"entered", "deferred", "held_by_silence", "revoked", "late_withdrawal"}
+_OPENED = {
+    "entered": 1,
+    "deferred": 0,
+    "held_by_silence": 0,
+    "too_old": 0,
+    "cold": 0,
+    "revoked": 0,
+    "late_withdrawal": 0,
+}
 
 
 class Verdict(NamedTuple):

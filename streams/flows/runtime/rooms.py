@@ -9,7 +9,7 @@ import msgspec
 from schemas.limits import RUNS_MAX
 from streams.flows.language.arms import UNASSIGNED
 from streams.flows.runtime.receipts import Verdict, give_receipt
-from streams.profiles.bounds import bounded_products, utf8_bytes
+from streams.profiles.bounds import attributes_bytes, bounded_products, utf8_bytes
 
 if TYPE_CHECKING:
     from streams.profiles.moment import Moment
@@ -52,11 +52,13 @@ def message_bytes(message: PendingMessage) -> int:
     for name, value in trigger.facts.items():
         if name not in _CART_FACTS:
             size += _TEXT_HEADS + utf8_bytes(name) + utf8_bytes(value)
+    for name, value in trigger.attributes.items():
+        size += _TEXT_HEADS + utf8_bytes(name) + utf8_bytes(value)
     for product in trigger.products:
         size += _ARTICLE + utf8_bytes(product.sku)
     return size
 
 
 def _with_products(run: Run) -> Run:
-    products = bounded_products(run.products)
+    products = bounded_products(run.products, attributes_bytes(run.attributes))
     return run if products is run.products else _replace(run, products=products)

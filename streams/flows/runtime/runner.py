@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.journal import RULES_3
+from schemas.touchpoint import CUSTOM
 from streams.flows.language.arms import UNASSIGNED
 from streams.flows.language.assignment import arm_of
-from streams.flows.language.fields import DATES
+from streams.flows.language.events import heard_as
+from streams.flows.language.fields import date_ms
 from streams.flows.language.steps import (
     END,
     BranchStep,
@@ -21,19 +23,21 @@ from streams.flows.language.steps import (
     WaitUntilStep,
 )
 from streams.flows.runtime.candidate import Candidate
-from streams.flows.runtime.deciding import decide, trigger
+from streams.flows.runtime.deciding import decide, trigger, was_held
+from streams.flows.runtime.ending import end, endings_since, without_ended_by
 from streams.flows.runtime.entering import entered_by_event, entered_by_segment, last_entry_ms
-from streams.flows.runtime.hours import until_ms, zone_of
+from streams.flows.runtime.hours import until_ms
 from streams.flows.runtime.pending import sent_or_held
-from streams.flows.runtime.receipts import Verdict, give_receipt
-from streams.profiles.effects import derived_id, hash_64
+from streams.flows.runtime.receipts import HELD, Verdict, give_receipt
+from streams.profiles.effects import derived_id
 from streams.profiles.keys import is_address
-from streams.profiles.order_changes import TAKING_BACK, acting
-from streams.profiles.orders import histories_of, last_order_ms, was_ordered_since
+from streams.profiles.orders import last_order_ms
+from streams.profiles.zones import zone_of
 
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
-    from streams.flows.language.flow_set import CompiledFlow, FlowSet, StepNode
+    from streams.flows.language.flow_set import FlowSet
+    from streams.flows.language.planning import CompiledFlow, StepNode
     from streams.profiles.moment import Moment
     from streams.profiles.profile import Profile, Run
 
@@ -48,13 +52,19 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
 
     The same object if no flow changed.
     """
-    listening = flow_set.listening.get(event.type)
+    kind = event.type
+    if kind == CUSTOM:
+        kind = heard_as(event)
+    listening = flow_set.listening.get(kind)
     if listening is None:
         return profile
     runs = profile.runs
     if runs and listening.goals:
         runs = tuple(
-            [_with_goal(run, event, flow_set, at.customer) if run.flow_id in listening.goals else run for run in runs]
+            [
+                _with_goal(run, kind, event, flow_set, at.customer) if run.flow_id in listening.goals else run
+                for run in runs
+            ]
         )
         profile = _replace(profile, runs=runs)
     if runs and listening.exits:
@@ -62,7 +72,7 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
     # an address is no customer: it has no clock of its own and no one to send to
     if listening.entries and not is_address(at.customer):
         is_old = received_ms - event.time_ms > at.settings.entry_age_max_ms
-        endings = _endings_since(profile, event) if profile.orders or profile.changes else None
+        endings = endings_since(profile, event) if profile.orders or profile.changes else None
         for plan in listening.entries:
             if plan.is_shared and not flow_set.may_enter(plan, at.customer):
                 continue
@@ -71,6 +81,26 @@ def on_event(profile: Profile, event: Touchpoint, received_ms: int, flow_set: Fl
             if plan.entry is None or plan.entry(profile, event, at.now_ms):
                 profile = entered_by_event(profile, plan, event, at, is_old=is_old)
     return profile
+
+
+def on_history(profile: Profile, event: Touchpoint, flow_set: FlowSet, at: Moment) -> Profile:
+    """Return the profile after an imported event, which starts nothing, and ends only what began no later than it."""
+    kind, runs = heard_as(event), profile.runs
+    listening = flow_set.listening.get(kind)
+    if listening is None or not runs:
+        return profile
+    if listening.goals:
+        runs = tuple(
+            [
+                _with_goal(run, kind, event, flow_set, at.customer) if run.flow_id in listening.goals else run
+                for run in runs
+            ]
+        )
+        profile = _replace(profile, runs=runs)
+    if not listening.exits:
+        return profile
+    older = without_ended_by(profile.runs, kind, event.time_ms, flow_set, at)
+    return profile if len(older) == len(profile.runs) else _replace(profile, runs=older)
 
 
 def on_segment(profile: Profile, segment: str, flow_set: FlowSet, at: Moment, *, is_old: bool = False) -> Profile:
@@ -109,59 +139,13 @@ def on_due(profile: Profile, run: Run, flow_set: FlowSet, at: Moment, *, waterma
                 verdict = verdict._replace(outcome="shadow", reason=reason)
             if verdict.outcome == "sent":
                 profile = sent_or_held(candidate, trigger(candidate, verdict, at), at, watermark_ms=watermark_ms)
-            if not (plan.is_paused and verdict.is_held and current.held_ms):
+            is_told = plan.is_paused and verdict.is_held and current.held_ms
+            if not (is_told or (verdict.outcome == HELD and was_held(current))):
                 give_receipt(verdict, current, arm, at, candidate.profile)
             current = _after_verdict(candidate, verdict, node.nexts[0], at)
         else:
             current = _after_step(candidate, node, at)
     return _with_run(profile, run, current)
-
-
-def end_lost_to_merge(run: Run, at: Moment) -> None:
-    """End a candidate of a merged profile that has another candidate in the same flow."""
-    reason = "This profile was merged with another one, which is in the flow already."
-    verdict = Verdict("exited", reason, {"event": "merge"})
-    give_receipt(verdict, run, UNASSIGNED, at)
-
-
-def with_restarted_waits(
-    runs: tuple[Run, ...], lost: tuple[Run, ...], flow_set: FlowSet, customer: str
-) -> tuple[Run, ...]:
-    """Return the candidates that go on after a merge; a later entry event of a lost one restarts their wait."""
-    for ended in lost:
-        plan = flow_set.plan_of(ended, customer)
-        if plan is not None and plan.restarts and ended.step in plan.opening:
-            runs = tuple(_with_later_wait(run, ended, plan) if run.flow_id == ended.flow_id else run for run in runs)
-    return runs
-
-
-def _with_later_wait(run: Run, other: Run, plan: CompiledFlow) -> Run:
-    if run.step not in plan.opening or last_entry_ms(other, plan) <= last_entry_ms(run, plan):
-        return run
-    due_ms = max(run.due_ms, other.due_ms) if run.step == other.step else other.due_ms
-    return _replace(
-        run, step=other.step, due_ms=due_ms, last_entry_ms=other.last_entry_ms, products=other.products, held_ms=0
-    )
-
-
-def without_ended_by(
-    runs: tuple[Run, ...], event_type: str, time_ms: int, flow_set: FlowSet, at: Moment
-) -> tuple[Run, ...]:
-    """End candidates by an event in another profile of the same customer; return the others.
-
-    A candidate whose last entry event came after it stays.
-    """
-    listening = flow_set.listening.get(event_type)
-    if listening is None or not runs:
-        return runs
-    kept = []
-    for run in runs:
-        plan = flow_set.plan_of(run, at.customer) if run.flow_id in listening.exits else None
-        if plan is None or event_type not in plan.flow.exit_events or last_entry_ms(run, plan) > time_ms:
-            kept.append(run)
-            continue
-        _end(run, plan, {"event": event_type, "event_time_ms": str(time_ms)}, at)
-    return tuple(kept)
 
 
 def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
@@ -170,26 +154,11 @@ def _with_run(profile: Profile, before: Run, after: Run | None) -> Profile:
     return _replace(profile, runs=tuple([after if run is before else run for run in profile.runs]))
 
 
-def _with_goal(run: Run, event: Touchpoint, flow_set: FlowSet, customer: str) -> Run:
+def _with_goal(run: Run, kind: str, event: Touchpoint, flow_set: FlowSet, customer: str) -> Run:
     if run.goal_ms or event.time_ms < run.entered_ms:
         return run
     plan = flow_set.plan_of(run, customer)
-    return run if plan is None or plan.flow.goal.event != event.type else _replace(run, goal_ms=event.time_ms)
-
-
-def _endings_since(profile: Profile, event: Touchpoint) -> list[str]:
-    """Return the types of orders' events that are known, and would have ended what this earlier event starts."""
-    time_ms, endings = event.time_ms, []
-    if was_ordered_since(profile, time_ms):
-        endings.append(_ORDERED)
-    if profile.changes:
-        # the clocks of a shop and of a browser differ, but an order is before what takes it back
-        own = hash_64(event.order.order_id) if event.order is not None else None
-        orders = {each.order_hash for each in profile.changes if each.time_ms >= time_ms or each.order_hash == own}
-        for order, history in histories_of(profile, orders).items():
-            kinds = {each.kind for each in acting(history) if each.time_ms >= time_ms or order == own}
-            endings += [name for name, kind in TAKING_BACK.items() if kind in kinds]
-    return endings
+    return run if plan is None or plan.flow.goal.event != kind else _replace(run, goal_ms=event.time_ms)
 
 
 def _may_end(profile: Profile, run: Run, plan: CompiledFlow, event: Touchpoint, at: Moment) -> bool:
@@ -208,25 +177,26 @@ def _may_end(profile: Profile, run: Run, plan: CompiledFlow, event: Touchpoint, 
 def _without_exited(
     profile: Profile, exits: frozenset[str], event: Touchpoint, flow_set: FlowSet, at: Moment
 ) -> Profile:
-    kept = []
+    kept, kind = [], event.type
+    if kind == CUSTOM:
+        kind = heard_as(event)
     for run in profile.runs:
         plan = flow_set.plan_of(run, at.customer) if run.flow_id in exits else None
-        if plan is None or event.type not in plan.flow.exit_events or not _may_end(profile, run, plan, event, at):
+        if plan is None or kind not in plan.flow.exit_events or not _may_end(profile, run, plan, event, at):
             kept.append(run)
             continue
-        evidence = {"event": event.type, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
-        _end(run, plan, evidence, at)
+        evidence = {"event": kind, "event_id": event.event_id, "event_time_ms": str(event.time_ms)}
+        end(run, plan, evidence, at)
     return profile if len(kept) == len(profile.runs) else _replace(profile, runs=tuple(kept))
-
-
-def _end(run: Run, plan: CompiledFlow, evidence: dict[str, str], at: Moment) -> None:
-    verdict = Verdict("exited", f"{evidence['event']} ended the flow for this customer.", evidence)
-    give_receipt(verdict, run, arm_of(plan.flow, at.customer), at)
 
 
 def _after_verdict(candidate: Candidate, verdict: Verdict, following: str, at: Moment) -> Run | None:
     """Return the run after a message was decided: deferred, or on its way to the next one; None: it is over."""
     run = candidate.run
+    if verdict.outcome == HELD:
+        # expiry counts from held_ms, so it moves on with the message
+        waits_ms = verdict.until_ms - at.now_ms
+        return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) + waits_ms)
     if verdict.outcome == "deferred":
         return _replace(run, due_ms=verdict.until_ms, held_ms=(run.held_ms or run.due_ms) if verdict.is_held else 0)
     if verdict.outcome in _ENDING or following == END:
@@ -251,12 +221,12 @@ def _after_step(candidate: Candidate, node: StepNode, at: Moment) -> Run | None:
             zone = zone_of(profile.time_zone, at.settings.reporting_time_zone)
             due_ms = until_ms(node.step, now_ms, zone)
         case WaitForDateStep(field=field, before_ms=before_ms, after_ms=after_ms):
-            date_ms = DATES[field](profile)
-            if date_ms is None:
+            waits_ms = date_ms(field, profile, at.settings.reporting_time_zone, after_ms - before_ms)
+            if waits_ms is None:
                 reason = f"The profile has no {field}, so the customer left the flow."
                 following, ended = END, Verdict("exited", reason, {})
             else:
-                due_ms = max(date_ms - before_ms + after_ms, now_ms)
+                due_ms = max(waits_ms, now_ms)
         case BranchStep():
             is_met = node.holds is not None and node.holds(profile, None, now_ms)
             following = node.nexts[0 if is_met else 1]

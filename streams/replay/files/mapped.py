@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from streams.collect.hiding import masked
+
 if TYPE_CHECKING:
     from schemas.touchpoint import Touchpoint
 
@@ -19,6 +21,7 @@ class Reason(StrEnum):
 
     BAD_ENCODING = "bad_encoding"
     BAD_COLUMNS = "bad_columns"
+    BAD_JSON = "bad_json"
     BAD_NUMBER = "bad_number"
     BAD_TIME = "bad_time"
     BAD_REFUND = "bad_refund"
@@ -31,6 +34,7 @@ class Reason(StrEnum):
     OUT_OF_ORDER = "out_of_order"
 
     UNKNOWN_TYPE = "unknown_type"
+    NO_NAME = "no_name"
     NO_EVENT_ID = "no_event_id"
     NO_CUSTOMER = "no_customer"
     NO_ORDER = "no_order"
@@ -99,6 +103,8 @@ class Accounting:
     in_others: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     touchpoints: Counter[str] = field(default_factory=Counter)
+    first_refused: dict[str, str] = field(default_factory=dict, compare=False)
+    """By reason, the first line that was refused, and what is wrong with it."""
 
     @property
     def lines(self) -> int:
@@ -109,6 +115,8 @@ class Accounting:
         """Count the lines of one outcome."""
         if isinstance(mapped, RefusedLines):
             self.refused[mapped.reason.value] += mapped.lines
+            if mapped.reason.value not in self.first_refused:
+                self.first_refused[mapped.reason.value] = f"line {mapped.line_number}: {masked(mapped.detail)}"
         else:
             self.touchpoints[mapped.touchpoint.type] += 1
             self.add_lines(mapped.touchpoint, mapped.lines)
@@ -133,6 +141,7 @@ class Accounting:
             self.in_others + other.in_others,
             self.refused + other.refused,
             self.touchpoints + other.touchpoints,
+            {**other.first_refused, **self.first_refused},
         )
 
 

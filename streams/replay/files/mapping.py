@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from zoneinfo import available_timezones
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from streams.collect.checks import TYPES
 from streams.flows.language.documents import DocumentError, listed, parse_yaml, read_text, shown
+from streams.replay.files.parts import Fields, FileFormat, Money, Orders, Part, ProductColumns, Time, Value
 
 _PACKAGED = resources.files("streams.replay.files") / "mappings"
 
 
 class MappingError(ValueError):
     """A mapping is wrong; the message names the file, the path in it, the value and what is allowed."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Value(_Part):
-    """The origin of a text: a column (perhaps without a suffix, or translated), or a constant."""
-
-    column: str | None = None
-    constant: str | None = None
-    drop_suffix: str = ""
-    values: dict[str, str] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name_is_a_column(cls, given: Any) -> Any:  # noqa: ANN401 - any content of the file
-        return {"column": given} if isinstance(given, str) else given
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Value:
-        if (self.column is None) == (self.constant is None):
-            message = "give either column or constant"
-            raise ValueError(message)
-        return self
-
-    @property
-    def results(self) -> tuple[str, ...]:
-        """Return its possible values, where they are known."""
-        return tuple(self.values.values()) if self.values else (self.constant,) if self.constant else ()
-
-
-def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        message = f"{name!r} is not an IANA time zone; use a name such as Europe/London or UTC"
-        raise ValueError(message)
-    return name
 
 
 def _canonical(value: Value) -> Value:
@@ -64,81 +28,7 @@ def _canonical(value: Value) -> Value:
     return value
 
 
-class FileFormat(_Part):
-    """csv, with gzip where the name ends in .gz, or parquet."""
-
-    kind: Literal["csv", "parquet"]
-    delimiter: str = Field(",", min_length=1, max_length=1)
-
-
-class Time(_Part):
-    """The column of the time. `format` is as in strptime, default ISO 8601; `zone` is for texts without one."""
-
-    column: str
-    format: str | None = None
-    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-
-
-class Fields(_Part):
-    """Texts of the touchpoint."""
-
-    user_id: Value | None = None
-    anonymous_id: Value | None = None
-    email_hash: Value | None = None
-    session_id: Value | None = None
-    channel: Value | None = None
-    country: Value | None = None
-    time_zone: Value | None = None
-
-
-class Money(_Part):
-    """Currency, and how many minor units make one unit of the file."""
-
-    currency: Value
-    minor_units: Literal[1, 10, 100, 1000] = 100
-
-
-class ProductColumns(_Part):
-    """A line's article: the price of a piece or the amount of the line, and the number of pieces (default one)."""
-
-    sku: str
-    category: str | None = None
-    price: str | None = None
-    amount: str | None = None
-    quantity: str | None = None
-    discounts: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_figure(self) -> ProductColumns:
-        if (self.price is None) == (self.amount is None):
-            message = "give either price (of a piece) or amount (of the line)"
-            raise ValueError(message)
-        return self
-
-
-class Refunds(_Part):
-    """Order ids with this prefix are refunds, line by line, of the customer's earlier orders."""
-
-    prefix: str = Field(min_length=1)
-
-
-class NotOrders(_Part):
-    """Order ids with this prefix are not orders."""
-
-    prefix: str = Field(min_length=1)
-    because: str
-
-
-class Orders(_Part):
-    """How lines of type order_completed become orders: equal `group_by`, at most `open_ms` after the first line."""
-
-    group_by: tuple[str, ...] = Field(min_length=1)
-    open_ms: int = Field(0, ge=0, le=7 * 86_400_000)
-    refunds: Refunds | None = None
-    refused: tuple[NotOrders, ...] = ()
-
-
-class Mapping(_Part):
+class Mapping(Part):
     """A column file of one shop. Each line that is not of type order_completed is one touchpoint."""
 
     about: str
@@ -150,35 +40,76 @@ class Mapping(_Part):
     event_id: tuple[str, ...] = ()
     money: Money
     product: ProductColumns
-    properties: dict[str, str] = {}
-    orders: Orders
+    properties: dict[str, str] = Field(default_factory=dict)
+    orders: Orders = Orders()
 
     @model_validator(mode="after")
     def _ids(self) -> Mapping:
-        if not self.event_id and set(self.type.results) != {"order_completed"}:
+        if not self.event_id and not self.has_orders_alone:
             message = "event_id must name the columns that identify a line, as not every line is in an order"
             raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _lines(self) -> Mapping:
+        lines = self.orders.lines
+        if lines is not None and self.document_of(lines) is None:
+            allowed = ", ".join(self.file.json_columns) or "none yet"
+            message = f"orders.lines is {lines!r}, which is in none of file.json_columns ({allowed})"
+            raise ValueError(message)
+        if lines is not None and not self.has_orders_alone:
+            message = "orders.lines needs type: {constant: order_completed}, as each row is one order"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Mapping:
+        unknown = sorted({*self.file_columns} - {*self.file.columns}) if self.file.columns else []
+        unread = [name for name in self.orders.fill_down if name not in self.columns]
+        if unknown:
+            message = f"file.columns does not name {', '.join(unknown)}, which the mapping reads"
+            raise ValueError(message)
+        if unread:
+            message = f"orders.fill_down names {', '.join(unread)}, which the mapping does not read"
+            raise ValueError(message)
+        return self
+
+    @property
+    def has_orders_alone(self) -> bool:
+        """Return whether every line is of an order."""
+        return set(self.type.results) == {"order_completed"}
+
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return every column that the mapping reads, each once."""
-        texts = [self.type, self.money.currency, *vars(self.fields).values()]
-        product = self.product
+        """Return every column that the mapping reads, or path into a JSON column, each once."""
+        product, orders = self.product, self.orders
+        texts = [self.type, self.money.currency, *vars(self.fields).values(), product.sku]
         names = [
-            self.time.column,
-            *(text.column for text in texts if text is not None),
-            product.sku,
+            *self.time.column,
+            *(column for text in texts if text is not None for column in text.columns),
             product.category,
             product.price,
             product.amount,
             product.quantity,
             *product.discounts,
             *self.event_id,
-            *self.orders.group_by,
+            *orders.group_by,
+            orders.total,
+            orders.discount,
             *self.properties.values(),
         ]
         return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """Return the columns that the file must have, each once."""
+        names = (*self.columns, self.orders.lines) if self.orders.lines else self.columns
+        return tuple(dict.fromkeys(self.document_of(name) or name for name in names))
+
+    def document_of(self, name: str) -> str | None:
+        """Return the JSON column that a path leads into; None: it is a column of the file."""
+        found = (each for each in self.file.json_columns if name == each or name.startswith(f"{each}."))
+        return next(found, None)
 
 
 def packaged_mappings() -> tuple[str, ...]:
@@ -224,8 +155,10 @@ def parse_mapping(text: str, name: str) -> Mapping:
 def _explain(item: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     path = ".".join(str(part) for part in item["loc"]) or "the whole"
     if item["type"] == "extra_forbidden":
-        keys = ", ".join(_keys_beside(item["loc"]))
-        return f"{path} is {shown(item['input'])}: there is no such key; the keys are {keys}"
+        keys = _keys_beside(item["loc"])
+        near = get_close_matches(str(item["loc"][-1]), keys, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"{path} is {shown(item['input'])}: there is no such key{meant}; the keys are {', '.join(keys)}"
     if item["type"] == "missing":
         return f"{path} is missing"
     return f"{path} is {shown(item['input'])}: {item['msg'].removeprefix('Value error, ')}"
@@ -238,7 +171,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
             continue
         annotation = model.model_fields[part].annotation
         kinds = (annotation, *get_args(annotation))
-        found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, _Part)]
+        found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)]
         if not found:
             return []
         model = found[0]

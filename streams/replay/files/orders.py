@@ -39,6 +39,9 @@ class OrderLine:
     product: Product
     amount_minor: int
     discount_minor: int
+    order_total_minor: int | None = None
+    order_discount_minor: int | None = None
+    """The order's own, where the line has them."""
 
     @property
     def takes_off(self) -> bool:
@@ -46,18 +49,62 @@ class OrderLine:
         return self.product.quantity < 0 or self.product.price_minor < 0
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenLine:
+    """A line of an order that cannot be read; its whole order is refused. Its time may not be known."""
+
+    row: Row
+    order_id: str
+    time_ms: int | None
+    reason: Reason
+    detail: str
+
+    def refused(self) -> RefusedLines:
+        return self.row.refused(self.reason, self.detail)
+
+
 @dataclass(slots=True)
 class Group:
-    """Lines with the same order id, while more may come; `is_overfull` once they were refused as too many."""
+    """Lines with the same order id, while more may come; `is_overfull` once they were refused as too many.
+
+    `rows` are those of all lines, `broken` is the first that could not be read.
+    """
 
     order_id: str
     time_ms: int
     lines: list[OrderLine] = field(default_factory=list)
     is_overfull: bool = False
+    broken: BrokenLine | None = None
+    others: list[tuple[int, Row]] = field(default_factory=list)
+    """Rows of lines that could not be read, each with the number of lines before it."""
+
+    @property
+    def is_untimed(self) -> bool:
+        """Return whether no line of it had a time that could be used."""
+        return self.broken is not None and self.broken.time_ms is None and not self.lines
+
+    @property
+    def count(self) -> int:
+        """Return the number of its lines."""
+        return len(self.lines) + len(self.others)
+
+    def breaks(self, line: BrokenLine) -> None:
+        """Take in a line that could not be read."""
+        self.broken = self.broken or line
+        self.others.append((len(self.lines), line.row))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of all lines, in the order in which they were read."""
+        begin = 0
+        for end, row in self.others:
+            yield from (line.row for line in self.lines[begin:end])
+            yield row
+            begin = end
+        yield from (line.row for line in self.lines[begin:])
 
     def refused(self, reason: Reason, detail: str) -> list[RefusedLines]:
         """Return the whole group, refused: its lines of each file."""
-        return [each.refused(reason, detail) for each in _origins(line.row for line in self.lines)]
+        return [each.refused(reason, detail) for each in _origins(self.rows())]
 
 
 class OrderBook:
@@ -75,24 +122,32 @@ class OrderBook:
     def close(self, group: Group) -> Iterator[Mapped]:
         """Yield the touchpoints of a group: one order, or one refund for each order that it refunds."""
         self._sold.close_order(group.order_id)
-        if not group.lines:
+        if not group.lines and not group.broken:
             return
         for rule in self._rules.refused:
             if group.order_id.startswith(rule.prefix):
                 yield from group.refused(Reason.NOT_AN_ORDER, f"order id with prefix {rule.prefix}: {rule.because}")
                 return
-        if self._rules.refunds and group.order_id.startswith(self._rules.refunds.prefix):
+        if group.broken is not None:
+            yield from group.refused(group.broken.reason, _of_order(group.broken, group.count))
+        elif self._rules.refunds and group.order_id.startswith(self._rules.refunds.prefix):
             yield from self._refunds(group)
         else:
             yield from self._order(group)
 
     def _order(self, group: Group) -> Sequence[Mapped]:
-        total_minor = sum(line.amount_minor for line in group.lines)
+        totals = {line.order_total_minor for line in group.lines} - {None} if self._rules.total else set()
+        if len(totals) > 1 or (self._rules.total and not totals):
+            said = "is empty" if not totals else "has several totals"
+            return group.refused(Reason.BAD_NUMBER, f"column {self._rules.total} {said} in the lines of the order")
+        total_minor = next(iter(totals), None)
+        if total_minor is None:
+            total_minor = sum(line.amount_minor for line in group.lines)
         if total_minor <= 0:
             reason = Reason.NEGATIVE_TOTAL if total_minor < 0 else Reason.ZERO_TOTAL
             return group.refused(reason, f"an order that totals {total_minor} minor units")
         first = group.lines[0]
-        discount_minor = sum(line.discount_minor for line in group.lines)
+        discount_minor = sum(line.discount_minor + (line.order_discount_minor or 0) for line in group.lines)
         taken_off_minor = -sum(line.amount_minor for line in group.lines if line.takes_off)
         order = _touchpoint(
             group.lines,
@@ -144,6 +199,12 @@ class OrderBook:
         return _refused(refund) or [refund]
 
 
+def _of_order(broken: BrokenLine, lines: int) -> str:
+    if lines == 1:
+        return broken.detail
+    return f"line {broken.row.number}: {broken.detail}; an order of which a line is refused is refused whole"
+
+
 def _origins(rows: Iterable[Row]) -> tuple[Origin, ...]:
     """Return the lines of rows, by file; rows are in the order in which they were read."""
     found = []
@@ -180,7 +241,7 @@ def _touchpoint(
 ) -> MappedTouchpoint:
     common = lines[0].common
     sign = -1 if kind == REFUNDED else 1
-    articles = lines if kind == REFUNDED else [line for line in lines if not line.takes_off]
+    articles = [line for line in lines if line.product.sku and (kind == REFUNDED or not line.takes_off)]
     left_out = {LINES_LEFT_OUT: str(len(articles) - LINES_KEPT)} if len(articles) > LINES_KEPT else {}
     touchpoint = Touchpoint(
         event_id=event_id,

@@ -20,11 +20,13 @@ _SETUP = f"""
     PRAGMA cache_size = -{SOLD_CACHE_BYTES // 1024};
     PRAGMA journal_mode = OFF;
     CREATE TABLE closed (order_hash BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE counted (digest BLOB PRIMARY KEY, times INTEGER) WITHOUT ROWID;
     CREATE TABLE bought (
         customer TEXT, sku TEXT, number INTEGER, order_id TEXT, pieces INTEGER, PRIMARY KEY (customer, sku, number)
     ) WITHOUT ROWID;
 """
 _BOUGHT = "INSERT INTO bought VALUES (?, ?, ?, ?, ?)"
+_COUNTED = "INSERT INTO counted VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"
 _LATEST = """
     SELECT number, order_id FROM bought
     WHERE customer = ? AND sku = ? AND pieces >= ? ORDER BY number DESC LIMIT 1
@@ -65,6 +67,11 @@ class Sold:
 
     def is_closed(self, order_id: str) -> bool:
         return bool(self._first("SELECT 1 FROM closed WHERE order_hash = ?", (_hash(order_id),)))
+
+    def count(self, digest: str) -> int:
+        """Return how often this has been counted, with this time."""
+        found = self._first(_COUNTED, (bytes.fromhex(digest),))
+        return 1 if found is None else int(found[0])
 
     def note(self, customer: str, order_id: str, pieces: Iterable[tuple[str, int]]) -> None:
         """Note the articles of an order, each once with its pieces; orders come in the order of time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from streams.replay.files.columns import map_files
 from streams.replay.files.container import read_container
 from streams.replay.files.mapped import MappedTouchpoint
 from streams.replay.files.mapping import MappingError
+from streams.replay.files.parts import WHITESPACE, FileFormat
+from streams.replay.files.texts import is_blank, is_for_excel, read_lines
 from streams.replay.replayer import Source
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from streams.replay.files.mapped import Mapped
     from streams.replay.files.mapping import Mapping
-
-_CHUNK_BYTES = 1 << 20
 
 
 def open_source(path: Path, mapping: Mapping | None, until_ms: int | None = None) -> Source:
@@ -50,11 +49,11 @@ def open_files(paths: Sequence[Path], mapping: Mapping | None, until_ms: int | N
     return Source(first, _before(until_ms, mapped), tuple(others))
 
 
-def lines_in(path: Path) -> int:
-    """Lines of a file after its header, rows of a parquet file, or touchpoints of a container.
+def lines_in(path: Path, mapping: Mapping | None = None) -> int:
+    """Lines of a file that are neither blank nor its header, rows of a parquet file, or touchpoints of a container.
 
-    Counted without the reader of the replay, whose account it checks. Raises ModuleNotFoundError for a parquet file
-    without the extra `parquet`.
+    Counted without the reader of rows, whose account it checks. Without a mapping a file is UTF-8 with a header.
+    Raises ModuleNotFoundError for a parquet file without the extra `parquet`.
     """
     if path.suffix == SUFFIX:
         with path.open("rb") as container:
@@ -63,11 +62,18 @@ def lines_in(path: Path) -> int:
         import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - only parquet needs this extra
 
         return int(pq.ParquetFile(path).metadata.num_rows)
-    count, last = 0, b"\n"
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            count, last = count + chunk.count(b"\n"), chunk[-1:]
-    return count + (last != b"\n") - 1
+    form = FileFormat(kind="csv") if mapping is None else mapping.file
+    lines = (_plain(text) for raw, text, _ in read_lines(path, form.encoding) if not is_blank(raw))
+    header = _plain((" " if form.delimiter == WHITESPACE else form.delimiter).join(form.columns))
+    while not form.columns:
+        header = next(lines, "")
+        if not is_for_excel(header):
+            break
+    return sum(text != header for text in lines)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace('"', "").strip("\ufeff").split())
 
 
 def _before(until_ms: int | None, mapped: Iterable[Mapped]) -> Iterator[Mapped]:

@@ -29,8 +29,9 @@ def collected(value: bytes) -> Collected | Mark:
 
 
 def test_canonical_bytes_go_on_as_they_came() -> None:
-    value = encode(a_touchpoint("page_viewed", START_MS))
-    assert collected(value) == Collected(b"u:1", value, START_MS)
+    event = a_touchpoint("page_viewed", START_MS)
+    value = encode(event)
+    assert collected(value) == Collected(b"u:1", value, START_MS, event)
 
 
 def test_a_touchpoint_full_of_addresses_fits_the_journal_when_they_are_hashed() -> None:

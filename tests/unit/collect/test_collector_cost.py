@@ -14,7 +14,7 @@ import pytest
 
 from schemas.limits import NESTING_MAX, PROPERTY_MAX, TEXT_MAX
 from schemas.nesting import is_nested_deeper
-from schemas.touchpoint import Consent, Marketing, Message, Order, Product, Spend, Touchpoint
+from schemas.touchpoint import Consent, Marketing, Message, Order, Page, Product, Spend, Touchpoint
 from schemas.wire import SINGLE_OBJECT, encode
 from streams.collect.addresses import alone, is_address, without_addresses
 from streams.collect.collector import collect
@@ -78,6 +78,7 @@ PARTS: dict[str, msgspec.Struct] = {
     "spend": Spend("EUR", 1),
     "consent": Consent("email", granted=True),
     "products": Product("mug", 1, 1),
+    "page": Page(),
 }
 
 
@@ -88,13 +89,15 @@ def filled() -> dict[str, Callable[[str], Touchpoint]]:
     found: dict[str, Callable[[str], Touchpoint]] = {
         "a property's name": lambda text: replace(event, properties={text: "x"}),
         "a property": lambda text: replace(event, properties={"x": text}),
+        "a trait's name": lambda text: replace(event, traits={text: "x"}),
+        "a trait": lambda text: replace(event, traits={"x": text}),
         "properties": lambda text: replace(
             event,
             properties={str(at): text[at : at + PROPERTY_MAX] for at in range(0, len(text), PROPERTY_MAX)},
         ),
     }
     for field in msgspec.structs.fields(Touchpoint):
-        if "str" in str(field.type) and field.name != "properties":
+        if "str" in str(field.type) and field.name not in {"properties", "traits"}:
             found[field.name] = lambda text, name=field.name: replace(event, **{name: text})  # type: ignore[misc]
     for name, part in PARTS.items():
         for field in msgspec.structs.fields(type(part)):

@@ -24,14 +24,14 @@ from streams.collect.addresses import address_hash, text_hash
 from streams.collect.checks import checked
 from streams.collect.hiding import FREE_TEXTS, fields_of, hidden, masked, may_be_plain, shown, without_plain
 from streams.collect.phones import CUT
-from tests.support.planted import NAME, TESTED_BY_A_PATTERN, VALUE, held, places, planted
+from tests.support.planted import IN_MAPS, NAME, TESTED_BY_A_PATTERN, TRAIT, VALUE, held, places, planted
 from tests.support.world import START_MS, a_touchpoint, an_order
 
 ANN = "ann@x.de"
 HASH = address_hash(ANN)
 HEADER = SINGLE_OBJECT.header(Touchpoint)
 PLACES = [place for place in places() if place not in TESTED_BY_A_PATTERN]
-FREE = [VALUE, *[f"marketing.{name}" for name in FREE_TEXTS]]
+FREE = [VALUE, TRAIT, *[f"marketing.{name}" for name in sorted(FREE_TEXTS)]]
 FORMS = [
     ANN,
     "Ann <ann@x.de>",
@@ -89,8 +89,8 @@ def test_the_places_are_all_there() -> None:
 def test_the_rule_covers_what_the_schema_has() -> None:
     found = fields_of(Touchpoint)
     texts = sum(len(fields.texts) for fields in found.values())
-    assert texts == len([place for place in places() if place not in {NAME, VALUE}])
-    assert [name for fields in found.values() for name in fields.maps] == ["properties"]
+    assert texts == len([place for place in places() if place not in IN_MAPS])
+    assert [name for fields in found.values() for name in fields.maps] == ["properties", "traits"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,7 +127,7 @@ def test_a_touchpoint_without_either_stays_the_same_object() -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_what_hashes_make_too_long_becomes_one_hash(place: str) -> None:
-    of_parts = {VALUE: PROPERTY_MAX, "marketing": CAMPAIGN_MAX, "consent": CONSENT_MAX}
+    of_parts = {VALUE: PROPERTY_MAX, TRAIT: PROPERTY_MAX, "marketing": CAMPAIGN_MAX, "consent": CONSENT_MAX}
     most = of_parts.get(place, of_parts.get(place.partition(".")[0], TEXT_MAX))
     text = ("a@b.c," * most)[:most]
     found = checked(planted(an_order(START_MS), place, text), START_MS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from schemas.journal import RULES, RULES_3
 from schemas.outputs import Decision, ProfileView, Trigger
 from schemas.touchpoint import Consent
 from tests.support.flows import a_flow
@@ -147,3 +150,12 @@ def test_a_guests_order_counts_once_whatever_its_event_id() -> None:
     world = World()
     world.send(an_order(START_MS, user=None, order_id="g"), an_order(START_MS + 1, user=None, order_id="g"))
     assert (world.total("orders"), world.total("revenue_minor")) == (1, 4_200)
+
+
+@pytest.mark.parametrize(("rules", "expected"), [(RULES, 1), (RULES_3, 0)])
+def test_what_comes_in_again_is_counted_by_its_source_from_rules_4_on(rules: int, expected: int) -> None:
+    world = World(rules=rules)
+    event = a_touchpoint("page_viewed", START_MS, source="shop")
+    world.send(event, event)
+    assert world.total("duplicates") == 1
+    assert world.total("source_duplicates", "source=shop") == expected

@@ -16,6 +16,7 @@ from tests.support.stored import (
     PARTITION_BY_VERSION_2,
     PARTITION_BY_VERSION_3,
     PARTITION_BY_VERSION_4,
+    PARTITION_BY_VERSION_5,
     a_full_partition,
 )
 from tests.support.world import START_MS, World
@@ -23,21 +24,23 @@ from tests.support.world import START_MS, World
 
 def test_the_state_of_a_partition_of_every_version_is_read() -> None:
     codec, full = JournalCodec(), a_full_partition()
-    of_rules_2 = msgspec.structs.replace(full, rules=2, first_event_ms=0)
+    of_rules_3 = msgspec.structs.replace(full, rules=3, imports=(), holds=())
+    of_rules_2 = msgspec.structs.replace(of_rules_3, rules=2, first_event_ms=0)
     before_rules = msgspec.structs.replace(of_rules_2, rules=1, waking_ms=0)
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_1) == msgspec.structs.replace(before_rules, collected=())
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_2) == before_rules
     assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_3) == of_rules_2
-    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_4) == full
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_4) == of_rules_3
+    assert codec.decode(PARTITION_KEY, PARTITION_BY_VERSION_5) == full
 
 
 def test_a_change_of_how_a_partition_is_stored_raises_the_version() -> None:
     full, empty = a_full_partition(), PartitionState()
     assert [name for name in full.__struct_fields__ if getattr(full, name) == getattr(empty, name)] == []
-    assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_4.hex()
+    assert JournalCodec().encode(PARTITION_KEY, full).hex() == PARTITION_BY_VERSION_5.hex()
 
 
-@pytest.mark.parametrize("stored", [PARTITION_BY_VERSION_2, PARTITION_BY_VERSION_3])
+@pytest.mark.parametrize("stored", [PARTITION_BY_VERSION_2, PARTITION_BY_VERSION_3, PARTITION_BY_VERSION_4])
 def test_under_earlier_rules_a_partition_is_stored_as_their_release_reads_it(stored: bytes) -> None:
     codec = JournalCodec()
     assert codec.encode(PARTITION_KEY, codec.decode(PARTITION_KEY, stored)) == stored

@@ -264,3 +264,55 @@ def test_before_rules_4_nothing_is_undone() -> None:
     world.send(an_order(START_MS, user="2"))
     with pytest.raises(Rejected, match="not_undone"):
         undo(world, "2")
+
+
+@pytest.mark.parametrize("channel", ["sms", "push", "all", "email"])
+@pytest.mark.parametrize(
+    "limits", [{}, {"at_most": 2}, {"only_flow": "news"}, {"purpose": "transactional"}], ids=lambda each: str(*each)
+)
+@pytest.mark.parametrize("first", ["1", "2"])
+def test_what_both_granted_in_the_same_millisecond_since_stays_with_each(
+    channel: str, limits: dict[str, Any], first: str
+) -> None:
+    world = World()
+    for user in ("1", "2", "3"):
+        world.send(a_touchpoint("page_viewed", START_MS, user, email_hash=user * 64))
+    world.send(a_link(START_MS + HOUR_MS, "1", "2"), a_link(START_MS + HOUR_MS, "1", "3"))
+    at_ms, consent = START_MS + 2 * HOUR_MS, Consent(channel, granted=True, **limits)
+    for user in (first, "3", "1" if first == "2" else "2"):
+        world.send(a_touchpoint("consent_changed", at_ms, user, consent=consent))
+    for user in ("2", "3"):
+        undo(world, user)
+        assert [grants_of(world, each) for each in ("1", user)] == [{(channel, at_ms)}] * 2
+
+
+def test_what_two_who_were_merged_granted_in_the_same_millisecond_stays_with_the_one_who_is_merged_still() -> None:
+    world = World()
+    world.send(*[a_touchpoint("page_viewed", START_MS, user) for user in ("1", "2", "3")])
+    world.send(a_link(START_MS + HOUR_MS, "1", "2"), a_link(START_MS + HOUR_MS, "1", "3"))
+    at_ms = START_MS + 2 * HOUR_MS
+    for user in ("2", "3"):
+        world.send(a_touchpoint("consent_changed", at_ms, user, consent=Consent("sms", granted=True)))
+    undo(world, "3")
+    assert [grants_of(world, user) for user in ("1", "3")] == [{("sms", at_ms)}] * 2
+    undo(world, "2")
+    assert [grants_of(world, user) for user in ("1", "2")] == [set(), {("sms", at_ms)}]
+
+
+@pytest.mark.parametrize("channel", ["sms", "push", "all", "email"])
+def test_of_a_grant_and_a_withdrawal_in_the_same_millisecond_since_only_the_withdrawal_is_of_both(channel: str) -> None:
+    for granting, other in (("1", "2"), ("2", "1")):
+        world = a_merged_world()
+        at_ms = START_MS + 2 * HOUR_MS
+        for user in (granting, other):
+            consent = Consent(channel, granted=user == granting)
+            world.send(a_touchpoint("consent_changed", at_ms, user, consent=consent))
+        undo(world, "2")
+        assert grants_of(world, granting) == {(channel, at_ms)}
+        assert grants_of(world, other) == set()
+        for user in (granting, other):
+            assert any(not item.granted and item.channel == channel for item in a_profile(world, user).consents)
+
+
+def grants_of(world: World, user: str) -> set[tuple[str, int]]:
+    return {(item.channel, item.time_ms) for item in a_profile(world, user).consents if item.grants}

@@ -9,8 +9,8 @@ import pytest
 from schemas.insights import Anomaly, Count
 from schemas.journal import Configured
 from streams.flows.language.mistakes import parse_flow
+from streams.flows.language.relying import relied_on
 from streams.insights.fold import configured, open_anomalies
-from streams.insights.inputs import relied_on
 from streams.insights.state import InsightCodec
 from streams.settings import DomainSettings
 from tests.support.flows import TEN, a_flow

@@ -11,8 +11,9 @@ from schemas.limits import LONG_MAX, LONG_MIN
 from state.codec import NewerState, frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
+from streams.insights.arrived import Sources
 from streams.insights.history import History
-from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Settings, Stocks, Value, Window
+from streams.insights.state import CLOCK, VERSION, Clock, InsightCodec, Loaded, Settings, Stocks, Value, Window
 from tests.support.insights import a_partition, a_row, at, facts, fold_all, fold_to_end, some_weeks
 
 
@@ -48,7 +49,7 @@ def test_a_fold_that_is_interrupted_anywhere_goes_on_alike() -> None:
 
 
 def test_state_of_a_newer_version_is_refused_in_words() -> None:
-    with pytest.raises(NewerState, match=r"b'clock' .* of version 6 .* up to 5"):
+    with pytest.raises(NewerState, match=r"b'clock' .* of version 7 .* up to 6"):
         InsightCodec().decode(CLOCK, frame(VERSION + 1, 0, b""))
 
 
@@ -77,5 +78,13 @@ def test_only_sums_that_an_earlier_release_cannot_read_are_stored_as_of_a_later_
 
 def test_only_what_the_newest_rules_store_is_of_the_newest_version() -> None:
     codec = InsightCodec()
-    stored: list[Value] = [History(1), Settings("{}", 3), Settings("{}", 2), Settings("{}", 1), Clock()]
-    assert [codec.encode(b"", value)[0] for value in stored] == [VERSION, 4, 4, 3, 3]
+    stored: list[Value] = [
+        Sources(),
+        Loaded(1),
+        History(1),
+        Settings("{}", 3),
+        Settings("{}", 2),
+        Settings("{}", 1),
+        Clock(),
+    ]
+    assert [codec.encode(b"", value)[0] for value in stored] == [VERSION, VERSION, 5, 4, 4, 3, 3]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.attribute_limits import ATTRIBUTE_NAME_MAX, FIRST_BYTES_MAX, TRAIT_BYTES_MAX, TRAITS_MAX
 from schemas.limits import (
     CART_BYTES_MAX,
     ENTRY_TIMERS_MAX,
@@ -32,6 +33,7 @@ from schemas.limits import (
 )
 from streams.flows.runtime.asking import LIMITS_MAX
 from streams.profiles.address_entry import Asked, Granted, Waiting
+from streams.profiles.attributes import Attributes, First, Trait
 from streams.profiles.bounds import (
     SLOTS_MAX,
     SLOTS_WAITING_BYTES_MAX,
@@ -67,13 +69,15 @@ def test_the_parts_of_a_profile_add_up_to_less_than_a_profile_may_have() -> None
     timers = RUNS_MAX * 1_300 + ENTRY_TIMERS_MAX * 80 + PARKED_MAX * 73
     texts = CART_BYTES_MAX + 50 * 8 * 15 + PENDING_BYTES_MAX + PRICES_BYTES_MAX + VIEWS_BYTES_MAX + 1_100
     small = 2_500 + 1_000 * 8 + 100 + 92 * 19 + STATEMENTS_BYTES_MAX + 8 * 640 + UNMATCHED_BYTES_MAX + PENDING_MAX * 30
+    small += TRAITS_MAX * 256 + 440
     credit = 2 * 100 * (36 + 203) + (TRAIL_MAX + PATH_MAX) * 36
     credit += NAMES_BYTES_MAX + TRAIL_BYTES_MAX + (TRAIL_MAX + PATH_MAX) * 2 * 3
     together = lists + timers + texts + small
-    assert together <= 285_500
+    assert together <= 296_200
     assert credit <= 114_000
     assert together + 2 * credit < PROFILE_BYTES_MAX
     before_rules_4 = OWN_LINKS_BYTES_MAX + STATEMENTS_BYTES_MAX + 8 * 640 + UNMATCHED_BYTES_MAX + MESSAGES_MAX * 44
+    before_rules_4 += TRAITS_MAX * 256 + 440
     assert together - before_rules_4 + LINKED_MAX * 518 + 4 * 19 + 2 * credit < PROFILE_BYTES_MAX
 
 
@@ -88,6 +92,14 @@ def test_the_largest_message_of_the_log_and_the_largest_address_have_the_bytes_o
     entry = Listing(is_all=True, is_on=True, time_ms=long, who="w" * WHO_BYTES_MAX, why="y" * WHY_BYTES_MAX)
     box = msgspec.structs.replace(box, listed=(entry, entry))
     assert len(msgspec.msgpack.encode(box)) <= 640
+
+
+def test_the_largest_attributes_have_the_bytes_of_the_sum() -> None:
+    long = 1 << 62
+    trait = Trait("n" * ATTRIBUTE_NAME_MAX, "t" * TRAIT_BYTES_MAX, long)
+    assert len(msgspec.msgpack.encode(trait)) <= 256
+    first = First(long, "f" * FIRST_BYTES_MAX)
+    assert len(msgspec.msgpack.encode(Attributes((), first, first, first))) + 3 <= 440
 
 
 def test_an_address_that_several_profiles_have_fits_with_all_that_it_is_asked() -> None:

@@ -90,3 +90,16 @@ def test_of_two_grants_of_one_time_each_has_their_own() -> None:
     late, open_ = Profile(consents=(theirs,), rules=4), ConsentState("email", granted=True, time_ms=1)
     came = Profile(consents=(open_,), rules=4)
     assert survivor_of(sides(late, Profile(rules=4), came, came), {}).consents == ()
+
+
+def test_of_two_grants_of_one_millisecond_since_each_has_that_of_their_own_event() -> None:
+    """As they came in since, the survivor had neither before the merge."""
+    for address in ("", "a"):
+        own, theirs = (
+            ConsentState("all", granted=True, time_ms=1, received_ms=1, address=address, event_hash=event_hash)
+            for event_hash in (1, 2)
+        )
+        other = Profile(consents=(theirs,), rules=4)
+        given = sides(Profile(consents=(own, theirs), rules=4), Profile(rules=4), other, other)
+        assert survivor_of(given, {}).consents == (own,)
+        assert absorbed_of(given, {}).consents == (theirs,)

@@ -7,13 +7,16 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 
+from schemas.journal import RULES_3, RULES_4
 from schemas.touchpoint import Order, Touchpoint
 from streams.profiles.order_change import OrderChange
 from streams.profiles.order_changes import (
     CANCELLED,
     COMPLETED,
     REFUNDED,
+    REFUNDED_WHOLE,
     SETTLED,
+    TYPES,
     acting,
     beyond,
     change_of,
@@ -196,3 +199,41 @@ def test_what_was_settled_at_once_is_told_apart() -> None:
     assert with_unsettled(history, by_browser(refund)) == history
     assert without_settled(with_unsettled(history, cancelled(3))) == (completed(1), cancelled(3))
     assert is_settled(history)
+
+
+def whole(time_ms: int, currency: str = "") -> OrderChange:
+    return OrderChange(time_ms, time_ms, ORDER, 0, REFUNDED_WHOLE, currency)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ((completed(1), whole(2)), (0, False)),
+        ((completed(1), refunded(2, 1_000), whole(3)), (0, False)),
+        ((completed(1, currency=USD), whole(2)), (0, False)),
+        ((completed(1, 0), whole(2)), (0, False)),
+        ((completed(1), whole(2), completed(3)), (5_000, True)),
+        ((completed(1), whole(2), refunded(3, 5_000)), (0, False)),
+    ],
+)
+def test_a_refund_without_an_amount_takes_all_that_is_left(
+    changes: tuple[OrderChange, ...], expected: tuple[int, bool]
+) -> None:
+    assert left_of(*changes) == expected
+
+
+def test_a_whole_refund_counts_as_a_refund_of_what_was_left_and_what_is_paid_back_after_it_counts_once() -> None:
+    found = counts_of((completed(1), refunded(2, 1_000), whole(3), refunded(4, 4_000)))
+    assert [each for each in found if each[0] == "refunds_minor"] == [
+        ("refunds_minor", 2, 1_000, ""),
+        ("refunds_minor", 3, 4_000, ""),
+        ("refunds_minor", 4, 0, ""),
+    ]
+    assert counts_of((whole(3),)) == [("refunds", 3, 1, ""), ("refunds_minor", 3, 0, "")]
+    assert TYPES[REFUNDED_WHOLE] == "order_refunded"
+
+
+def test_only_from_rules_4_on_a_refund_of_0_is_whole() -> None:
+    event = Touchpoint("a", "order_refunded", 5, order=Order("o", "EUR", 0))
+    kinds = [change.kind for rules in (RULES_3, RULES_4) if (change := change_of(event, "EUR", rules)) is not None]
+    assert kinds == [REFUNDED, REFUNDED_WHOLE]

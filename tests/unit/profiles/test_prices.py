@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.touchpoint import Product
+from schemas.touchpoint import CURRENCY, Product
 from streams.profiles.prices import KEPT_MS, after, drop_percent, united
 from streams.profiles.profile import PRICES_MAX, Profile, ShownPrice
 from tests.support.flows import a_reminder
@@ -122,3 +123,13 @@ def test_what_a_customer_has_ordered_is_forgotten() -> None:
     profile = world.profile("u:1")
     assert profile is not None
     assert [item.sku for item in profile.prices] == ["mug"]
+
+
+def test_prices_in_another_currency_are_not_compared() -> None:
+    """A shop with a switch of currencies shows 25.00 dollars and 21.00 euros for the same price."""
+    for currency, prices in (("USD", ()), ("EUR", (2_500,))):
+        world = World(flows=[a_reminder(entry=CHEAPER)])
+        world.send(msgspec.structs.replace(a_view(2_500), properties={CURRENCY: currency}))
+        profile = world.profile("u:1")
+        assert profile is not None
+        assert tuple([item.price_minor for item in profile.prices]) == prices

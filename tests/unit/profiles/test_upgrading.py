@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from streams.profiles.attributes import Attributes, First
 from streams.profiles.codec import decode_profile, encode_profile
 from streams.profiles.mailboxes import with_naming
 from streams.profiles.order_change import Adjustment
 from streams.profiles.orders import window_sums
-from streams.profiles.profile import Cart, CartItem, OrderContent, Profile
+from streams.profiles.profile import Cart, CartItem, OrderContent, Profile, Touch
 from streams.profiles.standing import promotional_consent
 from streams.profiles.statement import ConsentState, Mailbox
 from streams.profiles.upgrading import lowered, upgraded
@@ -29,6 +30,15 @@ def test_a_cart_knows_from_then_on_when_articles_were_put_in() -> None:
     cart = upgraded(BEFORE, 3).cart
     assert cart is not None
     assert cart.adds == (((5, 2),),)
+
+
+def test_the_first_channel_is_that_of_the_first_touch_that_is_kept() -> None:
+    touches = (Touch(5, 1, "ads", None, 0, is_view=False), Touch(7, 2, "email", None, 0, is_view=False))
+    after = upgraded(replace(BEFORE, touches=touches), 4)
+    assert after.attributes == Attributes(channel=First(5, "ads"))
+    assert upgraded(replace(BEFORE, touches=touches), 3).attributes is None
+    known = replace(after, attributes=Attributes(channel=First(1, "sms")))
+    assert upgraded(known, 4).attributes == known.attributes
 
 
 def test_under_earlier_rules_a_profile_stays_as_it_is() -> None:

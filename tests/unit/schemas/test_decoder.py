@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHOLE = wire.encode(a_touchpoint("page_viewed", START_MS, event_id="event-1"))
-NO_PRODUCTS, NO_PROPERTIES = 4, 1
+NO_PRODUCTS, NO_PROPERTIES = 8, 5
 """How many bytes from the end a touchpoint without either has the count of its products, and of its properties."""
 MOST = ITEMS_MAX["touchpoint"]
 LINE = b"\x02s\x00\x02\x04"

@@ -25,6 +25,8 @@ UNRELEASED = {
     "time_reset",
     "set_aside",
     "recall",
+    "hold",
+    "arrivals",
     "unlink",
     "profile_merged",
     "order_told",
@@ -34,6 +36,8 @@ UNRELEASED = {
     "slot_asked",
     "slot_answered",
     "slots_due",
+    "imported",
+    "landed",
 }
 """Types of records that no release has written yet."""
 

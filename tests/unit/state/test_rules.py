@@ -7,6 +7,7 @@ import pytest
 from schemas import wire
 from schemas.catalogue import released_schemas, single_object_header
 from schemas.journal import RULES, Configured
+from schemas.zones import TZDATA
 from state.codec import NewerState, open_frame
 from state.memory import MemoryStore
 from state.overlay import Overlay
@@ -49,6 +50,18 @@ def test_the_rules_rise_with_settings_and_never_fall() -> None:
 def test_rules_of_a_later_release_stop_the_fold() -> None:
     with pytest.raises(NewerState, match=f"rules {RULES + 1}.*up to {RULES}"):
         attempt(a_fold(), as_it_is, published(RULES + 1), nothing_to_undo)
+
+
+@pytest.mark.parametrize("tzdata", ["", "2025.1", TZDATA, "nonsense"])
+def test_time_zones_that_are_no_later_ones_let_the_fold_go_on(tzdata: str) -> None:
+    """A journal of before is folded again with the zones of today."""
+    a_fold()(Record("", Configured(TEXT, 0, RULES, tzdata), b"", 0, 0))
+
+
+def test_later_time_zones_stop_the_fold_and_say_what_to_install() -> None:
+    later = Record("", Configured(TEXT, 0, RULES, "2999.1"), b"", 0, 0)
+    with pytest.raises(NewerState, match=r"install tzdata==2999\.1"):
+        attempt(a_fold(), as_it_is, later, nothing_to_undo)
 
 
 def test_state_under_the_first_rules_is_what_release_0_1_reads() -> None:

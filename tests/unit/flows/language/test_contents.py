@@ -92,6 +92,14 @@ def test_what_is_to_be_added_fits_the_flow(changes: dict[str, Any], added: str) 
     assert said.endswith(f": add {added}")
 
 
+def test_a_date_of_traits_says_nothing_of_an_order_and_an_event_of_ones_own_may_have_products() -> None:
+    birthday = {"date": "traits.birthday", "yearly": True}
+    (said,) = empty_messages(parse_flow(a_bare_flow("mine", "", entry=birthday, products="order"), "mine"))
+    assert said.endswith("add offer: NAME to the step")
+    own = a_bare_flow("mine", "custom:Wish Added", products="entry")
+    assert list(empty_messages(parse_flow(own, "mine"))) == []
+
+
 def test_a_file_is_refused_by_name_but_what_is_published_already_goes_on() -> None:
     document = a_bare_flow("mine", "signed_up")
     with pytest.raises(FlowError, match=r"^mine\.yaml: steps\[0\], message, would be empty, "):

@@ -97,6 +97,28 @@ def test_what_a_flow_says_that_it_relies_on_is_all_of_it(stated: list[str], mess
         compile_flows([a_reminder(relies_on=stated)])
 
 
+def test_a_flow_may_rely_on_types_of_one_source_and_then_on_its_entry_and_goal_as_well() -> None:
+    shop = {"source": "shop", "types": ["order_refunded"]}
+    (flow,) = compile_flows([a_reminder(relies_on=shop)]).flows.values()
+    assert sorted(flow.relied_on) == ["order_completed", "order_refunded", "product_added"]
+    assert flow.on_silence == "alert"
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"types": ["order_complete"]}, r"relies_on\.types\[0\] is 'order_complete': Input should be 'ad_clicked', .*"),
+        ({"source": "", "types": ["order_completed"]}, r"relies_on\.source is '': String should have at least 1 .*"),
+        ({"source": "shop"}, r"relies_on\.types is missing; the fields here are source, types"),
+        ({"shop": 1, "types": ["order_completed"]}, r"relies_on\.shop is 1: .*; the fields here are source, types"),
+        ("shop", r"relies_on is 'shop': Input should be a valid tuple"),
+    ],
+)
+def test_a_mistake_in_what_a_flow_relies_on_of_a_source_is_named(stated: Any, message: str) -> None:
+    with pytest.raises(FlowError, match=rf"^flows\[0\]: {message}$"):
+        compile_flows([a_reminder(relies_on=stated)])
+
+
 def test_the_schema_for_editors_is_current_and_takes_the_flows_of_the_product() -> None:
     """If this fails: `touchstream flows schema > deploy/flow.schema.json`."""
     text = (ROOT / "deploy" / "flow.schema.json").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 from schemas.outputs import TriggerProduct
 from schemas.units import HOUR_MS
 from streams.flows.language.flow_set import compile_flows
-from streams.flows.runtime.runner import end_lost_to_merge
+from streams.flows.runtime.ending import end_lost_to_merge
 from streams.profiles.effects import hash_64
 from streams.profiles.moment import Moment
 from streams.profiles.profile import Sent

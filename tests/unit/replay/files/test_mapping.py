@@ -64,6 +64,33 @@ def test_a_mapping_from_a_file_is_called_by_its_path(tmp_path: Path) -> None:
         (changed(money={"currency": {"constant": "EUR"}, "minor_units": 12}), "money.minor_units is 12"),
         (changed(fields={"user_id": {"column": "who", "constant": "x"}}), "either column or constant"),
         (changed(file={}), "file.kind is missing"),
+        (changed(money={"currency": {"constant": "Euro"}}), "'Euro' is no ISO 4217 code such as EUR"),
+        (changed(sources="x"), "sources is 'x': there is no such key; did you mean source?; the keys are about"),
+        (
+            changed(file={"kind": "csv", "delimiters": ";"}),
+            "file.delimiters is ';': there is no such key; did you mean delimiter?",
+        ),
+        (changed(file={"kind": "csv", "delimiter": ";;"}), "delimiter is ';;': give one character, or whitespace"),
+        (
+            changed(file={"kind": "csv", "encoding": "cp999"}),
+            "file.encoding is 'cp999': Input should be 'utf-8', 'utf-16'",
+        ),
+        (changed(file={"kind": "csv", "decimal": ";"}), "file.decimal is ';': Input should be '.' or ','"),
+        (changed(file={"kind": "csv", "columns": ["a", "a"]}), "columns has a name twice"),
+        (
+            changed(file={"kind": "csv", "columns": ["at", "who"]}),
+            "file.columns does not name order, pieces, price, sku",
+        ),
+        (
+            changed(time={"column": "at", "not_before": "01/02/2026"}),
+            "time.not_before is '01/02/2026': expected a day such",
+        ),
+        (changed(time={"column": []}), "time.column is []"),
+        (changed(orders={"fill_down": ["at"]}), "fill_down needs group_by"),
+        (
+            changed(product={"sku": {"column": "a", "otherwise": {}}, "price": "p"}),
+            "product.sku.otherwise is {}: give either",
+        ),
     ],
 )
 def test_a_wrong_mapping_is_refused_with_file_path_value_and_what_is_allowed(text: str, said: str) -> None:
@@ -71,3 +98,23 @@ def test_a_wrong_mapping_is_refused_with_file_path_value_and_what_is_allowed(tex
         parse_mapping(text, "shop.yaml")
     assert said in str(error.value)
     assert "shop.yaml" in str(error.value)
+
+
+def test_a_value_may_have_another_column_where_it_is_empty() -> None:
+    mapping = parse_mapping(changed(product={"sku": {"column": "sku", "otherwise": "name"}, "price": "price"}), "shop")
+    assert mapping.columns == ("at", "who", "sku", "name", "price", "order")
+
+
+def test_a_mapping_needs_only_what_it_reads() -> None:
+    mapping = parse_mapping(changed(product={"amount": "paid"}, orders={}), "shop")
+    assert mapping.columns == ("at", "who", "paid")
+
+
+def test_paths_into_json_columns_are_columns_of_the_mapping_and_not_of_the_file() -> None:
+    text = changed(
+        file={"kind": "csv", "json_columns": ["body"]}, fields={"user_id": "body.user.id", "channel": "body"}
+    )
+    mapping = parse_mapping(text, "shop")
+    assert mapping.columns[1:3] == ("body.user.id", "body")
+    assert mapping.file_columns == ("at", "body", "sku", "price", "pieces", "order")
+    assert [mapping.document_of(name) for name in ("body.user.id", "body", "bodyguard")] == ["body", "body", None]

@@ -11,6 +11,7 @@ from schemas.limits import LINES_KEPT, LINES_MAX, MINOR_MAX, QUANTITY_MAX
 from schemas.touchpoint import LINES_LEFT_OUT, Order
 from streams.collect.collector import collect
 from streams.replay.files.mapped import Reason
+from streams.replay.files.mapping import parse_mapping
 from streams.settings import DomainSettings
 from tests.support.lines import CARTS, a_line, account, mapped, refused, touchpoints
 
@@ -147,7 +148,7 @@ def test_what_collect_would_refuse_is_refused_by_the_replay_with_all_lines_of_th
     ("row", "reason"),
     [
         ("2,{0},order_completed,cup,900000000,1000,EUR,,a", "amount_out_of_range"),
-        ("2,{0},order_completed,cup,1.00,1,eur,,a", "bad_currency"),
+        ("2,{0},order_completed,cup,1.00,1,e-r,,a", "bad_currency"),
         ("2,{0},order_completed,cup,1.00,1,EUR,nobody,a", "bad_email_hash"),
         ("2,{0},order_completed,cup,1.00,1,EUR,," + "x" * 4_097, "too_long"),
         ("2,{0},product_viewed,cup,1.00,1,EUR,nobody,a", "bad_email_hash"),
@@ -278,3 +279,95 @@ def test_a_price_of_half_a_minor_unit_is_rounded_half_to_even_for_the_line(tmp_p
         mapped(tmp_path, a_line(price="0.005"), a_line(price="0.015"), a_line(price="0.005", quantity=3))
     )
     assert order.order == Order("1", "GBP", 0 + 2 + 2)
+
+
+def ids_and_totals(outcomes: list[Mapped]) -> list[tuple[str, int]]:
+    return [(each.order.order_id, each.order.total_minor) for each in touchpoints(outcomes) if each.order]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (a_line("1", "tv", price='"1,299"'), Reason.BAD_NUMBER),
+        (a_line("1", "tv", price="1,299.00"), Reason.BAD_COLUMNS),
+        (a_line("1", "tv", quantity="NULL"), Reason.BAD_NUMBER),
+        (a_line("1", "", price="5"), Reason.MISSING_ID),
+        (a_line("1", "tv", at="25:00:00"), Reason.BAD_TIME),
+        (a_line("1", "tv").replace("2011", "2091"), Reason.TIME_OUT_OF_RANGE),
+        (a_line("1", "tv", price="$5").replace("$", "€"), Reason.MIXED_CURRENCY),
+        (a_line("1", "t").encode().replace(b"a t", b"a \xff"), Reason.BAD_ENCODING),
+        (b"1,tv", Reason.BAD_COLUMNS),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_order_of_which_a_line_is_refused_is_refused_whole(
+    tmp_path: Path, line: str | bytes, reason: Reason, place: int
+) -> None:
+    lines: list[str | bytes] = [a_line("1", "mug", 2), a_line("1", "cup")]
+    lines.insert(place, line)
+    outcomes = mapped(tmp_path, a_line("0", at="09:00:00"), *lines, a_line("2", at="11:00:00"))
+    (refusal,) = refused(outcomes)
+    assert (refusal.reason, refusal.line_number, refusal.lines) == (reason, 3, 3)
+    assert f"line {place + 3}: " in refusal.detail
+    assert refusal.raw == b"".join((each.encode() if isinstance(each, str) else each) + b"\n" for each in lines)
+    assert [order for order, _ in ids_and_totals(outcomes)] == ["0", "2"]
+    assert account(outcomes).lines == 5
+    # once it is corrected, it is read like any other
+    corrected = mapped(tmp_path, *lines[:place], *lines[place + 1 :], a_line("1", "tv", price="1299.00"))
+    assert ids_and_totals(corrected) == [("1", 130_650)]
+
+
+def test_lines_of_an_order_in_two_currencies_are_refused_together(tmp_path: Path) -> None:
+    lines = [f"1,2026-01-05T10:00:00Z,order_completed,cup,1.00,1,{code},,a" for code in ("EUR", "USD", "EUR")]
+    outcomes = mapped(tmp_path, *lines, mapping=CARTS, header="id,at,kind,sku,price,n,cur,mail,note")
+    (refusal,) = outcomes
+    assert (refusal.lines, account(outcomes).refused) == (3, {Reason.MIXED_CURRENCY: 3})
+
+
+@pytest.mark.parametrize("between", [(), (a_line("9", at="10:30:00"),)], ids=["neighbours", "with another between"])
+def test_a_line_after_its_orders_window_is_late_whatever_is_between(tmp_path: Path, between: tuple[str, ...]) -> None:
+    outcomes = mapped(tmp_path, a_line("1"), *between, a_line("1", at="10:10:01"), a_line("2", at="12:00:00"))
+    if between:
+        outcomes = mapped(tmp_path, a_line("1"), *between, a_line("1", at="10:40:00"), a_line("2", at="12:00:00"))
+    assert [each.reason for each in refused(outcomes)] == [Reason.LATE_LINE]
+    assert ids_and_totals(outcomes)[0] == ("1", 250)
+    assert ids_and_totals(mapped(tmp_path, a_line("1"), a_line("1", at="10:10:00"))) == [("1", 500)]
+
+
+@pytest.mark.parametrize(("pieces", "total"), [("1.5", 3_000), ("0.25", 500), ("0.333", 666)])
+def test_a_weight_is_one_piece_at_the_amount_of_the_line(tmp_path: Path, pieces: str, total: int) -> None:
+    (order,) = touchpoints(mapped(tmp_path, a_line("1", "ham", pieces, price="20.00")))
+    assert order.order == Order("1", "GBP", total)
+    assert [(each.price_minor, each.quantity) for each in order.products] == [(total, 1)]
+    refund = mapped(tmp_path, a_line("1", "ham", "5"), a_line("C2", "ham", f"-{pieces}", price="2.00", at="11:00:00"))
+    assert touchpoints(refund)[1].products[0].quantity == 1
+
+
+TOTALS = parse_mapping(
+    """
+    about: orders with a total of their own
+    source: shop
+    file: {kind: csv}
+    time: {column: at}
+    type: {constant: order_completed}
+    money: {currency: {constant: EUR}}
+    product: {sku: sku, price: price}
+    orders: {group_by: [id], fill_down: [at], total: total, discount: less}
+    """,
+    "totals",
+)
+
+
+def test_a_total_of_the_order_goes_before_the_sum_of_its_lines(tmp_path: Path) -> None:
+    lines = ("1,2026-01-05T10:00Z,mug,9.50,12.00,3.00", "1,,cup,5.50,,", "2,2026-01-05T11:00Z,cup,5.50,5.50,")
+    outcomes = mapped(tmp_path, *lines, mapping=TOTALS, header="id,at,sku,price,total,less")
+    assert [each.order for each in touchpoints(outcomes)] == [Order("1", "EUR", 1_200, 300), Order("2", "EUR", 550)]
+    assert [len(each.products) for each in touchpoints(outcomes)] == [2, 1]
+
+
+@pytest.mark.parametrize("second", ["13.00", "-1", "x"])
+def test_an_order_with_another_total_in_another_line_is_refused(tmp_path: Path, second: str) -> None:
+    lines = ("1,2026-01-05T10:00Z,mug,9.50,12.00,", f"1,,cup,5.50,{second},", "2,2026-01-05T10:00Z,cup,5.50,,")
+    outcomes = mapped(tmp_path, *lines, mapping=TOTALS, header="id,at,sku,price,total,less")
+    assert account(outcomes).refused == {Reason.BAD_NUMBER: 3}
+    assert "column total is empty in the lines of the order" in refused(outcomes)[1].detail

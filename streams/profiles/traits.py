@@ -1,0 +1,145 @@
+"""A customer's attributes: of each the last that was said, and of what stays the first, in any order of arrival.
+
+Each trait has the same limit of bytes, and of more than TRAITS_MAX the last stay. So what is left out beside some is
+left out beside more, and merges agree in whatever order they come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from schemas.attribute_limits import ATTRIBUTE_NAME_MAX, FIRST_BYTES_MAX, TRAIT_BYTES_MAX, TRAITS_MAX
+from streams.profiles.attributes import NONE, Attributes, First, Trait
+from streams.profiles.bounds import utf8_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.profiles.profile import Touch
+    from streams.profiles.sides import Sides
+
+_replace = msgspec.structs.replace
+
+
+def trait(attributes: Attributes | None, name: str) -> str | None:
+    """Return the text of a trait; None: the customer has none."""
+    if attributes is not None:
+        for each in attributes.traits:
+            if each.name == name:
+                return each.text or None
+    return None
+
+
+def with_traits(attributes: Attributes | None, said: Mapping[str, str], time_ms: int) -> Attributes | None:
+    """Return the attributes with what was said at a time; the same object if it changes nothing."""
+    known = attributes or NONE
+    # the door has these limits too, but hiding an address makes a text longer
+    new = [
+        Trait(name, text, time_ms)
+        for name, text in said.items()
+        if utf8_bytes(text) <= TRAIT_BYTES_MAX and utf8_bytes(name) <= ATTRIBUTE_NAME_MAX
+    ]
+    traits = _united_traits(known.traits, new)
+    return attributes if traits == known.traits else _replace(known, traits=traits)
+
+
+def with_channel(attributes: Attributes | None, channel: str, time_ms: int) -> Attributes | None:
+    """Return the attributes with the channel of a touch, if it is the first."""
+    known = attributes or NONE
+    first = _earlier(known.channel, channel, time_ms)
+    return attributes if first is known.channel else _replace(known, channel=first)
+
+
+def with_signup(attributes: Attributes | None, source: str, time_ms: int) -> Attributes | None:
+    """Return the attributes with the source of a sign-up, if it is the first."""
+    known = attributes or NONE
+    first = _earlier(known.signup_source, source, time_ms)
+    return attributes if first is known.signup_source else _replace(known, signup_source=first)
+
+
+def with_country(attributes: Attributes | None, country: str, time_ms: int) -> Attributes | None:
+    """Return the attributes with a country, if it is the first."""
+    known = attributes or NONE
+    first = _earlier(known.country, country, time_ms)
+    return attributes if first is known.country else _replace(known, country=first)
+
+
+def united(one: Attributes | None, other: Attributes | None) -> Attributes | None:
+    """Return the attributes of two profiles of one customer."""
+    if one is None or other is None:
+        return one or other
+    return Attributes(
+        _united_traits(one.traits, other.traits),
+        _first(one.channel, other.channel),
+        _first(one.signup_source, other.signup_source),
+        _first(one.country, other.country),
+    )
+
+
+def divided(sides: Sides, touches: tuple[Touch, ...]) -> Attributes | None:
+    """Return what the survivor of an undone merge has: what they had, and what was said since.
+
+    `touches` are those that stay theirs: a first channel of the other user's may have kept out one of their own since.
+    """
+    now, before, merged, then = (
+        each.attributes or NONE for each in (sides.now, sides.before, sides.merged, sides.then)
+    )
+    channel = _divided_first(now.channel, before.channel, (merged.channel, then.channel))
+    if touches:
+        channel = _earlier(channel, touches[0].channel, touches[0].time_ms)
+    found = Attributes(
+        _divided_traits(*[{each.name: each for each in part.traits} for part in (now, before, merged, then)]),
+        channel,
+        _divided_first(now.signup_source, before.signup_source, (merged.signup_source, then.signup_source)),
+        _divided_first(now.country, before.country, (merged.country, then.country)),
+    )
+    return None if found == NONE else found
+
+
+def _divided_first(now: First | None, before: First | None, made: tuple[First | None, First | None]) -> First | None:
+    return before if now in made else now
+
+
+def _divided_traits(
+    now: dict[str, Trait], before: dict[str, Trait], merged: dict[str, Trait], then: dict[str, Trait]
+) -> tuple[Trait, ...]:
+    found = []
+    is_full = len(now) >= TRAITS_MAX
+    for name in sorted({*before, *now}):
+        if name in now and now[name] not in {merged.get(name), then.get(name)}:
+            found.append(now[name])
+        elif name in before and (name in now or name not in merged or is_full):
+            found.append(before[name])
+    return tuple(found)
+
+
+def _united_traits(one: tuple[Trait, ...], other: Iterable[Trait]) -> tuple[Trait, ...]:
+    """Return of each name the last; of one time it is the one with the greater text."""
+    last = {each.name: each for each in one}
+    for each in other:
+        known = last.get(each.name)
+        if known is None or (each.time_ms, each.text) > (known.time_ms, known.text):
+            last[each.name] = each
+    if len(last) > TRAITS_MAX:
+        newest = sorted(last.values(), key=_by_time)[-TRAITS_MAX:]
+        last = {each.name: each for each in newest}
+    return tuple([last[name] for name in sorted(last)])
+
+
+def _by_time(each: Trait) -> tuple[int, str]:
+    return each.time_ms, each.name
+
+
+def _earlier(known: First | None, text: str, time_ms: int) -> First | None:
+    """Return what was first; the same object if it is known. A text beyond the limit is none."""
+    if not text or (known is not None and (known.time_ms, known.text) <= (time_ms, text)):
+        return known
+    return First(time_ms, text) if utf8_bytes(text) <= FIRST_BYTES_MAX else known
+
+
+def _first(one: First | None, other: First | None) -> First | None:
+    if one is None or other is None:
+        return one or other
+    return one if (one.time_ms, one.text) <= (other.time_ms, other.text) else other
