@@ -87,8 +87,7 @@ def divided(sides: Sides, touches: tuple[Touch, ...]) -> Attributes | None:
         each.attributes or NONE for each in (sides.now, sides.before, sides.merged, sides.then)
     )
     channel = _divided_first(now.channel, before.channel, (merged.channel, then.channel))
-    if touches:
-        channel = _earlier(channel, touches[0].channel, touches[0].time_ms)
+    channel = _first_of(channel, touches)
     found = Attributes(
         _divided_traits(*[{each.name: each for each in part.traits} for part in (now, before, merged, then)]),
         channel,
@@ -96,6 +95,23 @@ def divided(sides: Sides, touches: tuple[Touch, ...]) -> Attributes | None:
         _divided_first(now.country, before.country, (merged.country, then.country)),
     )
     return None if found == NONE else found
+
+
+def with_channels(attributes: Attributes | None, touches: tuple[Touch, ...]) -> Attributes | None:
+    """Return the attributes with the channel of the first of these touches, if it is the first."""
+    known = attributes or NONE
+    first = _first_of(known.channel, touches)
+    return attributes if first is known.channel else _replace(known, channel=first)
+
+
+def _first_of(known: First | None, touches: tuple[Touch, ...]) -> First | None:
+    """Return the first channel, also of touches, which are in the order of their times."""
+    for touch in touches:
+        if touch.time_ms > touches[0].time_ms:
+            break
+        # those of one time are in the order of their ids, which a merge may not decide by
+        known = _earlier(known, touch.channel, touch.time_ms)
+    return known
 
 
 def _divided_first(now: First | None, before: First | None, made: tuple[First | None, First | None]) -> First | None:

@@ -15,7 +15,7 @@ from streams.profiles.orders import last_order_ms, refunds_of_none, with_changes
 from streams.profiles.statement import EMAIL, PROMOTIONAL, ConsentState, Mailbox
 from streams.profiles.statements import united_statements
 from streams.profiles.timed_cart import timed
-from streams.profiles.traits import with_channel
+from streams.profiles.traits import with_channels
 
 if TYPE_CHECKING:
     from streams.profiles.profile import PendingMessage, Profile
@@ -40,8 +40,7 @@ def _with_first_channel(profile: Profile) -> Profile:
     """Return the profile with the channel of its first touch, as far back as it goes; rules 4 keep it for ever."""
     if not profile.touches or profile.attributes is not None:
         return profile
-    first = profile.touches[0]
-    return msgspec.structs.replace(profile, attributes=with_channel(None, first.channel, first.time_ms))
+    return msgspec.structs.replace(profile, attributes=with_channels(None, profile.touches))
 
 
 def _with_addresses(profile: Profile) -> Profile:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from schemas.attribute_limits import ATTRIBUTE_NAME_MAX, FIRST_BYTES_MAX, TRAIT_BYTES_MAX, TRAITS_MAX
-from streams.profiles.attributes import Attributes, First, Trait
-from streams.profiles.traits import trait, united, with_channel, with_country, with_signup, with_traits
+from streams.profiles.attributes import NONE, Attributes, First, Trait
+from streams.profiles.profile import Touch
+from streams.profiles.traits import trait, united, with_channel, with_channels, with_country, with_signup, with_traits
 from tests.support.world import START_MS
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ def test_what_stays_is_the_first_by_event_time() -> None:
     assert with_channel(known, "sms", START_MS + 2) is known
     assert with_channel(known, "", 0) is known
     assert with_channel(known, "x" * (FIRST_BYTES_MAX + 1), 0) is known
+
+
+def test_of_the_first_touches_of_one_time_the_ids_do_not_decide() -> None:
+    named = [("search", 1), ("ads", 2), ("email", 3)]
+    touches = tuple([Touch(START_MS, number, channel, None, 0, is_view=False) for channel, number in named])
+    later = Touch(START_MS + 1, 4, "a later one", None, 0, is_view=False)
+    found = with_channels(None, (*touches, later))
+    one_by_one: Attributes | None = NONE
+    for touch in touches:
+        one_by_one = with_channel(one_by_one, touch.channel, touch.time_ms)
+    assert found == one_by_one
+    assert found is not None
+    assert found.channel == First(START_MS, "ads")
+    assert with_channels(found, touches) is found
 
 
 def test_what_is_too_long_is_left_out_also_where_hiding_made_it_so() -> None:
