@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from schemas.attribute_limits import ATTRIBUTE_BYTES_MAX, LIST_MAX, NUMBER_CHARS_MAX, TRAIT_BYTES_MAX
+from schemas.touchpoint import Touchpoint  # noqa: TC001 - a compiled class reads its annotations
 from streams.attributes import CUSTOMER, EVENT, tables_of
 from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from schemas.touchpoint import Touchpoint
     from streams.attributes import Named, Names
     from streams.collect.arrived import Arrived
     from streams.settings import DomainSettings

@@ -151,15 +151,20 @@ def _drift_of(shape: Shape, name: str, held: Seen) -> _Found | None:
 
 
 def _new_name(shape: Shape, name: str, held: Seen) -> str:
-    """Return the field that came when another one went, of the same kind and as often; empty: there is none."""
-    expected = held.away * min(held.shares) / _WHOLE
+    """Return the field that came when another one went, of the same kind and as often; empty: there is none.
+
+    Where a day has begun since, the field came on the day before, and only today's counts are compared.
+    """
+    since, before = (shape.looked, -1) if held.away > shape.looked else (held.away, None)
+    expected = since * min(held.shares) / _WHOLE
     taken = {drift.raised.by.rpartition(",to=")[2] for drift in shape.drifts.values()}
     parent = name.rpartition(".")[0]
     found = [
         (other.rpartition(".")[0] != parent, -each.count, other)
         for other, each in shape.fields.items()
-        if not any(each.shares) and each.kind == held.kind and not each.away and other not in taken
-        if _ALIKE * expected <= each.count <= held.away / _ALIKE
+        if not any(each.shares[:before]) and (before is None or any(each.shares))
+        if each.kind == held.kind and not each.away and other not in taken
+        if _ALIKE * expected <= each.count <= since / _ALIKE
     ]
     return min(found)[2] if found else ""
 

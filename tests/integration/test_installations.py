@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
 
 CONSTRAINTS = PROJECT / "deploy" / "constraints.txt"
 UNIT_TESTS = ("tests/unit", "tests/contract")
-RUNTIME_EXTRAS = ("bench", "demo", "registry")
+RUNTIME_EXTRAS = ("bench", "demo", "registry", "serve")
 NEEDED_BY_TESTS = ("hypothesis", "jsonschema", "pandas", "pytest", "pytest-timeout")
 LEFT_TO_PIP = {"multidict", "pydantic-core"}
 """What the lowest aiohttp and pydantic need in an older version than the one that is pinned."""

@@ -45,6 +45,19 @@ def test_a_field_that_is_renamed_is_told_with_its_new_name_within_a_thousand_tou
     assert (told.by, told.detector, told.status) == (expected, "renamed", "raised")
 
 
+def test_a_new_name_is_known_also_where_midnight_is_between() -> None:
+    watch, chance = a_shop()
+    midnight_ms = MONDAY_MS + 4 * DAY_MS
+    send(watch, USUAL, midnight_ms - 3 * HOUR_MS, 170, chance)
+    after = renamed("properties.total", "properties.order_total")
+    send(watch, after, midnight_ms - 10 * MINUTE_MS, 10, chance)
+    assert watch.anomalies == []
+    send(watch, after, midnight_ms, 30, chance)
+    (told,) = watch.anomalies
+    assert told.by.endswith("field=properties.total,to=properties.order_total")
+    assert told.detector == "renamed"
+
+
 def test_a_field_that_is_gone_is_told_when_20_were_due() -> None:
     watch, chance = a_shop()
     gone = {name: share for name, share in USUAL.items() if name != "user_id"}
