@@ -32,6 +32,7 @@ from streams.topics import Topics, TopicSpec
 from streams.worker_settings import WorkerSettings, parse_worker
 from tests.support.flows import a_flow
 from tests.support.producing import a_producer, produce
+from tests.support.watching import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,10 @@ def delete(settings: WorkerSettings, topic: str) -> None:
 def test_a_prefix_has_every_topic_and_its_settings_first_in_each_partition(settings: WorkerSettings) -> None:
     created = create_prefix(settings, DOMAIN)
     assert set(created.topics) == set(Topics(settings.prefix).all())
+    # the brokers write the markers of a transaction after they have answered
+    until(lambda: len(published(settings, "journal")) == DOMAIN.journal_partitions, "what was published is readable")
     assert published(settings, "journal") == {0: [DOMAIN], 1: [DOMAIN], 2: [DOMAIN]}
+    until(lambda: published(settings, "facts"), "what was published is readable")
     assert published(settings, "facts") == {0: [DOMAIN]}
     assert read_domain(settings) == DOMAIN
 
@@ -236,15 +240,19 @@ def _produce(settings: WorkerSettings, customers: Sequence[str]) -> None:
 def test_topics_of_an_earlier_release_get_the_brokers_stamps_and_limits_and_keep_what_an_operator_chose(
     settings: WorkerSettings,
 ) -> None:
-    wall, topics = DOMAIN.model_copy(update={"clock": "wall"}), Topics(settings.prefix)
+    wall, topics, stamps = DOMAIN.model_copy(update={"clock": "wall"}), Topics(settings.prefix), "LogAppendTime"
     chosen = {"retention.ms": "86400000", "max.message.bytes": "20000000"}
     create_topics(settings.brokers, [TopicSpec(topics.touchpoints, 2, {"max.message.bytes": "1000000"})])
     create_topics(settings.brokers, [TopicSpec(topics.journal, 3, chosen)])
     assert create_prefix(settings, wall, 1).altered == (topics.touchpoints, topics.journal)
-    configs = shown(settings, topics.touchpoints, topics.journal)
-    assert configs[topics.touchpoints]["message.timestamp.type"] == "LogAppendTime"
+    both = topics.touchpoints, topics.journal
+    # a broker shows what was changed once it has read it from the controller
+    until(
+        lambda: all(each["message.timestamp.type"] == stamps for each in shown(settings, *both).values()), "new stamps"
+    )
+    configs = shown(settings, *both)
     assert configs[topics.touchpoints]["max.message.bytes"] == str(TOPIC_BYTES_MAX)
-    assert configs[topics.journal].items() >= {**chosen, "message.timestamp.type": "LogAppendTime"}.items()
+    assert configs[topics.journal].items() >= {**chosen, "message.timestamp.type": stamps}.items()
     assert create_prefix(settings, wall, 1).altered == ()
 
 

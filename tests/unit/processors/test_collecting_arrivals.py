@@ -23,7 +23,9 @@ TOPICS = Topics("shop")
 
 def a_collector(metrics: Metrics, arriving: Arriving | None) -> Collecting:
     domain = DomainSettings(clock="marks", touchpoint_partitions=1)
-    source = Source(lambda _: None, Mock(), arriving)
+    # compiled code asks for None where a method returns nothing
+    clock = Mock(**{"asked.return_value": None, "forget_asked.return_value": None})
+    source = Source(lambda _: None, clock, arriving)
     collecting = Collecting(TOPICS, domain, SINGLE_OBJECT, source, Observer(metrics, Known()))
     collecting.assigned(0, None)
     return collecting
