@@ -59,11 +59,6 @@ class Attributed(NamedTuple):
     let_go: tuple[LetGo, ...]
 
 
-def with_attributes(arrived: Arrived, settings: DomainSettings) -> Touchpoint:
-    """Return what a door made of a record, with the attributes that the catalogue names."""
-    return attributed(arrived, settings).touchpoint
-
-
 def attributed(arrived: Arrived, settings: DomainSettings) -> Attributed:
     """Return what a door made of a record with its attributes, and what was let go."""
     event, properties, traits = arrived.touchpoint, arrived.properties, arrived.traits

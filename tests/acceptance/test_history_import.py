@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from schemas.insights import Anomaly, Kpi
 from schemas.journal import Imported
 from schemas.outputs import Credit, DeadLetter, Decision, ProfileView, SegmentChanged, Trigger
 from schemas.touchpoint import Touchpoint
-from schemas.units import DAY_MS, HOUR_MS
+from schemas.units import DAY_MS
 from schemas.wire import SINGLE_OBJECT
 from streams.fold.record import IMPORTED
 from streams.kafka.config import reader_config
@@ -36,6 +36,7 @@ from tests.support.files import real_file
 from tests.support.flows import TEN
 from tests.support.producing import a_producer
 from tests.support.retail import CURRENCY, ZONE, Batch, Figures, batch_segment, read_batch
+from tests.support.retail_kpis import assert_kpis_are_the_files
 from tests.support.retail_run import first_weeks
 from tests.support.running import AWorker, Place, a_worker, make_place, send, wait_worked_off
 from tests.support.watching import until
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pandas as pd
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1_800)]
 
@@ -309,29 +309,7 @@ def test_credit_sums_to_each_order_less_its_refunds(after: AfterImport) -> None:
 @pytest.mark.parametrize("grain", ["hour", "day"])
 def test_kpis_by_hour_and_day_are_those_of_the_file(after: AfterImport, grain: str) -> None:
     wait_worked_off(after.place)
-    last: dict[tuple[str, int], Kpi] = {}
-    for kpi in after.place.records("kpis", Kpi):
-        if kpi.grain == grain and not kpi.by:
-            last[kpi.name, kpi.start_ms] = kpi
-    shown: dict[str, dict[int, int]] = defaultdict(dict)
-    for (name, start_ms), kpi in last.items():
-        if kpi.numerator and kpi.denominator == 1:
-            shown[name][start_ms] = kpi.numerator
-    orders, refunds = after.batch.orders, after.batch.refunds
-    at_orders, at_refunds = starts(orders["time_ms"], grain), starts(refunds["time_ms"], grain)
-    assert shown["orders"] == orders.groupby(at_orders).size().to_dict()
-    assert shown["revenue_minor"] == orders.groupby(at_orders)["total"].sum().to_dict()
-    assert shown["refunds_minor"] == refunds.groupby(at_refunds)["minor"].sum().to_dict()
-
-
-def starts(times_ms: pd.Series[int], grain: str) -> pd.Series[int]:
-    """Start of the UTC hour or of the London day."""
-    import pandas as pd  # noqa: PLC0415 - only its type is needed above
-
-    if grain == "hour":
-        return times_ms // HOUR_MS * HOUR_MS
-    days = pd.to_datetime(times_ms, unit="ms", utc=True).dt.tz_convert(ZONE).dt.normalize()
-    return (days - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "ms")
+    assert_kpis_are_the_files(after.place.records("kpis", Kpi), after.batch, grain)
 
 
 def test_customers_of_today_wait_no_more_than_twice_as_long(after: AfterImport) -> None:

@@ -19,6 +19,7 @@ from streams.operations.prefix import Prefix
 from tests.support.files import real_file
 from tests.support.flows import a_reminder
 from tests.support.retail import CURRENCY, DAY_MS, SEGMENTS, ZONE, batch_cuts, batch_segment, customer_hash
+from tests.support.retail_kpis import assert_kpis_are_the_files
 from tests.support.retail_run import first_weeks, replayed
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # the replay of the whole file is part of the first test that asks for it
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
-HOUR_MS = 3_600_000
 WEEK_MS = 7 * DAY_MS
 WHOLE_LINES = 245_903
 MODELS = {"linear", "last"}
@@ -152,29 +152,9 @@ def test_every_customer_has_a_panel_row_a_week(ran: Ran) -> None:
 
 @pytest.mark.parametrize("grain", ["hour", "day"])
 def test_kpis_of_each_window_are_the_files(ran: Ran, grain: str) -> None:
-    last: dict[tuple[str, int], Kpi] = {}
-    for kpi in ran.place.records("kpis", Kpi):
-        if kpi.grain == grain and not kpi.by:
-            last[kpi.name, kpi.start_ms] = kpi
-    shown: dict[str, dict[int, int]] = defaultdict(dict)
-    for (name, start_ms), kpi in last.items():
-        if kpi.numerator and kpi.denominator == 1:
-            shown[name][start_ms] = kpi.numerator
-    orders, refunds = ran.batch.orders, ran.batch.refunds
-    at_orders, at_refunds = starts(orders["time_ms"], grain), starts(refunds["time_ms"], grain)
-    assert shown["orders"] == orders.groupby(at_orders).size().to_dict()
-    assert shown["revenue_minor"] == orders.groupby(at_orders)["total"].sum().to_dict()
-    assert shown["refunds_minor"] == refunds.groupby(at_refunds)["minor"].sum().to_dict()
+    shown = assert_kpis_are_the_files(ran.place.records("kpis", Kpi), ran.batch, grain)
     if ran.is_whole:
         assert sum(shown["revenue_minor"].values()) == 482_646_649
-
-
-def starts(times_ms: pd.Series[int], grain: str) -> pd.Series[int]:
-    """Start of the UTC hour or of the London day."""
-    if grain == "hour":
-        return times_ms // HOUR_MS * HOUR_MS
-    days = pd.to_datetime(times_ms, unit="ms", utc=True).dt.tz_convert(ZONE).dt.normalize()
-    return (days - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(1, "ms")
 
 
 def test_credits_sum_to_each_order_and_less_its_refunds_for_customers_and_guests(ran: Ran) -> None:

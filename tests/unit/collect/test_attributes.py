@@ -18,7 +18,6 @@ from streams.collect.attributes import (
     attributed,
     canonical,
     canonical_text,
-    with_attributes,
 )
 from streams.collect.collector import Collected, collect
 from streams.settings import DomainSettings
@@ -47,7 +46,7 @@ def arrived(properties: dict[str, Any] | None = None, traits: dict[str, Any] | N
 
 
 def traits_of(**traits: Any) -> dict[str, str]:
-    return with_attributes(arrived(traits=traits), SETTINGS).traits
+    return attributed(arrived(traits=traits), SETTINGS).touchpoint.traits
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,9 @@ def test_of_several_names_the_first_in_the_catalogue_is_taken() -> None:
 
 
 def test_an_empty_trait_is_one_that_is_taken_away_and_an_empty_property_is_none() -> None:
-    found = with_attributes(arrived({"points": None, "score": ""}, {"plan": None, "tags": [], "vip": ""}), SETTINGS)
+    found = attributed(
+        arrived({"points": None, "score": ""}, {"plan": None, "tags": [], "vip": ""}), SETTINGS
+    ).touchpoint
     assert (found.properties, found.traits) == ({}, {"plan": "", "tags": "", "vip": ""})
 
 
@@ -141,12 +142,12 @@ def test_what_is_let_go_is_said_and_the_event_goes_on() -> None:
 
 def test_what_a_type_reads_stays_beside_the_attributes() -> None:
     given = Arrived(a_touchpoint("email_bounced", START_MS, properties={"bounce_type": "soft"}), {"points": 3}, {})
-    assert with_attributes(given, SETTINGS).properties == {"bounce_type": "soft", "points": "3"}
+    assert attributed(given, SETTINGS).touchpoint.properties == {"bounce_type": "soft", "points": "3"}
 
 
 def test_without_properties_and_traits_a_touchpoint_stays_the_same_object() -> None:
     given = arrived()
-    assert with_attributes(given, SETTINGS) is given.touchpoint
+    assert attributed(given, SETTINGS).touchpoint is given.touchpoint
 
 
 def canonical_of(**fields: Any) -> tuple[Touchpoint, Touchpoint]:
