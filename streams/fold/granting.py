@@ -99,17 +99,23 @@ def answers_due_ms(entry: AddressEntry) -> int:
 
 
 def fold_asked(profile: Profile, asked: SlotAsked, at: FoldMoment) -> Profile:
-    """Return an address after what one of its profiles says of promotional messages."""
-    entry = profile.address_entry or AddressEntry()
-    hashes = {hash_64(slot.candidate_id) for slot in asked.slots}
-    ids = {slot.candidate_id for slot in asked.slots}
+    """Return an address after what one of its profiles says of promotional messages.
+
+    That a message is out does not answer whether it may stay so, which was asked under a limit that came since.
+    """
+    entry, slots = profile.address_entry or AddressEntry(), asked.slots
+    if asked.kind == USED and entry.waiting:
+        open_ = {each.candidate_id for each in entry.waiting}
+        slots = tuple([slot for slot in slots if slot.candidate_id not in open_])
+    hashes = {hash_64(slot.candidate_id) for slot in slots}
+    ids = {slot.candidate_id for slot in slots}
     granted = [each for each in entry.granted if each.id_hash not in hashes]
     waiting = tuple([each for each in entry.waiting if each.candidate_id not in ids])
     if asked.kind == USED:
-        granted += [Granted(slot.time_ms, hash_64(slot.candidate_id)) for slot in asked.slots]
+        granted += [Granted(slot.time_ms, hash_64(slot.candidate_id)) for slot in slots]
     elif asked.kind == ASKED:
         limits = tuple([(limit.messages, limit.within_ms) for limit in asked.limits])
-        for slot in asked.slots:
+        for slot in slots:
             request = Waiting(asked.decided_ms, slot.time_ms, asked.customer, slot.candidate_id, limits)
             if sum(map(_bytes, waiting)) + _bytes(request) > SLOTS_WAITING_BYTES_MAX:
                 at.effects.append(asked.customer, SlotAnswered(slot.candidate_id, is_granted=False))

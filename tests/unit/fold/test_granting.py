@@ -71,6 +71,14 @@ def test_who_has_an_address_alone_does_not_ask_and_does_not_wait() -> None:
     assert profile.address_entry is None
 
 
+def test_a_message_that_is_out_and_asked_for_under_a_new_limit_is_answered_whatever_is_said_of_it_meanwhile() -> None:
+    world, at_ms = a_world("1", "2"), START_MS + 2 * HOUR_MS
+    used = SlotAsked("used", "u:1", 0, (Slot("a", at_ms), Slot("before", at_ms - HOUR_MS)))
+    entry = an_entry(world, asks("a", at_ms, (1, DAY_MS)), used)
+    assert [each.candidate_id for each in entry.waiting] == ["a"]
+    assert entry.granted == (Granted(at_ms - HOUR_MS, hash_64("before")),)
+
+
 @pytest.mark.parametrize("users", ["12", "21", "1234", "4321"])
 def test_of_those_who_ask_at_one_time_the_same_one_gets_the_slot_in_whatever_order_they_come(users: str) -> None:
     world = a_world(*users)
