@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.journal import RULES_3, RULES_4, Recall, TimeReset
-from schemas.limits import TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
+from schemas.limits import FIRES_MAX, TIME_AHEAD_MS_MAX, WOKEN_MAX, WOKEN_OUTPUTS_MAX
 from schemas.units import WEEK_MS
 from state.store import BEFORE_ALL
 from streams.flows.runtime.holding import LOOK_MS
@@ -218,7 +218,7 @@ class Customers:
 
         Unlike in _keep, the customer's own clock does not matter for the entry.
         """
-        customer = key.decode()
+        customer, before = key.decode(), profile
         if profile.pending:
             at = FoldMoment(customer, profile.clock_ms, "watermark", known, effects)
             profile = released(profile, known.flows, at, watermark_ms=known.watermark_ms)
@@ -233,6 +233,9 @@ class Customers:
         due_ms, wake_ms = next_due_ms(profile), next_wake_ms(profile, now_ms)
         if known.rules == 1 and 0 < due_ms <= now_ms:
             raise RuntimeError(f"a timer due at {due_ms} is left after all due by {now_ms} have fired")
+        if 0 < wake_ms <= now_ms and known.rules >= RULES_4 and effects.fires < FIRES_MAX and profile == before:
+            # another record would do as little, and so would all that follow it
+            raise RuntimeError(f"nothing is done at {wake_ms}, for which the customer is woken")
         self._state.put(key, _replace(profile, wake_ms=wake_ms), wake_ms)
 
     def _unparked(self, record: Record, effects: Effects) -> None:

@@ -150,12 +150,23 @@ def ask_again(
 def asked_again(
     profile: Profile, flow_set: FlowSet, at: Moment, *, watermark_ms: int
 ) -> tuple[Profile, frozenset[str]]:
-    """Ask addresses again that do not answer: (profile, ids of candidates for which they were asked often enough)."""
+    """Ask addresses again that do not answer: (profile, ids of candidates for which there is no more to ask).
+
+    An address answers each profile that asks, also one that knows meanwhile that nobody else has it. For each that is
+    late it is asked, or the message is given up: without either its customer would be woken without end.
+    """
     late = {name: each.times for name, each in asked_of(profile).items() if each.until_ms <= watermark_ms}
-    given_up = frozenset([name for name, times in late.items() if times >= TIMES_MAX])
-    if len(given_up) < len(late):
-        profile = ask_again(profile, late.keys() - given_up, flow_set, at, watermark_ms=watermark_ms)
-    return profile, given_up
+    given_up = []
+    for message in profile.pending if late else ():
+        name = message.run.candidate_id
+        if name not in late:
+            continue
+        plan = flow_set.plan_of(message.run, at.customer) if late[name] < TIMES_MAX else None
+        if plan is None or not plan.flow.is_promotional:
+            given_up.append(name)
+        else:
+            profile = ask(profile, message, plan.flow, at, watermark_ms=watermark_ms)
+    return profile, frozenset(given_up)
 
 
 def report_gone(profile: Profile, candidate_id: str, at: Moment) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.journal import Unparked
 from schemas.outputs import DeadLetter, Decision, Trigger
 from streams.flows.runtime.runner import on_due
 from streams.fold import customers, timers
+from streams.fold.crediting import ALL
 from tests.support.world import DAY_MS, HOUR_MS, START_MS, World, a_touchpoint, an_add, an_order
 
 if TYPE_CHECKING:
@@ -152,3 +154,22 @@ def test_a_fault_of_the_machine_does_not_park_a_timer(flows: Any, monkeypatch: p
     world.fold.undo()
     world.pass_time(START_MS + 3 * HOUR_MS)
     assert len(world.emitted(Trigger)) == 1
+
+
+def test_who_is_woken_for_nothing_is_parked_and_not_woken_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, due_ms = World(), START_MS + HOUR_MS
+    world.send(a_touchpoint("page_viewed", START_MS))
+    world.send(a_touchpoint("page_viewed", START_MS, "2"))
+    # as if a release had forgotten what to do at this time
+    monkeypatch.setattr(customers, "next_wake_ms", lambda profile, _: due_ms if profile.user_id == "1" else 0)
+    for user in "12":
+        profile = world.profile(f"u:{user}")
+        assert profile is not None
+        world.overlay.put(f"u:{user}".encode(), replace(profile, wake_ms=due_ms), due_ms)
+    world.pass_time(START_MS + 2 * HOUR_MS)
+    (letter,) = world.emitted(DeadLetter)
+    assert (letter.reason, letter.key) == ("timer_failed", b"u:1")
+    assert "nothing is done at" in letter.detail
+    parked = world.profile("u:1")
+    assert parked is not None
+    assert parked.parked == (ALL,)

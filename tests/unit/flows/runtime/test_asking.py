@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.journal import Slot, SlotAnswered, SlotAsked, SlotLimit
+from schemas.journal import AddressNotice, Configured, Slot, SlotAnswered, SlotAsked, SlotLimit
 from schemas.outputs import Decision, Trigger
 from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from streams.flows.runtime.asking import ANSWER_MS_MAX, LIMITS_MAX, is_ours, is_shared, why_denied
+from streams.fold.addressing import ALONE
 from streams.fold.attempt import Folded
 from streams.profiles.address_entry import Asked
 from streams.profiles.bounds import SLOTS_MAX
@@ -97,6 +98,28 @@ def test_without_an_answer_the_address_is_asked_again_and_then_the_message_is_ta
     left = world.profile("u:1")
     assert left is not None
     assert (left.asked, left.pending, left.messages) == ((), (), ())
+
+
+@pytest.mark.parametrize("is_published", [True, False], ids=["of a live flow", "of a flow that is gone"])
+def test_who_waits_for_an_address_that_nobody_else_has_any_more_is_not_woken_without_end(*, is_published: bool) -> None:
+    world = a_world()
+    asked_by(world, "1")
+    found = world.profile("u:1")
+    assert found is not None
+    (message,) = found.pending
+    address = f"e:{A}"
+    # as if the address had lost what it was asked, and then has one profile only
+    world.append(address, SlotAsked("freed", "u:1", 0, (Slot(message.run.candidate_id, 0),)))
+    world.append("u:1", AddressNotice(ALONE, A, START_MS, START_MS, "test"))
+    if not is_published:
+        world.append("", Configured(world.settings.model_copy(update={"flows": ()}).model_dump_json(), 0))
+    world.pass_time(START_MS + 2 * HOUR_MS + ANSWER_MS_MAX)
+    world.pass_time(START_MS + 3 * HOUR_MS + ANSWER_MS_MAX)
+    left = world.profile("u:1")
+    assert left is not None
+    assert (left.asked, left.pending) == ((), ())
+    assert len(world.emitted(Trigger)) == is_published
+    assert ("revoked" in {each.outcome for each in world.emitted(Decision)}) is not is_published
 
 
 def fold_only(world: World, until_ms: int) -> None:
