@@ -225,9 +225,20 @@ def without_unmet(profile: Profile, after_ms: int, flow_set: FlowSet, at: Moment
 
 
 def _logged_without(profile: Profile, messages: Iterable[PendingMessage]) -> tuple[Sent, ...]:
-    """Return the log without messages that do not go out."""
+    """Return the log without messages that do not go out.
+
+    Of a flow two may go at one time, where profiles were merged; before rules 4 it is not known which is which.
+    """
+    names = {one.run.candidate_id for one in messages}
     unsent = {(one.goes_ms, one.trigger.channel, one.trigger.flow_id) for one in messages}
-    return tuple([sent for sent in profile.messages if (sent.time_ms, sent.channel, sent.flow_id) not in unsent])
+    return tuple(
+        [
+            sent
+            for sent in profile.messages
+            if (sent.candidate_id and sent.candidate_id not in names)
+            or (sent.time_ms, sent.channel, sent.flow_id) not in unsent
+        ]
+    )
 
 
 def without_withdrawn(profile: Profile, statements: Iterable[ConsentState], at: Moment) -> Profile:

@@ -7,10 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from schemas.journal import RULES, RULES_3, AddressConsent, Link
 from schemas.outputs import Decision, Trigger
 from schemas.touchpoint import Consent
+from streams.flows.runtime.pending import taken_back
+from streams.profiles.effects import Effects
+from streams.profiles.moment import Moment
 from streams.profiles.profile import PENDING_MAX
 from streams.settings import FlowState
 from tests.support.flows import a_flow
@@ -205,3 +209,14 @@ def test_a_message_that_waits_is_kept_with_the_profile(world: World) -> None:
     assert msgspec.structs.replace(profile, pending=(), wake_ms=0) == msgspec.structs.replace(
         world.profile("u:1") or profile, wake_ms=0
     )
+
+
+def test_of_two_messages_of_a_flow_at_one_time_the_log_keeps_the_one_that_is_out(world: World) -> None:
+    profile = world.profile("u:1")
+    assert profile is not None
+    (held,) = profile.messages
+    # as where two users who are merged had a message of one flow at the same time
+    out = replace(held, candidate_id="of the other")
+    merged = replace(profile, messages=(held, out))
+    at = Moment("u:1", LATER_MS, "test", world.settings, Effects())
+    assert taken_back(merged, lambda _: True, "It is withdrawn.", {}, at).messages == (out,)
