@@ -93,9 +93,15 @@ def matched(truth: Truth, decisions: Iterable[Decision], past: Past) -> Matched:
 
 
 def ended_before_due(cart: AbandonedCart, truth: Truth, past: Past) -> str | None:
-    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait again."""
+    """Why nothing was to be decided about this cart: `ordered`, or `added` more and so began to wait again.
+
+    Adding on another device of theirs counts: the two carts become one. Which of both has the candidate depends on
+    which device's partition was faster.
+    """
     due_ms = cart.last_add_ms + REMINDER_MS
+    known = persons(cart, truth)
+    known |= {f"a:{device}" for device, users in truth.devices.items() if any(f"u:{user}" in known for user in users)}
     for kind, why in (("order_completed", "ordered"), ("product_added", "added")):
-        if past.happened(kind, persons(cart, truth), cart.last_add_ms, due_ms):
+        if past.happened(kind, known, cart.last_add_ms, due_ms):
             return why
     return None
