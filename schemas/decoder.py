@@ -23,6 +23,9 @@ _LAST_BYTES, _LAST_OF_SIX_MAX = 3, 1 << 15
 _LAST_OF_SIX: dict[bytes, int] = {}
 """Values of the last three bytes of a varint of six. A time in ms has six, and these change each 17 minutes."""
 double = struct.Struct("<d").unpack_from
+_NAMES_MAX, _NAME_BYTES_MAX = 4_096, 64
+names: dict[bytes, str] = {}
+"""Keys of maps that came before: a shop has few names, and makes each of them known once."""
 
 
 class Malformed(ValueError):
@@ -67,6 +70,14 @@ def _bytewise(data: bytes, at: int) -> tuple[int, int]:
     raise Malformed(message)
 
 
+def named(data: bytes) -> str:
+    """Read a key of a map."""
+    name = data.decode()
+    if len(names) < _NAMES_MAX and len(data) <= _NAME_BYTES_MAX:
+        names[data] = name
+    return name
+
+
 def length(data: bytes, at: int, first: int) -> tuple[int, int]:
     """Read a length that takes more than a byte, as tail does; first may also be a whole byte that is negative."""
     value, at = tail(data, at, first) if first >= _MORE else (first, at)
@@ -84,6 +95,8 @@ class _Writer:
         self.names: dict[str, Any] = {
             "tail": tail,
             "length": length,
+            "names": names,
+            "named": named,
             "Malformed": Malformed,
             "TooMany": TooMany,
             "double": double,
@@ -183,9 +196,11 @@ class _Writer:
             self.line(depth + 2, f"if {count} > {self._items_max}: raise TooMany('more than {self._items_max} items')")
         self.line(depth + 2, "for _ in range(k):")
         if of_map:
-            key = self.value("string", depth + 3)
+            key = self.value("bytes", depth + 3)
+            self.line(depth + 3, f"s = names.get({key})")
+            self.line(depth + 3, f"if s is None: s = named({key})")
             held = self.value(schema["values"], depth + 3)
-            self.line(depth + 3, f"{name}[{key}] = {held}")
+            self.line(depth + 3, f"{name}[s] = {held}")
         else:
             held = self.value(schema["items"], depth + 3)
             self.line(depth + 3, f"{name}.append({held})")

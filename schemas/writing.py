@@ -24,7 +24,7 @@ def written_codecs() -> str:
     """Return the source of a module with `encode_<record>(header, record)` and `decode_<record>(b, p)` of OFTEN."""
     imported = [
         "from typing import Any",
-        "from schemas.decoder import Malformed, TooMany, double, length, tail",
+        "from schemas.decoder import Malformed, TooMany, double, length, named, names, tail",
         "from schemas.encoder import SMALL, TEXTS, packed, text, varint",
         *(f"from {struct.__module__} import {name}" for name, struct in STRUCTS.items()),
     ]

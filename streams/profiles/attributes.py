@@ -5,16 +5,6 @@ from __future__ import annotations
 import msgspec
 
 
-class Trait(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An attribute of a customer, as canonical text."""
-
-    name: str
-    text: str
-    """Empty: it was taken away. That is kept, so that an earlier value that comes in later does not bring it back."""
-    time_ms: int
-    """When it was said: by event time, but no later than it was received."""
-
-
 class First(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that is kept as it was the first time."""
 
@@ -25,8 +15,13 @@ class First(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The attributes of a customer."""
 
-    traits: tuple[Trait, ...] = ()
-    """By name."""
+    texts: dict[str, str] = {}
+    """Traits as canonical text, in the order of their names. The same object stays while only times change.
+
+    Empty: it was taken away. That is kept, so that an earlier value that comes in later does not bring it back.
+    """
+    times: tuple[int, ...] = ()
+    """When each was said, in the same order: by event time, but no later than it was received."""
     channel: First | None = None
     """Of the first marketing touch."""
     signup_source: First | None = None

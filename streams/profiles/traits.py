@@ -11,38 +11,52 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.attribute_limits import ATTRIBUTE_NAME_MAX, FIRST_BYTES_MAX, TRAIT_BYTES_MAX, TRAITS_MAX
-from streams.profiles.attributes import NONE, Attributes, First, Trait
+from streams.profiles.attributes import NONE, Attributes, First
 from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from streams.profiles.profile import Touch
     from streams.profiles.sides import Sides
 
 _replace = msgspec.structs.replace
+_SHORT = TRAIT_BYTES_MAX // 4
+"""Characters that have at most TRAIT_BYTES_MAX bytes in any case."""
+Said = dict[str, tuple[int, str]]
 
 
 def trait(attributes: Attributes | None, name: str) -> str | None:
     """Return the text of a trait; None: the customer has none."""
-    if attributes is not None:
-        for each in attributes.traits:
-            if each.name == name:
-                return each.text or None
-    return None
+    return (attributes.texts.get(name) or None) if attributes is not None else None
 
 
 def with_traits(attributes: Attributes | None, said: Mapping[str, str], time_ms: int) -> Attributes | None:
     """Return the attributes with what was said at a time; the same object if it changes nothing."""
     known = attributes or NONE
-    # the door has these limits too, but hiding an address makes a text longer
-    new = [
-        Trait(name, text, time_ms)
-        for name, text in said.items()
-        if utf8_bytes(text) <= TRAIT_BYTES_MAX and utf8_bytes(name) <= ATTRIBUTE_NAME_MAX
-    ]
-    traits = _united_traits(known.traits, new)
-    return attributes if traits == known.traits else _replace(known, traits=traits)
+    texts, times = dict(known.texts), dict(zip(known.texts, known.times, strict=True))
+    shows, changed = False, False
+    for name, text in said.items():
+        before_ms = times.get(name)
+        if before_ms is None:
+            # the door has these limits too, but hiding an address makes a text longer
+            if utf8_bytes(name) > ATTRIBUTE_NAME_MAX:
+                continue
+        elif time_ms < before_ms or (time_ms == before_ms and text <= texts[name]):
+            continue
+        if before_ms is None or text != texts[name]:
+            if len(text) > _SHORT and utf8_bytes(text) > TRAIT_BYTES_MAX:
+                continue
+            texts[name] = text
+            shows = True
+        times[name] = time_ms
+        changed = True
+    if not changed:
+        return attributes
+    if shows and len(times) > len(known.times):
+        return _with(known, _bounded({name: (times[name], text) for name, text in texts.items()}))
+    # whoever compares objects need not look at what was only said again
+    return _replace(known, texts=texts if shows else known.texts, times=tuple(times.values()))
 
 
 def with_channel(attributes: Attributes | None, channel: str, time_ms: int) -> Attributes | None:
@@ -70,11 +84,13 @@ def united(one: Attributes | None, other: Attributes | None) -> Attributes | Non
     """Return the attributes of two profiles of one customer."""
     if one is None or other is None:
         return one or other
-    return Attributes(
-        _united_traits(one.traits, other.traits),
+    firsts = (
         _first(one.channel, other.channel),
         _first(one.signup_source, other.signup_source),
         _first(one.country, other.country),
+    )
+    return _with(
+        _replace(one, channel=firsts[0], signup_source=firsts[1], country=firsts[2]), _last(_said(one), _said(other))
     )
 
 
@@ -88,12 +104,10 @@ def divided(sides: Sides, touches: tuple[Touch, ...]) -> Attributes | None:
     )
     channel = _divided_first(now.channel, before.channel, (merged.channel, then.channel))
     channel = _first_of(channel, touches)
-    found = Attributes(
-        _divided_traits(*[{each.name: each for each in part.traits} for part in (now, before, merged, then)]),
-        channel,
-        _divided_first(now.signup_source, before.signup_source, (merged.signup_source, then.signup_source)),
-        _divided_first(now.country, before.country, (merged.country, then.country)),
-    )
+    signup = _divided_first(now.signup_source, before.signup_source, (merged.signup_source, then.signup_source))
+    country = _divided_first(now.country, before.country, (merged.country, then.country))
+    said = _divided_traits(*[_said(part) for part in (now, before, merged, then)])
+    found = _with(Attributes({}, (), channel, signup, country), said)
     return None if found == NONE else found
 
 
@@ -118,34 +132,47 @@ def _divided_first(now: First | None, before: First | None, made: tuple[First | 
     return before if now in made else now
 
 
-def _divided_traits(
-    now: dict[str, Trait], before: dict[str, Trait], merged: dict[str, Trait], then: dict[str, Trait]
-) -> tuple[Trait, ...]:
-    found = []
+def _divided_traits(now: Said, before: Said, merged: Said, then: Said) -> Said:
+    found = {}
     is_full = len(now) >= TRAITS_MAX
-    for name in sorted({*before, *now}):
+    for name in {**before, **now}:
         if name in now and now[name] not in {merged.get(name), then.get(name)}:
-            found.append(now[name])
+            found[name] = now[name]
         elif name in before and (name in now or name not in merged or is_full):
-            found.append(before[name])
-    return tuple(found)
+            found[name] = before[name]
+    return found
 
 
-def _united_traits(one: tuple[Trait, ...], other: Iterable[Trait]) -> tuple[Trait, ...]:
+def _said(attributes: Attributes) -> Said:
+    """Return (time, text) of each trait."""
+    return {
+        name: (time_ms, text) for (name, text), time_ms in zip(attributes.texts.items(), attributes.times, strict=True)
+    }
+
+
+def _with(attributes: Attributes, said: Said) -> Attributes:
+    names = sorted(said)
+    texts = {name: said[name][1] for name in names}
+    # whoever compares objects need not look at what was only said again
+    texts = attributes.texts if texts == attributes.texts else texts
+    return _replace(attributes, texts=texts, times=tuple([said[name][0] for name in names]))
+
+
+def _last(one: Said, other: Said) -> Said:
     """Return of each name the last; of one time it is the one with the greater text."""
-    last = {each.name: each for each in one}
-    for each in other:
-        known = last.get(each.name)
-        if known is None or (each.time_ms, each.text) > (known.time_ms, known.text):
-            last[each.name] = each
-    if len(last) > TRAITS_MAX:
-        newest = sorted(last.values(), key=_by_time)[-TRAITS_MAX:]
-        last = {each.name: each for each in newest}
-    return tuple([last[name] for name in sorted(last)])
+    last = dict(one)
+    for name, each in other.items():
+        known = last.get(name)
+        if known is None or each > known:
+            last[name] = each
+    return _bounded(last)
 
 
-def _by_time(each: Trait) -> tuple[int, str]:
-    return each.time_ms, each.name
+def _bounded(said: Said) -> Said:
+    if len(said) <= TRAITS_MAX:
+        return said
+    newest = sorted([(time_ms, name) for name, (time_ms, _) in said.items()])[-TRAITS_MAX:]
+    return {name: said[name] for _, name in newest}
 
 
 def _earlier(known: First | None, text: str, time_ms: int) -> First | None:

@@ -13,6 +13,7 @@ from streams.profiles.rfm import segment_of
 from streams.profiles.standing import promotional_consent
 
 if TYPE_CHECKING:
+    from streams.profiles.attributes import Attributes
     from streams.profiles.profile import Profile
 
 _NO_SCORE = Score(segment_of(None), 0, 0, 0, "", 0, 0, 0, 0)
@@ -26,13 +27,20 @@ def may_differ(before: Profile, after: Profile) -> bool:
         or before.lifecycle != after.lifecycle
         or before.cluster != after.cluster
         or before.clusters_version != after.clusters_version
-        or before.attributes is not after.attributes
+        or (before.attributes is not after.attributes and not _shows_alike(before.attributes, after.attributes))
         or before.consents is not after.consents
         or before.linked is not after.linked
         or before.user_id != after.user_id
         or before.email_hash != after.email_hash
         or not before.first_ms
     )
+
+
+def _shows_alike(one: Attributes | None, other: Attributes | None) -> bool:
+    """Return whether what was said was only said again."""
+    if one is None or other is None or one.texts is not other.texts:
+        return False
+    return one.channel is other.channel and one.signup_source is other.signup_source and one.country is other.country
 
 
 def view(customer: str, profile: Profile) -> ProfileView:
@@ -67,7 +75,10 @@ def _attributes(profile: Profile) -> tuple[dict[str, str], str | None, str | Non
     if known is None:
         return {}, None, None, None
     firsts = [None if first is None else first.text for first in (known.channel, known.signup_source, known.country)]
-    return {each.name: each.text for each in known.traits if each.text}, firsts[0], firsts[1], firsts[2]
+    texts = known.texts
+    if "" in texts.values():
+        texts = {name: text for name, text in texts.items() if text}
+    return texts, firsts[0], firsts[1], firsts[2]
 
 
 def _consent(profile: Profile) -> dict[str, bool]:

@@ -55,7 +55,7 @@ def a_profile(world: World, key: str) -> Profile:
 
 def traits_of(world: World, key: str) -> dict[str, str]:
     known = a_profile(world, key).attributes
-    return {} if known is None else {each.name: each.text for each in known.traits if each.text}
+    return {} if known is None else {name: text for name, text in known.texts.items() if text}
 
 
 def test_a_type_of_the_shops_own_is_an_event_of_the_customer() -> None:

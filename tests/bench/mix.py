@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -35,6 +36,18 @@ KINDS = (
 VISITS_AT_ONCE = 200
 CONVERSION = 0.5
 SHOP = "made shop: visits of 1-12 touchpoints, 66 % views, 13 % adds, 13 % opens, 8 % orders; 20,000 customers, 30 days"
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "brand": {"type": "text", "of": "event"},
+    "material": {"type": "text", "of": "event"},
+    "rating": {"type": "number", "of": "event"},
+    "on_stock": {"type": "flag", "of": "event"},
+    "labels": {"type": "list", "of": "event"},
+    "name": {"type": "text", "of": "customer"},
+    "language": {"type": "text", "of": "customer"},
+    "plan": {"type": "text", "of": "customer"},
+    "birthday": {"type": "date", "of": "customer"},
+    "points": {"type": "number", "of": "customer"},
+}
 CLICKSTREAM = "REES46 hours over and over, each time other customers: 98 % views, 1 % adds, 1 % orders"
 
 
@@ -94,6 +107,32 @@ def touchpoints(count: int, seed: int = 1) -> Iterator[Touchpoint]:
             open_visits.pop()
         else:
             open_visits[at] = visit._replace(left=visit.left - 1)
+
+
+def with_attributes(count: int, seed: int = 1) -> Iterator[Touchpoint]:
+    """`touchpoints` of a shop that names ATTRIBUTES: five properties where there are products, five traits a visit."""
+    orders, visits = Counter[str](), set[str]()
+    for number, event in enumerate(touchpoints(count, seed)):
+        who, visit = event.user_id or "", event.session_id or ""
+        orders[who] += event.type == "order_completed"
+        properties = {
+            "brand": f"brand-{number % 50:02}",
+            "material": "stoneware",
+            "rating": f"{number % 5}.5",
+            "on_stock": "true",
+            "labels": '["new","gift"]',
+        }
+        traits = {
+            "name": f"Customer {who[-6:]}",
+            "language": "de",
+            "plan": "gold" if who.endswith("7") else "basic",
+            "birthday": f"19{60 + int(who[-6:]) % 40}-03-14",
+            "points": f"{orders[who] * 10}",
+        }
+        yield msgspec.structs.replace(
+            event, properties=properties if event.products else {}, traits={} if visit in visits else traits
+        )
+        visits.add(visit)
 
 
 def _visit(chance: random.Random, number: int, who: int) -> Visit:

@@ -7,7 +7,7 @@ import msgspec
 from schemas.outputs import Trigger
 from streams.fold.partition_state import PartitionState
 from streams.profiles.address_entry import AddressEntry, Asked, Granted, Waiting
-from streams.profiles.attributes import Attributes, First, Trait
+from streams.profiles.attributes import Attributes, First
 from streams.profiles.entered import Entered
 from streams.profiles.order_change import Adjustment, OrderChange
 from streams.profiles.order_entry import Claim, OrderEntry
@@ -178,8 +178,8 @@ BY_VERSION_7 = bytes.fromhex(
     "9b76daa816a3616461a561736b6564c3939197c302c3a76576656e742d33a7613a70686f6e6592c3a76576656e742d32c39197cf"
     "0000019b76daa80011123202a3555344c3a36f2d3391a36f2d32cf0000019b76daa80892cf0000019b76daa813cf0000019b76da"
     "a81492a24445cf0000019b76daa815c40770726f66696c65919314cf0000019b76daa80902939192cf0000019b76daa800139195"
-    "cf0000019b76daa800cf0000019b76daa801a3753a37ab63616e6469646174652d3491920114cf0000019b76daa802949193a470"
-    "6c616ea4676f6c64cf0000019b76daa81792cf0000019b76daa818a361647392cf0000019b76daa819a377656292cf0000019b76"
+    "cf0000019b76daa800cf0000019b76daa801a3753a37ab63616e6469646174652d3491920114cf0000019b76daa8029581a4706c"
+    "616ea4676f6c6491cf0000019b76daa81792cf0000019b76daa818a361647392cf0000019b76daa819a377656292cf0000019b76"
     "daa81aa24445a44c6f73749592a5656d61696ca6737072696e679296cf0000019b76daa8000b00010cc296cf0000019b76daa801"
     "1000ff00c3c40200009196a36f2d31cf0000019b76daa800cd1068a3455552c4020000019192a36f2d319196a36f2d31cf000001"
     "9b76daa800cd1068a3455552c4040000000100"
@@ -346,7 +346,8 @@ def a_full_profile() -> Profile:
         country=("DE", START_MS + 21),
         kept=b"profile",
         attributes=Attributes(
-            (Trait("plan", "gold", START_MS + 23),),
+            {"plan": "gold"},
+            (START_MS + 23,),
             First(START_MS + 24, "ads"),
             First(START_MS + 25, "web"),
             First(START_MS + 26, "DE"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,11 +15,11 @@ from streams.fold.record import journal_headers
 from streams.kafka.partitioner import partition_of_key
 from streams.settings import DomainSettings
 from tests.bench.flow_sets import ONE
-from tests.bench.mix import clickstream, touchpoints
+from tests.bench.mix import ATTRIBUTES, clickstream, touchpoints, with_attributes
 from tests.support.flows import TEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -40,6 +41,8 @@ class Mix(NamedTuple):
     flows: tuple[dict[str, JsonValue], ...]
     is_real: bool
     """From the folder of the real data, which is not everywhere."""
+    attributes: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    """The catalogue of attributes."""
 
 
 MIXES = {
@@ -47,6 +50,7 @@ MIXES = {
     "clickstream, ten flows": Mix(clickstream, TEN, is_real=True),
     "made shop, one flow": Mix(touchpoints, ONE, is_real=False),
     "made shop, ten flows": Mix(touchpoints, TEN, is_real=False),
+    "made shop, ten attributes": Mix(with_attributes, TEN, is_real=False, attributes=ATTRIBUTES),
 }
 
 
@@ -71,7 +75,8 @@ class Workload(msgspec.Struct, frozen=True, array_like=True):
 
 def write_workload(mix: Mix, path: Path) -> None:
     """Writes WARM_UP + COUNTED records of a mix."""
-    domain = DomainSettings(clock="marks", consent_default="granted", flows=mix.flows)
+    given = {"clock": "marks", "consent_default": "granted", "flows": mix.flows, "attributes": mix.attributes}
+    domain = DomainSettings.model_validate(given)
     settings = domain.model_dump_json()
     ends = [1] * PARTITIONS
     records = []

@@ -33,7 +33,7 @@ from schemas.limits import (
 )
 from streams.flows.runtime.asking import LIMITS_MAX
 from streams.profiles.address_entry import Asked, Granted, Waiting
-from streams.profiles.attributes import Attributes, First, Trait
+from streams.profiles.attributes import Attributes, First
 from streams.profiles.bounds import (
     SLOTS_MAX,
     SLOTS_WAITING_BYTES_MAX,
@@ -96,10 +96,10 @@ def test_the_largest_message_of_the_log_and_the_largest_address_have_the_bytes_o
 
 def test_the_largest_attributes_have_the_bytes_of_the_sum() -> None:
     long = 1 << 62
-    trait = Trait("n" * ATTRIBUTE_NAME_MAX, "t" * TRAIT_BYTES_MAX, long)
-    assert len(msgspec.msgpack.encode(trait)) <= 256
+    texts = {f"{number:02}".ljust(ATTRIBUTE_NAME_MAX, "n"): "t" * TRAIT_BYTES_MAX for number in range(TRAITS_MAX)}
+    assert len(msgspec.msgpack.encode(Attributes(texts, (long,) * TRAITS_MAX))) <= TRAITS_MAX * 256
     first = First(long, "f" * FIRST_BYTES_MAX)
-    assert len(msgspec.msgpack.encode(Attributes((), first, first, first))) + 3 <= 440
+    assert len(msgspec.msgpack.encode(Attributes({}, (), first, first, first))) + 3 <= 440
 
 
 def test_an_address_that_several_profiles_have_fits_with_all_that_it_is_asked() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from schemas.attribute_limits import ATTRIBUTE_NAME_MAX, FIRST_BYTES_MAX, TRAIT_BYTES_MAX, TRAITS_MAX
-from streams.profiles.attributes import NONE, Attributes, First, Trait
+from streams.profiles.attributes import NONE, Attributes, First
 from streams.profiles.profile import Touch
 from streams.profiles.traits import trait, united, with_channel, with_channels, with_country, with_signup, with_traits
 from tests.support.world import START_MS
@@ -41,7 +41,7 @@ def all_of(many: Sequence[Said]) -> Attributes | None:
 
 def test_the_last_by_event_time_holds_whatever_comes_in_last() -> None:
     known = with_traits(with_traits(None, {"plan": "gold"}, START_MS + 1), {"plan": "free", "points": "5"}, START_MS)
-    assert known == Attributes((Trait("plan", "gold", START_MS + 1), Trait("points", "5", START_MS)))
+    assert known == Attributes({"plan": "gold", "points": "5"}, (START_MS + 1, START_MS))
     assert (trait(known, "plan"), trait(known, "points"), trait(known, "tags"), trait(None, "plan")) == (
         "gold",
         "5",
@@ -89,7 +89,7 @@ def test_of_more_than_fit_the_last_stay() -> None:
     for number in range(TRAITS_MAX + 5):
         known = with_traits(known, {f"t{number:02}": "1"}, START_MS + number)
     assert known is not None
-    assert [each.name for each in known.traits] == [f"t{number:02}" for number in range(5, TRAITS_MAX + 5)]
+    assert list(known.texts) == [f"t{number:02}" for number in range(5, TRAITS_MAX + 5)]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(randrange(1 << 32), id="any")])
@@ -117,3 +117,12 @@ def test_orders_of_arrival_and_ways_of_merging_agree(seed: int) -> None:
         right = united(parts[0], united(parts[1], united(parts[2], parts[3])))
         assert left == right == whole == reduce(united, reversed(parts))
         assert united(whole, whole) == whole
+
+
+def test_what_is_only_said_again_leaves_the_texts_the_same_object() -> None:
+    known = with_traits(None, {"plan": "gold"}, START_MS)
+    again = with_traits(known, {"plan": "gold"}, START_MS + 1)
+    assert known is not None
+    assert again is not None
+    assert again.times == (START_MS + 1,)
+    assert again.texts is known.texts

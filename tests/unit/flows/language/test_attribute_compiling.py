@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from schemas.touchpoint import Touchpoint
 from streams.flows.language.compiling import compile_condition
 from streams.flows.language.conditions import Condition
-from streams.profiles.attributes import Attributes, Trait
+from streams.profiles.attributes import Attributes
 from streams.profiles.profile import EMPTY
 
 _CONDITION: TypeAdapter[Any] = TypeAdapter(Condition)
@@ -23,9 +23,7 @@ NOW = "2026-03-01 10:00"
 
 def holds(condition: dict[str, Any], zone: str = "UTC", now: str = NOW, **traits: str) -> bool:
     """At a time of that zone, for a customer whose own zone is not known."""
-    profile = msgspec.structs.replace(
-        EMPTY, attributes=Attributes(tuple([Trait(name, text, 1) for name, text in sorted(traits.items())]))
-    )
+    profile = msgspec.structs.replace(EMPTY, attributes=Attributes(dict(sorted(traits.items())), (1,) * len(traits)))
     now_ms = round(datetime.fromisoformat(now).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     return compile_condition(_CONDITION.validate_python(condition), zone)(profile, EVENT, now_ms)
 
