@@ -18,7 +18,7 @@ PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What an address alone is; quadratic on texts that are made for it."""
 TEXTS = st.text(st.sampled_from(["a", "b", ".", "@", " ", "\n", "\u00a0", "\u2003", "ß", "-"]), max_size=30)
 NAMES = r"[^\s\x00-\x1f\x7f<>()\[\]{}\",;:=&?/\\|#@]"
-ADDRESS = re.compile(rf"{NAMES}@[\w.-]*[\w]\.[\w-]*\w")
+ADDRESS = re.compile(rf"{NAMES}@[\w.-]*[\w]\.[\w-]*[^\W_]")
 """An address within a text."""
 PIECES = st.sampled_from(
     [
