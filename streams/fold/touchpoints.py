@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from schemas.journal import RULES_3, RULES_4
-from schemas.touchpoint import CUSTOM, IDENTITY_LINKED, IDENTITY_UNLINKED
+from schemas.touchpoint import CURRENCY, CUSTOM, IDENTITY_LINKED, IDENTITY_UNLINKED
 from streams.attribution.ledger import retouched
 from streams.attribution.slices import with_late_touch
 from streams.attribution.touches import add_touch, touch_of
@@ -69,7 +69,7 @@ def arrival_of(event: Touchpoint, digest: bytes, received_ms: int, known: Knowle
     """Return a touchpoint that is no duplicate, from rules 4 on of its shop and without foreign prices."""
     if event.order is not None and known.rules >= RULES_4:
         event = in_its_shop(event, known.settings)
-    elif event.properties and event.products and known.rules >= RULES_4:
+    elif event.properties and known.rules >= RULES_4 and CURRENCY in event.properties and event.products:
         event = prices.without_foreign_prices(event, known.settings.reporting_currency)
     return Arrival(event, digest, received_ms)
 

@@ -15,14 +15,12 @@ from streams.profiles.attributes import NONE, Attributes, First
 from streams.profiles.bounds import utf8_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from streams.profiles.profile import Touch
     from streams.profiles.sides import Sides
 
 _replace = msgspec.structs.replace
-_SHORT = TRAIT_BYTES_MAX // 4
-"""Characters that have at most TRAIT_BYTES_MAX bytes in any case."""
+_SHORT, _SHORT_NAME = TRAIT_BYTES_MAX // 4, ATTRIBUTE_NAME_MAX // 4
+"""Characters that have at most as many bytes as are allowed in any case."""
 Said = dict[str, tuple[int, str]]
 
 
@@ -31,32 +29,37 @@ def trait(attributes: Attributes | None, name: str) -> str | None:
     return (attributes.texts.get(name) or None) if attributes is not None else None
 
 
-def with_traits(attributes: Attributes | None, said: Mapping[str, str], time_ms: int) -> Attributes | None:
+def with_traits(attributes: Attributes | None, said: dict[str, str], time_ms: int) -> Attributes | None:
     """Return the attributes with what was said at a time; the same object if it changes nothing."""
     known = attributes or NONE
-    texts, times = dict(known.texts), dict(zip(known.texts, known.times, strict=True))
-    shows, changed = False, False
+    before = known.texts
+    texts, times = dict(before), dict(zip(before, known.times, strict=True))
+    shows, is_changed = False, False
     for name, text in said.items():
-        before_ms = times.get(name)
-        if before_ms is None:
-            # the door has these limits too, but hiding an address makes a text longer
-            if utf8_bytes(name) > ATTRIBUTE_NAME_MAX:
-                continue
-        elif time_ms < before_ms or (time_ms == before_ms and text <= texts[name]):
+        before_ms, held = times.get(name), before.get(name)
+        if before_ms is not None and (time_ms < before_ms or (time_ms == before_ms and text <= (held or ""))):
             continue
-        if before_ms is None or text != texts[name]:
+        if text != held:
+            # the door has these limits too, but hiding an address makes a text longer
             if len(text) > _SHORT and utf8_bytes(text) > TRAIT_BYTES_MAX:
+                continue
+            if held is None and len(name) > _SHORT_NAME and utf8_bytes(name) > ATTRIBUTE_NAME_MAX:
                 continue
             texts[name] = text
             shows = True
         times[name] = time_ms
-        changed = True
-    if not changed:
+        is_changed = True
+    if not is_changed:
         return attributes
-    if shows and len(times) > len(known.times):
+    if len(times) > TRAITS_MAX:
         return _with(known, _bounded({name: (times[name], text) for name, text in texts.items()}))
-    # whoever compares objects need not look at what was only said again
-    return _replace(known, texts=texts if shows else known.texts, times=tuple(times.values()))
+    if len(times) > len(before):
+        names = sorted(times)
+        texts, said_ms = {name: texts[name] for name in names}, tuple([times[name] for name in names])
+    else:
+        # those that compare objects need not look at what was only said again
+        texts, said_ms = texts if shows else before, tuple(times.values())
+    return Attributes(texts, said_ms, known.channel, known.signup_source, known.country)
 
 
 def with_channel(attributes: Attributes | None, channel: str, time_ms: int) -> Attributes | None:
@@ -153,7 +156,7 @@ def _said(attributes: Attributes) -> Said:
 def _with(attributes: Attributes, said: Said) -> Attributes:
     names = sorted(said)
     texts = {name: said[name][1] for name in names}
-    # whoever compares objects need not look at what was only said again
+    # those that compare objects need not look at what was only said again
     texts = attributes.texts if texts == attributes.texts else texts
     return _replace(attributes, texts=texts, times=tuple([said[name][0] for name in names]))
 
