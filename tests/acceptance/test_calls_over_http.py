@@ -31,7 +31,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.heavy]
 CALLS = 100
 KILLS = 20
 CUSTOMERS = 50
-LIFE_SECONDS = 0.15
+LIFE_BATCHES = 3
+"""A server lives as long as so many batches take at most, on however busy a machine."""
 HEADERS = {"Authorization": basic(KEY), "Content-Type": "application/json"}
 
 
@@ -68,9 +69,12 @@ def test_a_server_that_is_killed_loses_and_doubles_nothing(kafka: str, prefix: s
     client = threading.Thread(target=send_all)
     with a_worker(place):
         door.start()
+        begun = time.monotonic()
         client.start()
+        until(lambda: len(tries) > LIFE_BATCHES, "some batches were accepted", 60)
+        batch_seconds = (time.monotonic() - begun) / len(tries)
         for _ in range(KILLS):
-            time.sleep(random.uniform(0, LIFE_SECONDS))
+            time.sleep(random.uniform(0, LIFE_BATCHES * batch_seconds))
             door.kill()
             door.start()
         stop.set()
