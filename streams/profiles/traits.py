@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from streams.profiles.sides import Sides
 
 _replace = msgspec.structs.replace
-_SHORT, _SHORT_NAME = TRAIT_BYTES_MAX // 4, ATTRIBUTE_NAME_MAX // 4
-"""Characters that have at most as many bytes as are allowed in any case."""
 Said = dict[str, tuple[int, str]]
 
 
@@ -32,34 +30,8 @@ def trait(attributes: Attributes | None, name: str) -> str | None:
 def with_traits(attributes: Attributes | None, said: dict[str, str], time_ms: int) -> Attributes | None:
     """Return the attributes with what was said at a time; the same object if it changes nothing."""
     known = attributes or NONE
-    before = known.texts
-    texts, times = dict(before), dict(zip(before, known.times, strict=True))
-    shows, is_changed = False, False
-    for name, text in said.items():
-        before_ms, held = times.get(name), before.get(name)
-        if before_ms is not None and (time_ms < before_ms or (time_ms == before_ms and text <= (held or ""))):
-            continue
-        if text != held:
-            # the door has these limits too, but hiding an address makes a text longer
-            if len(text) > _SHORT and utf8_bytes(text) > TRAIT_BYTES_MAX:
-                continue
-            if held is None and len(name) > _SHORT_NAME and utf8_bytes(name) > ATTRIBUTE_NAME_MAX:
-                continue
-            texts[name] = text
-            shows = True
-        times[name] = time_ms
-        is_changed = True
-    if not is_changed:
-        return attributes
-    if len(times) > TRAITS_MAX:
-        return _with(known, _bounded({name: (times[name], text) for name, text in texts.items()}))
-    if len(times) > len(before):
-        names = sorted(times)
-        texts, said_ms = {name: texts[name] for name in names}, tuple([times[name] for name in names])
-    else:
-        # those that compare objects need not look at what was only said again
-        texts, said_ms = texts if shows else before, tuple(times.values())
-    return Attributes(texts, said_ms, known.channel, known.signup_source, known.country)
+    after = _heard(known, said, (time_ms,) * len(said))
+    return attributes if after is known else after
 
 
 def with_channel(attributes: Attributes | None, channel: str, time_ms: int) -> Attributes | None:
@@ -87,13 +59,12 @@ def united(one: Attributes | None, other: Attributes | None) -> Attributes | Non
     """Return the attributes of two profiles of one customer."""
     if one is None or other is None:
         return one or other
-    firsts = (
-        _first(one.channel, other.channel),
-        _first(one.signup_source, other.signup_source),
-        _first(one.country, other.country),
-    )
-    return _with(
-        _replace(one, channel=firsts[0], signup_source=firsts[1], country=firsts[2]), _last(_said(one), _said(other))
+    both = _heard(one, other.texts, other.times)
+    return _replace(
+        both,
+        channel=_first(one.channel, other.channel),
+        signup_source=_first(one.signup_source, other.signup_source),
+        country=_first(one.country, other.country),
     )
 
 
@@ -110,7 +81,8 @@ def divided(sides: Sides, touches: tuple[Touch, ...]) -> Attributes | None:
     signup = _divided_first(now.signup_source, before.signup_source, (merged.signup_source, then.signup_source))
     country = _divided_first(now.country, before.country, (merged.country, then.country))
     said = _divided_traits(*[_said(part) for part in (now, before, merged, then)])
-    found = _with(Attributes({}, (), channel, signup, country), said)
+    texts, times = {name: each[1] for name, each in said.items()}, {name: each[0] for name, each in said.items()}
+    found = _with(Attributes({}, (), channel, signup, country), texts, times)
     return None if found == NONE else found
 
 
@@ -153,29 +125,37 @@ def _said(attributes: Attributes) -> Said:
     }
 
 
-def _with(attributes: Attributes, said: Said) -> Attributes:
-    names = sorted(said)
-    texts = {name: said[name][1] for name in names}
-    # those that compare objects need not look at what was only said again
-    texts = attributes.texts if texts == attributes.texts else texts
-    return _replace(attributes, texts=texts, times=tuple([said[name][0] for name in names]))
+def _heard(known: Attributes, said: dict[str, str], said_ms: tuple[int, ...]) -> Attributes:
+    """Return the attributes with the last of each trait; of one time it is the one with the greater text."""
+    texts, times = dict(known.texts), dict(zip(known.texts, known.times, strict=True))
+    for (name, text), time_ms in zip(said.items(), said_ms, strict=True):
+        before_ms = times.get(name)
+        if before_ms is not None and (time_ms, text) <= (before_ms, texts[name]):
+            continue
+        # the door has these limits too, but hiding an address makes a text longer
+        if _fits(text, TRAIT_BYTES_MAX) and _fits(name, ATTRIBUTE_NAME_MAX):
+            texts[name], times[name] = text, time_ms
+    return _with(known, texts, times)
 
 
-def _last(one: Said, other: Said) -> Said:
-    """Return of each name the last; of one time it is the one with the greater text."""
-    last = dict(one)
-    for name, each in other.items():
-        known = last.get(name)
-        if known is None or each > known:
-            last[name] = each
-    return _bounded(last)
+def _fits(text: str, bytes_max: int) -> bool:
+    # a character has four bytes at most
+    return len(text) * 4 <= bytes_max or utf8_bytes(text) <= bytes_max
 
 
-def _bounded(said: Said) -> Said:
-    if len(said) <= TRAITS_MAX:
-        return said
-    newest = sorted([(time_ms, name) for name, (time_ms, _) in said.items()])[-TRAITS_MAX:]
-    return {name: said[name] for _, name in newest}
+def _with(attributes: Attributes, texts: dict[str, str], times: dict[str, int]) -> Attributes:
+    """Return the attributes with these traits, of which the last stay; the same object if they are the same."""
+    if len(times) > TRAITS_MAX:
+        newest = sorted([(time_ms, name) for name, time_ms in times.items()])[-TRAITS_MAX:]
+        times = {name: time_ms for time_ms, name in newest}
+    names = sorted(times)
+    shown, said_ms = {name: texts[name] for name in names}, tuple([times[name] for name in names])
+    if shown == attributes.texts:
+        # those that compare objects need not look at what was only said again
+        shown = attributes.texts
+        if said_ms == attributes.times:
+            return attributes
+    return Attributes(shown, said_ms, attributes.channel, attributes.signup_source, attributes.country)
 
 
 def _earlier(known: First | None, text: str, time_ms: int) -> First | None:
