@@ -38,9 +38,8 @@ def after(prices: tuple[ShownPrice, ...], event: Touchpoint) -> tuple[ShownPrice
 
 
 def without_foreign_prices(event: Touchpoint, reporting_currency: str) -> Touchpoint:
-    """Return a touchpoint with no prices where they are in another currency, in which they cannot be compared."""
-    currency = event.properties.get(CURRENCY)
-    if currency is None or currency == reporting_currency:
+    """Return a touchpoint that names a currency without prices, if it is another one: they cannot be compared."""
+    if event.properties[CURRENCY] == reporting_currency:
         return event
     products = tuple([msgspec.structs.replace(each, price_minor=0) for each in event.products])
     return msgspec.structs.replace(event, products=products)
